@@ -1,0 +1,1 @@
+"""archspec: a declarative architecture-spec compiler."""

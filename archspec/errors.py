@@ -1,0 +1,92 @@
+"""Where something is in a spec, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class ArchspecError(Exception):
+    """The root of every error that is the user's to mend.
+
+    Args:
+        message: what was found and what was expected, in one sentence.
+        at: where, if it has a place in a file.
+        hint: what to do about it, such as the nearest known name.
+        notes: the way to the place (instance, block, base file), outermost first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        at: Location | None = None,
+        hint: str | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+        self.hint = hint
+        self.notes = notes
+
+    def __str__(self) -> str:
+        place = f"{self.at}: " if self.at else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        way = "".join(f"\n  {note}" for note in self.notes)
+        return f"{place}{self.message}{hint}{way}"
+
+
+class SpecError(ArchspecError):
+    """The text of a spec is wrong: YAML, keys, names, formulas, types."""
+
+
+class ShapeError(ArchspecError):
+    """An op can't take the shapes that it is given."""
+
+
+class SpecErrors(SpecError):
+    """Several independent errors of one spec; `errors` holds them in file order."""
+
+    def __init__(self, errors: Iterable[ArchspecError]) -> None:
+        self.errors = tuple(errors)
+        first = self.errors[0]
+        super().__init__(first.message, at=first.at, hint=first.hint, notes=first.notes)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+class BackendError(ArchspecError):
+    """A backend is unknown, not installed, or failed to build a model."""
+
+
+class UnsupportedError(BackendError):
+    """A backend can't express an op, an attribute or a combination exactly."""
+
+
+class WeightsError(ArchspecError):
+    """Weights that are missing, surplus, mis-shaped or unreadable."""
+
+
+class LimitError(SpecError):
+    """A spec asks for more than the limits of archspec allow."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The hint that names the closest of the known names, or None."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else None

@@ -1,0 +1,59 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from stat import S_IMODE
+
+from archspec.errors import ArchspecError
+
+
+def write_whole(
+    path: str | os.PathLike[str], data: bytes | str | Callable[[Path], None]
+) -> None:
+    """Puts a file in its place only once all of it is written.
+
+    Args:
+        path: where; what a link points to is replaced, not the link.
+        data: bytes, text (stored as UTF-8) or a function that writes the file whose
+            path it is given. That path is in the same folder and ends in the same name,
+            so suffixes are kept.
+
+    Raises:
+        ArchspecError: the folder is missing, the place is taken by something else than
+            a file, or the system refuses to write. An older file is left as it was.
+    """
+    target = Path(os.path.realpath(path))
+    refused = f"can't write {os.fspath(path)!r}"
+    if not os.path.isdir(target.parent):
+        raise ArchspecError(
+            f"{refused}: there is no folder {str(target.parent)!r}",
+            hint="make it first",
+        )
+    exists = os.path.exists(target)
+    if exists and not target.is_file():
+        raise ArchspecError(f"{refused}: that is a folder or a device, not a file")
+    draft = target.with_name(f".{secrets.token_hex(4)}-{target.name[-200:]}")
+    try:
+        draft.touch(exist_ok=False)
+        mode = (target if exists else draft).stat().st_mode
+        _fill(draft, data)
+        # Some libraries write a private file of their own and move it over the draft.
+        draft.chmod(S_IMODE(mode))
+        draft.replace(target)
+    except OSError as error:
+        raise ArchspecError(f"{refused}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _fill(draft: Path, data: bytes | str | Callable[[Path], None]) -> None:
+    if callable(data):
+        data(draft)
+        return
+    draft.write_bytes(data.encode() if isinstance(data, str) else data)

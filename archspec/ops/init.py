@@ -1,0 +1,154 @@
+"""How a spec says initial weights: the initialisers of `torch.nn.init`, by name.
+
+In YAML an initialiser is a number (a constant), a bare name, or one name with its
+arguments: `{kaiming_normal: {mode: fan_out}}`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from archspec.errors import nearest
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Op, Shape
+
+
+class Init(BaseModel):
+    """One initialiser; frozen, so that an op that holds it stays hashable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: ClassVar[str]
+
+
+class Kaiming(Init):
+    """Arguments of both Kaiming initialisers; `a` is leaky_relu's slope."""
+
+    mode: Literal["fan_in", "fan_out"] = "fan_in"
+    nonlinearity: Literal["relu", "leaky_relu", "linear", "tanh", "sigmoid", "selu"] = (
+        "relu"
+    )
+    a: float = 0.0
+
+
+class KaimingNormal(Kaiming):
+    """N(0, gain² / fan). https://arxiv.org/abs/1502.01852"""
+
+    name: ClassVar[str] = "kaiming_normal"
+
+
+class KaimingUniform(Kaiming):
+    """U(-b, b) with b = gain · sqrt(3 / fan). https://arxiv.org/abs/1502.01852"""
+
+    name: ClassVar[str] = "kaiming_uniform"
+
+
+class XavierNormal(Init):
+    """N(0, gain² · 2 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
+
+    name: ClassVar[str] = "xavier_normal"
+    gain: float = 1.0
+
+
+class XavierUniform(Init):
+    """U(-b, b), b = gain · sqrt(6 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
+
+    name: ClassVar[str] = "xavier_uniform"
+    gain: float = 1.0
+
+
+class TruncNormal(Init):
+    """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute."""
+
+    name: ClassVar[str] = "trunc_normal"
+    mean: float = 0.0
+    std: float = 1.0
+    a: float = -2.0
+    b: float = 2.0
+
+
+class Normal(Init):
+    """N(mean, std²)."""
+
+    name: ClassVar[str] = "normal"
+    mean: float = 0.0
+    std: float = 1.0
+
+
+class Uniform(Init):
+    """U(a, b)."""
+
+    name: ClassVar[str] = "uniform"
+    a: float = 0.0
+    b: float = 1.0
+
+
+class Constant(Init):
+    """The same value everywhere."""
+
+    name: ClassVar[str] = "constant"
+    value: float
+
+
+AnyInit = (
+    KaimingNormal
+    | KaimingUniform
+    | XavierNormal
+    | XavierUniform
+    | TruncNormal
+    | Normal
+    | Uniform
+    | Constant
+)
+BY_NAME: dict[str, type[AnyInit]] = {
+    kind.name: kind
+    for kind in (
+        KaimingNormal,
+        KaimingUniform,
+        XavierNormal,
+        XavierUniform,
+        TruncNormal,
+        Normal,
+        Uniform,
+        Constant,
+    )
+}
+CONSTANTS = {"zeros": 0.0, "ones": 1.0}
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Init):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Constant(value=value)
+    if isinstance(value, str):
+        value = {value: {}}
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError("expected a number, a name, or one name with its arguments")
+    ((name, arguments),) = value.items()
+    if name in CONSTANTS and not arguments:
+        return Constant(value=CONSTANTS[name])
+    if name not in BY_NAME:
+        known = (*BY_NAME, *CONSTANTS)
+        hint = nearest(str(name), known) or "known are " + ", ".join(known)
+        raise ValueError(f"there is no initialiser {name!r}; {hint}")
+    return BY_NAME[name].model_validate(arguments)
+
+
+Initializer = Annotated[AnyInit, BeforeValidator(_read)]
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of rank 2 or more, as torch.nn.init counts them."""
+    receptive = prod(shape[2:])
+    return shape[1] * receptive, shape[0] * receptive
+
+
+def initial(op: Op, name: str) -> AnyInit:
+    """The op's own initialiser of a parameter, else archspec's default."""
+    chosen = op.inits().get(name)
+    return chosen if chosen is not None else op.default_init(name)

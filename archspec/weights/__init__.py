@@ -1,0 +1,9 @@
+"""Canonical weights: a flat dict from torch's parameter names to torch's layouts.
+
+Imports numpy: only what needs weights may import this package.
+"""
+
+from archspec.weights.files import check, load, metadata, save
+from archspec.weights.initial import initial_weights
+
+__all__ = ["check", "initial_weights", "load", "metadata", "save"]
