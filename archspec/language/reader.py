@@ -1,0 +1,322 @@
+"""From the text of a YAML file to plain values that know where they stand.
+
+Built on the event stream of PyYAML's C parser: its composer crashes the process on deep
+input, and neither composer keeps duplicate keys. Scalars follow YAML 1.2's core schema.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archspec.errors import LimitError, Location, SpecError
+from archspec.language.limits import DEFAULT, Limits
+
+Place = tuple[int, int]
+
+QUOTES = (
+    "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
+    'for example "=max(a, b)"'
+)
+CONSTANTS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), lambda text: int(text, 10)),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: math.nan),
+)
+
+
+class Map(dict[str, Any]):
+    """A mapping with the places of its keys and values; lines and columns from 1."""
+
+    def __init__(self, at: Location) -> None:
+        super().__init__()
+        self.at = at
+        self.keys_at: dict[str, Place] = {}
+        self.values_at: dict[str, Place] = {}
+
+
+class Seq(list[Any]):
+    """A list with the places of its items; lines and columns from 1."""
+
+    def __init__(self, at: Location) -> None:
+        super().__init__()
+        self.at = at
+        self.items_at: list[Place] = []
+
+
+def locate(
+    value: Map | Seq, path: Sequence[str | int], *, key: bool = False
+) -> Location:
+    """The place of what a path leads to, followed as deep as it goes.
+
+    `key` asks for the place of the last key instead of its value's.
+    """
+    at = value.at
+    current: Any = value
+    for depth, step in enumerate(path):
+        last = key and depth == len(path) - 1
+        if isinstance(current, Map) and step in current:
+            places = current.keys_at if last else current.values_at
+            place = places[str(step)]
+            current = current[str(step)]
+        elif (
+            isinstance(current, Seq)
+            and isinstance(step, int)
+            and step < len(current.items_at)
+        ):
+            place = current.items_at[step]
+            current = current[step]
+        else:
+            break
+        at = Location(at.file, *place)
+    return at
+
+
+def read(path: Path, limits: Limits = DEFAULT) -> Map:
+    """The mapping that a file holds; SpecError when it can't be read or isn't one."""
+    file = str(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SpecError(f"{file} is not a file")
+        with path.open("rb") as stream:
+            data = stream.read(limits.file_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError(f"{file} can't be read: {reason}") from None
+    return parse(data, file, limits)
+
+
+def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
+    """The mapping that a YAML text holds; `file` names it in messages."""
+    start = Location(file, 1, 1)
+    data = text.encode() if isinstance(text, str) else text
+    if len(data) > limits.file_bytes:
+        raise LimitError(f"a spec has at most {limits.file_bytes} bytes", at=start)
+    try:
+        decoded = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"a spec is UTF-8 text; byte {error.start} is not", at=start
+        ) from None
+    value = _Composer(file, decoded, limits).compose()
+    if not isinstance(value, Map):
+        raise SpecError("a spec is a mapping of keys to values", at=start)
+    return value
+
+
+class _Composer:
+    """Builds values from events with a stack of its own, so that depth is bounded."""
+
+    def __init__(self, file: str, text: str, limits: Limits) -> None:
+        self.file, self.text, self.limits = file, text, limits
+        self.stack: list[tuple[Map | Seq, str | None]] = []
+        self.key: tuple[str, Place] | None = None
+        self.root: Any = None
+        self.started = False
+        self.anchors: dict[str, Any] = {}
+        self.opened: dict[int, str] = {}
+        self.expanded = 0
+
+    def compose(self) -> Any:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            for event in yaml.parse(self.text, Loader=loader):
+                self._take(event)
+        except yaml.YAMLError as error:
+            raise self._syntax(error) from None
+        return self.root
+
+    def _syntax(self, error: yaml.YAMLError) -> SpecError:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "")
+        if mark is None:
+            return SpecError(f"not YAML: {problem}", at=Location(self.file, 1, 1))
+        lines = self.text.splitlines()
+        line = lines[mark.line] if mark.line < len(lines) else ""
+        formula = re.search(r"[{\[].*[:,\[]\s*=", line)
+        return SpecError(
+            f"not YAML: {problem}",
+            at=Location(self.file, mark.line + 1, mark.column + 1),
+            hint=QUOTES if formula else None,
+        )
+
+    def _place(self, event: Any) -> Place:
+        return event.start_mark.line + 1, event.start_mark.column + 1
+
+    def _at(self, event: Any) -> Location:
+        return Location(self.file, *self._place(event))
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event)
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._refuse_tag(event)
+            self._open(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close(event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            if self.started:
+                raise SpecError("a spec is one YAML document", at=self._at(event))
+            self.started = True
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            raise SpecError(
+                f"tags such as {event.tag!r} mean nothing here", at=self._at(event)
+            )
+
+    def _scalar(self, event: Any) -> None:
+        owner = self.stack[-1][0] if self.stack else None
+        if isinstance(owner, Map) and self.key is None:
+            self._set_key(event, owner)
+            return
+        value = self._resolve(event)
+        if event.anchor:
+            self.anchors[event.anchor] = value
+        self._add(value, event)
+
+    def _set_key(self, event: Any, owner: Map) -> None:
+        text = event.value
+        if not event.style and text == "<<":
+            raise SpecError(
+                "the merge key << is not part of the language",
+                at=self._at(event),
+                hint="use `extends` for a base file, `defaults` for shared attributes",
+            )
+        if not event.style and not isinstance(self._resolve(event), str | int):
+            raise SpecError(f"the key {text!r} is no name", at=self._at(event))
+        if text in owner:
+            line, column = owner.keys_at[text]
+            raise SpecError(
+                f"the key {text!r} stands twice, first in line {line}, column {column}",
+                at=self._at(event),
+            )
+        self.key = (text, self._place(event))
+
+    def _resolve(self, event: Any) -> Any:
+        text = event.value
+        if event.style:
+            return text
+        if text in CONSTANTS:
+            return CONSTANTS[text]
+        for pattern, convert in NUMBERS:
+            if pattern.fullmatch(text):
+                return self._number(text, convert, event)
+        return text
+
+    def _number(self, text: str, convert: Callable[[str], Any], event: Any) -> Any:
+        number = convert(text) if len(text) < 400 else math.inf
+        if isinstance(number, int) and abs(number) > self.limits.integer:
+            raise LimitError(
+                f"the integer {text} is beyond {self.limits.integer}",
+                at=self._at(event),
+            )
+        if not math.isfinite(number):
+            raise SpecError(f"{text[:40]} is not a finite number", at=self._at(event))
+        return number
+
+    def _open(self, event: Any) -> None:
+        if len(self.stack) >= self.limits.depth:
+            raise LimitError(
+                f"a spec nests at most {self.limits.depth} deep", at=self._at(event)
+            )
+        owner = self.stack[-1][0] if self.stack else None
+        if isinstance(owner, Map) and self.key is None:
+            raise SpecError("a key is a name, not a collection", at=self._at(event))
+        kind = Map if isinstance(event, yaml.MappingStartEvent) else Seq
+        value = kind(self._at(event))
+        self._add(value, event)
+        self.stack.append((value, event.anchor))
+
+    def _close(self, event: Any) -> None:
+        value, anchor = self.stack.pop()
+        if anchor:
+            self.anchors[anchor] = value
+
+    def _alias(self, event: Any) -> None:
+        if event.anchor not in self.anchors:
+            raise SpecError(
+                f"the alias *{event.anchor} names no finished anchor",
+                at=self._at(event),
+            )
+        value = self.anchors[event.anchor]
+        self.expanded += _size(value, self.limits.alias_nodes)
+        if self.expanded > self.limits.alias_nodes:
+            raise LimitError(
+                f"aliases expand to more than {self.limits.alias_nodes} values",
+                at=self._at(event),
+            )
+        owner = self.stack[-1][0] if self.stack else None
+        if isinstance(owner, Map) and self.key is None:
+            raise SpecError("a key is a name, not an alias", at=self._at(event))
+        self._add(value, event)
+
+    def _add(self, value: Any, event: Any) -> None:
+        if not self.stack:
+            self.root = value
+            return
+        owner = self.stack[-1][0]
+        if len(owner) >= self.limits.list_length:
+            raise LimitError(
+                f"a collection has at most {self.limits.list_length} entries",
+                at=self._at(event),
+            )
+        if isinstance(owner, Seq):
+            owner.append(value)
+            owner.items_at.append(self._place(event))
+            self._check_formula(value, event)
+            return
+        assert self.key is not None
+        (name, place), self.key = self.key, None
+        owner[name] = value
+        owner.keys_at[name] = place
+        owner.values_at[name] = self._place(event)
+        self._check_formula(value, event)
+
+    def _check_formula(self, value: Any, event: Any) -> None:
+        plain = isinstance(event, yaml.ScalarEvent) and not event.style
+        if plain and isinstance(value, str) and value[:1] == "=" and _cut(value):
+            raise SpecError(
+                f"the formula {value!r} is cut off", at=self._at(event), hint=QUOTES
+            )
+
+
+def _cut(text: str) -> bool:
+    """Whether brackets or quotes are open, or an operator waits for its right side."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    if "'" in bare or '"' in bare:
+        return True
+    pairs = ("()", "[]", "{}")
+    unbalanced = any(bare.count(pair[0]) != bare.count(pair[1]) for pair in pairs)
+    return unbalanced or bool(
+        re.search(r"([-+*/%<>=,]|\b(and|or|not|if|else))\s*$", bare)
+    )
+
+
+def _size(value: Any, most: int) -> int:
+    """Number of values in a tree, counted until it is more than `most`."""
+    count, waiting = 0, [value]
+    while waiting and count <= most:
+        item = waiting.pop()
+        count += 1
+        if isinstance(item, Map):
+            waiting.extend(item.values())
+        elif isinstance(item, Seq):
+            waiting.extend(item)
+    return count
