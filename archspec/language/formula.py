@@ -235,3 +235,25 @@ RULES: dict[type[ast.expr], Callable[[Any, Mapping[str, Value]], Any]] = {
     ast.IfExp: _choice,
     ast.List: lambda tree, lookup: tuple(_evaluate(e, lookup) for e in tree.elts),
 }
+
+
+@lru_cache(maxsize=4096)
+def names(text: str) -> frozenset[str]:
+    """The names that a formula reads; a dimension as `input.channels`."""
+    found = set()
+    for tree in ast.walk(parse(text)):
+        if isinstance(tree, ast.Attribute):
+            found.add(ast.unparse(tree))
+        elif isinstance(tree, ast.Name) and tree.id not in FUNCTIONS:
+            found.add(tree.id)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def subscripts(text: str) -> frozenset[str]:
+    """The names that stand in a formula's list indices."""
+    found: set[str] = set()
+    for tree in ast.walk(parse(text)):
+        if isinstance(tree, ast.Subscript):
+            found |= names(ast.unparse(tree.slice))
+    return frozenset(found)

@@ -1,0 +1,181 @@
+"""Makes the nodes of a graph: attributes evaluated, ops validated, shapes inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
+from archspec.graph import Node
+from archspec.language.context import Context, Instance
+from archspec.language.formula import subscripts
+from archspec.language.limits import Limits
+from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
+from archspec.language.schema import Entry, Statement, problems, shown
+from archspec.ops import BY_KIND, Op, Shape
+
+
+class Builder:
+    """The nodes made so far, with the shape and the taints of every value.
+
+    `fixed` holds the root params that decide the net's structure, `used` those that
+    reach an op's attribute.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.nodes: list[Node] = []
+        self.shapes: dict[str, Shape] = {}
+        self.taints: dict[str, tuple[Taint, Taint]] = {}
+        self.fixed: set[str] = set()
+        self.used: set[str] = set()
+        self._ops: dict[Any, Op] = {}
+
+    def fix(self, raw: Any, names: Names, at: Location) -> Known:
+        """The value of a formula that decides the structure of the net."""
+        found = known(raw, names, at)
+        self.fixed |= found.taint
+        return found
+
+    def add(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> str:
+        statement = instance.statement
+        if len(self.nodes) >= self.limits.nodes:
+            raise LimitError(
+                f"a graph has at most {self.limits.nodes} nodes", at=statement.at
+            )
+        kind = self._kind(context, instance)
+        attributes, texts = self._attributes(context, instance, kind)
+        op = self._validated(context, statement, kind, attributes)
+        self._arity(op, statement, len(sources))
+        shapes = tuple(self.shapes[name] for name in sources)
+        try:
+            shape = op.shape(*shapes)
+        except ShapeError as error:
+            read = ", ".join(
+                f"{n!r} {list(s)}" for n, s in zip(sources, shapes, strict=True)
+            )
+            raise ShapeError(
+                f"{instance.name}: {error.message}",
+                at=statement.at,
+                hint=f"reads {read}",
+            ) from None
+        node = Node(
+            instance.name,
+            op,
+            sources,
+            context.scope,
+            statement.key,
+            shape,
+            statement.at,
+            instance.index,
+            instance.count,
+            texts,
+            instance.when,
+            instance.repeat,
+        )
+        if node.name in self.shapes:
+            raise SpecError(f"the name {node.name!r} is taken twice", at=statement.at)
+        self.nodes.append(node)
+        self.shapes[node.name] = shape
+        self._taint(node, {key: item.taint for key, item in attributes.items()})
+        return node.name
+
+    def _kind(self, context: Context, instance: Instance) -> str:
+        statement = instance.statement
+        at = statement.place("op")
+        kind = statement.target
+        if is_formula(kind):
+            kind = self.fix(kind, instance.names, at).value
+        if isinstance(kind, str) and kind in BY_KIND:
+            return kind
+        hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
+        if kind in context.unit.blocks:
+            hint = f"a block is written {{block: {kind}}}"
+        raise SpecError(f"there is no op {shown(kind)}", at=at, hint=hint)
+
+    def _attributes(
+        self, context: Context, instance: Instance, kind: str
+    ) -> tuple[dict[str, Known], dict[str, str]]:
+        statement, found = instance.statement, {}
+        texts: dict[str, str] = {}
+        for key, entry in (context.unit.defaults.get(kind) or {}).items():
+            if entry is None or key in statement.attributes:
+                continue
+            item = known(entry.value, context.file_names, entry.at)
+            found[key] = item
+            hidden = item.taint and instance.names.taint(item.text or "0") != item.taint
+            if hidden or item.text is None:
+                self.fixed |= item.taint
+            else:
+                texts[key] = item.text
+        for key, raw in statement.attributes.items():
+            item = known(raw, instance.names, statement.place(key))
+            found[key] = item
+            if item.text is None:
+                self.fixed |= item.taint
+                continue
+            texts[key] = item.text
+            for name in subscripts(item.text):
+                self.fixed |= instance.names.taints.get(name, CLEAN)
+        for item in found.values():
+            self.used |= item.taint
+        return found, texts
+
+    def _validated(
+        self,
+        context: Context,
+        statement: Statement,
+        kind: str,
+        attributes: Mapping[str, Known],
+    ) -> Op:
+        values = {key: item.value for key, item in attributes.items()}
+        identity = (kind, repr(values))
+        if identity in self._ops:
+            return self._ops[identity]
+        op = BY_KIND[kind]
+        try:
+            found = op.model_validate(values)
+        except ValidationError as error:
+            raise self._attribute_errors(context, statement, op, error) from None
+        self._ops[identity] = found
+        return found
+
+    def _attribute_errors(
+        self, context: Context, statement: Statement, op: type[Op], error: Any
+    ) -> SpecError:
+        entries = context.unit.defaults.get(op.kind) or {}
+        faults = problems(error, statement.raw, tuple(op.model_fields), statement.at)
+        first = faults.errors[0]
+        key = next((str(step) for item in error.errors() for step in item["loc"]), "")
+        entry: Entry | None = entries.get(key)
+        at = entry.at if entry and key not in statement.attributes else first.at
+        return SpecError(f"{op.kind}: {first.message}", at=at, hint=first.hint)
+
+    def _arity(self, op: Op, statement: Statement, found: int) -> None:
+        least, most = op.arity
+        if least <= found and (most is None or found <= most):
+            return
+        wanted = str(least) if least == most else f"{least} to {most or 'any number'}"
+        raise SpecError(
+            f"{op.kind} reads {wanted} values, found {found}",
+            at=statement.place("from"),
+            hint="`from` names them" if found < least else None,
+        )
+
+    def _taint(self, node: Node, attributes: dict[str, Taint]) -> None:
+        """Which root params the channels and the size of a node's output depend on."""
+        channels = CLEAN.union(*(self.taints[name][0] for name in node.inputs))
+        size = CLEAN.union(*(self.taints[name][1] for name in node.inputs))
+        own = CLEAN.union(*attributes.values())
+        made = next((k for k in ("channels", "features") if k in attributes), None)
+        if node.op.kind == "flatten":
+            self.fixed |= size
+        if made is not None and "weight" in node.op.weighted:
+            rest = (t for k, t in attributes.items() if k != made)
+            self.taints[node.name] = (attributes[made], size.union(*rest))
+        else:
+            self.taints[node.name] = (channels | own, size | own)

@@ -1,0 +1,244 @@
+"""From a spec to a graph: params bound, scopes opened, nodes made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.errors import LimitError, Location, SpecError, nearest
+from archspec.graph import Scope, Value
+from archspec.language.context import Context, Instance, Outputs
+from archspec.language.params import Known, Names, bind, known
+from archspec.language.schema import Body, Statement, shown
+from archspec.language.statements import Statements
+
+NESTING = 64
+
+
+class Expander(Statements):
+    """Opens blocks, nested graphs and specs."""
+
+    def open(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Outputs:
+        statement = instance.statement
+        if len(context.opened) >= NESTING:
+            raise LimitError(f"scopes nest {NESTING} deep", at=statement.at)
+        if statement.kind == "graph":
+            assert statement.body is not None
+            if len(sources) != 1:
+                raise SpecError(
+                    f"a nested graph reads one value, found {len(sources)}",
+                    at=statement.place("from"),
+                    hint="only blocks and files have several inputs",
+                )
+            definition = f"{context.scope.definition}/{statement.key}"
+            scope = self._scope(
+                context, instance, {"input": sources[0]}, definition, statement.body
+            )
+            inner = self._inner(context, instance, scope, instance.names.child())
+            return self.close(inner, statement.body, {})
+        target = self._target(context, instance)
+        if statement.kind == "block":
+            return self._block(context, instance, sources, target)
+        return self._spec(context, instance, sources, target)
+
+    def _target(self, context: Context, instance: Instance) -> str:
+        statement = instance.statement
+        at = statement.place(statement.kind)
+        found = self.built.fix(statement.target, instance.names, at).value
+        if not isinstance(found, str):
+            raise SpecError(
+                f"`{statement.kind}` is a name, found {shown(found)}", at=at
+            )
+        return found
+
+    def _given(
+        self, instance: Instance
+    ) -> tuple[dict[str, Known], dict[str, Location], dict[str, str]]:
+        statement = instance.statement
+        places = {key: statement.place(key) for key in statement.attributes}
+        given = {
+            key: known(raw, instance.names, places[key])
+            for key, raw in statement.attributes.items()
+        }
+        return given, places, {k: v.text for k, v in given.items() if v.text}
+
+    def _block(
+        self,
+        context: Context,
+        instance: Instance,
+        sources: tuple[str, ...],
+        target: str,
+    ) -> Outputs:
+        statement = instance.statement
+        block = context.unit.blocks.get(target)
+        if block is None:
+            raise SpecError(
+                f"there is no block {target!r}",
+                at=statement.place("block"),
+                hint=nearest(target, context.unit.blocks)
+                or "blocks are " + (", ".join(context.unit.blocks) or "none"),
+            )
+        key = f"{context.unit.file}#{target}"
+        self._no_cycle(context, key, target, statement)
+        inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
+        given, places, texts = self._given(instance)
+        names = context.file_names.child()
+        self.dimensions(names, inputs)
+        values, defaults = bind(
+            block.params, given, places, names, f"the block {target!r}", statement.at
+        )
+        scope = self._scope(
+            context, instance, inputs, key, block.body, target, values, texts, defaults
+        )
+        inner = self._inner(context, instance, scope, names, key)
+        return self.close(inner, block.body, block.outputs)
+
+    def _no_cycle(
+        self, context: Context, key: str, target: str, statement: Statement
+    ) -> None:
+        if key in context.opened:
+            raise SpecError(
+                f"{target!r} contains itself", at=statement.place(statement.kind)
+            )
+
+    def _inputs(
+        self,
+        names: tuple[str, ...],
+        sources: tuple[str, ...],
+        owner: str,
+        statement: Statement,
+    ) -> dict[str, str]:
+        if len(names) != len(sources):
+            raise SpecError(
+                f"{owner} reads {len(names)} values ({', '.join(names)}), "
+                f"found {len(sources)}",
+                at=statement.place("from"),
+            )
+        return dict(zip(names, sources, strict=True))
+
+    def dimensions(self, names: Names, inputs: dict[str, str]) -> None:
+        """Lets formulas read the sizes of a scope's inputs."""
+        for name, value in inputs.items():
+            names.set_input(name, self.built.shapes[value], self.built.taints[value])
+
+    def _spec(
+        self,
+        context: Context,
+        instance: Instance,
+        sources: tuple[str, ...],
+        target: str,
+    ) -> Outputs:
+        statement = instance.statement
+        unit = self.files.named(target, statement.place("spec"))
+        key = f"{unit.file}#"
+        self._no_cycle(context, key, target, statement)
+        if unit.graph is None:
+            raise SpecError(f"{target!r} has no graph", at=statement.place("spec"))
+        declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
+        inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
+        given, places, texts = self._given(instance)
+        names = Names()
+        self.dimensions(names, inputs)
+        values, defaults = bind(
+            unit.params, given, places, names, f"the spec {target!r}", statement.at
+        )
+        scope = self._scope(
+            context,
+            instance,
+            inputs,
+            key,
+            unit.graph,
+            unit.name,
+            values,
+            texts,
+            defaults,
+        )
+        inner = self._inner(context, instance, scope, names, key)
+        inner.unit, inner.file_names = unit, names
+        outputs = self.close(inner, unit.graph, {} if statement.taps else unit.outputs)
+        if not statement.taps:
+            return outputs
+        if not unit.taps:
+            raise SpecError(f"{target!r} has no taps", at=statement.place("taps"))
+        outputs = {
+            name: self.path(inner, entry.value, entry.at)
+            for name, entry in unit.taps.items()
+            if entry is not None
+        }
+        scope.outputs.clear()
+        scope.outputs.update(outputs)
+        return outputs
+
+    def _scope(
+        self,
+        context: Context,
+        instance: Instance,
+        inputs: dict[str, str],
+        definition: str,
+        body: Body,
+        title: str | None = None,
+        params: dict[str, Value] | None = None,
+        texts: dict[str, str] | None = None,
+        defaults: dict[str, str] | None = None,
+    ) -> Scope:
+        statement = instance.statement
+        if statement.inline and body.listed != context.space.listed:
+            raise SpecError(
+                "a list is inlined into a list, a mapping into a mapping",
+                at=statement.place("inline"),
+            )
+        instance.space.listed = body.listed
+        return Scope(
+            name=instance.name,
+            parent=context.scope,
+            slot=statement.key,
+            definition=definition,
+            title=title or statement.name or statement.key,
+            kind={"spec": "file"}.get(statement.kind, statement.kind),
+            listed=body.listed,
+            inline=statement.inline,
+            index=instance.index,
+            count=instance.count,
+            params=params or {},
+            texts=texts or {},
+            defaults=defaults or {},
+            when=instance.when,
+            repeat=instance.repeat,
+            inputs=inputs,
+            outputs={},
+            at=statement.at,
+        )
+
+    def _inner(
+        self,
+        context: Context,
+        instance: Instance,
+        scope: Scope,
+        names: Names,
+        key: str = "",
+    ) -> Context:
+        if instance.statement.kind == "graph":
+            self.dimensions(names, dict(scope.inputs))
+        return Context(
+            context.unit,
+            context.file_names,
+            names,
+            scope,
+            instance.space,
+            instance.prefixes or (instance.name,),
+            (*context.opened, key),
+        )
+
+    def close(self, context: Context, body: Body, declared: dict[str, Any]) -> Outputs:
+        """Expands a scope's body; returns its outputs, and notes them in the scope."""
+        outputs = self.body(context, body)
+        if declared:
+            outputs = {
+                name: self.path(context, entry.value, entry.at)
+                for name, entry in declared.items()
+            }
+        elif "" not in outputs:
+            self.only(outputs, "the last node", body.at)
+        context.scope.outputs.update(outputs)
+        return outputs

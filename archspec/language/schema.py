@@ -1,0 +1,364 @@
+"""The keys of a spec file, checked with pydantic; formulas stay as they are.
+
+What stands under an op's name is checked later, by the op's own class, when formulas
+have values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archspec.errors import Location, SpecError, SpecErrors, nearest
+from archspec.language.reader import Map, Seq, locate
+
+KINDS = ("op", "block", "graph", "spec")
+Text = Field(default=None, strict=True)
+
+
+class Strict(BaseModel):
+    """A mapping of the language: no unknown keys, no conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+
+class FileKeys(Strict):
+    """The keys of a file."""
+
+    archspec: Literal[1]
+    name: str
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    extends: str | None = None
+    params: dict[str, Any] = {}
+    preprocessing: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    defaults: dict[str, dict[str, Any] | None] = {}
+    blocks: dict[str, dict[str, Any] | None] = {}
+    graph: Any = None
+    outputs: dict[str, str | None] = {}
+    taps: dict[str, str | None] = {}
+    expect: dict[str, Any] = {}
+
+
+class BlockKeys(Strict):
+    """The keys of a block."""
+
+    params: dict[str, Any] = {}
+    inputs: list[str] = []
+    graph: Any
+    outputs: dict[str, str] = {}
+
+
+class NodeKeys(BaseModel):
+    """The keys of a node beside its attributes; a formula may stand for most."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    op: str | None = None
+    block: str | None = None
+    graph: Any = None
+    spec: str | None = None
+    from_: str | int | list[Any] | None = Field(default=None, alias="from")
+    when: bool | str = True
+    repeat: int | str | None = None
+    inline: bool = False
+    name: str | None = None
+    taps: bool = False
+
+
+RESERVED = frozenset(
+    (*KINDS, "from", "when", "repeat", "inline", "name", "taps", "input", "index")
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """One node as written; `key` is its name, or its position in a list."""
+
+    key: str
+    at: Location
+    kind: str
+    target: Any
+    sources: Any
+    when: bool | str
+    repeat: int | str | None
+    inline: bool
+    name: str | None
+    taps: bool
+    attributes: dict[str, Any]
+    raw: Map | None
+    body: Body | None = None
+
+    def place(self, *path: str | int) -> Location:
+        """Where the value of a key stands."""
+        return locate(self.raw, path) if self.raw is not None else self.at
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """The statements of a scope; `listed` is a chain whose children are numbered."""
+
+    listed: bool
+    statements: dict[str, Statement]
+    at: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A raw value and where it stands."""
+
+    value: Any
+    at: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A block as written."""
+
+    name: str
+    at: Location
+    params: dict[str, Entry]
+    inputs: tuple[str, ...]
+    body: Body
+    outputs: dict[str, Entry]
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """One file, with everything that it inherits already merged in."""
+
+    file: str
+    name: str
+    at: Location
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    extends: Entry | None = None
+    params: dict[str, Entry | None] = field(default_factory=dict)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Entry | None] = field(default_factory=dict)
+    defaults: dict[str, dict[str, Entry | None] | None] = field(default_factory=dict)
+    blocks: dict[str, Block | None] = field(default_factory=dict)
+    graph: Body | None = None
+    removed: tuple[str, ...] = ()
+    outputs: dict[str, Entry | None] = field(default_factory=dict)
+    taps: dict[str, Entry | None] = field(default_factory=dict)
+    expect: dict[str, Entry] = field(default_factory=dict)
+
+
+def problems(
+    error: ValidationError, raw: Map | None, keys: tuple[str, ...], at: Location
+) -> SpecErrors:
+    """Pydantic's findings as errors with a place; `keys` are the known ones."""
+    found = []
+
+    def place(path: tuple[Any, ...], *, key: bool = False) -> Location:
+        return at if raw is None else locate(raw, path, key=key)
+
+    for item in error.errors():
+        path = tuple(step for step in item["loc"] if step not in UNION_TAGS)
+        key = str(path[-1]) if path else ""
+        if item["type"] == "extra_forbidden":
+            hint = nearest(key, keys) or "known are " + ", ".join(keys)
+            found.append(
+                SpecError(f"unknown key {key!r}", at=place(path, key=True), hint=hint)
+            )
+        elif item["type"] == "missing":
+            found.append(SpecError(f"the key {key!r} is missing", at=at))
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            message = message.removeprefix("Input should be ").removeprefix("a valid ")
+            text = f"{'.'.join(map(str, path))}: expected {message}"
+            if item["type"] in ("value_error", "assertion_error"):
+                text = message
+            text += f", found {shown(item['input'])}"
+            found.append(SpecError(text, at=place(path)))
+    return SpecErrors({str(e): e for e in found}.values())
+
+
+UNION_TAGS = frozenset(
+    ("str", "int", "bool", "float", "list[any]", "dict[str,any]", "tuple[int, int]")
+)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, cut to a line."""
+    text = (
+        {True: "true", False: "false", None: "null"}.get(value)
+        if isinstance(value, bool | None)
+        else repr(list(value) if isinstance(value, tuple) else value)
+    )
+    text = text or ""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _check(model: type[BaseModel], raw: Map) -> Any:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        names = tuple(f.alias or name for name, f in model.model_fields.items())
+        raise problems(error, raw, names, raw.at) from None
+
+
+def _entries(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, Map):
+        return {}
+    return {
+        key: None if value is None else Entry(value, locate(raw, (key,)))
+        for key, value in raw.items()
+    }
+
+
+def unit(raw: Map, file: str) -> Unit:
+    """The contents of a file; SpecErrors names every key that is wrong."""
+    keys: FileKeys = _check(FileKeys, raw)
+    errors: list[SpecError] = []
+    blocks: dict[str, Block | None] = {}
+    for name, value in keys.blocks.items():
+        if value is None:
+            blocks[name] = None
+            continue
+        try:
+            blocks[name] = _block(name, raw["blocks"])
+        except SpecErrors as error:
+            errors.extend(e for e in error.errors if isinstance(e, SpecError))
+    graph: Body | None = None
+    removed: tuple[str, ...] = ()
+    if keys.graph is not None:
+        try:
+            graph, removed = _graph(keys.graph, locate(raw, ("graph",)), removable=True)
+        except SpecErrors as error:
+            errors.extend(e for e in error.errors if isinstance(e, SpecError))
+    if errors:
+        raise SpecErrors(errors)
+    extends = Entry(keys.extends, locate(raw, ("extends",))) if keys.extends else None
+    return Unit(
+        file=file,
+        name=keys.name,
+        at=locate(raw, ("name",)),
+        title=keys.title,
+        description=keys.description,
+        source=keys.source,
+        extends=extends,
+        params=_entries(raw.get("params")),
+        preprocessing=keys.preprocessing,
+        inputs=_entries(raw.get("inputs")),
+        defaults={
+            op: None if values is None else _entries(values)
+            for op, values in (raw.get("defaults") or {}).items()
+        },
+        blocks=blocks,
+        graph=graph,
+        removed=removed,
+        outputs=_entries(raw.get("outputs")),
+        taps=_entries(raw.get("taps")),
+        expect=_entries(raw.get("expect")),
+    )
+
+
+def _block(name: str, blocks: Map) -> Block:
+    raw = blocks[name]
+    keys: BlockKeys = _check(BlockKeys, raw)
+    body, _ = _graph(keys.graph, locate(raw, ("graph",)))
+    return Block(
+        name=name,
+        at=locate(blocks, (name,), key=True),
+        params=_entries(raw.get("params")),
+        inputs=tuple(keys.inputs) or ("input",),
+        body=body,
+        outputs=_entries(raw.get("outputs")),
+    )
+
+
+def _graph(
+    raw: Any, at: Location, *, removable: bool = False
+) -> tuple[Body, tuple[str, ...]]:
+    if not isinstance(raw, Map | Seq):
+        raise SpecErrors(
+            [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
+        )
+    listed = isinstance(raw, Seq)
+    items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
+    statements: dict[str, Statement] = {}
+    removed: list[str] = []
+    errors: list[SpecError] = []
+    for key, value in items:
+        if value is None and removable and not listed:
+            removed.append(str(key))
+            continue
+        place = locate(raw, (key,), key=not listed)
+        try:
+            statements[str(key)] = _statement(str(key), value, place, listed)
+        except SpecErrors as error:
+            errors.extend(e for e in error.errors if isinstance(e, SpecError))
+        except SpecError as error:
+            errors.append(error)
+    if errors:
+        raise SpecErrors(errors)
+    return Body(listed, statements, at), tuple(removed)
+
+
+def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
+    if isinstance(raw, str):
+        return Statement(
+            key, at, "op", raw, None, True, None, False, None, False, {}, None
+        )
+    if not isinstance(raw, Map):
+        raise SpecError(f"a node is a name or a mapping, found {shown(raw)}", at=at)
+    keys: NodeKeys = _check(NodeKeys, raw)
+    kinds = [kind for kind in KINDS if raw.get(kind) is not None]
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "none of them"
+        raise SpecError(
+            f"a node has exactly one of op, block, graph and spec, found {found}",
+            at=at if not kinds else locate(raw, (kinds[1],), key=True),
+            hint=None if kinds else _guess(raw),
+        )
+    if listed and "from" in raw:
+        raise SpecError(
+            "a list is a chain: its nodes take no `from`",
+            at=locate(raw, ("from",), key=True),
+            hint="write the graph as a mapping",
+        )
+    if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
+        raise SpecError(
+            "only an entry of a list takes a `name`; here the key is the name",
+            at=locate(raw, ("name",), key=True),
+        )
+    kind = kinds[0]
+    body = None
+    if kind == "graph":
+        extra = list(keys.model_extra or {})
+        if extra:
+            raise SpecError(
+                f"a nested graph takes no attributes, found {extra[0]!r}",
+                at=locate(raw, (extra[0],), key=True),
+                hint=nearest(extra[0], NodeKeys.model_fields),
+            )
+        body, _ = _graph(keys.graph, locate(raw, ("graph",)))
+    return Statement(
+        key=key,
+        at=at,
+        kind=kind,
+        target=raw[kind],
+        sources=keys.from_,
+        when=keys.when,
+        repeat=keys.repeat,
+        inline=keys.inline,
+        name=keys.name,
+        taps=keys.taps,
+        attributes={k: raw[k] for k in keys.model_extra or {}},
+        raw=raw,
+        body=body,
+    )
+
+
+def _guess(raw: Map) -> str | None:
+    for key in raw:
+        if close := nearest(key, KINDS):
+            return f"found the key {key!r}; {close}"
+    return None
