@@ -43,6 +43,7 @@ class Scope:
         texts: for a param: the formula that the caller gave, in the caller's names.
         defaults: for a param that the caller left out: its default's formula, in the
             scope's own names.
+        taints: for a name that formulas of the scope see: the root params behind it.
         when, repeat: the formulas' texts, in the parent's names.
         inputs: its inputs' names ("input", or those of `inputs`) and the values there.
         outputs: named outputs and the values there; "" names the only one.
@@ -62,6 +63,7 @@ class Scope:
     params: Mapping[str, Value]
     texts: Mapping[str, str]
     defaults: Mapping[str, str]
+    taints: Mapping[str, frozenset[str]]
     when: str | None
     repeat: str | None
     inputs: Mapping[str, str]
@@ -85,6 +87,7 @@ class Node:
         index, count: which of how many instances of a repeated op; None without one.
         texts: for an attribute that a formula gave: the formula, in the scope's names.
         when, repeat: the formulas' texts, in the scope's names.
+        taint: root params that the number of the output's channels depends on.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Node:
     texts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     when: str | None = None
     repeat: str | None = None
+    taint: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -62,6 +62,7 @@ def net(ops: Mapping[str, Op], shape: Shape = (4,)) -> Graph:
         params={},
         texts={},
         defaults={},
+        taints={},
         when=None,
         repeat=None,
         inputs={"input": "image"},

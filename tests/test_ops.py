@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archspec.errors import ShapeError
 from archspec.ops import BY_KIND, Op
-from archspec.ops.basic import Conv2d, Linear
+from archspec.ops.convolution import Conv2d, Linear
 
 
 @pytest.mark.parametrize("size", [(9, 10), (16, 7)])
@@ -64,7 +64,7 @@ def test_weights_and_buffers(
     ("op", "shape", "message"),
     [
         (Linear(features=3), (4, 2, 2), "put a flatten before it"),
-        (Conv2d(channels=4, kernel=5), (3, 4, 9), "larger than the image"),
+        (Conv2d(channels=4, kernel=5), (3, 4, 9), "more than the 4"),
         (
             Conv2d(channels=4, kernel=1, groups=2),
             (3, 4, 4),

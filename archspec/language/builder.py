@@ -16,6 +16,13 @@ from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, kno
 from archspec.language.schema import Entry, Statement, problems, shown
 from archspec.ops import BY_KIND, Op, Shape
 
+SIZES = frozenset(
+    """
+    kernel stride padding dilation output_padding size scale spatial factor ceil_mode
+    """.split()  # noqa: SIM905  # ten quoted names read worse
+)
+"""Attributes that an output's height and width depend on."""
+
 
 class Builder:
     """The nodes made so far, with the shape and the taints of every value.
@@ -63,6 +70,13 @@ class Builder:
                 at=statement.at,
                 hint=f"reads {read}",
             ) from None
+        if instance.name in self.shapes:
+            raise SpecError(
+                f"the name {instance.name!r} is taken twice", at=statement.at
+            )
+        taints = self._taints(
+            op, sources, {key: item.taint for key, item in attributes.items()}
+        )
         node = Node(
             instance.name,
             op,
@@ -76,12 +90,11 @@ class Builder:
             texts,
             instance.when,
             instance.repeat,
+            taints[0],
         )
-        if node.name in self.shapes:
-            raise SpecError(f"the name {node.name!r} is taken twice", at=statement.at)
         self.nodes.append(node)
         self.shapes[node.name] = shape
-        self._taint(node, {key: item.taint for key, item in attributes.items()})
+        self.taints[node.name] = taints
         return node.name
 
     def _kind(self, context: Context, instance: Instance) -> str:
@@ -166,16 +179,17 @@ class Builder:
             hint="`from` names them" if found < least else None,
         )
 
-    def _taint(self, node: Node, attributes: dict[str, Taint]) -> None:
-        """Which root params the channels and the size of a node's output depend on."""
-        channels = CLEAN.union(*(self.taints[name][0] for name in node.inputs))
-        size = CLEAN.union(*(self.taints[name][1] for name in node.inputs))
+    def _taints(
+        self, op: Op, sources: tuple[str, ...], attributes: dict[str, Taint]
+    ) -> tuple[Taint, Taint]:
+        """Which root params an output's channels and its size depend on."""
+        channels = CLEAN.union(*(self.taints[name][0] for name in sources))
+        size = CLEAN.union(*(self.taints[name][1] for name in sources))
         own = CLEAN.union(*attributes.values())
+        size |= CLEAN.union(*(t for k, t in attributes.items() if k in SIZES))
         made = next((k for k in ("channels", "features") if k in attributes), None)
-        if node.op.kind == "flatten":
+        if op.kind == "flatten":
             self.fixed |= size
-        if made is not None and "weight" in node.op.weighted:
-            rest = (t for k, t in attributes.items() if k != made)
-            self.taints[node.name] = (attributes[made], size.union(*rest))
-        else:
-            self.taints[node.name] = (channels | own, size | own)
+        if made is not None and "weight" in op.weighted:
+            return attributes[made], size
+        return channels | own, size

@@ -32,10 +32,16 @@ class Expander(Statements):
                     hint="only blocks and files have several inputs",
                 )
             definition = f"{context.scope.definition}/{statement.key}"
+            names = instance.names.child()
             scope = self._scope(
-                context, instance, {"input": sources[0]}, definition, statement.body
+                context,
+                instance,
+                names,
+                {"input": sources[0]},
+                definition,
+                statement.body,
             )
-            inner = self._inner(context, instance, scope, instance.names.child())
+            inner = self._inner(context, instance, scope, names)
             return self.close(inner, statement.body, {})
         target = self._target(context, instance)
         if statement.kind == "block":
@@ -89,7 +95,16 @@ class Expander(Statements):
             block.params, given, places, names, f"the block {target!r}", statement.at
         )
         scope = self._scope(
-            context, instance, inputs, key, block.body, target, values, texts, defaults
+            context,
+            instance,
+            names,
+            inputs,
+            key,
+            block.body,
+            target,
+            values,
+            texts,
+            defaults,
         )
         inner = self._inner(context, instance, scope, names, key)
         return self.close(inner, block.body, block.outputs)
@@ -146,6 +161,7 @@ class Expander(Statements):
         scope = self._scope(
             context,
             instance,
+            names,
             inputs,
             key,
             unit.graph,
@@ -174,6 +190,7 @@ class Expander(Statements):
         self,
         context: Context,
         instance: Instance,
+        names: Names,
         inputs: dict[str, str],
         definition: str,
         body: Body,
@@ -203,6 +220,7 @@ class Expander(Statements):
             params=params or {},
             texts=texts or {},
             defaults=defaults or {},
+            taints=names.taints,
             when=instance.when,
             repeat=instance.repeat,
             inputs=inputs,

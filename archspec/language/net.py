@@ -60,6 +60,7 @@ def expand(
         params=values,
         texts=texts,
         defaults=defaults,
+        taints=names.taints,
         when=None,
         repeat=None,
         inputs=local,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import ShapeError
 from archspec.ops.init import AnyInit, Constant, Initializer, KaimingNormal
@@ -16,6 +17,9 @@ Positive = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Natural = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 Pair = tuple[Positive, Positive]
 NaturalPair = tuple[Natural, Natural]
+FourSides = tuple[NaturalPair, NaturalPair]
+Sides = tuple[tuple[int, int], tuple[int, int]]
+"""Padding in pixels: (top, bottom), (left, right)."""
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -52,12 +56,17 @@ class Op(BaseModel):
         """Multiply-accumulates for one image; only convolutions and linear have any."""
         return 0
 
-    def out_channels(self, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
         """The output's channels as an expression of `+ * //` over the inputs' channels.
 
         `inputs` holds one number-like value for each input, `attributes` may hold such
-        values under attribute names. It lets printed code say `channels * 4`; it is
-        checked against `shape` wherever it is used.
+        values under attribute names, `shapes` are the inputs' in one instance. It lets
+        printed code say `channels * 4`; it is checked against `shape` where it is used.
         """
         return inputs[0]
 
@@ -79,6 +88,14 @@ class Weighted(Op):
     def inits(self) -> dict[str, Initializer]:
         return self.init or {}
 
+    @model_validator(mode="after")
+    def _known_inits(self) -> Self:
+        for name in self.init or {}:
+            if self.weighted and name not in self.weighted:
+                names = " and ".join(self.weighted)
+                raise ValueError(f"init: {self.kind} has no {name!r}, it has {names}")
+        return self
+
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     """Vertical and horizontal value of an attribute that may be a single number."""
@@ -92,3 +109,20 @@ def image(kind: str, shape: Shape) -> tuple[int, int, int]:
             f"{kind} needs an image (channels, height, width), found {list(shape)}"
         )
     return shape[0], shape[1], shape[2]
+
+
+def four_sides(padding: Any) -> Sides:
+    """Explicit padding (a number, a pair or four sides) as four sides."""
+    (vertical, horizontal) = pair(padding)
+    return pair(vertical), pair(horizontal)
+
+
+def same_sides(
+    size: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
+) -> Sides:
+    """TensorFlow's `same` padding in pixels; an odd pixel goes to the far side."""
+    made = []
+    for n, e, s in zip(size, extent, stride, strict=True):
+        total = max((-(-n // s) - 1) * s + e - n, 0)
+        made.append((total // 2, total - total // 2))
+    return made[0], made[1]

@@ -1,0 +1,259 @@
+"""Arithmetic between values, and ops that move values about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from archspec.errors import ShapeError
+from archspec.ops.base import (
+    FourSides,
+    Natural,
+    NaturalPair,
+    Op,
+    Pair,
+    Positive,
+    Shape,
+    Sides,
+    four_sides,
+    image,
+    pair,
+)
+from archspec.ops.convolution import divided
+
+Factor = Annotated[float, Field(gt=0, le=2**20)]
+
+
+class Elementwise(Op):
+    """Arithmetic of equal shapes; an operand [C, 1, 1] counts at every position."""
+
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        full = max(inputs, key=lambda shape: shape[1:])
+        for shape in inputs:
+            broadcast = len(full) == 3 and shape == (full[0], 1, 1)
+            if shape != full and not broadcast:
+                raise ShapeError(
+                    f"{self.kind} needs equal shapes (or [C, 1, 1] beside an image), "
+                    f"found {' and '.join(str(list(s)) for s in inputs)}"
+                )
+        return full
+
+
+class Add(Elementwise):
+    """Sum of two or more values; equal shapes, or [C, 1, 1] beside an image."""
+
+    kind: ClassVar[str] = "add"
+
+
+class Subtract(Elementwise):
+    """The first value less the second; equal shapes, or [C, 1, 1] beside an image."""
+
+    kind: ClassVar[str] = "subtract"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+
+class Multiply(Elementwise):
+    """Product of two or more values; equal shapes, or [C, 1, 1] beside an image."""
+
+    kind: ClassVar[str] = "multiply"
+
+
+class Concat(Op):
+    """Joins two or more values along the channels; height and width must agree."""
+
+    kind: ClassVar[str] = "concat"
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len({shape[1:] for shape in inputs}) != 1:
+            raise ShapeError(
+                "concat needs equal heights and widths, "
+                f"found {' and '.join(str(list(s)) for s in inputs)}"
+            )
+        return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        return reduce(lambda a, b: a + b, inputs)
+
+
+class Slice(Op):
+    """Channels `start` up to, not including, `stop`; [C, ...] -> [stop - start, ...].
+
+    ShapeError when there are fewer than `stop` channels.
+    """
+
+    kind: ClassVar[str] = "slice"
+    start: Natural = 0
+    stop: Positive
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.start >= self.stop:
+            raise ValueError(
+                f"start {self.start} must be smaller than stop {self.stop}"
+            )
+        return self
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if self.stop > inputs[0][0]:
+            raise ShapeError(f"slice stops at {self.stop} of {inputs[0][0]} channels")
+        return (self.stop - self.start, *inputs[0][1:])
+
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        return attributes["stop"] - attributes["start"]
+
+
+class Flatten(Op):
+    """[C, H, W] -> [C H W]; a vector stays as it is.
+
+    `order` is chw (torch, canonical) or hwc (what a Keras Flatten gives).
+    """
+
+    kind: ClassVar[str] = "flatten"
+    order: Literal["chw", "hwc"] = "chw"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        size = 1
+        for n in inputs[0]:
+            size *= n
+        return (size,)
+
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        return reduce(lambda a, b: a * b, shapes[0][1:], inputs[0])
+
+
+class Pad(Op):
+    """Zeros around an image or beside its channels; [C, H, W] -> [C', H', W'].
+
+    `spatial` is a number of pixels, [vertical, horizontal] or [[top, bottom], [left,
+    right]]; `channels` a number of channels on both sides or [before, after].
+    """
+
+    kind: ClassVar[str] = "pad"
+    spatial: Natural | NaturalPair | FourSides = 0
+    channels: Natural | NaturalPair = 0
+
+    def sides(self) -> Sides:
+        """Padding in pixels: (top, bottom), (left, right)."""
+        return four_sides(self.spatial)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = image(self.kind, inputs[0])
+        (top, bottom), (left, right) = self.sides()
+        return (
+            channels + sum(pair(self.channels)),
+            height + top + bottom,
+            width + left + right,
+        )
+
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        return inputs[0] + sum(pair(self.channels))
+
+
+class Resize(Op):
+    """Another height and width; [C, H, W] -> [C, H', W'].
+
+    Exactly one of `size` (pixels), `scale` (a factor; H' = floor(H scale)) or a second
+    input, whose height and width it takes. `nearest` and `bilinear` (half-pixel
+    centres, no antialiasing) as torch.nn.functional.interpolate defines them.
+    """
+
+    kind: ClassVar[str] = "resize"
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    mode: Literal["nearest", "bilinear"] = "nearest"
+    size: Positive | Pair | None = None
+    scale: Factor | tuple[Factor, Factor] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.size is not None and self.scale is not None:
+            raise ValueError("resize takes size or scale, not both")
+        return self
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = image(self.kind, inputs[0])
+        ways = (self.size is not None) + (self.scale is not None) + (len(inputs) == 2)
+        if ways != 1:
+            raise ShapeError(
+                "resize takes exactly one of size, scale and a second input, "
+                f"found {ways} of them"
+            )
+        if len(inputs) == 2:
+            return (channels, *image(self.kind, inputs[1])[1:])
+        if self.size is not None:
+            return (channels, *pair(self.size))
+        scale = self.scale
+        factors = scale if isinstance(scale, tuple) else (scale, scale)
+        made = tuple(
+            int(n * (f or 0)) for n, f in zip((height, width), factors, strict=True)
+        )
+        if min(made) < 1:
+            raise ShapeError(f"scale {scale} leaves nothing of {height}x{width} pixels")
+        return (channels, *made)
+
+
+class PixelShuffle(Op):
+    """[C r², H, W] -> [C, H r, W r] with r = `factor`, in torch's order.
+
+    https://arxiv.org/abs/1609.05158
+    """
+
+    kind: ClassVar[str] = "pixel_shuffle"
+    factor: Positive
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, height, width = image(self.kind, inputs[0])
+        if channels % self.factor**2:
+            raise ShapeError(
+                f"pixel_shuffle needs a multiple of {self.factor**2} channels, "
+                f"found {channels}"
+            )
+        return channels // self.factor**2, height * self.factor, width * self.factor
+
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        return inputs[0] // self.factor**2
+
+
+class ChannelShuffle(Op):
+    """Channels of `groups` groups dealt out in turn; the shape stays.
+
+    ShapeError when groups don't divide the channels. https://arxiv.org/abs/1707.01083
+    """
+
+    kind: ClassVar[str] = "channel_shuffle"
+    groups: Positive
+
+    def shape(self, *inputs: Shape) -> Shape:
+        channels, _, _ = image(self.kind, inputs[0])
+        divided(self.groups, channels)
+        return inputs[0]

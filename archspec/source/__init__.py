@@ -1,0 +1,1 @@
+"""What all backends share when they print code and run it."""

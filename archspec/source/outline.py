@@ -1,0 +1,195 @@
+"""The structure of printed code, framework-free: definitions, arguments, lines.
+
+The outline generalises over the instances in the graph and never re-reads the spec.
+What is equal in all instances is a constant, what differs is an expression that was
+computed for every instance and found equal to the graph's value, or an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from archspec.graph import Value
+from archspec.ops import Op, Shape
+from archspec.source.expr import Arg, Expr
+from archspec.source.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A value in a definition: the output of line `line`, or an input if it is None.
+
+    `output` numbers the outputs of a line, or the inputs of the definition.
+    """
+
+    line: int | None
+    output: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class OpUse:
+    """One op in a line: what it is in every instance, and what is printed for it.
+
+    Attributes:
+        ops, shapes: in each instance, the op and the shapes that it reads.
+        attributes: the attributes as they are printed.
+        channels: the channels of each input as they are printed.
+    """
+
+    ops: list[Op]
+    shapes: list[tuple[Shape, ...]]
+    attributes: dict[str, Arg]
+    channels: tuple[Arg, ...]
+
+    @property
+    def kind(self) -> str:
+        """The op's kind, the same in all instances."""
+        return self.ops[0].kind
+
+    def __getitem__(self, name: str) -> Arg:
+        """An attribute as it is printed."""
+        return self.attributes[name]
+
+    def values(self, name: str) -> set[Value]:
+        """All values of an attribute."""
+        return {getattr(op, name) for op in self.ops}
+
+
+@dataclass(slots=True, eq=False)
+class Use:
+    """A definition used in a line, with its arguments."""
+
+    definition: Definition
+    arguments: dict[str, Arg]
+
+
+@dataclass(slots=True, eq=False)
+class Nested:
+    """A nested graph, or the unequal instances of a repeat: lines of their own.
+
+    Its expressions read the names of the definition around it.
+    """
+
+    title: str
+    listed: bool
+    lines: list[Line]
+    outputs: tuple[Ref, ...]
+
+
+Target = OpUse | Use | Nested
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One statement of a definition.
+
+    Attributes:
+        name: the child's name, or "" in a list, whose children are numbered.
+        target: what it does.
+        inputs: what it reads; a repeated one chains.
+        when: True, or the condition under which it exists; else it is its first input.
+        count, index: how often it is repeated, and the name that counts from 0.
+        nodes: names of the graph's nodes or scopes that it stands for.
+        outputs: number of values that it gives.
+    """
+
+    name: str
+    target: Target
+    inputs: tuple[Ref, ...]
+    when: Arg = True
+    count: Arg | None = None
+    index: str = ""
+    nodes: list[str] = field(default_factory=list)
+    outputs: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Argument:
+    """An argument of a definition: its value in each instance, its default if any."""
+
+    name: str
+    values: list[Value]
+    default: Value = None
+    keyword: bool = False
+
+    def type(self) -> str:
+        """The Python type of its values, as an annotation."""
+        return annotation(self.values)
+
+
+@dataclass(slots=True, eq=False)
+class Definition:
+    """A class or a function of printed code: the net, or one block.
+
+    Attributes:
+        title: the block's name.
+        model: whether it is the whole net.
+        listed, inline: a chain of numbered children; one whose children stand in the
+            list that uses it.
+        inputs: names of what it reads.
+        arguments: by name; `in_channels` is one where the body needs it.
+        constants: names that the body computes first.
+        lines, outputs: the body, and what it gives.
+        instances: what it stands for.
+        channels: the channels of its outputs, in the names of its arguments.
+        channel_arguments: the arguments that are an input's channels, by number.
+    """
+
+    title: str
+    model: bool
+    listed: bool
+    inline: bool
+    inputs: tuple[str, ...]
+    instances: list[Tree]
+    arguments: dict[str, Argument] = field(default_factory=dict)
+    constants: dict[str, Expr] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    outputs: dict[str, Ref] = field(default_factory=dict)
+    channels: tuple[Arg, ...] = ()
+    channel_arguments: dict[str, int] = field(default_factory=dict)
+
+
+def annotation(values: Sequence[Value]) -> str:
+    """The annotation that covers all values."""
+    kinds = {type(value) for value in values}
+    if kinds <= {int, float} and float in kinds:
+        return "float"
+    if kinds == {tuple}:
+        inner = {
+            type(item) for value in values if isinstance(value, tuple) for item in value
+        }
+        item = "float" if float in inner else inner.pop().__name__ if inner else "int"
+        return f"tuple[{item}, ...]"
+    return " | ".join(sorted("None" if k is type(None) else k.__name__ for k in kinds))
+
+
+def walk(lines: Sequence[Line]) -> Iterator[Line]:
+    """All lines, also those of nested graphs."""
+    for line in lines:
+        yield line
+        if isinstance(line.target, Nested):
+            yield from walk(line.target.lines)
+
+
+def expressions(line: Line) -> Iterator[Arg]:
+    """Everything that a line and its nested ones print."""
+    for inner in walk([line]):
+        yield inner.when
+        if inner.count is not None:
+            yield inner.count
+        if isinstance(inner.target, OpUse):
+            yield from inner.target.attributes.values()
+            yield from inner.target.channels
+        elif isinstance(inner.target, Use):
+            yield from inner.target.arguments.values()
+
+
+def free_names(line: Line) -> set[str]:
+    """The names of the definition that a line reads."""
+    found: set[str] = set()
+    bound = {inner.index for inner in walk([line]) if inner.index}
+    for arg in expressions(line):
+        if isinstance(arg, Expr):
+            found |= arg.names()
+    return found - bound

@@ -1,0 +1,247 @@
+"""The scopes of a graph as a tree, and which instances can share one definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from archspec.graph import Graph, Node, Scope
+from archspec.ops import Op, Shape
+
+Signature = Callable[[Op, tuple[Shape, ...]], Hashable]
+"""What of an op a backend's printed code can't take as an argument."""
+Kind = Any
+Item = Union["Tree", Node]
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """One instance of a scope: its statements' instances, by statement, in order.
+
+    `outputs` are the values that are made inside and read outside. A repeat of unlike
+    instances is several lines, one for each run of like ones; `runs` has their keys,
+    for each instance of the repeat.
+    """
+
+    scope: Scope
+    lines: dict[str, list[Item]] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    group: int = -1
+    runs: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The path of the instance."""
+        return self.scope.name
+
+
+class Forest:
+    """All scopes of a graph, grouped by the definition that they can share."""
+
+    def __init__(self, graph: Graph, signature: Signature, exact: bool) -> None:
+        self.graph = graph
+        self.signature = signature
+        self.exact = exact
+        self.shapes = graph.shapes()
+        self.trees: dict[int, Tree] = {}
+        self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
+        self.root = self._tree(graph.root)
+        for node in graph.nodes:
+            self._add(self._tree(node.scope), node.name, node.slot, node)
+        self._outputs()
+        self.groups: list[list[Tree]] = []
+        self.kinds: list[dict[str, Kind]] = []
+        self._group()
+
+    def _tree(self, scope: Scope) -> Tree:
+        scope = kept(scope)
+        if id(scope) in self.trees:
+            return self.trees[id(scope)]
+        parent = self._tree(scope.parent) if scope.parent is not None else None
+        tree = self.trees[id(scope)] = Tree(scope)
+        if parent is not None:
+            self._add(parent, scope.name, scope.slot, tree)
+        return tree
+
+    def _add(self, tree: Tree, name: str, slot: str, item: Item) -> None:
+        tree.lines.setdefault(self._key(tree, name, slot), []).append(item)
+
+    def _outputs(self) -> None:
+        readers = [
+            (name, kept(node.scope))
+            for node in self.graph.nodes
+            for name in node.inputs
+        ]
+        root = self.graph.root
+        for name, scope in (
+            *readers,
+            *((v, root) for v in self.graph.outputs.values()),
+        ):
+            maker = self.makers.get(name)
+            if maker is None:
+                continue
+            inside = set()
+            above: Scope | None = scope
+            while above is not None:
+                inside.add(id(above))
+                above = above.parent
+            made: Scope | None = kept(maker.scope)
+            while made is not None and id(made) not in inside:
+                if id(made) in self.trees:
+                    outputs = self.trees[id(made)].outputs
+                    if name not in outputs:
+                        outputs.append(name)
+                made = made.parent
+        self.root.outputs = list(dict.fromkeys(self.graph.outputs.values()))
+
+    def find(self, tree: Tree, value: str) -> str | None:
+        """The key of the line of a tree that makes a value; None for an input."""
+        maker = self.makers.get(value)
+        if maker is None:
+            return None
+        name, slot, index = maker.name, maker.slot, maker.index
+        scope: Scope | None = kept(maker.scope)
+        while scope is not None and scope is not tree.scope:
+            name, slot, index = scope.name, scope.slot, scope.index
+            scope = kept(scope.parent) if scope.parent is not None else None
+        if scope is None:
+            return None
+        key = self._key(tree, name, slot)
+        return tree.runs[key][index or 0] if key in tree.runs else key
+
+    def taint(self, value: str) -> frozenset[str]:
+        """The root params that the channels of a value depend on."""
+        maker = self.makers.get(value)
+        if maker is not None:
+            return maker.taint
+        scope = self.graph.root
+        names = [name for name, held in scope.inputs.items() if held == value]
+        return scope.taints.get(f"{names[0]}.channels", frozenset())
+
+    def _key(self, tree: Tree, name: str, slot: str) -> str:
+        if tree.scope.listed:
+            return slot
+        start = len(tree.scope.name) + 1 if tree.scope.name else 0
+        return name[start:].partition(".")[0]
+
+    def kind(self, item: Item) -> Kind:
+        """What two instances of a statement must have in common to share its line."""
+        if isinstance(item, Node):
+            shapes = tuple(self.shapes[name] for name in item.inputs)
+            return ("op", item.op.kind, self.signature(item.op, shapes))
+        if item.scope.kind == "graph":
+            return ("graph", item.scope.listed, self._shape(item))
+        return ("block", item.group)
+
+    def _shape(self, tree: Tree) -> dict[str, Kind]:
+        shape: dict[str, Kind] = {}
+        lines: dict[str, list[Item]] = {}
+        for key, items in tree.lines.items():
+            if not repeats(items[0]):
+                shape[key], lines[key] = self.kind(items[0]), items
+                continue
+            runs = self._runs(items)
+            if len(runs) > 1:
+                tree.runs[key] = []
+            for kind, run in runs:
+                name = key if len(runs) == 1 else f"{key}@{len(tree.runs[key])}"
+                shape[name], lines[name] = ("repeat", kind), run
+                if len(runs) > 1:
+                    tree.runs[key].extend([name] * len(run))
+        tree.lines = lines
+        shape[""] = len(tree.outputs)
+        if self.exact:
+            shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
+        return shape
+
+    def _runs(self, items: list[Item]) -> list[tuple[Kind, list[Item]]]:
+        runs: list[tuple[Kind, list[Item]]] = []
+        for item in items:
+            kind = self.kind(item)
+            joined = unify(runs[-1][0], kind) if runs else None
+            if joined is None:
+                runs.append((kind, [item]))
+            else:
+                runs[-1][1].append(item)
+                runs[-1] = (joined, runs[-1][1])
+        return runs
+
+    def _group(self) -> None:
+        by_definition: dict[tuple[str, bool], list[int]] = {}
+        for tree in reversed(self.trees.values()):
+            if tree.scope.kind == "graph":
+                continue
+            shape = self._shape(tree)
+            key = (tree.scope.definition, tree.scope.inline)
+            for index in by_definition.setdefault(key, []):
+                joined = unify(self.kinds[index], shape)
+                if joined is not None:
+                    self.kinds[index] = joined
+                    break
+            else:
+                index = len(self.groups)
+                self.groups.append([])
+                self.kinds.append(shape)
+                by_definition[key].append(index)
+            self.groups[index].append(tree)
+            tree.group = index
+        for group in self.groups:
+            group.reverse()
+
+
+def repeats(item: Item) -> bool:
+    """Whether an item is one of a repeat that chains, without a name of its own."""
+    at = item if isinstance(item, Node) else item.scope
+    return at.index is not None and ("{" not in at.slot)
+
+
+def kept(scope: Scope) -> Scope:
+    """The scope that holds the names: an inlined mapping dissolves in its parent."""
+    while scope.inline and not scope.listed and scope.parent is not None:
+        scope = scope.parent
+    return scope
+
+
+def unify(one: Kind, other: Kind) -> Kind | None:
+    """The kind that covers both, or None; a statement may be missing on one side."""
+    if one == other:
+        return one
+    if isinstance(one, dict) and isinstance(other, dict):
+        merged: dict[str, Kind] = {}
+        for key in (*one, *(key for key in other if key not in one)):
+            if key in one and key in other:
+                joined = unify(one[key], other[key])
+                if joined is None:
+                    return None
+                merged[key] = joined
+            else:
+                if key in ("", "#"):
+                    return None
+                merged[key] = one.get(key, other.get(key))
+        return merged
+    if (
+        not isinstance(one, tuple)
+        or not isinstance(other, tuple)
+        or not one
+        or not other
+    ):
+        return None
+    if one[0] != other[0] or one[0] not in ("graph", "repeat"):
+        return None
+    inner = unify(one[-1], other[-1])
+    return None if inner is None or one[:-1] != other[:-1] else (*one[:-1], inner)
+
+
+def ordered(trees: list[Tree]) -> list[str]:
+    """The statements of all instances, in the order of the text."""
+    keys: list[str] = []
+    for tree in trees:
+        at = 0
+        for key in tree.lines:
+            if key in keys:
+                at = keys.index(key) + 1
+            else:
+                keys.insert(at, key)
+                at += 1
+    return keys
