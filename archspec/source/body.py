@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
-from archspec.source.columns import INDICES, Cell, Column, Text, Unfit
+from archspec.source.columns import Cell, Column, Text, Unfit
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.tree import Item, Tree, repeats
@@ -40,7 +40,7 @@ class Body:
         first = next(group[0] for group in items if group)
         looped = repeats(first) and max(map(len, items)) > 1
         looped = looped or (repeats(first) and min(map(len, items)) == 0)
-        variable = INDICES[self.depth] if looped else ""
+        variable = self.writer.variables[self.depth] if looped else ""
         depth = self.depth + 1 if looped else self.depth
         cells = [
             Cell(item, column, column.env.new_child({variable: n} if variable else {}))

@@ -9,8 +9,9 @@ from graphlib import TopologicalSorter
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
 from archspec.source.body import Body
-from archspec.source.columns import Cell, Column, Text, Unfit
+from archspec.source.columns import INDICES, Cell, Column, Text, Unfit
 from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
+from archspec.source.naming import rename
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -63,6 +64,8 @@ class Writer:
             inputs=tuple(scope.inputs),
             instances=group,
         )
+        params = {*whole.graph.params, *(p for t in group for p in t.scope.params)}
+        self.variables = [letter for letter in INDICES if letter not in params]
         self.index: dict[int, Arg] = {}
         self.dims: dict[int, dict[str, Arg]] = {}
         self.envs: list[dict[str, Value]] = [{} for _ in group]
@@ -100,7 +103,7 @@ class Writer:
         return definition
 
     def _drop_unused(self) -> None:
-        """Forgets arguments and constants that only a discarded attempt wanted."""
+        """Drops what only a discarded attempt wanted, and orders the arguments."""
         definition = self.definition
         used: set[str] = set()
         for line in definition.lines:
@@ -113,8 +116,15 @@ class Writer:
         definition.constants = {
             k: v for k, v in definition.constants.items() if k in used
         }
+        declared = [
+            *definition.channel_arguments,
+            *(name for tree in self.group[:1] for name in tree.scope.params),
+            *definition.arguments,
+        ]
         definition.arguments = {
-            k: v for k, v in definition.arguments.items() if k in used
+            name: definition.arguments[name]
+            for name in dict.fromkeys(declared)
+            if name in used and name in definition.arguments
         }
 
     def _argument(self, name: str, values: list[Value]) -> Argument:
@@ -371,7 +381,9 @@ def outline(graph: Graph, signature: Signature) -> list[Definition]:
     while True:
         forest = Forest(graph, signature, exact)
         try:
-            return Generaliser(graph, forest, frozenset(arguments)).definitions()
+            found = Generaliser(graph, forest, frozenset(arguments)).definitions()
+            rename(found)
+            return found
         except Unfit as unfit:
             if unfit.params & arguments:
                 arguments -= unfit.params

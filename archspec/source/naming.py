@@ -1,0 +1,83 @@
+"""Keeps names of a spec apart from the names that printed code uses itself."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+
+from archspec.source.expr import Arg, Expr, substitute
+from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Use, walk
+
+OWN = """
+self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
+annotations
+"""
+TAKEN = frozenset((*OWN.split(), *keyword.kwlist, *vars(builtins)))
+"""Names that printed code may use; an argument that has one gets a `_` behind it."""
+
+
+def safe(name: str) -> str:
+    """The name of an argument in printed code."""
+    return f"{name}_" if name in TAKEN else name
+
+
+def rename(definitions: list[Definition]) -> None:
+    """Renames the arguments that clash, in all definitions."""
+    clashing = {
+        name
+        for definition in definitions
+        for name in (*definition.arguments, *definition.constants)
+        if name in TAKEN
+    }
+    if not clashing:
+        return
+    for definition in definitions:
+        _definition(definition, clashing)
+
+
+def _definition(definition: Definition, clashing: set[str]) -> None:
+    for line in walk(definition.lines):
+        _line(line, clashing)
+    definition.channels = tuple(_arg(arg, clashing) for arg in definition.channels)
+    constants = {}
+    for name, constant in definition.constants.items():
+        found = _arg(constant, clashing)
+        assert isinstance(found, Expr)
+        constants[_name(name, clashing)] = found
+    definition.constants = constants
+    arguments: dict[str, Argument] = {}
+    for name, argument in definition.arguments.items():
+        argument.name = _name(name, clashing)
+        arguments[argument.name] = argument
+    definition.arguments = arguments
+    definition.channel_arguments = {
+        _name(name, clashing): n for name, n in definition.channel_arguments.items()
+    }
+
+
+def _line(line: Line, clashing: set[str]) -> None:
+    line.when = _arg(line.when, clashing)
+    if line.count is not None:
+        line.count = _arg(line.count, clashing)
+    target = line.target
+    if isinstance(target, OpUse):
+        target.attributes = {k: _arg(v, clashing) for k, v in target.attributes.items()}
+        target.channels = tuple(_arg(arg, clashing) for arg in target.channels)
+    elif isinstance(target, Use):
+        target.arguments = {
+            _name(k, clashing): _arg(v, clashing) for k, v in target.arguments.items()
+        }
+    else:
+        assert isinstance(target, Nested)
+
+
+def _name(name: str, clashing: set[str]) -> str:
+    return safe(name) if name in clashing else name
+
+
+def _arg(arg: Arg, clashing: set[str]) -> Arg:
+    if not isinstance(arg, Expr):
+        return arg
+    return substitute(
+        arg.text, lambda name: Expr(safe(name) if name in clashing else name)
+    )

@@ -1,0 +1,108 @@
+"""Source code as a value, and running it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import linecache
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+from archspec.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text that a backend prints for a graph.
+
+    Attributes:
+        text: a whole Python module; it needs the framework and nothing else.
+        entry: the name of the class or function that makes the model.
+        name: the net's name.
+        backend: the backend's name.
+    """
+
+    text: str
+    entry: str
+    name: str
+    backend: str
+
+
+def fingerprint(graph: Graph) -> str:
+    """SHA-256, in hex, of what a graph computes; not of its title or description."""
+    nodes = [
+        [n.name, n.op.kind, n.op.model_dump(mode="json"), list(n.inputs), list(n.shape)]
+        for n in graph.nodes
+    ]
+    whole = {
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "nodes": nodes,
+        "outputs": dict(graph.outputs),
+    }
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def execute(source: Source) -> ModuleType:
+    """Runs source as a module that tracebacks, `inspect` and pickle can find.
+
+    The module is in `sys.modules` and its text in `linecache`, under a name that says
+    which net it is.
+    """
+    digest = hashlib.sha256(source.text.encode()).hexdigest()[:12]
+    name = f"archspec_{source.backend}_{source.name}_{digest}".replace("-", "_")
+    name = name.replace(".", "_")
+    if name in sys.modules:
+        return sys.modules[name]
+    file = f"<{source.backend} {source.name} {digest}>"
+    module = ModuleType(name)
+    module.__file__ = file
+    lines = source.text.splitlines(keepends=True)
+    linecache.cache[file] = (len(source.text), None, lines, file)
+    sys.modules[name] = module
+    try:
+        exec(compile(source.text, file, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@cache
+def environment(package: str) -> Any:
+    """The jinja environment of a backend's templates; they lay out, decide nothing."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    folder = files(package) / "templates"
+    templates = {
+        item.name: item.read_text(encoding="utf-8") for item in folder.iterdir()
+    }
+    return Environment(
+        loader=DictLoader(templates),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def render(package: str, template: str, values: Mapping[str, Any]) -> str:
+    """The text of a template."""
+    text: str = environment(package).get_template(template).render(**values)
+    return text
+
+
+def weights_of(graph: Graph) -> dict[str, tuple[str, Any]]:
+    """Canonical name -> (kind of op, shape) of every parameter and buffer."""
+    found: dict[str, tuple[str, Any]] = {}
+    for node, shapes in graph.located():
+        for part in (node.op.weights(*shapes), node.op.buffers(*shapes)):
+            for name, shape in part.items():
+                found[f"{node.name}.{name}"] = (node.op.kind, shape)
+    return found

@@ -1,0 +1,250 @@
+"""From data to text: literals, calls, and their layout in 88 columns.
+
+Everything that a spec says reaches printed code through `lit()` or as a checked name.
+The layout is that of `ruff format`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.graph import Value
+from archspec.source.expr import Arg, Expr
+
+WIDTH = 88
+STEP = 4
+
+
+def lit(value: Value) -> str:
+    """The Python literal of a bool, int, finite float, str, None or tuple of these."""
+    if value is None or isinstance(value, bool | int):
+        return repr(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, str):
+        body = value.encode("unicode_escape").decode("ascii")
+        if '"' in body and "'" not in body:
+            return f"'{body}'"
+        return '"' + body.replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        inner = ", ".join(lit(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    raise TypeError(f"{type(value).__name__} has no literal")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text that is already code: a checked name, or what a backend itself wrote."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as data; `fn` is a dotted name that a backend wrote."""
+
+    fn: str
+    args: tuple[Doc, ...] = ()
+    kwargs: tuple[tuple[str, Doc], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """A list."""
+
+    items: tuple[Doc, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """`*value` in a call or a list."""
+
+    value: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A generator expression; `clauses` are its `for`s."""
+
+    element: Doc
+    clauses: tuple[Doc, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """`for name in iterable`."""
+
+    name: str
+    iterable: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`body if test else other`."""
+
+    body: Doc
+    test: Doc
+    other: Doc
+
+
+Doc = Code | Call | Display | Star | Loop | Each | Choice | Expr | Value
+
+
+def call(fn: str, *args: Doc, **kwargs: tuple[Doc, Value]) -> Call:
+    """A call; each keyword comes with the framework's default, where it is left out."""
+    kept = tuple(
+        (name, value)
+        for name, (value, default) in kwargs.items()
+        if isinstance(value, Expr | Code | Call)
+        or value != default
+        or type(value) is not type(default)
+    )
+    return Call(fn, args, kept)
+
+
+def flat(doc: Doc) -> str:
+    """The one-line text."""
+    if isinstance(doc, Code):
+        return doc.text
+    if isinstance(doc, Expr):
+        return doc.code()
+    if isinstance(doc, Call):
+        return f"{doc.fn}({', '.join(flat_arguments(doc))})"
+    if isinstance(doc, Display):
+        return f"[{', '.join(flat(item) for item in doc.items)}]"
+    if isinstance(doc, Star):
+        choice = isinstance(doc.value, Choice)
+        return f"*({flat(doc.value)})" if choice else f"*{flat(doc.value)}"
+    if isinstance(doc, Loop):
+        return f"({flat(doc.element)} {' '.join(flat(c) for c in doc.clauses)})"
+    if isinstance(doc, Each):
+        return f"for {doc.name} in {flat(doc.iterable)}"
+    if isinstance(doc, Choice):
+        return f"{flat(doc.body)} if {flat(doc.test)} else {flat(doc.other)}"
+    return lit(doc)
+
+
+def flat_arguments(doc: Call) -> list[str]:
+    """The arguments of a call, each on one line."""
+    return [
+        *(flat(arg) for arg in doc.args),
+        *(f"{name}={flat(value)}" for name, value in doc.kwargs),
+    ]
+
+
+def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
+    """The lines of `lead doc trail` at an indent, broken as ruff format would."""
+    start = " " * indent
+    line = f"{start}{lead}{flat(doc)}{trail}"
+    if len(line) <= WIDTH:
+        return [line]
+    if isinstance(doc, Star) and isinstance(doc.value, Choice):
+        inner = layout(doc.value, indent + STEP)
+        return [f"{start}{lead}*(", *inner, f"{start}){trail}"]
+    if isinstance(doc, Star):
+        return layout(doc.value, indent, f"{lead}*", trail)
+    if isinstance(doc, Call):
+        items = [("", arg) for arg in doc.args]
+        items += [(f"{name}=", value) for name, value in doc.kwargs]
+        if not items:
+            return [line]
+        return _bracketed(items, indent, f"{lead}{doc.fn}(", f"){trail}")
+    if isinstance(doc, Display):
+        return _bracketed([("", i) for i in doc.items], indent, f"{lead}[", f"]{trail}")
+    if isinstance(doc, Loop):
+        return [
+            f"{start}{lead}(",
+            *layout(doc.element, indent + STEP),
+            *(part for c in doc.clauses for part in layout(c, indent + STEP)),
+            f"{start}){trail}",
+        ]
+    if isinstance(doc, Each):
+        return layout(doc.iterable, indent, f"{lead}for {doc.name} in ", trail)
+    if isinstance(doc, Choice):
+        return [
+            *layout(doc.body, indent, lead),
+            *layout(doc.test, indent, "if "),
+            *layout(doc.other, indent, "else ", trail),
+        ]
+    return [line]
+
+
+def _bracketed(
+    items: Sequence[tuple[str, Doc]], indent: int, lead: str, trail: str
+) -> list[str]:
+    start, inner = " " * indent, indent + STEP
+    joined = ", ".join(f"{name}{flat(item)}" for name, item in items)
+    if inner + len(joined) <= WIDTH:
+        return [f"{start}{lead}", " " * inner + joined, f"{start}{trail}"]
+    end = "" if len(items) == 1 else ","
+    lines = [f"{start}{lead}"]
+    for name, item in items:
+        lines += layout(item, inner, name, end)
+    return [*lines, f"{start}{trail}"]
+
+
+def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
+    """`target = doc` in lines; a long choice is put in brackets."""
+    line = f"{' ' * indent}{target} = {flat(doc)}{trail}"
+    if isinstance(doc, Choice) and len(line) > WIDTH:
+        start = " " * indent
+        return [
+            f"{start}{target} = (",
+            *layout(doc, indent + STEP),
+            f"{start}){trail}",
+        ]
+    return layout(doc, indent, f"{target} = ", trail)
+
+
+def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> list[str]:
+    """`def name(parameters) -> result:` in lines."""
+    start, inner = " " * indent, " " * (indent + STEP)
+    tail = f") -> {result}:"
+    joined = ", ".join(parameters)
+    if len(f"{start}{lead}({joined}{tail}") <= WIDTH:
+        return [f"{start}{lead}({joined}{tail}"]
+    if len(f"{inner}{joined}") <= WIDTH:
+        return [f"{start}{lead}(", f"{inner}{joined}", f"{start}{tail}"]
+    return [f"{start}{lead}(", *(f"{inner}{p}," for p in parameters), f"{start}{tail}"]
+
+
+def prose(text: str) -> str:
+    """Free text for a docstring: printable ASCII on one line, nothing that ends it."""
+    plain = " ".join(text.split()).encode("ascii", "replace").decode("ascii")
+    kept = "".join(c for c in plain if c.isprintable())
+    return kept.replace("\\", "/").replace('"', "'")
+
+
+def class_name(text: str) -> str:
+    """The letters and digits of a title or a name, as a class is named."""
+    parts = "".join(c if c.isascii() and c.isalnum() else " " for c in text).split()
+    name = "".join(part[0].upper() + part[1:] for part in parts)
+    return name if name[:1].isalpha() else f"Net{name}"
+
+
+class Names:
+    """Gives out names, each once."""
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self.taken = set(taken)
+
+    def take(self, wanted: str) -> str:
+        """The wanted name, or that name with a number."""
+        name, number = wanted, 2
+        while name in self.taken:
+            name, number = f"{wanted}{number}", number + 1
+        self.taken.add(name)
+        return name
+
+
+def is_value(arg: Arg, value: Value) -> bool:
+    """Whether an argument is this constant."""
+    return not isinstance(arg, Expr) and arg == value and type(arg) is type(value)
+
+
+def keywords(arguments: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Keyword arguments as a call holds them."""
+    return tuple(arguments.items())

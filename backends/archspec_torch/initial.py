@@ -1,0 +1,220 @@
+"""Initial weights in PyTorch's words: a rule for each kind of layer, and exceptions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from archspec.graph import Graph, Node
+from archspec.ops.init import (
+    AnyInit,
+    Constant,
+    KaimingNormal,
+    KaimingUniform,
+    Normal,
+    TruncNormal,
+    Uniform,
+    XavierNormal,
+    XavierUniform,
+    initial,
+)
+from archspec.source.outline import Definition, Line, OpUse
+from archspec.source.text import Call, Code, Doc, call, layout
+
+LAYERS = {
+    "conv2d": "nn.Conv2d",
+    "conv_transpose2d": "nn.ConvTranspose2d",
+    "linear": "nn.Linear",
+}
+Plan = tuple[tuple[str, AnyInit], ...]
+
+
+def statement(init: AnyInit, tensor: str) -> Call:
+    """The call that fills a tensor."""
+    x = Code(tensor)
+    if isinstance(init, KaimingNormal | KaimingUniform):
+        fn = "normal" if isinstance(init, KaimingNormal) else "uniform"
+        return call(
+            f"nn.init.kaiming_{fn}_",
+            x,
+            a=(init.a, 0.0),
+            mode=(init.mode, "fan_in"),
+            nonlinearity=(init.nonlinearity, "leaky_relu"),
+        )
+    if isinstance(init, XavierNormal | XavierUniform):
+        fn = "normal" if isinstance(init, XavierNormal) else "uniform"
+        return call(f"nn.init.xavier_{fn}_", x, gain=(init.gain, 1.0))
+    if isinstance(init, TruncNormal):
+        numbers: dict[str, tuple[Doc, float]] = {
+            "mean": (init.mean, 0.0),
+            "std": (init.std, 1.0),
+            "a": (init.a, -2.0),
+            "b": (init.b, 2.0),
+        }
+        return call("nn.init.trunc_normal_", x, **numbers)
+    if isinstance(init, Normal):
+        return call("nn.init.normal_", x, mean=(init.mean, 0.0), std=(init.std, 1.0))
+    if isinstance(init, Uniform):
+        return call("nn.init.uniform_", x, a=(init.a, 0.0), b=(init.b, 1.0))
+    return constant(init, x)
+
+
+def constant(init: Constant, x: Code) -> Call:
+    """zeros_, ones_ or constant_."""
+    if init.value in (0.0, 1.0):
+        return Call("nn.init.ones_" if init.value else "nn.init.zeros_", (x,))
+    return Call("nn.init.constant_", (x, init.value))
+
+
+def plan(node: Node, weights: tuple[str, ...]) -> Plan:
+    """What a node's weights start from."""
+    return tuple((name, initial(node.op, name)) for name in weights)
+
+
+def plans(graph: Graph) -> dict[str, dict[str, Plan]]:
+    """For each kind of op with weights, the plan of each node."""
+    found: dict[str, dict[str, Plan]] = {}
+    for node, shapes in graph.located():
+        weights = tuple(node.op.weights(*shapes))
+        if weights:
+            found.setdefault(node.op.kind, {})[node.name] = plan(node, weights)
+    return found
+
+
+def usual(of: dict[str, Plan]) -> dict[str, AnyInit]:
+    """The commonest initialiser of each parameter."""
+    found: dict[str, AnyInit] = {}
+    for parameter in dict.fromkeys(name for plan in of.values() for name, _ in plan):
+        counts = Counter(
+            init for plan in of.values() for name, init in plan if name == parameter
+        )
+        found[parameter] = counts.most_common(1)[0][0]
+    return found
+
+
+def native(kind: str, parameter: str) -> AnyInit | None:
+    """What PyTorch's layer starts from already."""
+    if kind in ("batch_norm", "layer_norm", "group_norm"):
+        return Constant(value=1.0 if parameter == "weight" else 0.0)
+    if kind == "scale":
+        return Constant(value=1.0)
+    return Constant(value=0.25) if kind == "prelu" else None
+
+
+def common(graph: Graph) -> dict[str, dict[str, AnyInit]]:
+    """What `init_weights` gives each kind of layer; norms start as PyTorch's do."""
+    found = {}
+    for kind, of in plans(graph).items():
+        if kind in LAYERS:
+            found[kind] = usual(of)
+    return found
+
+
+def rules(
+    graph: Graph, definitions: list[Definition], titles: dict[int, str]
+) -> list[str]:
+    """The function `init_weights`."""
+    by_plan: dict[tuple[tuple[str, AnyInit], ...], list[str]] = {}
+    for kind, of in common(graph).items():
+        by_plan.setdefault(tuple(sorted(of.items())), []).append(LAYERS[kind])
+    lines = [
+        "def init_weights(module: nn.Module) -> None:",
+        '    """Initial values, as the spec says."""',
+    ]
+    word = "if"
+    biased = _biased(graph)
+    for plan_, layers in by_plan.items():
+        lines.append(f"    {word} isinstance(module, {' | '.join(layers)}):")
+        word = "elif"
+        for parameter, init in reversed(plan_):
+            made = layout(statement(init, f"module.{parameter}"), 8)
+            if parameter == "bias" and not biased.issuperset(layers):
+                lines.append("        if module.bias is not None:")
+                made = layout(statement(init, "module.bias"), 12)
+            lines += made
+    for definition in definitions[:-1]:
+        own = _exceptions(graph, definition)
+        if own:
+            name = titles[id(definition)]
+            lines.append(f"    {word} isinstance(module, {name}):")
+            word = "elif"
+            for path, init in own:
+                lines += layout(statement(init, f"module.{path}"), 8)
+    if word == "if":
+        return []
+    return lines
+
+
+def _biased(graph: Graph) -> set[str]:
+    """Layers that can't be without a bias, as far as types know: none."""
+    del graph
+    return {"nn.Linear"} & set()
+
+
+def _differs(graph: Graph, node: str, kind: str, parameter: str, init: AnyInit) -> bool:
+    usual_of = common(graph).get(kind, {})
+    expected = usual_of.get(parameter) or native(kind, parameter)
+    return init != expected
+
+
+def _exceptions(graph: Graph, definition: Definition) -> list[tuple[str, AnyInit]]:
+    """Parameters of a class whose start differs from the rule, in all instances."""
+    if definition.listed or definition.model:
+        return []
+    found = []
+    for line in definition.lines:
+        found += _line_exceptions(graph, line)
+    return found
+
+
+def _line_exceptions(graph: Graph, line: Line) -> list[tuple[str, AnyInit]]:
+    if not isinstance(line.target, OpUse) or line.count is not None:
+        return []
+    if line.when is not True:
+        return []
+    kind = line.target.kind
+    of = plans(graph).get(kind, {})
+    own = [of[name] for name in line.nodes if name in of]
+    if not own or any(plan != own[0] for plan in own):
+        return []
+    return [
+        (f"{line.name}.{parameter}", init)
+        for parameter, init in own[0]
+        if _differs(graph, line.nodes[0], kind, parameter, init)
+    ]
+
+
+def overrides(graph: Graph, definitions: list[Definition]) -> list[str]:
+    """Statements for the parameters that no rule covers, by name."""
+    covered: set[str] = set()
+    for definition in definitions[:-1]:
+        if definition.listed:
+            continue
+        for line in definition.lines:
+            for path, _ in _line_exceptions(graph, line):
+                parameter = path.rpartition(".")[2]
+                covered.update(f"{node}.{parameter}" for node in line.nodes)
+    by_init: dict[AnyInit, list[str]] = {}
+    for kind, of in plans(graph).items():
+        for node, plan_ in of.items():
+            for parameter, init in plan_:
+                name = f"{node}.{parameter}"
+                if name in covered:
+                    continue
+                if _differs(graph, node, kind, parameter, init):
+                    by_init.setdefault(init, []).append(name)
+    lines: list[str] = []
+    for init, names in by_init.items():
+        if len(names) == 1:
+            tensor = f'self.get_parameter("{names[0]}")'
+            lines += layout(statement(init, tensor), 8)
+            continue
+        joined = ", ".join(f'"{name}"' for name in names)
+        head = f"        for name in ({joined}):"
+        if len(head) <= 88:
+            lines.append(head)
+        else:
+            lines += ["        for name in ("]
+            lines += [f'            "{name}",' for name in names]
+            lines += ["        ):"]
+        lines += layout(statement(init, "self.get_parameter(name)"), 12)
+    return lines

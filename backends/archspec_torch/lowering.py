@@ -1,0 +1,362 @@
+"""From ops to PyTorch: a table from an op's kind to what is printed for it.
+
+Every op has a module form. An op without weights or state may have a functional form,
+which `forward` prints where it reads better. A function stands where an entry would not
+fit on a line; `Helper`s are small classes that the printed file defines when it uses
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archspec.ops import Op, Shape, pair
+from archspec.ops.base import four_sides
+from archspec.ops.pooling import AvgPool2d
+from archspec.source.expr import Expr
+from archspec.source.outline import OpUse
+from archspec.source.text import Call, Code, Doc, call, class_name
+
+Lowering = Callable[[OpUse], Call]
+
+
+def signature(op: Op, shapes: tuple[Shape, ...]) -> Any:
+    """What of an op can't be an argument of a printed class."""
+    rank = len(shapes[0])
+    fixed: tuple[Any, ...] = ()
+    padding = getattr(op, "padding", 0)
+    if padding == "same" or isinstance(padding, tuple):
+        fixed = (padding, getattr(op, "kernel", 0), getattr(op, "stride", 0))
+    if op.kind in FIXED:
+        fixed += tuple(getattr(op, name) for name in FIXED[op.kind])
+    return (rank, fixed)
+
+
+FIXED: dict[str, tuple[str, ...]] = {
+    "batch_norm": ("running_var",),
+    "flatten": ("order",),
+    "pad": ("spatial", "channels"),
+    "prelu": ("shared",),
+    "resize": ("mode", "size", "scale"),
+    "scale": ("weight",),
+    "gelu": ("approximate",),
+    "avg_pool2d": ("ceil_mode", "count_include_pad"),
+}
+
+
+def uneven(padding: Any) -> bool:
+    """Whether four-sided padding differs between opposite sides."""
+    return isinstance(padding, tuple) and any(a != b for a, b in four_sides(padding))
+
+
+def evened(padding: Any) -> Any:
+    """Padding as torch takes it: a number or a pair, where opposite sides agree."""
+    if not isinstance(padding, tuple):
+        return padding
+    (top, _), (left, _) = four_sides(padding)
+    return top if top == left else (top, left)
+
+
+def last_first(padding: Any) -> tuple[int, int, int, int]:
+    """Four-sided padding in the order of F.pad: left, right, top, bottom."""
+    (top, bottom), (left, right) = four_sides(padding)
+    return (left, right, top, bottom)
+
+
+def conv2d(use: OpUse) -> Call:
+    """Conv2d; a subclass where torch has no such padding."""
+    padding = use["padding"]
+    args: tuple[Doc, ...] = (use.channels[0], use["channels"], use["kernel"])
+    rest = {
+        "dilation": (use["dilation"], 1),
+        "groups": (use["groups"], 1),
+        "bias": (use["bias"], True),
+    }
+    if padding == "same":
+        if all(pair(op.stride) == (1, 1) for op in ops(use)):
+            return call("nn.Conv2d", *args, padding=("same", 0), **rest)
+        return call("Conv2dSame", *args, stride=(use["stride"], 1), **rest)
+    stride: dict[str, tuple[Doc, Any]] = {"stride": (use["stride"], 1)}
+    if uneven(padding):
+        sides = last_first(padding)
+        return call("PaddedConv2d", *args, sides=(sides, None), **stride, **rest)
+    return call("nn.Conv2d", *args, **stride, padding=(evened(padding), 0), **rest)
+
+
+def ops(use: OpUse) -> list[Any]:
+    """The ops of all instances, for reading their attributes."""
+    return list(use.ops)
+
+
+def conv_transpose2d(use: OpUse) -> Call:
+    """ConvTranspose2d."""
+    return call(
+        "nn.ConvTranspose2d",
+        use.channels[0],
+        use["channels"],
+        use["kernel"],
+        stride=(use["stride"], 1),
+        padding=(use["padding"], 0),
+        output_padding=(use["output_padding"], 0),
+        groups=(use["groups"], 1),
+        bias=(use["bias"], True),
+        dilation=(use["dilation"], 1),
+    )
+
+
+def batch_norm(use: OpUse) -> Call:
+    """BatchNorm1d or 2d; a subclass where the biased running variance is asked for."""
+    rank = "2d" if len(use.shapes[0][0]) == 3 else "1d"
+    biased = use["running_var"] == "biased"
+    return call(
+        f"BiasedBatchNorm{rank}" if biased else f"nn.BatchNorm{rank}",
+        use.channels[0],
+        eps=(use["eps"], 1e-5),
+        momentum=(use["momentum"], 0.1),
+        affine=(use["affine"], True),
+    )
+
+
+def layer_norm(use: OpUse) -> Call:
+    """LayerNorm over the channels, of an image or a vector."""
+    name = "LayerNorm2d" if len(use.shapes[0][0]) == 3 else "nn.LayerNorm"
+    return call(
+        name,
+        use.channels[0],
+        eps=(use["eps"], 1e-5),
+        elementwise_affine=(use["affine"], True),
+    )
+
+
+def scale(use: OpUse) -> Call:
+    """A module of one parameter, whose name the spec chose."""
+    return call(scale_name(str(use["weight"])), use.channels[0])
+
+
+def scale_name(weight: str) -> str:
+    """The class of a scale whose parameter has this name."""
+    return "Scale" if weight == "weight" else f"Scale{class_name(weight)}"
+
+
+def max_pool2d(use: OpUse) -> Call:
+    """MaxPool2d, after padding with -inf where torch has no such padding."""
+    padding = use["padding"]
+    rest = {
+        "stride": (stride(use), None),
+        "dilation": (use["dilation"], 1),
+    }
+    if padding == "same":
+        return call("MaxPool2dSame", use["kernel"], **rest)
+    ceil = (use["ceil_mode"], False)
+    if uneven(padding):
+        pad = Call("nn.ConstantPad2d", (last_first(padding), Code('float("-inf")')))
+        return Call("nn.Sequential", (pad, call("nn.MaxPool2d", use["kernel"], **rest)))
+    return call(
+        "nn.MaxPool2d",
+        use["kernel"],
+        stride=rest["stride"],
+        padding=(evened(padding), 0),
+        dilation=rest["dilation"],
+        ceil_mode=ceil,
+    )
+
+
+def stride(use: OpUse) -> Any:
+    """A pool's stride, None where it is the kernel."""
+    return None if use["stride"] == use["kernel"] else use["stride"]
+
+
+def avg_pool2d(use: OpUse) -> Call:
+    """AvgPool2d, after padding with zeros where torch has no such padding."""
+    padding = use["padding"]
+    if padding == "same":
+        return call("AvgPool2dSame", use["kernel"], stride=(stride(use), None))
+    if uneven(padding):
+        pad = Call("nn.ZeroPad2d", (last_first(padding),))
+        pool = call("nn.AvgPool2d", use["kernel"], stride=(stride(use), None))
+        return Call("nn.Sequential", (pad, pool))
+    return call(
+        "nn.AvgPool2d",
+        use["kernel"],
+        stride=(stride(use), None),
+        padding=(evened(padding), 0),
+        ceil_mode=(use["ceil_mode"], False),
+        count_include_pad=(use["count_include_pad"], True),
+    )
+
+
+def flatten(use: OpUse) -> Call:
+    """Flatten; a small module for the order of a Keras Flatten."""
+    hwc = use["order"] == "hwc" and len(use.shapes[0][0]) == 3
+    return Call("FlattenHWC" if hwc else "nn.Flatten")
+
+
+def hwc(use: OpUse) -> bool:
+    """Whether a flatten has to move the channels last."""
+    return use["order"] == "hwc" and len(use.shapes[0][0]) == 3
+
+
+def pad(use: OpUse) -> Call:
+    """Zero padding of an image, and of its channels."""
+    sides = last_first(use["spatial"])
+    before, after = pair(use["channels"])  # type: ignore[arg-type]  # never an Expr
+    if before or after:
+        return Call("nn.ConstantPad3d", ((*sides, before, after), 0.0))
+    return Call("nn.ZeroPad2d", (sides,))
+
+
+def resize(use: OpUse) -> Call:
+    """Upsample, which shrinks as well."""
+    return call(
+        "nn.Upsample",
+        size=(use["size"], None),
+        scale_factor=(factor(use), None),
+        mode=(use["mode"], "nearest"),
+    )
+
+
+def factor(use: OpUse) -> Any:
+    """A resize's scale as floats, as torch annotates it."""
+    found = use["scale"]
+    if isinstance(found, tuple):
+        return tuple(float(str(item)) for item in found)
+    return float(found) if isinstance(found, int) else found
+
+
+def simple(name: str) -> Lowering:
+    """A module without arguments."""
+    return lambda use: Call(name)
+
+
+MODULES: dict[str, Lowering] = {
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "linear": lambda use: call(
+        "nn.Linear", use.channels[0], use["features"], bias=(use["bias"], True)
+    ),
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "group_norm": lambda use: call(
+        "nn.GroupNorm",
+        use["groups"],
+        use.channels[0],
+        eps=(use["eps"], 1e-5),
+        affine=(use["affine"], True),
+    ),
+    "local_response_norm": lambda use: call(
+        "nn.LocalResponseNorm",
+        use["size"],
+        alpha=(use["alpha"], 1e-4),
+        beta=(use["beta"], 0.75),
+        k=(use["k"], 1.0),
+    ),
+    "scale": scale,
+    "max_pool2d": max_pool2d,
+    "avg_pool2d": avg_pool2d,
+    "adaptive_avg_pool2d": lambda use: Call("nn.AdaptiveAvgPool2d", (use["size"],)),
+    "adaptive_max_pool2d": lambda use: Call("nn.AdaptiveMaxPool2d", (use["size"],)),
+    "global_avg_pool2d": simple("GlobalAvgPool2d"),
+    "global_max_pool2d": simple("GlobalMaxPool2d"),
+    "relu": simple("nn.ReLU"),
+    "relu6": simple("nn.ReLU6"),
+    "leaky_relu": lambda use: call(
+        "nn.LeakyReLU", negative_slope=(use["negative_slope"], 0.01)
+    ),
+    "prelu": lambda use: (
+        Call("nn.PReLU") if use["shared"] else Call("nn.PReLU", (use.channels[0],))
+    ),
+    "elu": lambda use: call("nn.ELU", alpha=(use["alpha"], 1.0)),
+    "selu": simple("nn.SELU"),
+    "gelu": lambda use: call("nn.GELU", approximate=(use["approximate"], "none")),
+    "silu": simple("nn.SiLU"),
+    "mish": simple("nn.Mish"),
+    "sigmoid": simple("nn.Sigmoid"),
+    "hard_sigmoid": simple("nn.Hardsigmoid"),
+    "hard_swish": simple("nn.Hardswish"),
+    "tanh": simple("nn.Tanh"),
+    # torch's own threshold of 20 drops exp(-20) = 2e-9 of the sum.
+    "softplus": lambda use: Call("nn.Softplus", (), (("threshold", 40.0),)),
+    "softmax": lambda use: Call("nn.Softmax", (), (("dim", 1),)),
+    "log_softmax": lambda use: Call("nn.LogSoftmax", (), (("dim", 1),)),
+    "identity": simple("nn.Identity"),
+    "dropout": lambda use: call("nn.Dropout", p=(use["rate"], 0.5)),
+    "drop_path": lambda use: Call("DropPath", (use["rate"],)),
+    "slice": lambda use: Call("ChannelSlice", (use["start"], use["stop"])),
+    "flatten": flatten,
+    "pad": pad,
+    "resize": resize,
+    "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
+    "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
+}
+
+Function = Callable[[OpUse, list[str]], Doc]
+
+
+def infix(symbol: str) -> Function:
+    """An operator between all operands."""
+    return lambda use, x: Code(f" {symbol} ".join(x))
+
+
+def resized(use: OpUse, x: list[str]) -> Doc:
+    """interpolate, to another value's size where there is one."""
+    if len(x) == 1:
+        found = resize(use)
+        return Call("F.interpolate", (Code(x[0]),), found.kwargs)
+    size: Doc = Code(f"{x[1]}.shape[-2:]")
+    return Call(
+        "F.interpolate",
+        (Code(x[0]),),
+        (("size", size), *call("", mode=(use["mode"], "nearest")).kwargs),
+    )
+
+
+FUNCTIONS: dict[str, Function] = {
+    "add": infix("+"),
+    "subtract": infix("-"),
+    "multiply": infix("*"),
+    "concat": lambda use, x: Call(
+        "torch.cat", (Code(f"({', '.join(x)})"),), (("dim", 1),)
+    ),
+    "slice": lambda use, x: Code(
+        f"{x[0]}[:, {bound(use['start'])}:{bound(use['stop'])}]"
+    ),
+    "relu": lambda use, x: Call("F.relu", (Code(x[0]),)),
+    "sigmoid": lambda use, x: Call("torch.sigmoid", (Code(x[0]),)),
+    "flatten": lambda use, x: Call(
+        "torch.flatten",
+        (Code(f"{x[0]}.permute(0, 2, 3, 1)" if hwc(use) else x[0]), 1),
+    ),
+    "global_avg_pool2d": lambda use, x: Code(f"{x[0]}.mean((2, 3))"),
+    "global_max_pool2d": lambda use, x: Code(f"{x[0]}.amax((2, 3))"),
+    "identity": lambda use, x: Code(x[0]),
+    "resize": resized,
+    "pad": lambda use, x: Call("F.pad", (Code(x[0]), pad(use).args[0])),
+}
+"""Functional forms; those of ops that read two values have no module form."""
+
+PLAIN = frozenset(("relu", "sigmoid", "identity", "global_avg_pool2d"))
+
+
+def bound(value: Any) -> str:
+    """A bound of a slice."""
+    if isinstance(value, Expr):
+        return value.code()
+    return str(value) if value else ""
+
+
+def supported(op: Op, inputs: int) -> str | None:
+    """Why PyTorch can't express an op exactly, or None."""
+    if op.kind not in MODULES and op.kind not in FUNCTIONS:
+        return f"PyTorch has no lowering for {op.kind}"
+    if isinstance(op, AvgPool2d) and uneven(op.padding) and not op.count_include_pad:
+        return "PyTorch can't leave uneven padding out of an average"
+    return None
+
+
+HELPERS: dict[str, tuple[str, ...]] = {
+    "Conv2dSame": ("same_padding",),
+    "MaxPool2dSame": ("same_padding",),
+    "AvgPool2dSame": ("same_padding",),
+}
+"""Helpers that a helper needs."""

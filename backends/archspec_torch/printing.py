@@ -1,0 +1,406 @@
+"""Prints PyTorch source for an outline: a class for each block, one for the net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archspec.errors import UnsupportedError
+from archspec.graph import Graph
+from archspec.source.expr import Expr
+from archspec.source.outline import (
+    Argument,
+    Definition,
+    Line,
+    Nested,
+    OpUse,
+    Ref,
+    Target,
+    Use,
+    free_names,
+    walk,
+)
+from archspec.source.program import Source, fingerprint, render
+from archspec.source.text import (
+    Call,
+    Choice,
+    Code,
+    Display,
+    Doc,
+    Each,
+    Loop,
+    Names,
+    Star,
+    assignment,
+    class_name,
+    flat,
+    header,
+    layout,
+    prose,
+)
+from archspec_torch import initial
+from archspec_torch.forward import statements
+from archspec_torch.lowering import FUNCTIONS, HELPERS, MODULES, PLAIN, scale_name
+
+MODULE_TAKEN = ("nn", "F", "torch", "Tensor", "init_weights", "same_padding")
+
+
+class Printer:
+    """Prints the definitions of one graph."""
+
+    def __init__(self, graph: Graph, definitions: list[Definition]) -> None:
+        self.graph = graph
+        self.definitions = definitions
+        self.helpers: set[str] = set()
+        self.scales: dict[str, str] = {}
+        self.names = Names(MODULE_TAKEN)
+        title = graph.title or graph.name
+        self.titles = {
+            id(definitions[-1]): self.names.take(class_name(title)),
+        }
+        for definition in definitions[:-1]:
+            name = class_name(definition.title.replace("_", " "))
+            if definition.listed and definition.inline:
+                name = definition.title
+            self.titles[id(definition)] = self.names.take(name)
+        self.classes: list[list[str]] = []
+        self.values: dict[str, Any] = {}
+
+    def source(self) -> Source:
+        """The whole module."""
+        for definition in self.definitions:
+            self.classes.append(self._definition(definition))
+        rules = initial.rules(self.graph, self.definitions, self.titles)
+        entry = self.titles[id(self.definitions[-1])]
+        used = set(self.helpers)
+        for helper in self.helpers:
+            used.update(HELPERS.get(helper, ()))
+        body = "\n\n\n".join("\n".join(lines) for lines in self.classes)
+        helpers = render(
+            "archspec_torch",
+            "helpers.jinja",
+            {
+                "used": used,
+                "scales": [
+                    {"name": n, "weight": w} for n, w in sorted(self.scales.items())
+                ],
+            },
+        )
+        code = helpers + body + "\n".join(rules)
+        text = render(
+            "archspec_torch",
+            "module.jinja",
+            {
+                "doc": self._doc(),
+                "imports": _imports(code),
+                "helpers": helpers,
+                "rules": "\n".join(rules),
+                "body": body,
+            },
+        )
+        return Source(text, entry, self.graph.name, "torch")
+
+    def _doc(self) -> list[str]:
+        graph = self.graph
+        shapes = ", ".join(
+            f"{name} {' x '.join(map(str, shape))}"
+            for name, shape in graph.inputs.items()
+        )
+        lines = [f"{prose(graph.title or graph.name)}."]
+        if graph.description:
+            lines += ["", *_wrapped(prose(graph.description))]
+        lines += [""]
+        if graph.source:
+            lines += _wrapped(f"Source: {prose(graph.source)}")
+        lines += _wrapped(
+            f"Parameters: {graph.parameter_count():,}; MACs: {graph.macs():,}; "
+            f"input: {shapes}."
+        )
+        if graph.preprocessing:
+            items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
+            lines += _wrapped(f"Preprocessing: {prose(items)}.")
+        lines += [f"Fingerprint: {fingerprint(graph)}"]
+        return lines
+
+    # Definitions
+
+    def _definition(self, definition: Definition) -> list[str]:
+        name = self.titles[id(definition)]
+        if definition.listed and definition.inline:
+            return self._list_function(definition, name)
+        if definition.listed and not definition.model and _chain(definition.lines):
+            return self._sequential(definition, name)
+        return self._module(
+            name,
+            list(definition.arguments.values()),
+            definition.constants,
+            definition.lines,
+            self._inputs(definition),
+            definition.outputs,
+            definition,
+        )
+
+    def _inputs(self, definition: Definition) -> list[str]:
+        if len(definition.inputs) == 1:
+            return ["x"]
+        if definition.model:
+            return list(self.graph.inputs)
+        return list(definition.inputs)
+
+    def _list_function(self, definition: Definition, name: str) -> list[str]:
+        parameters = [_parameter(a) for a in definition.arguments.values()]
+        return [
+            *header(f"def {name}", parameters, "list[nn.Module]", 0),
+            *self._constants(definition.constants, 4),
+            *layout(Display(tuple(self._items(definition.lines))), 4, "return "),
+        ]
+
+    def _sequential(self, definition: Definition, name: str) -> list[str]:
+        parameters = ["self", *(_parameter(a) for a in definition.arguments.values())]
+        doc = Call("super().__init__", tuple(self._items(definition.lines)))
+        return [
+            f"class {name}(nn.Sequential):",
+            *header("    def __init__".strip(), parameters, "None", 4),
+            *self._constants(definition.constants, 8),
+            *layout(doc, 8),
+        ]
+
+    def _constants(self, constants: dict[str, Expr], indent: int) -> list[str]:
+        return [
+            text
+            for name, value in constants.items()
+            for text in assignment(name, value, indent)
+        ]
+
+    def _module(
+        self,
+        name: str,
+        arguments: Sequence[Argument],
+        constants: dict[str, Expr],
+        lines: Sequence[Line],
+        inputs: Sequence[str],
+        outputs: dict[str, Ref],
+        definition: Definition | None,
+    ) -> list[str]:
+        model = definition is not None and definition.model
+        listed = definition is not None and definition.listed
+        parameters = ["self", *(_parameter(a) for a in arguments)]
+        made = [
+            f"class {name}(nn.Module):",
+            *header("def __init__", parameters, "None", 4),
+            "        super().__init__()",
+            *self._constants(constants, 8),
+        ]
+        if listed:
+            made = [
+                f"class {name}(nn.Sequential):",
+                *header("def __init__", parameters, "None", 4),
+                *self._constants(constants, 8),
+                *layout(Call("super().__init__", tuple(self._items(lines))), 8),
+            ]
+        else:
+            for attribute, doc in self._attributes(lines):
+                made += assignment(f"self.{attribute}", doc, 8)
+        if model:
+            made += ["        self.apply(init_weights)", *self._initial_overrides()]
+        if listed and _chain(lines) and len(outputs) == 1 and "" in outputs:
+            return made
+        body, results = statements(
+            lines, inputs, list(outputs.values()), self._expression(listed)
+        )
+        result = "Tensor"
+        if model and list(outputs) != [""]:
+            result = "dict[str, Tensor]"
+            docs = [f'"{k}": {v}' for k, v in zip(outputs, results, strict=True)]
+            joined = ", ".join(docs)
+            returned = [f"        return {{{joined}}}"]
+            if len(returned[0]) > 88:
+                returned = [
+                    "        return {",
+                    *(f"            {d}," for d in docs),
+                    "        }",
+                ]
+        elif len(outputs) > 1:
+            result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+            returned = [f"        return {', '.join(results)}"]
+        else:
+            body = _annotated(body, results[0], inputs)
+            returned = [f"        return {results[0]}"]
+        typed = [f"{text}: Tensor" for text in inputs]
+        return [
+            *made,
+            "",
+            *header("def forward", ["self", *typed], result, 4),
+            *body,
+            *returned,
+        ]
+
+    def _initial_overrides(self) -> list[str]:
+        return initial.overrides(self.graph, self.definitions)
+
+    # Lines
+
+    def _attributes(self, lines: Sequence[Line]) -> list[tuple[str, Doc]]:
+        made: dict[str, list[Line]] = {}
+        for line in lines:
+            if isinstance(line.target, OpUse) and _functional(line):
+                if line.when is not True:
+                    made.setdefault(line.name, []).append(line)
+                continue
+            made.setdefault(line.name, []).append(line)
+        found: list[tuple[str, Doc]] = []
+        for name, group in made.items():
+            line = group[0]
+            if isinstance(line.target, OpUse) and _functional(line):
+                found.append((name, line.when))
+            elif line.count is not None or len(group) > 1:
+                items = tuple(self._items(group))
+                found.append((name, Call("nn.Sequential", items)))
+            else:
+                doc = self._module_doc(line.target)
+                if line.when is not True:
+                    doc = Choice(doc, line.when, Call("nn.Identity"))
+                found.append((name, doc))
+        return found
+
+    def _items(self, lines: Sequence[Line]) -> list[Doc]:
+        return [self._item(line) for line in lines]
+
+    def _item(self, line: Line) -> Doc:
+        target = line.target
+        spread = isinstance(target, Use) and target.definition.inline
+        doc = self._module_doc(target)
+        if line.count is not None:
+            clauses = [Each(line.index, Call("range", (line.count,)))]
+            element = doc
+            if spread:
+                clauses.append(Each("layer", doc))
+                element = Code("layer")
+            doc = Star(Loop(element, tuple(clauses)))
+        elif spread:
+            doc = doc if line.when is not True else Star(doc)
+        if line.when is not True:
+            inside = doc if spread and line.count is None else Display((doc,))
+            doc = Star(Choice(inside, line.when, Display(())))
+        return doc
+
+    def _module_doc(self, target: Target) -> Doc:
+        if isinstance(target, OpUse):
+            doc = MODULES[target.kind](target)
+            self._note(target, doc)
+            return doc
+        if isinstance(target, Use):
+            return _used(self.titles[id(target.definition)], target.arguments)
+        if target.listed and _chain(target.lines):
+            return Call("nn.Sequential", tuple(self._items(target.lines)))
+        return self._nested(target)
+
+    def _note(self, use: OpUse, doc: Call) -> None:
+        for inner in (doc, *(arg for arg in doc.args if isinstance(arg, Call))):
+            if not inner.fn.startswith("nn."):
+                self.helpers.add(inner.fn)
+        if use.kind == "scale":
+            weight = str(use["weight"])
+            self.scales[scale_name(weight)] = weight
+
+    def _nested(self, nested: Nested) -> Doc:
+        """A nested mapping is a class of its own; its arguments are what it reads."""
+        name = self.names.take(class_name(nested.title.replace("_", " ")))
+        read = sorted({n for line in nested.lines for n in free_names(line)})
+        arguments = [self._argument(name) for name in read]
+        outputs = {str(n): ref for n, ref in enumerate(nested.outputs)}
+        if nested.listed:
+            raise UnsupportedError(
+                f"{nested.title}: a list with an output inside has no PyTorch code yet"
+            )
+        self.classes.append(
+            self._module(name, arguments, {}, nested.lines, ["x"], outputs, None)
+        )
+        return _used(name, {a: Expr(a) for a in read})
+
+    def _argument(self, name: str) -> Argument:
+        for definition in self.definitions:
+            if name in definition.arguments:
+                return Argument(name, definition.arguments[name].values)
+        return Argument(name, [0])
+
+    def _expression(self, listed: bool) -> Any:
+        def expression(line: Line, args: list[str]) -> Doc:
+            target = line.target
+            if isinstance(target, OpUse) and _functional(line) and not listed:
+                doc = FUNCTIONS[target.kind](target, args)
+                if line.when is True:
+                    return doc
+                return Choice(doc, Code(f"self.{line.name}"), Code(args[0]))
+            if line.when is not True and len(args) > 1:
+                raise UnsupportedError(
+                    f"{line.name}: a block with several inputs has no `when` yet"
+                )
+            return Call(f"self.{line.name}", tuple(Code(arg) for arg in args))
+
+        return expression
+
+
+def _functional(line: Line) -> bool:
+    """Whether `forward` computes it without a module."""
+    target = line.target
+    if not isinstance(target, OpUse) or line.count is not None:
+        return False
+    if target.kind not in MODULES or len(line.inputs) > 1:
+        return True
+    return target.kind in FUNCTIONS
+
+
+def _chain(lines: Sequence[Line]) -> bool:
+    """Whether every line reads the one before it."""
+    return all(
+        line.inputs == (Ref(None if n == 0 else n - 1),) for n, line in enumerate(lines)
+    )
+
+
+def _parameter(argument: Argument) -> str:
+    text = f"{argument.name}: {argument.type()}"
+    return f"{text} = {flat(argument.default)}" if argument.keyword else text
+
+
+def _used(name: str, arguments: dict[str, Any]) -> Doc:
+    """A class with its arguments; channels by position, the rest by name."""
+    positional = [
+        value for key, value in arguments.items() if key in ("in_channels", "channels")
+    ]
+    rest = tuple(
+        (key, value)
+        for key, value in arguments.items()
+        if key not in ("in_channels", "channels")
+    )
+    return Call(name, tuple(positional), rest)
+
+
+def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
+    """Says that the returned name is a Tensor, where it isn't a parameter."""
+    if name in inputs:
+        return body
+    start = f"        {name} = "
+    first = next(n for n, text in enumerate(body) if text.startswith(start))
+    text = body[first].replace(start, f"        {name}: Tensor = ", 1)
+    return [*body[:first], text, *body[first + 1 :]]
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 88, break_long_words=False, break_on_hyphens=False)
+
+
+def _imports(code: str) -> list[str]:
+    """The import lines that the code needs."""
+    found = []
+    if "torch." in code.replace("torch.nn", ""):
+        found.append("import torch")
+    found.append("from torch import Tensor, nn")
+    if "F." in code:
+        found.append("from torch.nn import functional as F")
+    return found
+
+
+__all__ = ["PLAIN", "Printer", "walk"]
