@@ -1,1 +1,26 @@
-"""archspec: a declarative architecture-spec compiler."""
+"""archspec: a neural network as one spec, compiled into PyTorch and Keras models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec import errors
+from archspec.graph import Graph, Value
+from archspec.spec import Spec, load
+
+if TYPE_CHECKING:
+    from archspec.source.program import Source
+
+__all__ = ["Graph", "Spec", "build", "codegen", "errors", "load"]
+__version__ = "0.1.0"
+
+
+def build(spec: str | Path, backend: str, **params: Value) -> Any:
+    """`load(spec, **params).build(backend)`."""
+    return load(spec, params=params).build(backend)
+
+
+def codegen(spec: str | Path, backend: str, **params: Value) -> Source:
+    """`load(spec, **params).codegen(backend)`; its `text` is the source."""
+    return load(spec, params=params).codegen(backend)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archspec.backend import compare_names, refuse_unsupported, save_weights
+from archspec.files import write_whole
 from archspec.graph import Graph
 from archspec.source.generalise import outline
-from archspec.source.program import Source
-from archspec_torch.lowering import signature
+from archspec.source.program import Source, execute
+from archspec_torch.lowering import signature, unsupported
 from archspec_torch.printing import Printer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+COUNTER = "num_batches_tracked"
+"""torch's only state that is not canonical."""
 
 
 class TorchBackend:
@@ -14,7 +27,142 @@ class TorchBackend:
 
     name = "torch"
     framework = "torch"
+    extra = "torch"
+    files: tuple[str, ...] = (".safetensors", ".pt2")
 
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
+        refuse_unsupported(graph, "PyTorch", unsupported)
         return Printer(graph, outline(graph, signature)).source()
+
+    def build(
+        self,
+        graph: Graph,
+        weights: Mapping[str, NDArray[Any]],
+        *,
+        dtype: str = "float32",
+        device: str | None = None,
+    ) -> Any:
+        """A module with these weights; on the CPU it keeps their memory as its own."""
+        import torch
+
+        source = self.emit(graph)
+        make = getattr(execute(source), source.entry)
+        with torch.device("meta"):
+            model = make()
+        state = {k: torch.from_numpy(v) for k, v in weights.items()}
+        counters: dict[str, Any] = {}
+        found: dict[str, tuple[int, ...]] = {}
+        for name, tensor in model.state_dict().items():
+            if name.rpartition(".")[2] == COUNTER:
+                counters[name] = torch.tensor(0)
+            else:
+                found[name] = tuple(tensor.shape)
+        compare_names(graph, self.name, found)
+        kind = getattr(torch, dtype)
+        for name, tensor in state.items():
+            state[name] = tensor.to(device, kind)
+        for name, tensor in counters.items():
+            state[name] = tensor.to(device)
+        model.load_state_dict(state, assign=True)
+        return model
+
+    def write_weights(
+        self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Copies canonical weights into a module."""
+        import torch
+
+        own = model.state_dict()
+        with torch.no_grad():
+            for name, array in weights.items():
+                own[name].copy_(torch.from_numpy(array))
+
+    def read_weights(self, graph: Graph, model: Any) -> Arrays:
+        """Copies of a module's parameters and buffers."""
+        state = model.state_dict()
+        names = {**graph.parameters(), **graph.buffers()}
+        return {name: state[name].detach().cpu().numpy().copy() for name in names}
+
+    def forward(
+        self,
+        graph: Graph,
+        model: Any,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        training: bool = False,
+    ) -> Arrays:
+        """The outputs as arrays; the module's mode is put back afterwards."""
+        import torch
+
+        with torch.no_grad():
+            made = _called(graph, model, _tensors(graph, model, inputs), training)
+        return {name: tensor.cpu().numpy() for name, tensor in made.items()}
+
+    def gradients(
+        self,
+        graph: Graph,
+        model: Any,
+        inputs: Mapping[str, NDArray[Any]],
+        cotangents: Mapping[str, NDArray[Any]],
+        *,
+        training: bool = False,
+    ) -> tuple[Arrays, Arrays]:
+        """Outputs, and gradients of sum(output x cotangent)."""
+        import torch
+
+        given = [t.requires_grad_() for t in _tensors(graph, model, inputs)]
+        made = _called(graph, model, given, training)
+        total = sum(
+            (tensor * torch.from_numpy(cotangents[name]).to(tensor)).sum()
+            for name, tensor in made.items()
+        )
+        parameters = dict(model.named_parameters())
+        wanted = [*(parameters[name] for name in graph.parameters()), *given]
+        found = torch.autograd.grad(total, wanted)
+        names = [*graph.parameters(), *graph.inputs]
+        outputs = {name: t.detach().cpu().numpy() for name, t in made.items()}
+        grads = zip(names, found, strict=True)
+        return outputs, {name: tensor.cpu().numpy() for name, tensor in grads}
+
+    def save(self, graph: Graph, model: Any, path: str) -> None:
+        """Canonical weights (.safetensors) or an exported program (.pt2).
+
+        The program is the net in eval mode, for any number of images.
+        """
+        if path.endswith(".safetensors"):
+            save_weights(self, graph, model, path)
+            return
+        import torch
+
+        own = next(iter(model.state_dict().values()))
+        images = tuple(
+            torch.zeros(2, *shape, dtype=own.dtype, device=own.device)
+            for shape in graph.inputs.values()
+        )
+        batch = torch.export.Dim("batch")
+        was = model.training
+        program = torch.export.export(
+            model.eval(), images, dynamic_shapes=tuple({0: batch} for _ in images)
+        )
+        model.train(was)
+        write_whole(path, lambda draft: torch.export.save(program, draft))
+
+
+def _tensors(graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]]) -> list[Any]:
+    import torch
+
+    own = next(iter(model.state_dict().values()), torch.empty(0))
+    return [torch.from_numpy(inputs[name]).to(own.device) for name in graph.inputs]
+
+
+def _called(
+    graph: Graph, model: Any, tensors: list[Any], training: bool
+) -> dict[str, Any]:
+    was = model.training
+    model.train(training)
+    try:
+        made = model(*tensors)
+    finally:
+        model.train(was)
+    return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}

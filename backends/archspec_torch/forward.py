@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from archspec.source.outline import Line, OpUse, Ref
-from archspec.source.text import WIDTH, Choice, Code, Doc, Names, assignment, flat
+from archspec.source.text import WIDTH, Choice, Doc, Names, assignment, flat
 
 REGISTERS = ("x", "y", "z")
 INDENT = 8
@@ -19,19 +18,6 @@ FOLLOWERS = frozenset(
 """Ops that are written around the op before them: relu(bn(conv(x)))."""
 
 Expression = Callable[[Line, list[str]], Doc]
-
-
-@dataclass(slots=True)
-class Step:
-    """One statement: what it computes from which values, until it is written."""
-
-    line: Line
-    inputs: list[Ref]
-    number: int
-    text: str | None = None
-    before: Step | None = None
-    outputs: int = 1
-    names: list[str] = field(default_factory=list)
 
 
 def statements(
@@ -116,8 +102,3 @@ def _fused(lines: Sequence[Line], number: int, count: dict[Ref, int]) -> bool:
         and following.target.kind in FOLLOWERS
         and following.count is None
     )
-
-
-def code(text: str) -> Doc:
-    """Code that is already text."""
-    return Code(text)

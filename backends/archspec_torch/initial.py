@@ -121,13 +121,12 @@ def rules(
         '    """Initial values, as the spec says."""',
     ]
     word = "if"
-    biased = _biased(graph)
     for plan_, layers in by_plan.items():
         lines.append(f"    {word} isinstance(module, {' | '.join(layers)}):")
         word = "elif"
         for parameter, init in reversed(plan_):
             made = layout(statement(init, f"module.{parameter}"), 8)
-            if parameter == "bias" and not biased.issuperset(layers):
+            if parameter == "bias":
                 lines.append("        if module.bias is not None:")
                 made = layout(statement(init, "module.bias"), 12)
             lines += made
@@ -142,12 +141,6 @@ def rules(
     if word == "if":
         return []
     return lines
-
-
-def _biased(graph: Graph) -> set[str]:
-    """Layers that can't be without a bias, as far as types know: none."""
-    del graph
-    return {"nn.Linear"} & set()
 
 
 def _differs(graph: Graph, node: str, kind: str, parameter: str, init: AnyInit) -> bool:

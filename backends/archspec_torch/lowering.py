@@ -13,7 +13,7 @@ from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
-from archspec.ops.pooling import AvgPool2d
+from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.source.expr import Expr
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call, class_name
@@ -335,8 +335,6 @@ FUNCTIONS: dict[str, Function] = {
 }
 """Functional forms; those of ops that read two values have no module form."""
 
-PLAIN = frozenset(("relu", "sigmoid", "identity", "global_avg_pool2d"))
-
 
 def bound(value: Any) -> str:
     """A bound of a slice."""
@@ -345,12 +343,14 @@ def bound(value: Any) -> str:
     return str(value) if value else ""
 
 
-def supported(op: Op, inputs: int) -> str | None:
+def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why PyTorch can't express an op exactly, or None."""
     if op.kind not in MODULES and op.kind not in FUNCTIONS:
-        return f"PyTorch has no lowering for {op.kind}"
+        return f"there is no lowering for {op.kind}"
     if isinstance(op, AvgPool2d) and uneven(op.padding) and not op.count_include_pad:
-        return "PyTorch can't leave uneven padding out of an average"
+        return "an average can't leave out padding that differs between two sides"
+    if isinstance(op, AvgPool2d | MaxPool2d) and uneven(op.padding) and op.ceil_mode:
+        return "ceil_mode doesn't go with padding that differs between two sides"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,6 @@ from archspec.source.outline import (
     Target,
     Use,
     free_names,
-    walk,
 )
 from archspec.source.program import Source, fingerprint, render
 from archspec.source.text import (
@@ -40,7 +40,7 @@ from archspec.source.text import (
 )
 from archspec_torch import initial
 from archspec_torch.forward import statements
-from archspec_torch.lowering import FUNCTIONS, HELPERS, MODULES, PLAIN, scale_name
+from archspec_torch.lowering import FUNCTIONS, HELPERS, MODULES, scale_name
 
 MODULE_TAKEN = ("nn", "F", "torch", "Tensor", "init_weights", "same_padding")
 
@@ -64,13 +64,13 @@ class Printer:
                 name = definition.title
             self.titles[id(definition)] = self.names.take(name)
         self.classes: list[list[str]] = []
-        self.values: dict[str, Any] = {}
+        self.rules = initial.rules(graph, definitions, self.titles)
 
     def source(self) -> Source:
         """The whole module."""
         for definition in self.definitions:
             self.classes.append(self._definition(definition))
-        rules = initial.rules(self.graph, self.definitions, self.titles)
+        rules = self.rules
         entry = self.titles[id(self.definitions[-1])]
         used = set(self.helpers)
         for helper in self.helpers:
@@ -160,7 +160,7 @@ class Printer:
         doc = Call("super().__init__", tuple(self._items(definition.lines)))
         return [
             f"class {name}(nn.Sequential):",
-            *header("    def __init__".strip(), parameters, "None", 4),
+            *header("def __init__", parameters, "None", 4),
             *self._constants(definition.constants, 8),
             *layout(doc, 8),
         ]
@@ -202,7 +202,9 @@ class Printer:
             for attribute, doc in self._attributes(lines):
                 made += assignment(f"self.{attribute}", doc, 8)
         if model:
-            made += ["        self.apply(init_weights)", *self._initial_overrides()]
+            if self.rules:
+                made.append("        self.apply(init_weights)")
+            made += initial.overrides(self.graph, self.definitions)
         if listed and _chain(lines) and len(outputs) == 1 and "" in outputs:
             return made
         body, results = statements(
@@ -234,9 +236,6 @@ class Printer:
             *body,
             *returned,
         ]
-
-    def _initial_overrides(self) -> list[str]:
-        return initial.overrides(self.graph, self.definitions)
 
     # Lines
 
@@ -387,8 +386,6 @@ def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, 88, break_long_words=False, break_on_hyphens=False)
 
 
@@ -401,6 +398,3 @@ def _imports(code: str) -> list[str]:
     if "F." in code:
         found.append("from torch.nn import functional as F")
     return found
-
-
-__all__ = ["PLAIN", "Printer", "walk"]

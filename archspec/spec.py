@@ -1,0 +1,161 @@
+"""A spec in Python: `load` reads it, a `Spec` shows, prints and builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from archspec.errors import SpecError, nearest
+from archspec.graph import Graph, Value
+from archspec.language.files import Files
+from archspec.language.net import expand
+from archspec.language.schema import Entry, Unit, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from archspec.source.program import Source
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spec:
+    """A spec that was read and found valid.
+
+    Attributes:
+        graph: the net, with shapes, parameters and MACs.
+        unit: the file, with all that it inherits.
+        overridden: whether a param or the input size is not the file's own, so that
+            its `expect` says nothing about this graph.
+    """
+
+    graph: Graph
+    unit: Unit
+    overridden: bool
+
+    @property
+    def name(self) -> str:
+        """The net's name."""
+        return self.graph.name
+
+    def unexpected(self) -> list[SpecError]:
+        """Where the graph differs from the file's `expect`; empty if overridden."""
+        if self.overridden:
+            return []
+        return unexpected(self.graph, self.unit.expect)
+
+    def show(self, depth: int | None = None) -> str:
+        """A plain-text table by block; `depth` is how many levels it opens."""
+        from archspec.table import render
+
+        return render(self.graph, depth)
+
+    def codegen(self, backend: str) -> Source:
+        """The source that a backend prints; needs no framework.
+
+        Raises BackendError for an unknown backend, UnsupportedError for an op that it
+        can't express exactly.
+        """
+        from archspec.backend import backend as find
+
+        return find(backend).emit(self.graph)
+
+    def build(
+        self,
+        backend: str,
+        *,
+        weights: str | Path | Mapping[str, NDArray[Any]] | None = None,
+        seed: int = 0,
+        dtype: Literal["float32", "float64"] = "float32",
+        device: str | None = None,
+    ) -> Any:
+        """A model of the backend's framework.
+
+        Args:
+            backend: its name, such as `torch`.
+            weights: canonical weights or a .safetensors file of them; without them the
+                initial weights that the spec describes.
+            seed: of the initial weights; they are the same numbers on every backend.
+            dtype: of the model's parameters.
+            device: where the backend's framework puts the model; its default if None.
+
+        Raises:
+            BackendError: the backend is unknown, its framework isn't installed, or it
+                can't express an op exactly (UnsupportedError).
+            WeightsError: weights are missing, surplus or of another shape.
+        """
+        from archspec import weights as canonical
+        from archspec.backend import backend as find
+        from archspec.backend import require
+
+        chosen = find(backend)
+        require(chosen)
+        if weights is None:
+            weights = canonical.initial_weights(self.graph, seed, dtype)
+        else:
+            if isinstance(weights, str | Path):
+                weights = canonical.load(weights)
+            expected = {**self.graph.parameters(), **self.graph.buffers()}
+            canonical.check(weights, expected)
+        return chosen.build(self.graph, weights, dtype=dtype, device=device)
+
+
+def load(
+    spec: str | Path,
+    *,
+    size: Size | None = None,
+    params: Mapping[str, Value] | None = None,
+    **overrides: Value,
+) -> Spec:
+    """Reads a spec.
+
+    Args:
+        spec: a net of the zoo (`resnet34`) or the path of a .yaml file.
+        size: another height and width, in pixels, of the input images.
+        params, overrides: values for the file's params.
+
+    Raises:
+        SpecError, ShapeError: with the place in the file.
+    """
+    files = Files()
+    unit = files.open(spec)
+    given = {**(params or {}), **overrides}
+    graph = expand(files, unit, given, size)
+    return Spec(graph, unit, bool(given) or size is not None)
+
+
+def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
+    """Compares a graph with what its spec expects of it."""
+    shapes = graph.shapes()
+    outputs = {name: shapes[value] for name, value in graph.outputs.items()}
+    found: dict[str, Any] = {
+        "params": graph.parameter_count(),
+        "buffers": graph.buffer_count(),
+        "macs": graph.macs(),
+        "output": next(iter(outputs.values()))
+        if list(outputs) == [""]
+        else {name: list(shape) for name, shape in outputs.items()},
+    }
+    errors = []
+    for name, entry in expect.items():
+        if name not in found:
+            hint = nearest(name, found) or "known are " + ", ".join(found)
+            errors.append(
+                SpecError(f"expect: unknown key {name!r}", at=entry.at, hint=hint)
+            )
+            continue
+        actual = found[name]
+        if isinstance(actual, tuple):
+            actual = list(actual)
+        wanted = entry.value
+        if actual != wanted or isinstance(wanted, bool):
+            errors.append(
+                SpecError(
+                    f"expected {name} {shown(wanted)}, the net has {shown(actual)}",
+                    at=entry.at,
+                )
+            )
+    return errors
