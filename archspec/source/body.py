@@ -361,7 +361,8 @@ class Body:
             columns.append(Column(cell.item, cell.column.owner, cell.env))
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
-        return Nested(scope.title, scope.listed, lines, tuple(outputs)), tuple(made)
+        nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
+        return nested, tuple(made)
 
 
 def inputs_of(item: Item) -> tuple[str, ...]:

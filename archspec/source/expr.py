@@ -7,6 +7,7 @@ can be checked against the graph's own numbers before it is printed.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,9 @@ from archspec.graph import Value
 from archspec.language.formula import evaluate, names, parse
 
 WORDS = {"true": True, "false": False, "none": None, "null": None}
-EXACT_ONLY = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv)
+SIMPLE = r"(?:[A-Za-z_][\w.]*|\d+(?:\.\d+)?)"
+HUGGED = re.compile(rf"(?<![\w.)\]])({SIMPLE}) \*\* (-?{SIMPLE})(?![\w.(\[])")
+"""A power of simple operands, around which ruff format leaves no spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Expr:
     def code(self) -> str:
         """The Python text; a list of the language is a tuple there."""
         tree = _Tuples().visit(ast.parse(self.text, mode="eval").body)
-        return ast.unparse(tree)
+        return HUGGED.sub(r"\1**\2", ast.unparse(tree))
 
     def is_name(self) -> bool:
         """Whether it is one name."""

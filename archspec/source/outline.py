@@ -68,11 +68,13 @@ class Use:
 class Nested:
     """A nested graph, or the unequal instances of a repeat: lines of their own.
 
-    Its expressions read the names of the definition around it.
+    Its expressions read the names of the definition around it. The numbered children
+    of an inlined list stand in the list around it.
     """
 
     title: str
     listed: bool
+    inline: bool
     lines: list[Line]
     outputs: tuple[Ref, ...]
 

@@ -7,12 +7,11 @@ The layout is that of `ruff format`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from archspec.graph import Value
-from archspec.source.expr import Arg, Expr
+from archspec.source.expr import Expr
 
 WIDTH = 88
 STEP = 4
@@ -238,13 +237,3 @@ class Names:
             name, number = f"{wanted}{number}", number + 1
         self.taken.add(name)
         return name
-
-
-def is_value(arg: Arg, value: Value) -> bool:
-    """Whether an argument is this constant."""
-    return not isinstance(arg, Expr) and arg == value and type(arg) is type(value)
-
-
-def keywords(arguments: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Keyword arguments as a call holds them."""
-    return tuple(arguments.items())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
+from archspec.source.docstring import docstring
 from archspec.source.expr import Expr
 from archspec.source.outline import (
     Argument,
@@ -20,7 +20,7 @@ from archspec.source.outline import (
     Use,
     free_names,
 )
-from archspec.source.program import Source, fingerprint, render
+from archspec.source.program import Source, render
 from archspec.source.text import (
     Call,
     Choice,
@@ -36,7 +36,6 @@ from archspec.source.text import (
     flat,
     header,
     layout,
-    prose,
 )
 from archspec_torch import initial
 from archspec_torch.forward import statements
@@ -91,7 +90,7 @@ class Printer:
             "archspec_torch",
             "module.jinja",
             {
-                "doc": self._doc(),
+                "doc": docstring(self.graph),
                 "imports": _imports(code),
                 "helpers": helpers,
                 "rules": "\n".join(rules),
@@ -99,28 +98,6 @@ class Printer:
             },
         )
         return Source(text, entry, self.graph.name, "torch")
-
-    def _doc(self) -> list[str]:
-        graph = self.graph
-        shapes = ", ".join(
-            f"{name} {' x '.join(map(str, shape))}"
-            for name, shape in graph.inputs.items()
-        )
-        lines = [f"{prose(graph.title or graph.name)}."]
-        if graph.description:
-            lines += ["", *_wrapped(prose(graph.description))]
-        lines += [""]
-        if graph.source:
-            lines += _wrapped(f"Source: {prose(graph.source)}")
-        lines += _wrapped(
-            f"Parameters: {graph.parameter_count():,}; MACs: {graph.macs():,}; "
-            f"input: {shapes}."
-        )
-        if graph.preprocessing:
-            items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
-            lines += _wrapped(f"Preprocessing: {prose(items)}.")
-        lines += [f"Fingerprint: {fingerprint(graph)}"]
-        return lines
 
     # Definitions
 
@@ -263,25 +240,36 @@ class Printer:
         return found
 
     def _items(self, lines: Sequence[Line]) -> list[Doc]:
-        return [self._item(line) for line in lines]
+        found: list[Doc] = []
+        for line in lines:
+            target = line.target
+            plain = line.count is None and line.when is True
+            if isinstance(target, Nested) and target.inline and plain:
+                found += self._items(target.lines)
+            else:
+                found.append(self._item(line))
+        return found
 
     def _item(self, line: Line) -> Doc:
         target = line.target
-        spread = isinstance(target, Use) and target.definition.inline
-        doc = self._module_doc(target)
+        if isinstance(target, Nested) and target.inline:
+            spread = True
+            doc: Doc = Display(tuple(self._items(target.lines)))
+        else:
+            spread = isinstance(target, Use) and target.definition.inline
+            doc = self._module_doc(target)
         if line.count is not None:
             clauses = [Each(line.index, Call("range", (line.count,)))]
             element = doc
             if spread:
                 clauses.append(Each("layer", doc))
                 element = Code("layer")
-            doc = Star(Loop(element, tuple(clauses)))
-        elif spread:
-            doc = doc if line.when is not True else Star(doc)
+            return Star(Loop(element, tuple(clauses)))
         if line.when is not True:
-            inside = doc if spread and line.count is None else Display((doc,))
-            doc = Star(Choice(inside, line.when, Display(())))
-        return doc
+            return Star(
+                Choice(doc if spread else Display((doc,)), line.when, Display(()))
+            )
+        return Star(doc) if spread else doc
 
     def _module_doc(self, target: Target) -> Doc:
         if isinstance(target, OpUse):
@@ -383,10 +371,6 @@ def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
     first = next(n for n, text in enumerate(body) if text.startswith(start))
     text = body[first].replace(start, f"        {name}: Tensor = ", 1)
     return [*body[:first], text, *body[first + 1 :]]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 88, break_long_words=False, break_on_hyphens=False)
 
 
 def _imports(code: str) -> list[str]:

@@ -1,0 +1,337 @@
+"""The statements of a printed function: which variable holds what, and all names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archspec.source.expr import Expr
+from archspec.source.outline import (
+    Definition,
+    Line,
+    Nested,
+    OpUse,
+    Ref,
+    Use,
+    walk,
+)
+from archspec.source.text import Call, Code, Doc, assignment, flat, layout
+from archspec_keras.lowering import LOWERINGS, Layer, Steps
+
+if TYPE_CHECKING:
+    from archspec_keras.printing import Printer
+
+REGISTERS = ("x", "y", "z")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How the children of a scope are named.
+
+    Attributes:
+        prefix: what stands before a child's name; braces hold names of the function.
+        counter: the variable that gives the next name of a numbered child, or "".
+    """
+
+    prefix: str
+    counter: str = ""
+
+
+class Body:
+    """Writes the statements of one function."""
+
+    def __init__(self, printer: Printer, indent: int) -> None:
+        self.printer = printer
+        self.indent = indent
+        self.made: list[str] = []
+        self.results: list[str] = []
+        self.counters = 0
+
+    @staticmethod
+    def read(line: Line) -> set[str]:
+        """The names of the function that a line's text reads."""
+        found: set[str] = set()
+        bound = {inner.index for inner in walk([line]) if inner.index}
+        for inner in walk([line]):
+            docs: list[object] = [inner.when, inner.count]
+            if isinstance(inner.target, OpUse):
+                docs += inner.target.attributes.values()
+            elif isinstance(inner.target, Use):
+                channels = inner.target.definition.channel_arguments
+                given = inner.target.arguments
+                docs += [doc for name, doc in given.items() if name not in channels]
+            for doc in docs:
+                found |= doc.names() if isinstance(doc, Expr) else set()
+        return found - bound
+
+    def lines(
+        self,
+        definition: Definition,
+        inputs: Sequence[str],
+        naming: Naming,
+        busy: frozenset[str],
+    ) -> list[str]:
+        """All statements of a definition; `results` then holds its outputs' names."""
+        outputs = list(definition.outputs.values())
+        self.results = self.scope(
+            definition.lines, definition.listed, list(inputs), outputs, naming, busy
+        )
+        return self.made
+
+    def scope(
+        self,
+        lines: Sequence[Line],
+        listed: bool,
+        inputs: list[str],
+        outputs: Sequence[Ref],
+        naming: Naming,
+        busy: frozenset[str],
+    ) -> list[str]:
+        """Statements of a definition or nested graph; the variables of its outputs."""
+        last: dict[Ref, int] = {}
+        for number, line in enumerate(lines):
+            for ref in line.inputs:
+                last[ref] = number
+        for ref in outputs:
+            last[ref] = len(lines)
+        held = {Ref(None, n): name for n, name in enumerate(inputs)}
+        if listed and not naming.counter and not _static(lines):
+            naming = Naming("", self._counter(naming.prefix))
+        groups = _groups(lines, listed)
+        for number, line in enumerate(lines):
+            args = [held[ref] for ref in line.inputs]
+            live = {name for ref, name in held.items() if last.get(ref, -1) > number}
+            live |= busy
+            child = self._child(line, number, listed, naming, groups)
+            names = self._targets(line, args, live)
+            self._line(line, args, names, child, frozenset(live))
+            for ref in [r for r, name in held.items() if name in names]:
+                del held[ref]
+            held.update((Ref(number, n), name) for n, name in enumerate(names))
+        return [held[ref] for ref in outputs]
+
+    def _counter(self, prefix: str) -> str:
+        """A variable that gives numbered names."""
+        self.counters += 1
+        name = "names" if self.counters == 1 else f"names{self.counters}"
+        text = _text(f"{prefix}{{i}}")
+        self._put(f"{name} = ({text} for i in count())")
+        return name
+
+    def _child(
+        self,
+        line: Line,
+        number: int,
+        listed: bool,
+        naming: Naming,
+        groups: dict[str, str],
+    ) -> Naming:
+        """What a line's own name is: `prefix` is all of it, or `counter` gives it."""
+        if naming.counter:
+            return naming
+        if listed:
+            text = f"{{{line.index}}}" if line.count is not None else str(number)
+            return Naming(f"{naming.prefix}{text}")
+        if line.name in groups:
+            if not groups[line.name]:
+                groups[line.name] = self._counter(f"{naming.prefix}{line.name}_")
+            return Naming("", groups[line.name])
+        if line.count is not None:
+            return Naming(f"{naming.prefix}{line.name}_{{{line.index}}}")
+        return Naming(f"{naming.prefix}{line.name}")
+
+    def _targets(self, line: Line, args: list[str], live: set[str]) -> list[str]:
+        """The variables that a line's outputs go to."""
+        if args and args[0] not in live and (line.outputs == 1):
+            chained = line.count is not None or line.when is not True
+            if chained or (args[0] in REGISTERS and len(args) == 1):
+                return [args[0]]
+        free = [name for name in REGISTERS if name not in live]
+        number = 2
+        while len(free) < line.outputs:
+            if f"x{number}" not in live:
+                free.append(f"x{number}")
+            number += 1
+        return free[: line.outputs]
+
+    def _line(
+        self,
+        line: Line,
+        args: list[str],
+        names: list[str],
+        child: Naming,
+        live: frozenset[str],
+    ) -> None:
+        chained = line.count is not None or line.when is not True
+        if chained and names[0] != args[0]:
+            self._put(f"{names[0]} = {args[0]}")
+            args = [names[0] if a == args[0] else a for a in args]
+        if line.count is not None:
+            read = self.read(Line("", line.target, ())) | _indexed(child)
+            index = line.index if line.index in read else "_"
+            self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
+        elif line.when is not True:
+            self._put(f"if {flat(line.when)}:")
+        else:
+            self._target(line, args, names, child, live)
+            return
+        self.indent += 4
+        self._target(line, args, names, child, live | frozenset(names))
+        self.indent -= 4
+
+    def _target(
+        self,
+        line: Line,
+        args: list[str],
+        names: list[str],
+        child: Naming,
+        live: frozenset[str],
+    ) -> None:
+        target = line.target
+        if isinstance(target, OpUse):
+            self._op(target, line, args, names[0], child)
+        elif isinstance(target, Use):
+            self._put_call(self._use(target, args, child), names)
+        else:
+            self._nested(target, args, names, child, live)
+
+    def _op(
+        self, use: OpUse, line: Line, args: list[str], name: str, child: Naming
+    ) -> None:
+        steps = self._steps(use, line)
+        named = [step for step in steps if isinstance(step, Layer)]
+        label: Doc = Code(_text(child.prefix))
+        if child.counter:
+            label = Code(f"next({child.counter})")
+            if len(named) > 1:
+                self._put(f"label = {flat(label)}")
+                child, label = Naming("{label}"), Code("label")
+            elif not named:
+                self._put(flat(label))
+        for step in steps:
+            if isinstance(step, Layer):
+                own = label
+                if step.suffix:
+                    suffix = self.printer.suffixes[step.suffix]
+                    own = Code(_text(f"{child.prefix}{suffix}"))
+                self._note(step.call.fn)
+                made = Call(
+                    step.call.fn, step.call.args, (*step.call.kwargs, ("name", own))
+                )
+                joined = args[0] if len(args) == 1 else f"[{', '.join(args)}]"
+                self.made += layout(made, self.indent, f"{name} = ", f"({joined})")
+            else:
+                doc = step.doc(args)
+                if isinstance(doc, Call):
+                    self._note(doc.fn)
+                    if "static_size" in flat(doc):
+                        self._note("static_size")
+                self.printer.autos.update(step.autos)
+                self.made += assignment(name, doc, self.indent)
+            args = [name]
+        if not steps and args[0] != name:
+            self._put(f"{name} = {args[0]}")
+
+    def _steps(self, use: OpUse, line: Line) -> Steps:
+        steps = LOWERINGS[use.kind](use, self.printer.initials)
+        if use.kind != "flatten" or len(steps) == 1:
+            return steps
+        # One pixel needs no reordering, and stays one at every size of image.
+        read = {self._input_of(name) for name in line.nodes}
+        return steps[1:] if read <= self.printer.pixels else steps
+
+    def _input_of(self, node: str) -> str:
+        return self.printer.input_of[node]
+
+    def _note(self, fn: str) -> None:
+        if "." not in fn:
+            self.printer.helpers.add(fn)
+
+    def _use(self, use: Use, args: list[str], child: Naming) -> Call:
+        definition = use.definition
+        wanted = self.printer.arguments(definition)
+        given = {k: v for k, v in use.arguments.items() if k in wanted}
+        first = [Code(arg) for arg in args]
+        positional = [v for k, v in given.items() if k == "channels"]
+        rest: list[tuple[str, Doc]] = [
+            (k, v) for k, v in given.items() if k != "channels"
+        ]
+        if definition.listed and definition.inline:
+            rest.append(("names", Code(child.counter)))
+        else:
+            text = f"next({child.counter})" if child.counter else _text(child.prefix)
+            rest.append(("name", Code(text)))
+        title = self.printer.titles[id(definition)]
+        return Call(title, (*first, *positional), tuple(rest))
+
+    def _nested(
+        self,
+        nested: Nested,
+        args: list[str],
+        names: list[str],
+        child: Naming,
+        live: frozenset[str],
+    ) -> None:
+        naming = Naming(f"{child.prefix}_")
+        if child.counter and nested.inline:
+            naming = child
+        elif child.counter:
+            self._put(f"label = next({child.counter})")
+            naming = Naming("{label}_")
+        busy = live - frozenset(names)
+        results = self.scope(
+            nested.lines, nested.listed, args, nested.outputs, naming, busy
+        )
+        moved = [(a, b) for a, b in zip(names, results, strict=True) if a != b]
+        if moved:
+            targets, values = zip(*moved, strict=True)
+            self._put(f"{', '.join(targets)} = {', '.join(values)}")
+
+    def _put(self, text: str) -> None:
+        self.made.append(" " * self.indent + text)
+
+    def _put_call(self, made: Call, names: list[str]) -> None:
+        self.made += assignment(", ".join(names), made, self.indent)
+
+
+def _text(template: str) -> str:
+    """A name as code: a string, with the function's own names in braces."""
+    if template == "{label}":
+        return "label"
+    return f'f"{template}"' if "{" in template else f'"{template}"'
+
+
+def _indexed(child: Naming) -> set[str]:
+    """Loop variables in a name."""
+    return {part.partition("}")[0] for part in child.prefix.split("{")[1:]}
+
+
+def _static(lines: Sequence[Line]) -> bool:
+    """Whether the numbers of a list's children are known where it is printed."""
+    for number, line in enumerate(lines):
+        inline = isinstance(line.target, Use | Nested) and _inline(line.target)
+        if line.when is not True or inline:
+            return False
+        if line.count is not None and (number or len(lines) > 1):
+            return False
+    return True
+
+
+def _inline(target: Use | Nested) -> bool:
+    if isinstance(target, Nested):
+        return target.inline
+    return target.definition.inline
+
+
+def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
+    """The names that several lines share: unequal instances of a repeat."""
+    if listed:
+        return {}
+    seen: set[str] = set()
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.name in seen:
+            found[line.name] = ""
+        seen.add(line.name)
+    return found

@@ -1,0 +1,170 @@
+"""Initial weights in Keras' words: an initializer for each layer that wants one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from archspec.errors import UnsupportedError
+from archspec.graph import Graph
+from archspec.ops.init import (
+    AnyInit,
+    Constant,
+    KaimingNormal,
+    KaimingUniform,
+    Normal,
+    TruncNormal,
+    Uniform,
+    XavierNormal,
+    XavierUniform,
+    initial,
+)
+from archspec.source.outline import OpUse
+from archspec.source.text import Call, Doc, Names, call, layout
+from archspec_keras.lowering import first, multiplier
+
+GAINS = {"relu": 2.0, "linear": 1.0, "sigmoid": 1.0, "tanh": 25 / 9, "selu": 9 / 16}
+"""Squares of torch.nn.init.calculate_gain."""
+
+ARGUMENTS: dict[str, dict[str, tuple[str, float | None]]] = {
+    "batch_norm": {
+        "weight": ("gamma_initializer", 1.0),
+        "bias": ("beta_initializer", 0.0),
+    },
+    "prelu": {"weight": ("alpha_initializer", 0.0)},
+    "conv2d": {
+        "weight": ("kernel_initializer", None),
+        "bias": ("bias_initializer", 0.0),
+    },
+}
+"""A parameter's keyword in Keras, and the constant that Keras starts from."""
+ARGUMENTS["layer_norm"] = ARGUMENTS["group_norm"] = ARGUMENTS["batch_norm"]
+ARGUMENTS["linear"] = ARGUMENTS["conv_transpose2d"] = ARGUMENTS["conv2d"]
+
+Words = tuple[str, tuple[tuple[str, Doc], ...]]
+
+
+class Initials:
+    """Adds initializers to layers; one that stands often becomes a function.
+
+    Keras draws the same numbers twice from one initializer object, so that each layer
+    needs an object of its own.
+    """
+
+    def __init__(self, graph: Graph, names: Names) -> None:
+        counts: Counter[Call] = Counter()
+        hints: dict[Call, str] = {}
+        for node, shapes in graph.located():
+            for name in node.op.weights(*shapes):
+                init = initial(node.op, name)
+                depth = self._depth(OpUse([node.op], [shapes], {}, ()))
+                made = self._keyword(node.op.kind, name, init, depth)
+                if made is not None and isinstance(made[1], Call):
+                    counts[made[1]] += 1
+                    hints[made[1]] = init.name
+        self.functions: dict[Call, str] = {
+            made: names.take(hints[made]) for made, n in counts.items() if n > 1
+        }
+
+    def definitions(self) -> list[str]:
+        """The printed functions that make an initializer."""
+        lines: list[str] = []
+        for made, name in self.functions.items():
+            lines += [
+                f"def {name}() -> keras.initializers.Initializer:",
+                *layout(made, 4, "return "),
+                "",
+                "",
+            ]
+        return lines
+
+    def __call__(self, use: OpUse, made: Call) -> Call:
+        """The layer's call with its initializers."""
+        op = first(use)
+        found = []
+        for name in op.weights(*use.shapes[0]):
+            keyword = self._keyword(op.kind, name, initial(op, name), self._depth(use))
+            if keyword is None:
+                continue
+            key, value = keyword
+            if isinstance(value, Call) and value in self.functions:
+                value = Call(self.functions[value])
+            if made.fn == "layers.DepthwiseConv2D" and key == "kernel_initializer":
+                key = "depthwise_initializer"
+            found.append((key, value))
+        return Call(made.fn, made.args, (*made.kwargs, *found))
+
+    @staticmethod
+    def _depth(use: OpUse) -> int:
+        op = first(use)
+        return multiplier(op, use.shapes[0]) if op.kind == "conv2d" else 0
+
+    def _keyword(
+        self, kind: str, name: str, init: AnyInit, depth: int
+    ) -> tuple[str, Doc] | None:
+        """The keyword and its value; None where Keras starts from it already."""
+        if kind == "scale":
+            image = "kernel_initializer"
+            return image, "ones" if init == Constant(value=1.0) else words(init, 0)
+        key, usual = ARGUMENTS[kind][name]
+        if isinstance(init, Constant):
+            if init.value == usual:
+                return None
+            if init.value in (0.0, 1.0):
+                return key, "ones" if init.value else "zeros"
+        if init == XavierUniform() and depth == 0 and usual is None:
+            return None
+        return key, words(init, depth)
+
+
+def words(init: AnyInit, depth: int) -> Call:
+    """The initializer that draws from the same distribution.
+
+    `depth` is the outputs per channel of a depthwise convolution, whose fans Keras
+    counts the other way round; 0 for anything else.
+    """
+    prefix = "keras.initializers."
+    if isinstance(init, KaimingNormal | KaimingUniform):
+        square = GAINS.get(init.nonlinearity, 2.0 / (1.0 + init.a**2))
+        mode = init.mode
+        if depth:
+            mode = "fan_in" if mode == "fan_out" else "fan_out"
+            square = square * depth if init.mode == "fan_in" else square / depth
+        return _scaled(square, mode, isinstance(init, KaimingNormal))
+    if isinstance(init, XavierNormal | XavierUniform):
+        if depth > 1:
+            raise UnsupportedError(
+                f"Keras has no {init.name} for a depthwise convolution with {depth} "
+                "outputs per channel"
+            )
+        return _scaled(init.gain**2, "fan_avg", isinstance(init, XavierNormal))
+    if isinstance(init, TruncNormal):
+        low, high = init.mean - init.a, init.b - init.mean
+        if min(low, high) >= 8 * init.std:  # torch cuts where nothing is
+            return words(Normal(mean=init.mean, std=init.std), depth)
+        if low != high or low != 2 * init.std:
+            raise UnsupportedError(
+                "Keras cuts a normal distribution at two standard deviations, "
+                f"not at {init.a} and {init.b}"
+            )
+        return call(
+            f"{prefix}TruncatedNormal", mean=(init.mean, 0.0), stddev=(init.std, 0.05)
+        )
+    if isinstance(init, Normal):
+        return call(
+            f"{prefix}RandomNormal", mean=(init.mean, 0.0), stddev=(init.std, 0.05)
+        )
+    if isinstance(init, Uniform):
+        return call(
+            f"{prefix}RandomUniform", minval=(init.a, -0.05), maxval=(init.b, 0.05)
+        )
+    return Call(f"{prefix}Constant", (init.value,))
+
+
+def _scaled(scale: float, mode: str, normal: bool) -> Call:
+    distribution = "untruncated_normal" if normal else "uniform"
+    return call(
+        "keras.initializers.VarianceScaling",
+        scale=(scale, 1.0),
+        mode=(mode, "fan_in"),
+        distribution=(distribution, "truncated_normal"),
+    )

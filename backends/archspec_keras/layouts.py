@@ -1,0 +1,88 @@
+"""Where a canonical weight lives in a Keras model, and how it lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from archspec.graph import Graph
+from archspec.ops import Op, Shape
+from archspec.ops.convolution import Conv2d
+from archspec_keras.lowering import multiplier
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Move = Callable[[NDArray[Any]], NDArray[Any]]
+
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "conv2d": {"weight": "kernel", "bias": "bias"},
+    "batch_norm": {
+        "weight": "gamma",
+        "bias": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
+    },
+    "prelu": {"weight": "alpha"},
+}
+"""A parameter's attribute in Keras."""
+ATTRIBUTES["linear"] = ATTRIBUTES["conv_transpose2d"] = ATTRIBUTES["conv2d"]
+ATTRIBUTES["layer_norm"] = ATTRIBUTES["group_norm"] = ATTRIBUTES["batch_norm"]
+
+
+class Place(NamedTuple):
+    """One canonical weight in a Keras model.
+
+    Attributes:
+        name, shape: canonical.
+        layer, attribute: the layer's name and its attribute.
+        into, back: from the canonical layout to Keras', and from there.
+    """
+
+    name: str
+    shape: Shape
+    layer: str
+    attribute: str
+    into: Move
+    back: Move
+
+
+def places(graph: Graph) -> Iterator[Place]:
+    """Every parameter and buffer of a graph, in canonical order of the nodes."""
+    for node, shapes in graph.located():
+        of = ATTRIBUTES.get(node.op.kind, {})
+        stored = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        for name, shape in stored.items():
+            attribute = of.get(name, "kernel")
+            into, back = moves(node.op, attribute, shape, shapes)
+            layer = layer_name(node.name)
+            yield Place(f"{node.name}.{name}", shape, layer, attribute, into, back)
+
+
+def layer_name(path: str) -> str:
+    """A layer's name: the path with `_` for `.`."""
+    return path.replace(".", "_")
+
+
+def moves(
+    op: Op, attribute: str, shape: Shape, shapes: tuple[Shape, ...]
+) -> tuple[Move, Move]:
+    """How a weight moves into Keras' layout, and back into the canonical one."""
+    if attribute == "kernel" and len(shape) == 4:
+        if isinstance(op, Conv2d) and multiplier(op, shapes):
+            channels = shapes[0][0]
+            _, _, kh, kw = shape
+            return (
+                lambda a: a.reshape(channels, -1, kh, kw).transpose(2, 3, 0, 1),
+                lambda a: a.transpose(2, 3, 0, 1).reshape(shape),
+            )
+        return (lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1))
+    if attribute == "kernel" and len(shape) == 2:
+        return np.transpose, np.transpose
+    if attribute == "kernel" and len(shapes[0]) == 3:
+        return lambda a: a.reshape(1, 1, -1, 1), lambda a: a.reshape(shape)
+    if attribute == "alpha" and len(shapes[0]) == 3:
+        return lambda a: a.reshape(1, 1, -1), lambda a: a.reshape(shape)
+    return lambda a: a, lambda a: a

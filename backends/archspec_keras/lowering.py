@@ -1,0 +1,495 @@
+"""From ops to Keras: a table from an op's kind to the statements that are printed.
+
+A lowering gives steps, each applied to the result of the one before. A step is a layer
+with a name, or an expression over the values that it reads. Images are channels last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.ops import Op, Shape, pair
+from archspec.ops.base import four_sides
+from archspec.ops.convolution import Conv2d, ConvTranspose2d
+from archspec.ops.pooling import Pool
+from archspec.ops.shaping import Resize
+from archspec.source.expr import Expr
+from archspec.source.outline import OpUse
+from archspec.source.text import Call, Code, Doc, call
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that is called on the values; `suffix` is added to the op's name."""
+
+    call: Call
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An expression over the values; `autos` are names that Keras gives its ops."""
+
+    doc: Callable[[Sequence[str]], Doc]
+    autos: tuple[str, ...]
+
+
+Step = Layer | Apply
+Steps = list[Step]
+PAD = "pad"
+"""What is added to the name of a layer that pads for another."""
+
+
+def signature(op: Op, shapes: tuple[Shape, ...]) -> Any:
+    """What of an op can't be an argument of a printed function."""
+    fixed: tuple[Any, ...] = (len(shapes[0]), frozenset(op.inits().items()))
+    if isinstance(op, Conv2d):
+        depthwise = multiplier(op, shapes)
+        fixed += (depthwise, isinstance(op.padding, int), op.padding == "same")
+        if not isinstance(op.padding, int):
+            fixed += (op.padding,)
+        if depthwise or strided_dilation(op):
+            fixed += (op.stride, op.dilation)
+    if isinstance(op, ConvTranspose2d):
+        fixed += (op.padding, op.output_padding, op.stride, op.kernel)
+    if isinstance(op, Pool):
+        fixed += (op.padding, op.ceil_mode, getattr(op, "count_include_pad", True))
+        fixed += (op.kernel, op.stride, getattr(op, "dilation", 1))
+    return (*fixed, *(getattr(op, name) for name in FIXED.get(op.kind, ())))
+
+
+FIXED: dict[str, tuple[str, ...]] = {
+    "batch_norm": ("running_var",),
+    "flatten": ("order",),
+    "pad": ("spatial", "channels"),
+    "prelu": ("shared",),
+    "resize": ("mode", "size", "scale"),
+    "gelu": ("approximate",),
+    "adaptive_avg_pool2d": ("size",),
+    "adaptive_max_pool2d": ("size",),
+}
+
+
+def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:
+    """Outputs per channel of a depthwise convolution; 0 for any other."""
+    channels = shapes[0][0]
+    return op.channels // channels if op.groups == channels > 1 else 0
+
+
+def strided_dilation(op: Conv2d) -> bool:
+    """Whether it strides and dilates, which Keras does not in one layer."""
+    return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
+
+
+def first(use: OpUse) -> Any:
+    """The op of one instance, for what all have in common."""
+    return use.ops[0]
+
+
+def even(use: OpUse) -> bool:
+    """Whether the padding is what TensorFlow's `same` gives at every image size."""
+    padding, dilation, kernel = use["padding"], use["dilation"], use["kernel"]
+    if any(isinstance(x, Expr) for x in (padding, dilation, kernel, use["stride"])):
+        return False
+    if pair(first(use).stride) != (1, 1):
+        return False
+    sides = four_sides(padding)
+    extent = first(use).extent()
+    return all(
+        2 * lo == 2 * hi == e - 1 for (lo, hi), e in zip(sides, extent, strict=True)
+    )
+
+
+def padded(use: OpUse) -> tuple[Steps, Doc]:
+    """The layers that pad, and the layer's own `padding`."""
+    padding = use["padding"]
+    if padding == "same":
+        return [], "same"
+    if padding == 0:
+        return [], "valid"
+    if even(use):
+        return [], "same"
+    return [Layer(Call("layers.ZeroPadding2D", (sides(padding),)), PAD)], "valid"
+
+
+def sides(padding: Any) -> Doc:
+    """Padding as ZeroPadding2D takes it."""
+    if isinstance(padding, Expr | int):
+        return padding
+    (top, bottom), (left, right) = four_sides(padding)
+    if top == bottom == left == right:
+        return top
+    if (top, left) == (bottom, right):
+        return (top, left)
+    return ((top, bottom), (left, right))
+
+
+def conv2d(use: OpUse, inits: Inits) -> Steps:
+    """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
+    op = first(use)
+    steps, padding = padded(use)
+    stride, dilation = use["stride"], use["dilation"]
+    depth = multiplier(op, use.shapes[0])
+    sliced = strided_dilation(op) or (depth and isinstance(op.stride, tuple))
+    rest: dict[str, tuple[Doc, Any]] = {
+        "strides": (1 if sliced else stride, 1),
+        "padding": (padding, "valid"),
+        "dilation_rate": (dilation, 1),
+        "use_bias": (use["bias"], True),
+    }
+    made: Call
+    if depth:
+        multiple: dict[str, tuple[Doc, Any]] = {"depth_multiplier": (depth, 1)}
+        made = call("layers.DepthwiseConv2D", use["kernel"], **multiple, **rest)
+    else:
+        groups: dict[str, tuple[Doc, Any]] = {"groups": (use["groups"], 1)}
+        made = call("layers.Conv2D", use["channels"], use["kernel"], **rest, **groups)
+    steps.append(Layer(inits(use, made)))
+    if sliced:
+        down, across = pair(op.stride)
+        steps.append(
+            Apply(lambda x: Code(f"{x[0]}[:, ::{down}, ::{across}, :]"), ("get_item",))
+        )
+    return steps
+
+
+def conv_transpose2d(use: OpUse, inits: Inits) -> Steps:
+    """Conv2DTranspose without padding, and cropping."""
+    op = first(use)
+    extra = [
+        max(o - p, 0)
+        for o, p in zip(pair(op.output_padding), pair(op.padding), strict=True)
+    ]
+    # Keras' own choice is max(kernel, stride) - kernel, unless it is told.
+    told = any(extra) or any(
+        k < s for k, s in zip(pair(op.kernel), pair(op.stride), strict=True)
+    )
+    output: tuple[Doc, Any] = ((extra[0], extra[1]) if told else None, None)
+    made = call(
+        "layers.Conv2DTranspose",
+        use["channels"],
+        use["kernel"],
+        strides=(use["stride"], 1),
+        output_padding=output,
+        use_bias=(use["bias"], True),
+    )
+    steps: Steps = [Layer(inits(use, made))]
+    crop = tuple(
+        (p, max(p - o, 0))
+        for o, p in zip(pair(op.output_padding), pair(op.padding), strict=True)
+    )
+    if any(map(any, crop)):
+        steps.append(Layer(Call("layers.Cropping2D", (sides(crop),)), "crop"))
+    return steps
+
+
+def batch_norm(use: OpUse, inits: Inits) -> Steps:
+    """BatchNormalization; a subclass where torch's running variance is asked for."""
+    momentum = use["momentum"]
+    unbiased = use["running_var"] == "unbiased"
+    keep: Doc = (
+        1 - momentum
+        if isinstance(momentum, float | int)
+        else Expr(f"1 - ({momentum.text})")  # type: ignore[union-attr]  # an Expr
+    )
+    made = call(
+        "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
+        momentum=(keep, 0.99),
+        epsilon=(use["eps"], 1e-3),
+        center=(use["affine"], True),
+        scale=(use["affine"], True),
+    )
+    return [Layer(inits(use, made))]
+
+
+def normalised(name: str, *args: str) -> Lowering:
+    """Layer norm and group norm."""
+
+    def lower(use: OpUse, inits: Inits) -> Steps:
+        made = call(
+            name,
+            *(use[arg] for arg in args),
+            epsilon=(use["eps"], 1e-3),
+            center=(use["affine"], True),
+            scale=(use["affine"], True),
+        )
+        return [Layer(inits(use, made))]
+
+    return lower
+
+
+def local_response_norm(use: OpUse, inits: Inits) -> Steps:
+    """A function that the printed file defines: Keras has no such layer."""
+    args = tuple((name, use[name]) for name in ("size", "alpha", "beta", "k"))
+    autos = ("square", "pad", "get_item", "add", "multiply", "power", "true_divide")
+    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), autos)]
+
+
+def scale(use: OpUse, inits: Inits) -> Steps:
+    """A 1x1 depthwise convolution is a learned factor per channel."""
+    if len(use.shapes[0][0]) == 3:
+        made = call("layers.DepthwiseConv2D", 1, use_bias=(False, True))
+        return [Layer(inits(use, made))]
+    made = Call(
+        "layers.EinsumDense", ("bc,c->bc",), (("output_shape", use.channels[0]),)
+    )
+    return [Layer(inits(use, made))]
+
+
+def max_pool2d(use: OpUse, inits: Inits) -> Steps:
+    """MaxPooling2D, after padding with -inf, which never wins."""
+    op = first(use)
+    made = call(
+        "layers.MaxPooling2D",
+        use["kernel"],
+        strides=(stride(use), None),
+        padding=("same" if op.padding == "same" else "valid", "valid"),
+    )
+    if op.padding == "same":
+        return [Layer(made)]
+    if op.ceil_mode:
+        before = tuple(lo for lo, _ in op.sides(0, 0))
+        pads = (("kernel", pair(op.kernel)), ("stride", op.steps()))
+        ceil: Step = Apply(
+            lambda x: Call("pad_up", (Code(x[0]),), (*pads, ("padding", before))),
+            ("pad",),
+        )
+        return [ceil, Layer(made)]
+    if op.padding == 0 or not any(map(any, op.sides(0, 0))):
+        return [Layer(made)]
+    (top, bottom), (left, right) = op.sides(0, 0)
+    width = ((0, 0), (top, bottom), (left, right), (0, 0))
+    infinite = (("constant_values", Code('float("-inf")')),)
+    pad_: Step = Apply(
+        lambda x: Call("ops.pad", (Code(x[0]), width), infinite), ("pad",)
+    )
+    return [pad_, Layer(made)]
+
+
+def avg_pool2d(use: OpUse, inits: Inits) -> Steps:
+    """AveragePooling2D; a printed function where not all of a window counts."""
+    op = first(use)
+    same = op.padding == "same"
+    pads = not same and any(map(any, op.sides(0, 0)))
+    if same or op.ceil_mode or (pads and not op.count_include_pad):
+        counted = call(
+            "",
+            kernel=(pair(op.kernel), None),
+            stride=(op.steps(), None),
+            padding=(None if same else op.sides(0, 0), None),
+            ceil_mode=(op.ceil_mode, False),
+            count_padding=(op.count_include_pad and not same, False),
+        )
+        return [
+            Apply(
+                lambda x: Call("avg_pool", (Code(x[0]),), counted.kwargs),
+                ("pad", "average_pool", "multiply"),
+            )
+        ]
+    made = Layer(
+        call("layers.AveragePooling2D", use["kernel"], strides=(stride(use), None))
+    )
+    if not pads:
+        return [made]
+    return [Layer(Call("layers.ZeroPadding2D", (sides(op.padding),)), PAD), made]
+
+
+def stride(use: OpUse) -> Any:
+    """A pool's stride, None where it is the kernel."""
+    return None if use["stride"] == use["kernel"] else use["stride"]
+
+
+def adaptive(kind: str) -> Lowering:
+    """Adaptive pooling; a global pool where one value is left."""
+
+    def lower(use: OpUse, inits: Inits) -> Steps:
+        if kind == "Average" and pair(first(use).size) == (1, 1):
+            made = Call("layers.GlobalAveragePooling2D", (), (("keepdims", True),))
+        else:
+            made = Call(f"layers.Adaptive{kind}Pooling2D", (use["size"],))
+        return [Layer(made)]
+
+    return lower
+
+
+def prelu(use: OpUse, inits: Inits) -> Steps:
+    """PReLU with one slope for each channel, or one for all."""
+    image = len(use.shapes[0][0]) == 3
+    axes = ([1, 2] if image else []) + ([3 if image else 1] if use["shared"] else [])
+    shared = (("shared_axes", tuple(axes)),) if axes else ()
+    return [Layer(inits(use, Call("layers.PReLU", (), shared)))]
+
+
+def gelu(use: OpUse, inits: Inits) -> Steps:
+    """The exact one is Keras' activation; the other an op."""
+    if first(use).approximate == "none":
+        return [Layer(Call("layers.Activation", ("gelu",)))]
+    exact = (("approximate", True),)
+    return [Apply(lambda x: Call("ops.gelu", (Code(x[0]),), exact), ("gelu",))]
+
+
+def drop_path(use: OpUse, inits: Inits) -> Steps:
+    """Dropout of whole images."""
+    rank = len(use.shapes[0][0])
+    noise: Doc = (None, *[1] * rank)
+    return [Layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
+
+
+def slice_(use: OpUse, inits: Inits) -> Steps:
+    """Some of the channels."""
+    start, stop = bound(use["start"]), bound(use["stop"])
+    return [Apply(lambda x: Code(f"{x[0]}[..., {start}:{stop}]"), ("get_item",))]
+
+
+def bound(value: Any) -> str:
+    """A bound of a slice."""
+    if isinstance(value, Expr):
+        return value.code()
+    return str(value) if value else ""
+
+
+def flatten(use: OpUse, inits: Inits) -> Steps:
+    """Flatten, after a Permute where the canonical order is channels first."""
+    made = Layer(Call("layers.Flatten"))
+    if len(use.shapes[0][0]) == 1 or first(use).order == "hwc":
+        return [made]
+    return [Layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
+
+
+def pad(use: OpUse, inits: Inits) -> Steps:
+    """Zeros around the image, or also beside the channels."""
+    op = first(use)
+    (top, bottom), (left, right) = op.sides()
+    channels = pair(op.channels)
+    if not any(channels):
+        return [Layer(Call("layers.ZeroPadding2D", (sides(op.spatial),)))]
+    width = ((0, 0), (top, bottom), (left, right), channels)
+    return [Apply(lambda x: Call("ops.pad", (Code(x[0]), width)), ("pad",))]
+
+
+def resize(use: OpUse, inits: Inits) -> Steps:
+    """A function that the printed file defines."""
+    op = first(use)
+    fn = f"resize_{op.mode}"
+    options: Callable[[Sequence[str]], tuple[tuple[str, Doc], ...]]
+    if len(use.channels) == 2:
+        options = lambda x: (("size", Code(f"static_size({x[1]})")),)  # noqa: E731
+    elif op.size is not None:
+        options = lambda x: (("size", pair(op.size)),)  # noqa: E731
+    else:
+        factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
+        scale = tuple(float(f) for f in factors)
+        options = lambda x: (("scale", scale),)  # noqa: E731
+    autos = ("take",) if op.mode == "nearest" else ("resize",)
+    return [Apply(lambda x: Call(fn, (Code(x[0]),), options(x)), autos)]
+
+
+def layer(name: str, *args: Doc, **options: Doc) -> Lowering:
+    """A layer with fixed arguments."""
+    made = Call(f"layers.{name}", args, tuple(options.items()))
+    return lambda use, inits: [Layer(made)]
+
+
+def activation(name: str) -> Lowering:
+    """An activation that has no layer class of its own."""
+    return layer("Activation", name)
+
+
+def helper(name: str, attribute: str, *autos: str) -> Lowering:
+    """A function that the printed file defines."""
+
+    def lower(use: OpUse, inits: Inits) -> Steps:
+        value = use[attribute]
+        return [Apply(lambda x: Call(name, (Code(x[0]), value)), autos)]
+
+    return lower
+
+
+def attributed(name: str, **attributes: tuple[str, Any]) -> Lowering:
+    """A layer whose keywords are attributes; each with Keras' default."""
+
+    def lower(use: OpUse, inits: Inits) -> Steps:
+        options = {key: (use[attr], usual) for key, (attr, usual) in attributes.items()}
+        return [Layer(call(f"layers.{name}", **options))]
+
+    return lower
+
+
+Inits = Callable[[OpUse, Call], Call]
+"""Adds a layer's initializers to its call."""
+Lowering = Callable[[OpUse, Inits], Steps]
+
+LOWERINGS: dict[str, Lowering] = {
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "linear": lambda use, inits: [
+        Layer(
+            inits(
+                use,
+                call("layers.Dense", use["features"], use_bias=(use["bias"], True)),
+            )
+        )
+    ],
+    "batch_norm": batch_norm,
+    "layer_norm": normalised("layers.LayerNormalization"),
+    "group_norm": normalised("layers.GroupNormalization", "groups"),
+    "local_response_norm": local_response_norm,
+    "scale": scale,
+    "max_pool2d": max_pool2d,
+    "avg_pool2d": avg_pool2d,
+    "adaptive_avg_pool2d": adaptive("Average"),
+    "adaptive_max_pool2d": adaptive("Max"),
+    "global_avg_pool2d": layer("GlobalAveragePooling2D"),
+    "global_max_pool2d": layer("GlobalMaxPooling2D"),
+    "relu": layer("ReLU"),
+    "relu6": layer("ReLU", 6.0),
+    "leaky_relu": attributed("LeakyReLU", negative_slope=("negative_slope", 0.3)),
+    "prelu": prelu,
+    "elu": attributed("ELU", alpha=("alpha", 1.0)),
+    "selu": activation("selu"),
+    "gelu": gelu,
+    "silu": activation("silu"),
+    "mish": activation("mish"),
+    "sigmoid": activation("sigmoid"),
+    "hard_sigmoid": activation("hard_sigmoid"),
+    "hard_swish": activation("hard_silu"),
+    "tanh": activation("tanh"),
+    "softplus": activation("softplus"),
+    "softmax": layer("Softmax"),
+    "log_softmax": activation("log_softmax"),
+    "identity": lambda use, inits: [],
+    "dropout": lambda use, inits: [Layer(Call("layers.Dropout", (use["rate"],)))],
+    "drop_path": drop_path,
+    "add": layer("Add"),
+    "subtract": layer("Subtract"),
+    "multiply": layer("Multiply"),
+    "concat": layer("Concatenate"),
+    "slice": slice_,
+    "flatten": flatten,
+    "pad": pad,
+    "resize": resize,
+    "pixel_shuffle": helper("pixel_shuffle", "factor", "reshape", "transpose"),
+    "channel_shuffle": helper("channel_shuffle", "groups", "take"),
+}
+
+
+def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
+    """Why Keras can't express an op exactly, or None."""
+    if op.kind not in LOWERINGS:
+        return f"there is no lowering for {op.kind}"
+    if isinstance(op, ConvTranspose2d) and (
+        op.groups > 1 or max(pair(op.dilation)) > 1
+    ):
+        return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
+    if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
+        return "MaxPooling2D has no dilation"
+    uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
+    if uneven and getattr(op, "ceil_mode", False):
+        return "ceil_mode doesn't go with padding that differs between two sides"
+    if isinstance(op, Resize) and op.mode == "bilinear" and op.scale is not None:
+        factors = op.scale if isinstance(op.scale, tuple) else (op.scale,)
+        if any(f != int(f) for f in factors):
+            return "bilinear by a broken factor; say the size, or a whole factor"
+    return None
