@@ -81,7 +81,8 @@ class KerasBackend:
         found = {}
         for place in places(graph):
             variable = getattr(layers[place.layer], place.attribute)
-            value = keras.ops.convert_to_numpy(variable.value)
+            tensor = keras.ops.convert_to_tensor(variable)
+            value = keras.ops.convert_to_numpy(tensor)
             found[place.name] = array(place.back(value), order="C")
         names = {**graph.parameters(), **graph.buffers()}
         return {name: found[name] for name in names}

@@ -305,8 +305,8 @@ def adaptive(kind: str) -> Lowering:
     """Adaptive pooling; a global pool where one value is left."""
 
     def lower(use: OpUse, inits: Inits) -> Steps:
-        if kind == "Average" and pair(first(use).size) == (1, 1):
-            made = Call("layers.GlobalAveragePooling2D", (), (("keepdims", True),))
+        if pair(first(use).size) == (1, 1):
+            made = Call(f"layers.Global{kind}Pooling2D", (), (("keepdims", True),))
         else:
             made = Call(f"layers.Adaptive{kind}Pooling2D", (use["size"],))
         return [Layer(made)]
@@ -485,6 +485,8 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
+    if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):
+        return "Conv2D doesn't stride and dilate at once, which `same` would need"
     uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
         return "ceil_mode doesn't go with padding that differs between two sides"

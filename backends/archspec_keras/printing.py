@@ -290,4 +290,4 @@ def _imports(code: str) -> list[str]:
         for name in ("KerasTensor", "layers", "ops")
         if re.search(rf"\b{name}\b", code)
     ]
-    return [*found, f"from keras import {', '.join(modules)}"]
+    return [*found, *([f"from keras import {', '.join(modules)}"] if modules else [])]
