@@ -204,7 +204,12 @@ def test_ops_of_two(kind: str, shapes: Any) -> None:
     [
         ("keras", "max_pool2d", {"kernel": 2, "dilation": 2}, "no dilation"),
         ("keras", "conv_transpose2d", {"channels": 4, "kernel": 2, "groups": 2}, "gr"),
-        ("keras", "conv_transpose2d", {"channels": 4, "kernel": 2, "dilation": 2}, "dilation"),
+        (
+            "keras",
+            "conv_transpose2d",
+            {"channels": 4, "kernel": 2, "dilation": 2},
+            "dil",
+        ),
         ("keras", "resize", {"mode": "bilinear", "scale": 1.5}, "broken factor"),
         (
             "keras",
