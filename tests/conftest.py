@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
@@ -10,6 +11,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # The published torchvision has a CUDA library that a CPU torch can't load; its Python
 # code only wants these two ops to be known. `LIBRARY` has to stay alive.
-LIBRARY = torch.library.Library("torchvision", "DEF")
-LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-LIBRARY.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
+for op in ("nms", "qnms"):
+    LIBRARY.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -144,6 +144,12 @@ class _Composer:
         problem = getattr(error, "problem", None) or getattr(error, "reason", "")
         if mark is None:
             return SpecError(f"not YAML: {problem}", at=Location(self.file, 1, 1))
+        if problem == "exceeded maximum nesting depth":
+            # libyaml looks ahead and has a limit of its own, higher than ours.
+            return LimitError(
+                f"a spec nests at most {self.limits.depth} deep",
+                at=Location(self.file, mark.line + 1, mark.column + 1),
+            )
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)

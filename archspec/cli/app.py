@@ -1,0 +1,158 @@
+"""The commands that need no model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from archspec.cli import options
+from archspec.cli.make import build, codegen
+from archspec.errors import ArchspecError, SpecErrors
+
+app = typer.Typer(
+    name="archspec",
+    help="A neural network as one spec, compiled into native PyTorch and Keras.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(build)
+app.command()(codegen)
+
+
+@app.command("list")
+@options.ended
+def list_(as_json: options.Json = False) -> None:
+    """The zoo: name, parameters, MACs, family and source of every net."""
+    from archspec import load
+    from archspec.catalog import names
+
+    rows = []
+    for name in names():
+        spec = load(name)
+        base = spec.unit.extends
+        rows.append(
+            {
+                "name": name,
+                "title": spec.graph.title,
+                "params": spec.graph.parameter_count(),
+                "macs": spec.graph.macs(),
+                "family": str(base.value).removeprefix("families/") if base else "",
+                "source": spec.graph.source,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    cells = [["name", "params", "MACs", "family", "source"]]
+    cells += [
+        [
+            str(row["name"]),
+            f"{row['params']:,}",
+            f"{row['macs']:,}",
+            str(row["family"]),
+            str(row["source"]),
+        ]
+        for row in rows
+    ]
+    widths = [max(len(row[n]) for row in cells) for n in range(5)]
+    for row in cells:
+        padded = [
+            cell.rjust(width) if n in (1, 2) else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(padded).rstrip())
+
+
+@app.command()
+@options.ended
+def validate(
+    specs: Annotated[list[str], options.SPEC],
+    params: options.Params = None,
+    input_size: options.Size = None,
+    as_json: options.Json = False,
+) -> None:
+    """Reads specs, infers every shape, and checks what they expect of themselves."""
+    from archspec import load
+
+    given, size = options.params(params), options.image_size(input_size)
+    errors: list[ArchspecError] = []
+    for name in specs:
+        try:
+            spec = load(name, params=given, size=size)
+        except SpecErrors as error:
+            errors += error.errors
+            continue
+        except ArchspecError as error:
+            errors.append(error)
+            continue
+        wrong = spec.unexpected()
+        errors += wrong
+        if not wrong and not as_json:
+            skipped = ", expect skipped" if spec.overridden and spec.unit.expect else ""
+            print(
+                f"{name}: ok, {spec.graph.parameter_count():,} params, "
+                f"{spec.graph.macs():,} MACs{skipped}"
+            )
+    if as_json:
+        print(json.dumps([_facts(error) for error in errors], indent=2))
+    else:
+        for found in errors:
+            print(f"error: {found}", file=sys.stderr)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _facts(error: ArchspecError) -> dict[str, object]:
+    place = error.at
+    return {
+        "message": error.message,
+        "hint": error.hint,
+        "notes": list(error.notes),
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+    }
+
+
+@app.command()
+@options.ended
+def show(
+    spec: options.Spec,
+    depth: Annotated[int, typer.Option(min=1, help="Levels of blocks.")] = 2,
+    graph: Annotated[bool, typer.Option("--graph", help="Edges.")] = False,
+    params: options.Params = None,
+    input_size: options.Size = None,
+    as_json: options.Json = False,
+) -> None:
+    """A table by block: output shape, parameters, MACs and memory."""
+    from archspec import load, table
+
+    given, size = options.params(params), options.image_size(input_size)
+    found = load(spec, params=given, size=size)
+    if as_json:
+        print(json.dumps(table.data(found.graph), indent=2))
+    elif graph:
+        print(table.edges(found.graph), end="")
+    else:
+        print(found.show(depth), end="")
+
+
+@app.command()
+@options.ended
+def ops(
+    op: Annotated[str | None, typer.Argument(metavar="OP", help="One op.")] = None,
+) -> None:
+    """The ops of the language, or one with its attributes."""
+    from archspec.reference import listing, page
+
+    print(listing() if op is None else page(op), end="")
+
+
+def main() -> None:
+    """The command `archspec`."""
+    app()

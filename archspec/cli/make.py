@@ -1,0 +1,173 @@
+"""The commands that print source or make a model."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from archspec.cli import options
+from archspec.errors import ArchspecError, BackendError
+
+if TYPE_CHECKING:
+    from archspec import Spec
+
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
+]
+
+
+@options.ended
+def codegen(
+    spec: options.Spec,
+    backend: options.Backend,
+    output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail unless the file is up to date.")
+    ] = False,
+    force: options.Force = False,
+    params: options.Params = None,
+    input_size: options.Size = None,
+) -> None:
+    """Prints source that needs the framework and nothing else."""
+    from archspec import load
+    from archspec.files import write_whole
+
+    given, size = options.params(params), options.image_size(input_size)
+    text = load(spec, params=given, size=size).codegen(backend).text
+    if output == "-":
+        print(text, end="")
+        return
+    path = Path(output)
+    if check:
+        _check(path, text)
+        return
+    if path.exists() and not force and _read(path) != text:
+        raise ArchspecError(f"{output} exists", hint="--force overwrites it")
+    write_whole(path, text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArchspecError(f"can't read {path}: {error}") from error
+
+
+def _check(path: Path, text: str) -> None:
+    """Compares syntax trees, so that a project's formatter makes no file stale."""
+    if not path.exists():
+        raise ArchspecError(f"{path} is not there", hint="codegen without --check")
+    old = _read(path)
+    try:
+        same = ast.dump(ast.parse(old)) == ast.dump(ast.parse(text))
+    except SyntaxError:
+        same = False
+    if same:
+        return
+    lines = difflib.unified_diff(
+        old.splitlines(),
+        text.splitlines(),
+        str(path),
+        "what the spec gives",
+        lineterm="",
+    )
+    print("\n".join(lines))
+    raise ArchspecError(f"{path} is out of date", hint="codegen --force writes it")
+
+
+@options.ended
+def build(
+    spec: options.Spec,
+    backend: options.Backend,
+    output: Output = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Canonical weights, .safetensors.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
+    force: options.Force = False,
+    params: options.Params = None,
+    input_size: options.Size = None,
+) -> None:
+    """Builds a model, runs a random image through it, and says what it is."""
+    from archspec import load
+    from archspec.backend import backend as find
+
+    if dtype not in ("float32", "float64"):
+        raise ArchspecError(f"--dtype {dtype}: expected float32 or float64")
+    chosen = find(backend)
+    if output is not None:
+        _writable(output, chosen.files, force)
+    given, size = options.params(params), options.image_size(input_size)
+    found = load(spec, params=given, size=size)
+    kind: Literal["float32", "float64"] = "float64" if dtype == "float64" else "float32"
+    _note(f"building {found.name} for {backend}")
+    start = time.perf_counter()
+    model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
+    built = time.perf_counter()
+    outputs = _forward(found, chosen, model, kind)
+    ran = time.perf_counter()
+    for line in _summary(found, backend, outputs, built - start, ran - built):
+        print(line)
+    if output is not None:
+        chosen.save(found.graph, model, str(output))
+        print(f"saved: {output}")
+
+
+def _note(text: str) -> None:
+    """Progress, for a person at a terminal."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+def _writable(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
+    if not path.name.endswith(suffixes):
+        known = ", ".join(suffixes)
+        raise BackendError(f"{path}: expected a file that ends in {known}")
+    if path.exists() and not force:
+        raise ArchspecError(f"{path} exists", hint="--force overwrites it")
+    if not path.parent.is_dir():
+        raise ArchspecError(f"{path}: there is no folder {str(path.parent)!r}")
+
+
+def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    images = {
+        name: draw.standard_normal((1, *shape)).astype(dtype)
+        for name, shape in spec.graph.inputs.items()
+    }
+    outputs: dict[str, Any] = chosen.forward(spec.graph, model, images)
+    return outputs
+
+
+def _summary(
+    spec: Spec, backend: str, outputs: dict[str, Any], built: float, ran: float
+) -> list[str]:
+    import numpy as np
+
+    from archspec.table import summary
+
+    facts = summary(spec.graph)
+    lines = [f"{spec.graph.title or spec.name} ({backend})"]
+    lines += [f"  {key}: {facts[key]}" for key in ("parameters", "buffers", "MACs")]
+    for name, shape in spec.graph.inputs.items():
+        lines.append(f"  input {name}: {' x '.join(map(str, shape))}")
+    for name, array in outputs.items():
+        text = " x ".join(map(str, array.shape[1:]))
+        lines.append(
+            f"  output{' ' if name else ''}{name}: {text}, mean {np.mean(array):.4g}, "
+            f"standard deviation {np.std(array):.4g}"
+        )
+        if not np.isfinite(array).all():
+            raise BackendError("the output is not finite")
+    lines.append(f"  built in {built:.2f} s, one image in {ran:.2f} s")
+    return lines

@@ -1,0 +1,83 @@
+"""What several commands take: params, image sizes, and how errors end a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import typer
+
+from archspec.errors import ArchspecError, SpecError, SpecErrors
+
+P = ParamSpec("P")
+
+SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
+Spec = Annotated[str, SPEC]
+Backend = Annotated[
+    str, typer.Option("--backend", "-b", help="The framework: torch or keras.")
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another value for a param."),
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--input-size", metavar="N|HxW", help="Another image size, pixels."),
+]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
+
+
+def params(given: list[str] | None) -> dict[str, Any]:
+    """The values of `--set`; SpecError for one that is no value of the language."""
+    from archspec.language.reader import parse
+
+    found: dict[str, Any] = {}
+    for item in given or ():
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise SpecError(f"--set {item}: expected NAME=VALUE")
+        try:
+            found[name] = parse(f"value: {text}", "--set")["value"]
+        except SpecError as error:
+            raise SpecError(f"--set {item}: {error.message}", hint=error.hint) from None
+    return found
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """`224` or `97x65` as (height, width)."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise SpecError(f"--input-size {text}: expected a number such as 224, or 97x65")
+    return int(parts[0]), int(parts[-1])
+
+
+def fail(error: ArchspecError) -> NoReturn:
+    """Prints an error and ends the command."""
+    errors = error.errors if isinstance(error, SpecErrors) else (error,)
+    for item in errors:
+        print(f"error: {item}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def ended(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose errors are the user's to read, never a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except ArchspecError as error:
+            fail(error)
+        except BrokenPipeError:
+            # Whoever read our output has gone; nothing more can be said to him.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+
+    return run

@@ -1,0 +1,215 @@
+"""A graph as a table: by block, with shapes, parameters, MACs and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from archspec.graph import Graph, Scope
+from archspec.ops import Shape
+
+HEADINGS = ("layer", "what", "output", "params", "MACs", "memory")
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """An op, or a block with what it holds.
+
+    Attributes:
+        name: path in the net; of the first and the last where several are equal.
+        what: the op's kind or the block's name.
+        shape: the output, channels first.
+        params, macs, memory: counts, and bytes of all outputs in float32.
+        times: how many equal ones in a row this stands for.
+        rows: what a block holds.
+    """
+
+    name: str
+    what: str
+    shape: Shape
+    params: int = 0
+    macs: int = 0
+    memory: int = 0
+    times: int = 1
+    rows: list[Row] = field(default_factory=list)
+
+
+def tree(graph: Graph) -> Row:
+    """The whole net as one row, nothing folded."""
+    root = Row(graph.name, "net", next(iter(graph.inputs.values())))
+    made: dict[int, Row] = {id(graph.root): root}
+
+    def row_of(scope: Scope) -> list[Row]:
+        """The rows of a scope and of those around it, outermost first."""
+        chain: list[Scope] = []
+        while scope.parent is not None:
+            if not scope.inline:
+                chain.append(scope)
+            scope = scope.parent
+        rows = [root]
+        for inner in reversed(chain):
+            row = made.get(id(inner))
+            if row is None:
+                row = made[id(inner)] = Row(inner.name, inner.title, ())
+                rows[-1].rows.append(row)
+            rows.append(row)
+        return rows
+
+    for node, shapes in graph.located():
+        weights = node.op.weights(*shapes)
+        leaf = Row(
+            node.name,
+            node.op.kind,
+            node.shape,
+            sum(prod(shape) for shape in weights.values()),
+            node.op.macs(*shapes),
+            4 * prod(node.shape),
+        )
+        rows = row_of(node.scope)
+        rows[-1].rows.append(leaf)
+        for row in rows:
+            row.shape = leaf.shape
+            row.params += leaf.params
+            row.macs += leaf.macs
+            row.memory += leaf.memory
+    return root
+
+
+def folded(rows: list[Row]) -> list[Row]:
+    """Rows of which equal neighbours are one."""
+    found: list[Row] = []
+    last = None
+    for row in rows:
+        row.rows = folded(row.rows)
+        key = _key(row)
+        if found and row.rows and key == last:
+            found[-1].times += 1
+            continue
+        found.append(row)
+        last = key
+    return found
+
+
+def _key(row: Row) -> Any:
+    inner = tuple(_key(child) for child in row.rows)
+    return row.what, row.shape, row.params, row.macs, row.memory, row.times, inner
+
+
+def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[str]]:
+    """The cells of the rows and of what they hold, down to a depth."""
+    for row in rows:
+        times = f" x{row.times}" if row.times > 1 else ""
+        yield [
+            f"{'  ' * level}{row.name}{times}",
+            row.what,
+            " x ".join(map(str, row.shape)),
+            f"{row.times * row.params:,}" if row.params else "",
+            f"{row.times * row.macs:,}" if row.macs else "",
+            size(row.times * row.memory),
+        ]
+        if depth is None or level + 1 < depth:
+            yield from lines(row.rows, depth, level + 1)
+
+
+def render(graph: Graph, depth: int | None = None) -> str:
+    """The table, the totals and the taps as plain text; `depth` counts levels."""
+    rows = folded(tree(graph).rows)
+    cells = [list(HEADINGS), *lines(rows, depth)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADINGS))]
+    table = [
+        "  ".join(
+            cell.ljust(width) if n < 3 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    facts = summary(graph)
+    title = graph.title or graph.name
+    found = [title, *([graph.source] if graph.source else []), "", *table, ""]
+    found += [f"{key}: {value}" for key, value in facts.items()]
+    return "\n".join(found) + "\n"
+
+
+def summary(graph: Graph) -> dict[str, str]:
+    """The totals in words."""
+    shapes = graph.shapes()
+    macs = graph.macs()
+    facts = {
+        "inputs": ", ".join(f"{n} {_by(s)}" for n, s in graph.inputs.items()),
+        "outputs": ", ".join(
+            f"{name} {_by(shapes[value])}".strip()
+            for name, value in graph.outputs.items()
+        ),
+        "parameters": f"{graph.parameter_count():,}",
+        "buffers": f"{graph.buffer_count():,}",
+        "MACs": f"{macs:,}",
+        "FLOPs": f"{2 * macs:,} (2 x MACs)",
+        "activations": f"{size(graph.activation_bytes())} an image in float32",
+    }
+    if graph.taps:
+        facts["taps"] = ", ".join(
+            f"{tap} {_by(shapes[value])}{_stride(graph, shapes[value])}"
+            for tap, value in graph.taps.items()
+        )
+    return facts
+
+
+def data(graph: Graph) -> dict[str, Any]:
+    """The same facts for machines."""
+    shapes = graph.shapes()
+    return {
+        "name": graph.name,
+        "title": graph.title,
+        "source": graph.source,
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
+        "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
+        "parameters": graph.parameter_count(),
+        "buffers": graph.buffer_count(),
+        "macs": graph.macs(),
+        "flops": graph.flops(),
+        "activation_bytes": graph.activation_bytes(),
+        "nodes": [
+            {
+                "name": node.name,
+                "op": node.op.kind,
+                "inputs": list(node.inputs),
+                "shape": list(node.shape),
+                "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),
+                "macs": node.op.macs(*taken),
+                "at": str(node.at),
+            }
+            for node, taken in graph.located()
+        ],
+    }
+
+
+def edges(graph: Graph) -> str:
+    """Every node with what it reads, one a line."""
+    return "".join(
+        f"{node.name} <- {', '.join(node.inputs)}  ({node.op.kind})\n"
+        for node in graph.nodes
+    )
+
+
+def size(count: int) -> str:
+    """Bytes in words."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError
+
+
+def _by(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _stride(graph: Graph, shape: Shape) -> str:
+    image = next(iter(graph.inputs.values()))
+    if len(image) != 3 or len(shape) != 3:
+        return ""
+    return f" (stride {round(image[1] / shape[1])})"
