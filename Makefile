@@ -2,6 +2,8 @@
 PY = .venv/bin/python
 PIP = $(PY) -m pip install -q --disable-pip-version-check -c constraints.txt
 RUN = OMP_NUM_THREADS=2 $(PY)
+# Two processes of one thread each: Keras and the printers run on one core.
+TEST = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal
 
 demo: .venv/.demo
 	$(PY) -m archspec show resnet34
@@ -11,7 +13,7 @@ test: .venv/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(RUN) -m pytest -q
+	$(TEST)
 
 # The heavier proofs: full-size nets, every net of the zoo.
 proof: .venv/.test
