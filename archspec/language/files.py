@@ -129,6 +129,7 @@ def merge(base: Unit, own: Unit) -> Unit:
     return replace(
         own,
         params=_over(base.params, own.params, _typed),
+        require=_over(base.require, own.require),
         preprocessing=own.preprocessing or base.preprocessing,
         inputs=_over(base.inputs, own.inputs),
         defaults=_over(base.defaults, own.defaults, _defaults),

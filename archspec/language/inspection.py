@@ -48,7 +48,7 @@ def inspect(unit: Unit) -> Faults:
     file = Sight(unit, frozenset())
     yield from _params(file, unit.params, tuple(unit.inputs))
     file = replace(file, names=frozenset(unit.params))
-    for entry in unit.inputs.values():
+    for entry in (*unit.require.values(), *unit.inputs.values()):
         yield from _formulas(entry.value, entry.at, file.names)
     yield from _defaults(file)
     for block in unit.blocks.values():

@@ -13,7 +13,7 @@ from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
-from archspec.language.params import CLEAN, Known, Names, bind, known
+from archspec.language.params import CLEAN, Known, Names, bind, known, require
 from archspec.language.schema import Unit, shown
 from archspec.language.statements import Ended
 from archspec.ops import Shape
@@ -60,6 +60,7 @@ def _expanded(
     values, defaults = bind(
         unit.params, given, {}, file_names, unit.name, unit.at, root=True
     )
+    require(unit.require, file_names, unit.name)
     inputs, texts = _root_inputs(expander, unit, file_names, size, start)
     scope_inputs = inputs if len(inputs) > 1 else {"input": next(iter(inputs))}
     local = dict(zip(scope_inputs, inputs, strict=True))

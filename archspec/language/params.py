@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.formula import Work, evaluate, names
+from archspec.language.formula import CONSTANTS, Work, evaluate, names
 from archspec.language.reader import Seq, locate
 from archspec.language.schema import Entry, shown
 from archspec.ops.base import Shape
@@ -150,6 +150,29 @@ def bind(
             taint = frozenset((name,))
         scope.set(name, values[name], taint)
     return values, texts
+
+
+def require(conditions: Mapping[str, Entry], scope: Names, owner: str) -> None:
+    """Raises SpecError, with the params' values, for a condition that doesn't hold.
+
+    `conditions` are a file's `require`: what must hold, in words, and as a formula.
+    """
+    for words, entry in conditions.items():
+        if not is_formula(entry.value):
+            raise SpecError(
+                f"require: a condition is a formula, found {shown(entry.value)}",
+                at=entry.at,
+            )
+        found = known(entry.value, scope, entry.at)
+        if not isinstance(found.value, bool):
+            raise SpecError(
+                f"require: a condition is true or false, found {shown(found.value)}",
+                at=entry.at,
+            )
+        if not found.value:
+            read = sorted(names(found.text or "").difference(CONSTANTS))
+            values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
+            raise SpecError(f"{owner} requires: {words}; {values}", at=entry.at)
 
 
 def unknown(
