@@ -24,21 +24,26 @@ class ArchspecError(Exception):
 
     Args:
         message: what was found and what was expected, in one sentence.
+        code: the row of `archspec explain` that it belongs to; the class's, if none.
         at: where, if it has a place in a file.
         hint: what to do about it, such as the nearest known name.
-        notes: the way to the place (instance, block, base file), outermost first.
+        notes: what it concerns and the way to it (instance, base file), nearest first.
     """
+
+    code: str = "AS100"
 
     def __init__(
         self,
         message: str,
         *,
+        code: str | None = None,
         at: Location | None = None,
         hint: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.code = code or type(self).code
         self.at = at
         self.hint = hint
         self.notes = notes
@@ -53,9 +58,13 @@ class ArchspecError(Exception):
 class SpecError(ArchspecError):
     """The text of a spec is wrong: YAML, keys, names, formulas, types."""
 
+    code = "AS200"
+
 
 class ShapeError(ArchspecError):
     """An op can't take the shapes that it is given."""
+
+    code = "AS400"
 
 
 class SpecErrors(SpecError):
@@ -64,7 +73,13 @@ class SpecErrors(SpecError):
     def __init__(self, errors: Iterable[ArchspecError]) -> None:
         self.errors = tuple(errors)
         first = self.errors[0]
-        super().__init__(first.message, at=first.at, hint=first.hint, notes=first.notes)
+        super().__init__(
+            first.message,
+            code=first.code,
+            at=first.at,
+            hint=first.hint,
+            notes=first.notes,
+        )
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
@@ -73,17 +88,29 @@ class SpecErrors(SpecError):
 class BackendError(ArchspecError):
     """A backend is unknown, not installed, or failed to build a model."""
 
+    code = "AS500"
+
 
 class UnsupportedError(BackendError):
     """A backend can't express an op, an attribute or a combination exactly."""
+
+    code = "AS503"
 
 
 class WeightsError(ArchspecError):
     """Weights that are missing, surplus, mis-shaped or unreadable."""
 
+    code = "AS600"
+
 
 class LimitError(SpecError):
     """A spec asks for more than the limits of archspec allow."""
+
+
+class SpecWarning(ArchspecError):
+    """Something in a valid spec that is seldom meant."""
+
+    code = "AS700"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

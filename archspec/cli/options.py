@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, SpecErrors
+from archspec.errors import ArchspecError, SpecError
 
 P = ParamSpec("P")
 
@@ -39,11 +39,13 @@ def params(given: list[str] | None) -> dict[str, Any]:
     for item in given or ():
         name, equals, text = item.partition("=")
         if not equals or not name:
-            raise SpecError(f"--set {item}: expected NAME=VALUE")
+            raise SpecError(f"--set {item}: expected NAME=VALUE", code="AS203")
         try:
             found[name] = parse(f"value: {text}", "--set")["value"]
         except SpecError as error:
-            raise SpecError(f"--set {item}: {error.message}", hint=error.hint) from None
+            raise SpecError(
+                f"--set {item}: {error.message}", code=error.code, hint=error.hint
+            ) from None
     return found
 
 
@@ -53,16 +55,25 @@ def image_size(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise SpecError(f"--input-size {text}: expected a number such as 224, or 97x65")
+        raise SpecError(
+            f"--input-size {text}: expected a number such as 224, or 97x65",
+            code="AS203",
+        )
     return int(parts[0]), int(parts[-1])
 
 
 def fail(error: ArchspecError) -> NoReturn:
     """Prints an error and ends the command."""
-    errors = error.errors if isinstance(error, SpecErrors) else (error,)
-    for item in errors:
-        print(f"error: {item}", file=sys.stderr)
+    say([error])
     raise typer.Exit(1)
+
+
+def say(errors: Iterable[ArchspecError]) -> None:
+    """Prints errors and warnings for a person."""
+    from archspec.messages import render, singly
+
+    for item in singly(errors):
+        print(render(item), file=sys.stderr)
 
 
 def ended(command: Callable[P, None]) -> Callable[P, None]:

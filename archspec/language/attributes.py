@@ -54,6 +54,7 @@ def _faults(
             known = "it has " + ", ".join(names) if names else "it has none"
             yield SpecError(
                 f"{op.kind} has no attribute {key!r}",
+                code="AS206",
                 at=place(key),
                 hint=nearest(key, (*names, "from", "when", "repeat")) or known,
             )
@@ -61,18 +62,22 @@ def _faults(
             if key not in unknown:
                 yield SpecError(
                     f"{op.kind} needs the attribute {key!r} ({expected(op, key)})",
+                    code="AS207",
                     at=at,
                 )
         elif not key:
             if not unknown:
                 message = item["msg"].removeprefix("Value error, ")
-                yield SpecError(f"{op.kind}: {message}", at=_spot(message, place, at))
+                yield SpecError(
+                    f"{op.kind}: {message}", code="AS209", at=_spot(message, place, at)
+                )
         elif key == "init":
             yield _init(op, item, place(key))
         else:
             yield SpecError(
                 f"{op.kind}'s {key} must be {expected(op, key)}, "
                 f"found {shown(_given(item, error, key))}",
+                code="AS208",
                 at=place(key),
             )
 
@@ -91,7 +96,9 @@ def _init(op: type[Op], item: Any, at: Location) -> SpecError:
     message = message.removeprefix("Input should be ")
     if item["type"] == "extra_forbidden":
         message = f"there is no argument {way[-1]!r}"
-    return SpecError(f"{op.kind}'s init: {'.'.join(way)}: {message}", at=at)
+    return SpecError(
+        f"{op.kind}'s init: {'.'.join(way)}: {message}", code="AS210", at=at
+    )
 
 
 def _spot(message: str, place: Place, at: Location) -> Location:

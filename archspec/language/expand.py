@@ -23,12 +23,15 @@ class Expander(Statements):
     ) -> Outputs:
         statement = instance.statement
         if len(context.opened) >= NESTING:
-            raise LimitError(f"scopes nest {NESTING} deep", at=statement.at)
+            raise LimitError(
+                f"scopes nest {NESTING} deep", code="AS121", at=statement.at
+            )
         if statement.kind == "graph":
             assert statement.body is not None
             if len(sources) != 1:
                 raise SpecError(
                     f"a nested graph reads one value, found {len(sources)}",
+                    code="AS317",
                     at=statement.place("from"),
                     hint="only blocks and files have several inputs",
                 )
@@ -55,7 +58,9 @@ class Expander(Statements):
         found = self.built.fix(statement.target, instance.names, at).value
         if not isinstance(found, str):
             raise SpecError(
-                f"`{statement.kind}` is a name, found {shown(found)}", at=at
+                f"`{statement.kind}` is a name, found {shown(found)}",
+                code="AS305",
+                at=at,
             )
         return found
 
@@ -110,7 +115,9 @@ class Expander(Statements):
     ) -> None:
         if key in context.opened:
             raise SpecError(
-                f"{target!r} contains itself", at=statement.place(statement.kind)
+                f"{target!r} contains itself",
+                code="AS318",
+                at=statement.place(statement.kind),
             )
 
     def _inputs(
@@ -145,7 +152,9 @@ class Expander(Statements):
             for fault in inspect(unit):
                 self.report(context, fault)
         if unit.graph is None:
-            raise SpecError(f"{target!r} has no graph", at=statement.place("spec"))
+            raise SpecError(
+                f"{target!r} has no graph", code="AS101", at=statement.place("spec")
+            )
         declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
         inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
         given, places, texts = self._given(instance)
@@ -173,7 +182,9 @@ class Expander(Statements):
         if not statement.taps:
             return outputs
         if not unit.taps:
-            raise SpecError(f"{target!r} has no taps", at=statement.place("taps"))
+            raise SpecError(
+                f"{target!r} has no taps", code="AS307", at=statement.place("taps")
+            )
         outputs = {name: self.found(inner, entry) for name, entry in unit.taps.items()}
         scope.outputs.clear()
         scope.outputs.update(outputs)
@@ -196,6 +207,7 @@ class Expander(Statements):
         if statement.inline and body.listed != context.space.listed:
             raise SpecError(
                 "a list is inlined into a list, a mapping into a mapping",
+                code="AS211",
                 at=statement.place("inline"),
             )
         instance.space.listed = body.listed

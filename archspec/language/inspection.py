@@ -87,10 +87,14 @@ def _params(
     names = sight.names
     for name, entry in params.items():
         if name in RESERVED or name in inputs:
-            yield SpecError(f"the param name {name!r} is reserved", at=entry.key)
+            yield SpecError(
+                f"the param name {name!r} is reserved", code="AS311", at=entry.key
+            )
         elif name in FUNCTIONS or name in CONSTANTS:
             yield SpecError(
-                f"the param name {name!r} is a word of formulas", at=entry.key
+                f"the param name {name!r} is a word of formulas",
+                code="AS311",
+                at=entry.key,
             )
         else:
             yield from _caught(naming.check, name, entry.key, attribute=False)
@@ -129,7 +133,9 @@ def _block(file: Sight, block: Block) -> Faults:
             yield from _caught(naming.check, name, block.at)
     if len(set(block.inputs)) < len(block.inputs):
         yield SpecError(
-            f"the block {block.name!r} has two inputs of one name", at=block.at
+            f"the block {block.name!r} has two inputs of one name",
+            code="AS311",
+            at=block.at,
         )
     yield from _params(scope, block.params, block.inputs)
     scope = file.inside(block.inputs, *block.params)
@@ -141,7 +147,7 @@ def _block(file: Sight, block: Block) -> Faults:
 
 def _body(scope: Sight, body: Body) -> Faults:
     if not body.statements:
-        yield SpecError("a graph has at least one node", at=body.at)
+        yield SpecError("a graph has at least one node", code="AS202", at=body.at)
     for position, statement in enumerate(body.statements.values()):
         if not body.listed and not BRACES.search(statement.key):
             yield from _caught(naming.check, statement.key, statement.at, number=True)
@@ -149,7 +155,9 @@ def _body(scope: Sight, body: Body) -> Faults:
             at = statement.place("name")
             yield from _caught(naming.check, statement.name, at, attribute=False)
             if statement.name in scope.earlier:
-                yield SpecError(f"the name {statement.name!r} is taken twice", at=at)
+                yield SpecError(
+                    f"the name {statement.name!r} is taken twice", code="AS311", at=at
+                )
         yield from _statement(scope, statement, first=position == 0)
         scope.earlier[statement.name or statement.key] = _outputs(scope, statement)
 
@@ -202,12 +210,13 @@ def _count(statement: Statement) -> int | None:
 def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     raw, at = statement.sources, statement.place("from")
     if raw == []:
-        yield SpecError("`from` names at least one node", at=at)
+        yield SpecError("`from` names at least one node", code="AS305", at=at)
     if raw is None:
         if first and len(scope.inputs) > 1:
             inputs = ", ".join(scope.inputs)
             yield SpecError(
                 f"the first node of a scope with inputs {inputs} says `from`",
+                code="AS306",
                 at=statement.at,
             )
         return
@@ -230,10 +239,15 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
         if outputs is not None and output not in outputs:
             named = ", ".join(outputs)
             if outputs == ("",):
-                yield SpecError(f"{node!r} has no output {output!r}, it has one", at=at)
+                yield SpecError(
+                    f"{node!r} has no output {output!r}, it has one",
+                    code="AS307",
+                    at=at,
+                )
             elif output:
                 yield SpecError(
                     f"{node!r} has no output {output!r}",
+                    code="AS307",
                     at=at,
                     hint=nearest(output, outputs) or f"its outputs: {named}",
                 )
@@ -244,6 +258,7 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
     known = (*scope.inputs, *scope.earlier)
     yield SpecError(
         f"there is no node {name!r} before this one",
+        code="AS306",
         at=at,
         hint=nearest(name, known) or "here are " + ", ".join(known[-20:]),
     )
@@ -257,7 +272,11 @@ def _op(unit: Unit, statement: Statement, count: int | None) -> Faults:
         return
     op = BY_KIND[kind]
     if statement.inline:
-        yield SpecError("an op has no children to inline", at=statement.place("inline"))
+        yield SpecError(
+            "an op has no children to inline",
+            code="AS211",
+            at=statement.place("inline"),
+        )
     given = {key: entry.value for key, entry in unit.default(kind).items()}
     given |= statement.attributes
     later = [key for key, value in given.items() if _has_formula(value)]
@@ -297,7 +316,7 @@ def no_block(unit: Unit, name: str, at: Location) -> SpecError:
     hint = nearest(name, unit.blocks) or f"the file's blocks: {known}"
     if name in BY_KIND:
         hint = f"an op is written {{op: {name}}}"
-    return SpecError(f"there is no block {name!r}", at=at, hint=hint)
+    return SpecError(f"there is no block {name!r}", code="AS309", at=at, hint=hint)
 
 
 def wrong_count(
@@ -307,6 +326,7 @@ def wrong_count(
     values = "1 value" if len(names) == 1 else f"{len(names)} values"
     return SpecError(
         f"{owner} reads {values} ({', '.join(names)}), found {found}",
+        code="AS317",
         at=statement.place("from"),
     )
 

@@ -33,10 +33,13 @@ def expand(
     input that is an image. Raises SpecError or ShapeError with the place in the file.
     """
     if unit.graph is None:
-        raise SpecError("a spec has a graph", at=unit.at, hint="or it extends one")
+        raise SpecError(
+            "a spec has a graph", code="AS202", at=unit.at, hint="or it extends one"
+        )
     if not naming.SPEC_NAME.fullmatch(unit.name) or len(unit.name) > naming.LENGTH:
         raise SpecError(
             f"the name {shown(unit.name)} may hold letters, digits, '_', '-' and '.'",
+            code="AS310",
             at=unit.at,
         )
     expander = Expander(files)
@@ -120,6 +123,7 @@ def _check_layer_names(graph: Graph) -> None:
             raise SpecError(
                 f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
                 "'_', as in Keras",
+                code="AS311",
                 at=node.at,
                 hint="rename one",
             )
@@ -144,7 +148,10 @@ def _root_inputs(
     """The graph's inputs, and the formulas of their channels as `name.channels`."""
     if not unit.inputs:
         raise SpecError(
-            "a spec has inputs", at=start, hint="inputs: {image: [3, 224, 224]}"
+            "a spec has inputs",
+            code="AS202",
+            at=start,
+            hint="inputs: {image: [3, 224, 224]}",
         )
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}
@@ -162,6 +169,7 @@ def _root_inputs(
             raise SpecError(
                 f"an input is [channels, height, width] or [features], "
                 f"found {shown(found.value)}",
+                code="AS215",
                 at=entry.at,
             )
         ints = tuple(int(str(n)) for n in shape)
@@ -211,6 +219,7 @@ def _live(expander: Expander, live: set[str]) -> tuple[Node, ...]:
         elif node.name not in read or not _has_outputs(node.scope):
             raise SpecError(
                 f"nothing reads {node.name!r}, and it is no output and no tap",
+                code="AS316",
                 at=node.at,
             )
     return tuple(reversed(kept))

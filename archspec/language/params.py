@@ -161,18 +161,22 @@ def require(conditions: Mapping[str, Entry], scope: Names, owner: str) -> None:
         if not is_formula(entry.value):
             raise SpecError(
                 f"require: a condition is a formula, found {shown(entry.value)}",
+                code="AS305",
                 at=entry.at,
             )
         found = known(entry.value, scope, entry.at)
         if not isinstance(found.value, bool):
             raise SpecError(
                 f"require: a condition is true or false, found {shown(found.value)}",
+                code="AS305",
                 at=entry.at,
             )
         if not found.value:
             read = sorted(names(found.text or "").difference(CONSTANTS))
             values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
-            raise SpecError(f"{owner} requires: {words}; {values}", at=entry.at)
+            raise SpecError(
+                f"{owner} requires: {words}; {values}", code="AS315", at=entry.at
+            )
 
 
 def unknown(
@@ -181,13 +185,18 @@ def unknown(
     """The error for a param that isn't declared."""
     known = "its params: " + ", ".join(declared) if declared else "it has none"
     return SpecError(
-        f"{owner} has no param {name!r}", at=at, hint=nearest(name, declared) or known
+        f"{owner} has no param {name!r}",
+        code="AS312",
+        at=at,
+        hint=nearest(name, declared) or known,
     )
 
 
 def missing(owner: str, name: str, entry: Entry, at: Location) -> SpecError:
     """The error for a param that is required and not given."""
-    return SpecError(f"{owner} needs the param {name!r} ({entry.value})", at=at)
+    return SpecError(
+        f"{owner} needs the param {name!r} ({entry.value})", code="AS313", at=at
+    )
 
 
 def type_of(entry: Entry) -> str:
@@ -211,7 +220,9 @@ def accept(value: Any, wanted: str, what: str, at: Location) -> Value:
     allowed = TYPES.get(wanted, TYPES["any"])
     wrong_bool = isinstance(value, bool) and bool not in allowed
     if wrong_bool or not isinstance(value, allowed):
-        raise SpecError(f"{what} expected {wanted}, found {shown(value)}", at=at)
+        raise SpecError(
+            f"{what} expected {wanted}, found {shown(value)}", code="AS314", at=at
+        )
     if wanted == "float" and isinstance(value, int):
         return float(value)
     return cast(Value, value)

@@ -202,10 +202,15 @@ def problems(
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
             found.append(
-                SpecError(f"unknown key {key!r}", at=place(path, key=True), hint=hint)
+                SpecError(
+                    f"unknown key {key!r}",
+                    code="AS201",
+                    at=place(path, key=True),
+                    hint=hint,
+                )
             )
         elif item["type"] == "missing":
-            found.append(SpecError(f"the key {key!r} is missing", at=at))
+            found.append(SpecError(f"the key {key!r} is missing", code="AS202", at=at))
         else:
             message = item["msg"].removeprefix("Value error, ")
             message = message.removeprefix("Input should be ").removeprefix("a valid ")
@@ -213,7 +218,7 @@ def problems(
             if item["type"] in ("value_error", "assertion_error"):
                 text = message
             text += f", found {shown(item['input'])}"
-            found.append(SpecError(text, at=place(path)))
+            found.append(SpecError(text, code="AS203", at=place(path)))
     return SpecErrors({str(e): e for e in found}.values())
 
 
@@ -316,7 +321,13 @@ def _block(name: str, blocks: Map) -> Block:
 def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     if not isinstance(raw, Map | Seq):
         raise SpecErrors(
-            [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
+            [
+                SpecError(
+                    f"a graph is a mapping or a list, found {shown(raw)}",
+                    code="AS203",
+                    at=at,
+                )
+            ]
         )
     listed = isinstance(raw, Seq)
     items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
@@ -345,25 +356,30 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
             key, at, "op", raw, None, True, None, False, None, False, {}, None
         )
     if not isinstance(raw, Map):
-        raise SpecError(f"a node is a name or a mapping, found {shown(raw)}", at=at)
+        raise SpecError(
+            f"a node is a name or a mapping, found {shown(raw)}", code="AS203", at=at
+        )
     keys: NodeKeys = _check(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         raise SpecError(
             f"a node has exactly one of op, block, graph and spec, found {found}",
+            code="AS204",
             at=at if not kinds else locate(raw, (kinds[1],), key=True),
             hint=None if kinds else _guess(raw),
         )
     if listed and "from" in raw:
         raise SpecError(
             "a list is a chain: its nodes take no `from`",
+            code="AS211",
             at=locate(raw, ("from",), key=True),
             hint="write the graph as a mapping",
         )
     if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
         raise SpecError(
             "only an entry of a list takes a `name`; here the key is the name",
+            code="AS211",
             at=locate(raw, ("name",), key=True),
         )
     kind = kinds[0]
@@ -373,6 +389,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         if extra:
             raise SpecError(
                 f"a nested graph takes no attributes, found {extra[0]!r}",
+                code="AS211",
                 at=locate(raw, (extra[0],), key=True),
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
@@ -380,6 +397,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
     if kind != "spec" and "taps" in raw:
         raise SpecError(
             "`taps` makes the taps of a `spec` its outputs",
+            code="AS211",
             at=locate(raw, ("taps",), key=True),
             hint="a block names its own with `outputs`",
         )

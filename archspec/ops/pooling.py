@@ -81,7 +81,8 @@ class Pool(Op):
             if room < 0:
                 raise ShapeError(
                     f"{self.kind}'s window covers {extent} pixels, more than the {n} + "
-                    f"{lo} + {hi} of the padded image {height}x{width}"
+                    f"{lo} + {hi} of the padded image {height}x{width}",
+                    code="AS403",
                 )
             windows = (room + (step - 1 if self.ceil_mode else 0)) // step + 1
             # torch drops a last window that starts behind the image.
