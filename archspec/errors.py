@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1.
+
+    Attributes:
+        inner: columns from here to the first character of a value's text (1 behind a
+            quote); None where the text is not written on one line as it is.
+        length: how many characters are meant, if that is known.
+    """
 
     file: str
     line: int
     column: int
+    inner: int | None = field(default=None, compare=False)
+    length: int | None = field(default=None, compare=False)
+
+    def part(self, offset: int, length: int) -> Location:
+        """The place of a part of the text that stands here."""
+        if self.inner is None:
+            return self
+        return Location(
+            self.file, self.line, self.column + self.inner + offset, length=length
+        )
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -31,6 +47,8 @@ class ArchspecError(Exception):
     """
 
     code: str = "AS100"
+    part: tuple[int, int] | None = None
+    """Of a formula without a place yet: where in its text, and how many characters."""
 
     def __init__(
         self,

@@ -28,16 +28,18 @@ def singly(errors: Iterable[ArchspecError]) -> list[ArchspecError]:
     return list(found.values())
 
 
-def render(error: ArchspecError) -> str:
+def render(error: ArchspecError, text: str | None = None) -> str:
     """An error as text: place, message, code, the line underlined, what to do, the way.
 
     Several lines without a last newline; no control character of a spec gets through.
+    `text` is the source, where it is no file.
     """
     kind = "warning" if isinstance(error, SpecWarning) else "error"
     place = f"{error.at}: " if error.at else ""
     lines = [f"{place}{kind}: {error.message} [{error.code}]"]
     if error.at is not None:
-        lines += _excerpt(error.at)
+        line = line_of(error.at) if text is None else _split(text)[error.at.line - 1]
+        lines += _excerpt(error.at, line)
     if error.hint:
         lines.append(f"    hint: {error.hint}")
     lines += [f"    {note}" for note in error.notes]
@@ -56,8 +58,13 @@ def facts(error: ArchspecError) -> Mapping[str, object]:
         "file": at.file if at else None,
         "line": at.line if at else None,
         "column": at.column if at else None,
-        "end_column": at.column + max(1, span(line_of(at), at.column)) if at else None,
+        "end_column": at.column + length(at, line_of(at)) if at else None,
     }
+
+
+def length(at: Location, line: str) -> int:
+    """How many characters of its line a place is about, at least one."""
+    return at.length or max(1, span(line, at.column))
 
 
 def line_of(at: Location) -> str:
@@ -92,16 +99,14 @@ def _bracketed(text: str) -> int:
     return len(text.rstrip())
 
 
-def _excerpt(at: Location) -> list[str]:
+def _excerpt(at: Location, line: str) -> list[str]:
     """The source line with what is wrong underlined."""
-    line = line_of(at)
     if not line.strip():
         return []
-    length = span(line, at.column)
     start = max(0, min(at.column - 1 - WIDTH // 2, len(line) - WIDTH))
     shown = line[start : start + WIDTH].rstrip()
     left = at.column - 1 - start
-    marks = "^" * max(1, min(length, len(shown) - left))
+    marks = "^" * max(1, min(length(at, line), len(shown) - left))
     number = str(at.line)
     return [
         f"  {number} | {'...' if start else ''}{shown}",
@@ -119,6 +124,10 @@ def _lines(file: str) -> tuple[str, ...]:
             text = stream.read(BYTES).decode("utf-8-sig", "replace")
     except (OSError, ValueError):
         return ()
+    return _split(text)
+
+
+def _split(text: str) -> tuple[str, ...]:
     # As YAML counts lines; Python's splitlines knows more ends than that.
     return tuple(re.split("\r\n|\r|\n|\x85|\u2028|\u2029", text))
 

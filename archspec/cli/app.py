@@ -80,8 +80,8 @@ def validate(
 ) -> None:
     """Reads specs, infers every shape, and checks what they expect of themselves."""
     from archspec import load
-    from archspec.messages import facts, singly
     from archspec.lint import warnings
+    from archspec.messages import facts, singly
 
     given, size = options.params(params), options.image_size(input_size)
     errors: list[ArchspecError] = []
@@ -141,6 +141,19 @@ def ops(
     from archspec.reference import listing, page
 
     print(listing() if op is None else page(op), end="")
+
+
+@app.command()
+@options.ended
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="Such as AS402.")
+    ] = None,
+) -> None:
+    """What a code means: the cause, an example and the cure; or all codes."""
+    from archspec import codes
+
+    print(codes.listing() if code is None else codes.explain(code), end="")
 
 
 def main() -> None:

@@ -47,7 +47,9 @@ def _faults(
     at: Location,
     unknown: Collection[str],
 ) -> Iterator[SpecError]:
-    for item in error.errors():
+    items = error.errors()
+    strange = [i["loc"][0] for i in items if i["type"] == "extra_forbidden"]
+    for item in items:
         key = str(item["loc"][0]) if item["loc"] else ""
         if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
             names = tuple(op.model_fields)
@@ -59,9 +61,10 @@ def _faults(
                 hint=nearest(key, (*names, "from", "when", "repeat")) or known,
             )
         elif item["type"] == "missing" and len(item["loc"]) == 1:
-            if key not in unknown:
+            # One that is only misspelled isn't missing too.
+            if key not in unknown and not any(nearest(str(s), [key]) for s in strange):
                 yield SpecError(
-                    f"{op.kind} needs the attribute {key!r} ({expected(op, key)})",
+                    f"{op.kind} needs the attribute {key!r}: {expected(op, key)}",
                     code="AS207",
                     at=at,
                 )

@@ -103,10 +103,10 @@ class Builder:
     def _origin(self, name: str) -> str:
         """What a value is and where it was made, as a note."""
         made = next((n for n in reversed(self.nodes) if n.name == name), None)
-        shape = " x ".join(map(str, self.shapes[name]))
+        shape = list(self.shapes[name])
         if made is None:
-            return f"reads the input {name!r}: {shape}"
-        return f"reads {name!r}: {shape}, by {made.op.kind} at {made.at}"
+            return f"reads the input {name!r}, {shape}"
+        return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
@@ -206,6 +206,9 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
 def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
     """Where an op's attribute stands: at the node, or among the file's defaults."""
     entry = unit.default(kind).get(key)
+    unknown = key not in BY_KIND[kind].model_fields
     if key in statement.attributes:
-        return statement.place(key)
-    return entry.at if entry else statement.at
+        return statement.place(key, key=unknown)
+    if entry is None:
+        return statement.at
+    return entry.key if unknown else entry.at

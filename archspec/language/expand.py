@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from archspec.errors import LimitError, Location, SpecError
@@ -65,12 +66,15 @@ class Expander(Statements):
         return found
 
     def _given(
-        self, instance: Instance
+        self, instance: Instance, declared: Collection[str]
     ) -> tuple[dict[str, Known], dict[str, Location], dict[str, str]]:
         statement = instance.statement
-        places = {key: statement.place(key) for key in statement.attributes}
+        places = {
+            key: statement.place(key, key=key not in declared)
+            for key in statement.attributes
+        }
         given = {
-            key: known(raw, instance.names, places[key])
+            key: known(raw, instance.names, statement.place(key))
             for key, raw in statement.attributes.items()
         }
         return given, places, {k: v.text for k, v in given.items() if v.text}
@@ -89,7 +93,7 @@ class Expander(Statements):
         key = f"{context.unit.file}#{target}"
         self._no_cycle(context, key, target, statement)
         inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
-        given, places, texts = self._given(instance)
+        given, places, texts = self._given(instance, block.params)
         names = context.file_names.child()
         self.dimensions(names, inputs)
         values, defaults = bind(
@@ -157,7 +161,7 @@ class Expander(Statements):
             )
         declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
         inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
-        given, places, texts = self._given(instance)
+        given, places, texts = self._given(instance, unit.params)
         names = Names(work=context.names.work)
         self.dimensions(names, inputs)
         values, defaults = bind(

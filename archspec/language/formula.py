@@ -163,6 +163,12 @@ def parse(text: str) -> ast.expr:
     return tree
 
 
+def _at(tree: Any, error: SpecError) -> SpecError:
+    """The error with the part of the formula that it is about."""
+    error.part = (tree.col_offset, tree.end_col_offset - tree.col_offset)
+    return error
+
+
 def _allowed(tree: Any) -> bool:
     """Whether one node of a tree, apart from its children, belongs in a formula."""
     match tree:
@@ -186,12 +192,14 @@ def _allowed(tree: Any) -> bool:
 def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
     """What is wrong with a formula whatever its names stand for."""
     try:
-        read = names(text)
+        parts = _parts(parse(text))
     except SpecError as error:
         yield error
         return
-    for name in sorted(read.difference(known, CONSTANTS)):
-        yield _unknown(name, known)
+    for part in parts:
+        name = ast.unparse(part)
+        if name not in known and name not in CONSTANTS:
+            yield _at(part, _unknown(name, known))
 
 
 def _unknown(name: str, known: Collection[str]) -> SpecError:
@@ -242,11 +250,16 @@ def _bounded(value: Any) -> Value:
     return found
 
 
+def _shown(value: Value) -> str:
+    text = repr(list(value) if isinstance(value, tuple) else value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _number(tree: ast.expr, env: Env) -> Any:
     value = _evaluate(tree, env)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpecError(
-            f"expected a number, {ast.unparse(tree)!r} is {value!r}", code="AS303"
+        raise _at(
+            tree, SpecError(f"expected a number, found {_shown(value)}", code="AS303")
         )
     return value
 
@@ -254,8 +267,9 @@ def _number(tree: ast.expr, env: Env) -> Any:
 def _condition(tree: ast.expr, env: Env) -> bool:
     value = _evaluate(tree, env)
     if not isinstance(value, bool):
-        raise SpecError(
-            f"expected a condition, {ast.unparse(tree)!r} is {value!r}", code="AS303"
+        raise _at(
+            tree,
+            SpecError(f"expected a condition, found {_shown(value)}", code="AS303"),
         )
     return value
 
@@ -266,7 +280,7 @@ def _name(tree: Any, env: Env) -> Value:
         return env.lookup[name]
     if name in CONSTANTS:
         return CONSTANTS[name]
-    raise _unknown(name, env.lookup.keys())
+    raise _at(tree, _unknown(name, env.lookup.keys()))
 
 
 def _call(tree: Any, env: Env) -> Any:
@@ -286,7 +300,10 @@ def _list(tree: Any, env: Env) -> Value:
 def _subscript(tree: Any, env: Env) -> Any:
     items = _evaluate(tree.value, env)
     if not isinstance(items, tuple):
-        raise SpecError(f"{ast.unparse(tree.value)!r} is no list", code="AS303")
+        raise _at(
+            tree.value,
+            SpecError(f"expected a list, found {_shown(items)}", code="AS303"),
+        )
     if isinstance(tree.slice, ast.Slice):
         parts = (tree.slice.lower, tree.slice.upper, tree.slice.step)
         bounds: list[Any] = [p and _number(p, env) for p in parts]
@@ -294,9 +311,8 @@ def _subscript(tree: Any, env: Env) -> Any:
         return items[slice(*bounds)]
     index = _number(tree.slice, env)
     if not -len(items) <= index < len(items):
-        raise SpecError(
-            f"{ast.unparse(tree.value)!r} has {len(items)} items: {index}", code="AS303"
-        )
+        text = f"there is no item {index} in a list of {len(items)}"
+        raise _at(tree, SpecError(text, code="AS303"))
     return items[index]
 
 
@@ -363,17 +379,21 @@ def subscripts(text: str) -> frozenset[str]:
 
 
 def _names(tree: ast.expr) -> frozenset[str]:
-    """Names, and dimensions as a whole, without those of functions."""
-    found: set[str] = set()
+    return frozenset(ast.unparse(part) for part in _parts(tree))
+
+
+def _parts(tree: ast.expr) -> list[ast.expr]:
+    """Names, and dimensions as a whole, without the names of functions."""
+    found: list[ast.expr] = []
     waiting: list[ast.AST] = [tree]
     while waiting:
         part = waiting.pop()
         if isinstance(part, ast.Name | ast.Attribute):
-            found.add(ast.unparse(part))
+            found.append(part)
             continue
         called = part.func if isinstance(part, ast.Call) else None
         waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
-    return frozenset(found)
+    return found
 
 
 def strings(text: str) -> frozenset[str]:

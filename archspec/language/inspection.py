@@ -6,7 +6,7 @@ fails. So every statement is looked at here first, and all faults are named at o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,14 @@ from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.builder import attribute_place, check_arity, check_kind
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
-from archspec.language.params import TYPES, accept, is_formula, missing, type_of
+from archspec.language.params import (
+    TYPES,
+    accept,
+    formula_place,
+    is_formula,
+    missing,
+    type_of,
+)
 from archspec.language.params import unknown as unknown_param
 from archspec.language.reader import locate
 from archspec.language.schema import RESERVED, Block, Body, Entry, Statement, Unit
@@ -35,6 +42,7 @@ class Sight:
     inputs: tuple[str, ...] = ()
     earlier: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     """Nodes written before, each with the names of its outputs where they are known."""
+    later: Collection[str] = ()
 
     def inside(self, inputs: tuple[str, ...], *names: str) -> Sight:
         """The sight of a scope with these inputs and further names of formulas."""
@@ -148,6 +156,7 @@ def _block(file: Sight, block: Block) -> Faults:
 def _body(scope: Sight, body: Body) -> Faults:
     if not body.statements:
         yield SpecError("a graph has at least one node", code="AS202", at=body.at)
+    scope = replace(scope, later=body.statements)
     for position, statement in enumerate(body.statements.values()):
         if not body.listed and not BRACES.search(statement.key):
             yield from _caught(naming.check, statement.key, statement.at, number=True)
@@ -256,11 +265,11 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
     if node in scope.inputs or dynamic:
         return
     known = (*scope.inputs, *scope.earlier)
+    hint = nearest(name, known) or "it can read " + ", ".join(known[-20:])
+    if node in scope.later:
+        hint = f"{node!r} is written further down; a node reads what is above it"
     yield SpecError(
-        f"there is no node {name!r} before this one",
-        code="AS306",
-        at=at,
-        hint=nearest(name, known) or "here are " + ", ".join(known[-20:]),
+        f"there is no node {name!r} before this one", code="AS306", at=at, hint=hint
     )
 
 
@@ -335,7 +344,7 @@ def _formulas(raw: Any, at: Location, names: frozenset[str]) -> Faults:
     """The faults of the formulas in a value."""
     if is_formula(raw):
         for fault in inspected(raw[1:].strip(), names):
-            fault.at = at
+            fault.at = formula_place(raw, at, fault)
             yield fault
     elif isinstance(raw, list):
         for index, item in enumerate(raw):

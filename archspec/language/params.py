@@ -75,6 +75,14 @@ class Known:
     taint: Taint
 
 
+def formula_place(raw: str, at: Location, error: SpecError) -> Location:
+    """Where in a file a formula's error is: the part of it, if that is known."""
+    if error.part is None:
+        return at
+    offset, length = error.part
+    return at.part(len(raw) - len(raw[1:].lstrip()) + offset, length)
+
+
 def is_formula(raw: Any) -> bool:
     """Whether a raw value is a formula, not a constant."""
     return isinstance(raw, str) and raw.startswith("=")
@@ -88,7 +96,7 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
             found = evaluate(text, scope.values, scope.work)
             return Known(found, text, scope.taint(text))
         except SpecError as error:
-            error.at = at
+            error.at = formula_place(raw, at, error)
             raise
     if not isinstance(raw, list | tuple | dict):
         return Known(raw, None, CLEAN)
@@ -221,7 +229,7 @@ def accept(value: Any, wanted: str, what: str, at: Location) -> Value:
     wrong_bool = isinstance(value, bool) and bool not in allowed
     if wrong_bool or not isinstance(value, allowed):
         raise SpecError(
-            f"{what} expected {wanted}, found {shown(value)}", code="AS314", at=at
+            f"{what} must be {wanted}, found {shown(value)}", code="AS314", at=at
         )
     if wanted == "float" and isinstance(value, int):
         return float(value)

@@ -18,7 +18,8 @@ import yaml
 from archspec.errors import LimitError, Location, SpecError
 from archspec.language.limits import DEFAULT, Limits
 
-Place = tuple[int, int]
+Place = tuple[int, int, int | None]
+"""Line, column, and how far behind it the text begins (`Location.inner`)."""
 
 QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
@@ -162,11 +163,17 @@ class _Composer:
             f"not YAML: {problem}",
             code="AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else None,
+            hint=QUOTES if formula else _cure(problem),
         )
 
     def _place(self, event: Any) -> Place:
-        return event.start_mark.line + 1, event.start_mark.column + 1
+        start, end = event.start_mark, event.end_mark
+        inner = None
+        if isinstance(event, yaml.ScalarEvent) and start.line == end.line:
+            quotes = 1 if event.style in ("'", '"') else 0
+            written = end.column - start.column - 2 * quotes
+            inner = quotes if written == len(event.value) else None
+        return start.line + 1, start.column + 1, inner
 
     def _at(self, event: Any) -> Location:
         return Location(self.file, *self._place(event))
@@ -221,7 +228,7 @@ class _Composer:
                 f"the key {text!r} is no name", code="AS109", at=self._at(event)
             )
         if text in owner:
-            line, column = owner.keys_at[text]
+            line, column, _ = owner.keys_at[text]
             raise SpecError(
                 f"the key {text!r} stands twice, first in line {line}, column {column}",
                 code="AS104",
@@ -330,6 +337,17 @@ class _Composer:
                 at=self._at(event),
                 hint=QUOTES,
             )
+
+
+def _cure(problem: str) -> str | None:
+    """What mends the mistakes that are made most."""
+    if "expected ',' or" in problem or "unexpected end of stream" in problem:
+        return "a bracket or a quote is open, in this line or in one above"
+    if "cannot start any token" in problem:
+        return "YAML indents with spaces, no tabs; text with such a sign wants quotes"
+    if "block" in problem or "mapping values" in problem:
+        return "see to the indent of this line and the one above"
+    return None
 
 
 def _cut(text: str) -> bool:

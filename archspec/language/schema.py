@@ -101,12 +101,13 @@ class Statement:
     taps: bool
     attributes: dict[str, Any]
     raw: Map | None
+    value_at: Location
     body: Body | None = None
 
     def place(self, *path: str | int, key: bool = False) -> Location:
         """Where the value of a key stands, or the key itself."""
         if self.raw is None or path[0] not in self.raw:
-            return self.at
+            return self.value_at if path[0] == self.kind else self.at
         return locate(self.raw, path, key=key)
 
 
@@ -340,7 +341,9 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
             removed[str(key)] = place
             continue
         try:
-            statements[str(key)] = _statement(str(key), value, place, listed)
+            statements[str(key)] = _statement(
+                str(key), value, place, locate(raw, (key,)), listed
+            )
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
         except SpecError as error:
@@ -350,14 +353,18 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     return Body(listed, statements, at, removed)
 
 
-def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
+def _statement(
+    key: str, raw: Any, at: Location, value_at: Location, listed: bool
+) -> Statement:
     if isinstance(raw, str):
         return Statement(
-            key, at, "op", raw, None, True, None, False, None, False, {}, None
+            key, at, "op", raw, None, True, None, False, None, False, {}, None, value_at
         )
     if not isinstance(raw, Map):
         raise SpecError(
-            f"a node is a name or a mapping, found {shown(raw)}", code="AS203", at=at
+            f"a node is a name or a mapping, found {shown(raw)}",
+            code="AS203",
+            at=value_at,
         )
     keys: NodeKeys = _check(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
@@ -414,6 +421,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         taps=keys.taps,
         attributes={k: raw[k] for k in keys.model_extra or {}},
         raw=raw,
+        value_at=value_at,
         body=body,
     )
 

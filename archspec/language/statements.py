@@ -338,7 +338,8 @@ class Statements:
             f"there is no node {name!r} before this one",
             code="AS306",
             at=at,
-            hint=nearest(name, known_names) or "here are " + ", ".join(known_names),
+            hint=nearest(name, known_names)
+            or "it can read " + ", ".join(known_names[-20:]),
         )
 
     def _instance(

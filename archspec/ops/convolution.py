@@ -79,8 +79,8 @@ class Conv2d(Weighted):
         ):
             if n + lo + hi < extent:
                 raise ShapeError(
-                    f"conv2d's kernel covers {extent} pixels, more than the {n} + "
-                    f"{lo} + {hi} of the padded image {height}x{width}",
+                    f"conv2d's kernel covers {extent} pixels, more than the "
+                    f"{n + lo + hi} of the padded image ({n} + {lo} + {hi})",
                     code="AS403",
                 )
             made.append((n + lo + hi - extent) // step + 1)
