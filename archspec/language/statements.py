@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from archspec.errors import (
     ArchspecError,
@@ -303,16 +304,14 @@ class Statements:
                 f"{what} has the outputs {listed}",
                 code="AS307",
                 at=at,
-                hint=f"read one as node.{next(iter(outputs), 'output')}",
+                hint=f"say which: NODE.{next(iter(outputs), 'output')}",
             )
         return outputs[""]
 
     def read(self, context: Context, ref: Value, at: Location) -> str:
         """The value that a name of the scope stands for."""
         if isinstance(ref, bool) or not isinstance(ref, int | str):
-            raise SpecError(
-                f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
-            )
+            raise no_name(ref, at)
         name = str(ref)
         if name in context.local:
             return self.only(context.local[name], repr(name), at)
@@ -333,7 +332,7 @@ class Statements:
             )
         if context.broken:
             return BROKEN[""]
-        known_names = (*context.scope.inputs, *context.local)
+        known_names = (*context.scope.inputs, *context.local)[-20:]
         raise SpecError(
             f"there is no node {name!r} before this one",
             code="AS306",
@@ -386,12 +385,13 @@ class Statements:
             return BROKEN[""]
         start = f"{prefix}." if prefix else ""
         below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
-        absent = " (its `when` is false)" if full in self.paths else ""
         raise SpecError(
-            f"there is no node {path!r}{absent}",
+            f"there is no node {path!r}",
             code="AS308",
             at=entry.at,
-            hint=nearest(path, below[:5000]),
+            hint="its `when` is false, or its `repeat` 0"
+            if full in self.paths
+            else nearest(path, below),
         )
 
     def open(
@@ -399,6 +399,13 @@ class Statements:
     ) -> Outputs:
         """Expands an instance of a block, a nested graph or a spec."""
         raise NotImplementedError
+
+
+def no_name(ref: Any, at: Location) -> SpecError:
+    """The error for what can't be the name of a node."""
+    return SpecError(
+        f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
+    )
 
 
 def join(prefix: str, name: str) -> str:
