@@ -185,12 +185,15 @@ def _outputs(scope: Sight, statement: Statement) -> tuple[str, ...] | None:
 
 def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     own = scope.names | ({"index"} if statement.repeat is not None else set())
-    yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
-    yield from _formulas(statement.when, statement.place("when"), own)
+    if is_formula(statement.repeat):
+        yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
+    if is_formula(statement.when):
+        yield from _formulas(statement.when, statement.place("when"), own)
     for text in BRACES.findall(statement.key):
         yield from _formulas(f"={text}", statement.at, own)
     for key, value in statement.attributes.items():
-        yield from _formulas(value, statement.place(key), own)
+        if _has_formula(value):
+            yield from _formulas(value, statement.place(key), own)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
     count = _count(statement) if not faults else None
@@ -219,9 +222,7 @@ def _count(statement: Statement) -> int | None:
 
 
 def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
-    raw, at = statement.sources, statement.place("from")
-    if raw == []:
-        yield SpecError("`from` names at least one node", code="AS305", at=at)
+    raw = statement.sources
     if raw is None:
         if first and len(scope.inputs) > 1:
             inputs = ", ".join(scope.inputs)
@@ -231,6 +232,9 @@ def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
                 at=statement.at,
             )
         return
+    at = statement.place("from")
+    if raw == []:
+        yield SpecError("`from` names at least one node", code="AS305", at=at)
     faults = list(_formulas(raw, at, scope.names))
     yield from faults
     if is_formula(raw) or faults:

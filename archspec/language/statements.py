@@ -40,6 +40,7 @@ class Statements:
     Attributes:
         paths: the outputs of every path, by which taps and outputs are found.
         closed: every value that is an output of some scope.
+        weight: how many times the open instances stand for, if all are like the first.
         faults: what failed so far, by its place. A node that fails is BROKEN, and so is
             who reads it; everything else goes on.
     """
@@ -50,6 +51,7 @@ class Statements:
         self.paths: dict[str, Outputs] = {}
         self.closed: set[str] = set()
         self.inspected: set[str] = set()
+        self.weight = 1
         self.faults: dict[Location | None, ArchspecError] = {}
 
     def report(self, context: Context | None, error: ArchspecError) -> None:
@@ -146,7 +148,7 @@ class Statements:
                 when,
                 repeat,
             )
-            last = path = self._instance(context, instance, sources)
+            last = path = self._weighed(context, instance, sources)
             for prefix in prefixes if statement.inline else {*prefixes, name}:
                 self.paths[prefix] = last
             if braced:
@@ -340,6 +342,29 @@ class Statements:
             hint=nearest(name, known_names)
             or "it can read " + ", ".join(known_names[-20:]),
         )
+
+    def _weighed(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Outputs:
+        """Refuses a repeat whose first instance shows that it can't be afforded."""
+        if instance.index != 0:
+            return self._instance(context, instance, sources)
+        outer, before = self.weight, len(self.built.nodes)
+        self.weight *= instance.count
+        try:
+            outputs = self._instance(context, instance, sources)
+            made = (len(self.built.nodes) - before) * self.weight
+        finally:
+            self.weight = outer
+        most = self.files.limits.nodes
+        # Later instances may be smaller than the first, but hardly by half.
+        if made > 2 * most:
+            raise LimitError(
+                f"a graph has at most {most} nodes, this would be about {made}",
+                code="AS321",
+                at=instance.statement.place("repeat"),
+            )
+        return outputs
 
     def _instance(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
