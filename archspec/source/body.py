@@ -10,7 +10,7 @@ from archspec.language.formula import names
 from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, repeats
+from archspec.source.tree import Item, Tree, numbers, repeats
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -84,6 +84,8 @@ class Body:
             )
         )
         self.made.append(out)
+        if when is not True and len(made) > 1:
+            raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
             self.made[-1] = (self._joined(key, refs, out, when),)
 
@@ -123,10 +125,10 @@ class Body:
         item = column.tree.lines[key][-1]
         if isinstance(item, Node):
             if item.name != value:
-                raise Unfit(f"{value} is inside a repeat")
+                raise Unroll(f"{column.tree.name} here", key)
             return Ref(self.keys[key])
         if value not in item.outputs:
-            raise Unfit(f"{value} is inside a repeat")
+            raise Unroll(f"{column.tree.name} here", key)
         return Ref(self.keys[key], item.outputs.index(value))
 
     def _ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
@@ -367,6 +369,8 @@ class Body:
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
+        if scope.listed and not scope.inline and len(outputs) > 1:
+            nested.numbers = numbers(columns[0].tree)
         return nested, tuple(made)
 
 
