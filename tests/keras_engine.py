@@ -27,7 +27,7 @@ def keep_float64() -> None:
     if keras.backend.backend() == "jax":
         import jax
 
-        jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]  # jax has no types here
+        jax.config.update("jax_enable_x64", True)
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     assert keras.backend.result_type("float64", "float32") == "float64"
 
