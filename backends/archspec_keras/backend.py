@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
@@ -32,6 +34,15 @@ class KerasBackend:
     framework = "keras"
     extra = "keras"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
+    engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    running_var = "biased"
+
+    def on(self, engine: str, dtype: str) -> KerasBackend:
+        """Keras on this engine, in this process for good."""
+        from archspec_keras.engines import start
+
+        start(engine, dtype)
+        return self
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
@@ -122,14 +133,15 @@ class KerasBackend:
         wanted = [place for place in places(graph) if place.name in trained]
         variables = [getattr(layers[p.layer], p.attribute) for p in wanted]
         given = _given(keras, graph, inputs)
+        tensor = keras.ops.convert_to_tensor
+        against = {name: tensor(_last(array)) for name, array in cotangents.items()}
         single = not isinstance(given, list)
         images = [given] if single else list(given)
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
             made = _named(graph, call(values[0] if single else values))
             total = sum(
-                keras.ops.sum(value * _last(cotangents[name]))
-                for name, value in made.items()
+                keras.ops.sum(value * against[name]) for name, value in made.items()
             )
             return made, total
 
@@ -156,15 +168,35 @@ class KerasBackend:
 
 def framework() -> Any:
     """The module keras; BackendError when what it runs on is missing."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import keras
+        with _silence():
+            import keras
+
+            keras.ops.zeros(()) + 0
     except ImportError as error:
         raise BackendError(
             f"Keras can't start: {error}",
             hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
         ) from error
     return keras
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hides what TensorFlow's C++ says before any of its own settings count."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 @contextmanager
