@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import options, weights
 from archspec.cli.make import build, codegen
 from archspec.errors import ArchspecError, SpecErrors
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(build)
 app.command()(codegen)
+app.add_typer(weights.app, name="weights")
 
 
 @app.command("list")
