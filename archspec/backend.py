@@ -36,12 +36,25 @@ class Backend(Protocol):
         framework: the module that a model needs, such as `torch`.
         extra: the extra of archspec's distribution that installs the framework.
         files: the suffixes that `save` knows.
+        engines: what the framework can run on, its own choice first; "" is itself.
+        running_var: how its own batch norm keeps the running variance, `biased` or
+            `unbiased`.
     """
 
     name: str
     framework: str
     extra: str
     files: tuple[str, ...]
+    engines: tuple[str, ...]
+    running_var: str
+
+    def on(self, engine: str, dtype: str) -> Backend:
+        """This backend on one of its engines, able to compute in `dtype`.
+
+        To be called before the process has imported the framework. Raises BackendError
+        where the framework is missing, or rounds to less than `dtype`.
+        """
+        ...
 
     def emit(self, graph: Graph) -> Source:
         """The source of a model; never imports the framework.

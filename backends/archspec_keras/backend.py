@@ -34,6 +34,15 @@ class KerasBackend:
     framework = "keras"
     extra = "keras"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
+    engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    running_var = "biased"
+
+    def on(self, engine: str, dtype: str) -> KerasBackend:
+        """Keras on this engine, in this process for good."""
+        from archspec_keras.engines import start
+
+        start(engine, dtype)
+        return self
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
@@ -124,14 +133,15 @@ class KerasBackend:
         wanted = [place for place in places(graph) if place.name in trained]
         variables = [getattr(layers[p.layer], p.attribute) for p in wanted]
         given = _given(keras, graph, inputs)
+        tensor = keras.ops.convert_to_tensor
+        against = {name: tensor(_last(array)) for name, array in cotangents.items()}
         single = not isinstance(given, list)
         images = [given] if single else list(given)
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
             made = _named(graph, call(values[0] if single else values))
             total = sum(
-                keras.ops.sum(value * _last(cotangents[name]))
-                for name, value in made.items()
+                keras.ops.sum(value * against[name]) for name, value in made.items()
             )
             return made, total
 
