@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit
+from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, repeats
+from archspec.source.tree import Item, Tree, numbers, repeats
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
 
 CLEAN: frozenset[str] = frozenset()
+SHORT = 6
+"""How many instances are written out where a loop would look values up in tables."""
 
 
 class Body:
@@ -57,6 +59,9 @@ class Body:
         if looped:
             channels = [self._looped(cells, channels[0], variable, depth)]
         target, made = self._target(cells, channels, index, depth)
+        short = isinstance(count, int) and count <= SHORT
+        if short and _tabled(target, variable) and len(set(map(len, items))) == 1:
+            raise Unroll(self.columns[0].tree.scope.definition, key)
         last = [
             Cell(group[-1], column, column.env)
             for column, group in zip(self.columns, items, strict=True)
@@ -81,6 +86,8 @@ class Body:
             )
         )
         self.made.append(out)
+        if when is not True and len(made) > 1:
+            raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
             self.made[-1] = (self._joined(key, refs, out, when),)
 
@@ -120,10 +127,10 @@ class Body:
         item = column.tree.lines[key][-1]
         if isinstance(item, Node):
             if item.name != value:
-                raise Unfit(f"{value} is inside a repeat")
+                raise Unroll(f"{column.tree.name} here", key)
             return Ref(self.keys[key])
         if value not in item.outputs:
-            raise Unfit(f"{value} is inside a repeat")
+            raise Unroll(f"{column.tree.name} here", key)
         return Ref(self.keys[key], item.outputs.index(value))
 
     def _ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
@@ -364,7 +371,19 @@ class Body:
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
+        if scope.listed and not scope.inline and len(outputs) > 1:
+            nested.numbers = numbers(columns[0].tree)
         return nested, tuple(made)
+
+
+def _tabled(target: Target, variable: str) -> bool:
+    """Whether a loop looks up an argument in a list, and has few arguments."""
+    if not isinstance(target, Use) or len(target.arguments) > 4:
+        return False
+    return any(
+        isinstance(arg, Expr) and f"][{variable}]" in arg.text
+        for arg in target.arguments.values()
+    )
 
 
 def inputs_of(item: Item) -> tuple[str, ...]:
