@@ -145,7 +145,12 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
         if name not in found:
             hint = nearest(name, found) or "known are " + ", ".join(found)
             errors.append(
-                SpecError(f"expect: unknown key {name!r}", at=entry.at, hint=hint)
+                SpecError(
+                    f"expect: unknown key {name!r}",
+                    code="AS201",
+                    at=entry.at,
+                    hint=hint,
+                )
             )
             continue
         actual = found[name]
@@ -156,6 +161,7 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
             errors.append(
                 SpecError(
                     f"expected {name} {shown(wanted)}, the net has {shown(actual)}",
+                    code="AS410",
                     at=entry.at,
                 )
             )

@@ -337,7 +337,7 @@ class Sketch:
         if kind == "graph":
             graph, values, unread = self.mapping("input", shape, length, depth - 1)
             self.joined(graph, values, unread)
-            statement = {"graph": graph}
+            statement: Statement = {"graph": graph}
         elif kind == "list":
             statement = {"graph": self.listed(shape, length, depth - 1)[0]}
         elif kind == "block":

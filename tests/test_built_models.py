@@ -117,7 +117,7 @@ def test_symbolic_trace(model: Any) -> None:
 )
 def test_compile(name: str, compiler: str) -> None:
     made = narrow(name).build("torch").eval()
-    compiled = torch.compile(made, fullgraph=True, backend=compiler)
+    compiled: Any = torch.compile(made, fullgraph=True, backend=compiler)
     with torch.no_grad():
         torch.testing.assert_close(compiled(images()), made(images()))
 

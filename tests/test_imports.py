@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-import archspec
-import archspec_torch
 
 FRAMEWORKS = ("torch", "torchvision", "keras", "tensorflow", "jax")
 HEAVY = (*FRAMEWORKS, "numpy", "jinja2", "safetensors", "archspec_torch")
@@ -30,7 +22,15 @@ print("modules:", *sorted(sys.modules), file=sys.stderr)
 
 def imported(*command: str) -> set[str]:
     """The top-level modules that a command has imported in a process of its own."""
-    code = [WATCHED, *command] if command else [WATCHED.replace('run_module("archspec", run_name="__main__")', 'run_module("archspec")')]
+    code = (
+        [WATCHED, *command]
+        if command
+        else [
+            WATCHED.replace(
+                'run_module("archspec", run_name="__main__")', 'run_module("archspec")'
+            )
+        ]
+    )
     run = subprocess.run(
         [sys.executable, "-c", *code], capture_output=True, text=True, check=True
     )

@@ -48,7 +48,9 @@ def codegen(
         _check(path, text)
         return
     if path.exists() and not force and _read(path) != text:
-        raise ArchspecError(f"{output} exists", hint="--force overwrites it")
+        raise ArchspecError(
+            f"{output} exists", code="AS190", hint="--force overwrites it"
+        )
     write_whole(path, text)
 
 
@@ -56,13 +58,15 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArchspecError(f"can't read {path}: {error}") from error
+        raise ArchspecError(f"can't read {path}: {error}", code="AS190") from error
 
 
 def _check(path: Path, text: str) -> None:
     """Compares syntax trees, so that a project's formatter makes no file stale."""
     if not path.exists():
-        raise ArchspecError(f"{path} is not there", hint="codegen without --check")
+        raise ArchspecError(
+            f"{path} is not there", code="AS190", hint="codegen without --check"
+        )
     old = _read(path)
     try:
         same = ast.dump(ast.parse(old)) == ast.dump(ast.parse(text))
@@ -78,7 +82,9 @@ def _check(path: Path, text: str) -> None:
         lineterm="",
     )
     print("\n".join(lines))
-    raise ArchspecError(f"{path} is out of date", hint="codegen --force writes it")
+    raise ArchspecError(
+        f"{path} is out of date", code="AS190", hint="codegen --force writes it"
+    )
 
 
 @options.ended
@@ -156,6 +162,6 @@ def _summary(
             f"standard deviation {np.std(array):.4g}"
         )
         if not np.isfinite(array).all():
-            raise BackendError("the output is not finite")
+            raise BackendError("the output is not finite", code="AS506")
     lines.append(f"  built in {built:.2f} s, one image in {ran:.2f} s")
     return lines

@@ -40,7 +40,9 @@ def check(
         return
     reason = _reason(name, attribute)
     if reason:
-        raise SpecError(f"the name {name!r} {reason}", at=at, hint="choose another")
+        raise SpecError(
+            f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
+        )
 
 
 def _reason(name: str, attribute: bool) -> str | None:

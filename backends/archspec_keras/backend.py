@@ -179,6 +179,7 @@ def framework() -> Any:
     except ImportError as error:
         raise BackendError(
             f"Keras can't start: {error}",
+            code="AS503",
             hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
         ) from error
     return keras
@@ -254,7 +255,9 @@ def _compare(graph: Graph, model: Any) -> None:
     compare_names(graph, "Keras", found)
     seeds = sum(v.name == "seed_generator_state" for v in model.variables)
     if len(model.variables) - seeds != len(found):
-        raise BackendError("the Keras model has more weights: a fault of archspec")
+        raise BackendError(
+            "the Keras model has more weights: a fault of archspec", code="AS506"
+        )
 
 
 def _given(keras: Any, graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> Any:

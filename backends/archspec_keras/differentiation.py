@@ -22,7 +22,9 @@ def gradients(
     """Outputs, and gradients by the variables and then by the inputs."""
     engine = keras.backend.backend()
     if engine not in ENGINES:
-        raise BackendError(f"archspec has no gradients for Keras on {engine}")
+        raise BackendError(
+            f"archspec has no gradients for Keras on {engine}", code="AS503"
+        )
     return ENGINES[engine](model, variables, images, run, training)
 
 
