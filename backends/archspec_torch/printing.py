@@ -276,7 +276,8 @@ def _imports(code: str) -> list[str]:
     found = []
     if "torch." in code.replace("torch.nn", ""):
         found.append("import torch")
-    found.append("from torch import Tensor, nn")
+    names = "Tensor, nn" if "Tensor" in code else "nn"
+    found.append(f"from torch import {names}")
     if "F." in code:
         found.append("from torch.nn import functional as F")
     return found
