@@ -283,12 +283,27 @@ class Body:
         self, cells: list[Cell], channels: list[Arg], index: Arg | None
     ) -> tuple[Target, tuple[Arg, ...]]:
         nodes = [cell.item for cell in cells if isinstance(cell.item, Node)]
+        shapes = [
+            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
+        ]
+        fixed = self.forest.signature(nodes[0].op, shapes[0])
+        if "in_channels" in fixed:
+            read = CLEAN.union(*(self.forest.taint(node.inputs[0]) for node in nodes))
+            if read & self.writer.whole.arguments:
+                raise Unfit("in_channels is fixed", read)
         attributes: dict[str, Arg] = {}
         for name in type(nodes[0].op).model_fields:
             if name == "init":
                 continue
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
             values = [getattr(node.op, name) for node in nodes]
+            if name in fixed:
+                taint = self._taint(texts) & self.writer.whole.arguments
+                if taint:
+                    raise Unfit(f"{name} is fixed", taint)
+                if fixed[name] is not ...:
+                    attributes[name] = values[0]
+                    continue
             attributes[name] = self.writer.choose(
                 cells,
                 values,
@@ -297,9 +312,6 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        shapes = [
-            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
-        ]
         made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)

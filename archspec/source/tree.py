@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
@@ -11,8 +11,9 @@ from typing import Any, Union
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Op, Shape
 
-Signature = Callable[[Op, tuple[Shape, ...]], Hashable]
-"""What of an op a backend's printed code can't take as an argument."""
+Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
+"""What of an op a backend's printed code can't take as an argument: its attributes with
+their values, and whatever else two uses of the op must have in common."""
 Kind = Any
 Item = Union["Tree", Node]
 
@@ -141,7 +142,8 @@ class Forest:
         """What two instances of a statement must have in common to share its line."""
         if isinstance(item, Node):
             shapes = tuple(self.shapes[name] for name in item.inputs)
-            return ("op", item.op.kind, self.signature(item.op, shapes))
+            fixed = tuple(sorted(self.signature(item.op, shapes).items(), key=_name))
+            return ("op", item.op.kind, fixed)
         if item.scope.kind == "graph":
             return ("graph", item.scope.listed, self._shape(item))
         return ("block", item.group)
@@ -222,6 +224,10 @@ class Forest:
             tree.group = index
         for group in self.groups:
             group.reverse()
+
+
+def _name(item: tuple[str, Hashable]) -> str:
+    return item[0]
 
 
 def repeats(item: Item) -> bool:
