@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec.errors import BackendError, UnsupportedError, nearest
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
-from archspec.source.program import Source, fingerprint
+from archspec.source.program import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,7 +185,6 @@ def compare_names(
 
 def save_weights(chosen: Backend, graph: Graph, model: Any, path: str) -> None:
     """Writes a model's canonical weights as safetensors."""
-    from archspec.weights import save
+    from archspec.weights import write
 
-    texts = {"name": graph.name, "fingerprint": fingerprint(graph)}
-    save(path, chosen.read_weights(graph, model), texts)
+    write(path, graph, chosen.read_weights(graph, model))

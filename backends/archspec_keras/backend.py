@@ -74,7 +74,7 @@ class KerasBackend:
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
         """Copies canonical weights into a model's variables."""
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         layers = {layer.name: layer for layer in model.layers}
         for place in places(graph):
@@ -86,7 +86,7 @@ class KerasBackend:
         """Copies of a model's variables, in canonical names and layouts."""
         from numpy import array
 
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -125,8 +125,8 @@ class KerasBackend:
         training: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Outputs, and gradients of sum(output x cotangent), channels first."""
+        from archspec.weights.layouts import places
         from archspec_keras.differentiation import gradients
-        from archspec_keras.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -262,7 +262,7 @@ def _undrawn(keras: Any) -> Iterator[None]:
 def _compare(graph: Graph, model: Any) -> None:
     from numpy import empty
 
-    from archspec_keras.layouts import places
+    from archspec.weights.layouts import places
 
     layers = {layer.name: layer for layer in model.layers}
     found: dict[str, tuple[int, ...]] = {}
