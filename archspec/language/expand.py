@@ -7,7 +7,7 @@ from typing import Any
 from archspec.errors import LimitError, Location, SpecError, nearest
 from archspec.graph import Scope, Value
 from archspec.language.context import Context, Instance, Outputs
-from archspec.language.params import Known, Names, bind, known
+from archspec.language.params import Known, Names, bind, known, require
 from archspec.language.schema import Body, Statement, shown
 from archspec.language.statements import Statements
 
@@ -158,6 +158,7 @@ class Expander(Statements):
         values, defaults = bind(
             unit.params, given, places, names, f"the spec {target!r}", statement.at
         )
+        require(unit.require, names, f"the spec {target!r}")
         scope = self._scope(
             context,
             instance,

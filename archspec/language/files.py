@@ -118,6 +118,7 @@ def merge(base: Unit, own: Unit) -> Unit:
         own,
         title=own.title,
         params=_over(base.params, own.params),
+        require=_over(base.require, own.require),
         preprocessing=own.preprocessing or base.preprocessing,
         inputs=_over(base.inputs, own.inputs),
         defaults=_defaults(base.defaults, own.defaults),

@@ -11,7 +11,7 @@ from archspec.language import names as naming
 from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
 from archspec.language.files import Files
-from archspec.language.params import CLEAN, Known, Names, bind, known
+from archspec.language.params import CLEAN, Known, Names, bind, known, require
 from archspec.language.schema import Entry, Unit, shown
 from archspec.ops import Shape
 
@@ -42,6 +42,7 @@ def expand(
     values, defaults = bind(
         unit.params, given, {}, names, unit.name, unit.at, root=True
     )
+    require(unit.require, names, unit.name)
     expander = Expander(files)
     inputs, texts = _root_inputs(expander, unit, names, size, start)
     scope_inputs = inputs if len(inputs) > 1 else {"input": next(iter(inputs))}

@@ -148,6 +148,32 @@ def bind(
     return values, texts
 
 
+def require(
+    conditions: Mapping[str, Entry | None], scope: Names, owner: str
+) -> None:
+    """Raises SpecError, with the params' values, for a condition that doesn't hold.
+
+    `conditions` are a file's `require`: what must hold, in words, and as a formula.
+    """
+    for words, entry in conditions.items():
+        assert entry is not None
+        if not is_formula(entry.value):
+            raise SpecError(
+                f"require: a condition is a formula, found {shown(entry.value)}",
+                at=entry.at,
+            )
+        found = known(entry.value, scope, entry.at)
+        if not isinstance(found.value, bool):
+            raise SpecError(
+                f"require: a condition is true or false, found {shown(found.value)}",
+                at=entry.at,
+            )
+        if not found.value:
+            read = sorted(names(found.text or ""))
+            values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
+            raise SpecError(f"{owner} requires: {words}; {values}", at=entry.at)
+
+
 def _type(default: Any) -> str:
     if isinstance(default, str) and default in TYPES:
         return default

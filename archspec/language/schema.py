@@ -34,6 +34,7 @@ class FileKeys(Strict):
     source: str = ""
     extends: str | None = None
     params: dict[str, Any] = {}
+    require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any] | None] = {}
@@ -139,6 +140,7 @@ class Unit:
     source: str = ""
     extends: Entry | None = None
     params: dict[str, Entry | None] = field(default_factory=dict)
+    require: dict[str, Entry | None] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Entry | None] = field(default_factory=dict)
     defaults: dict[str, dict[str, Entry | None] | None] = field(default_factory=dict)
@@ -245,6 +247,7 @@ def unit(raw: Map, file: str) -> Unit:
         source=keys.source,
         extends=extends,
         params=_entries(raw.get("params")),
+        require=_entries(raw.get("require")),
         preprocessing=keys.preprocessing,
         inputs=_entries(raw.get("inputs")),
         defaults={

@@ -282,12 +282,13 @@ class Writer:
 
     def _translated(self, text: Text) -> Arg | None:
         """A formula in the names of printed code; None where a name has none."""
-        if not printable(text.text):
-            return None
         try:
-            return substitute(text.text, lambda name: self._name(name, text))
+            found = substitute(text.text, lambda name: self._name(name, text))
         except LookupError:
             return None
+        if isinstance(found, Expr) and not printable(found.text):
+            return None
+        return found
 
     def _name(self, name: str, text: Text) -> Arg:
         """What stands in printed code for a name of a formula."""
