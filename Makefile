@@ -1,14 +1,35 @@
-.PHONY: test
+.PHONY: demo test proof bench
 PY = .venv/bin/python
+PIP = $(PY) -m pip install -q --disable-pip-version-check -c constraints.txt
+RUN = OMP_NUM_THREADS=2 $(PY)
+# Two processes of one thread each: Keras and the printers run on one core.
+TEST = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal
 
-.venv/.test: pyproject.toml constraints.txt
-	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt torch
-	$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
-	touch .venv/.test
+demo: .venv/.demo
+	$(PY) -m archspec show resnet34
+	$(PY) -m archspec build specs/resnet34.yaml --backend torch
 
 test: .venv/.test
-	$(PY) -m ruff check archspec tests
-	$(PY) -m ruff format --check archspec tests
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	OMP_NUM_THREADS=2 $(PY) -m pytest -q
+	$(TEST)
+
+# The heavier proofs: full-size nets, every net of the zoo.
+proof: .venv/.test
+	$(RUN) -m pytest -q -m proof
+
+bench: .venv/.test
+	$(RUN) -m benchmarks
+
+.venv/bin/python:
+	python3 -m venv .venv
+
+.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[torch]'
+	touch $@
+
+.venv/.test: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) torch
+	$(PIP) -e '.[test]'
+	touch $@

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit
+from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.tree import Item, Tree, repeats
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from archspec.source.generalise import Writer
 
 CLEAN: frozenset[str] = frozenset()
+SHORT = 6
+"""How many instances are written out where a loop would look values up in tables."""
 
 
 class Body:
@@ -55,6 +57,9 @@ class Body:
         if looped:
             channels = [self._looped(cells, channels[0], variable, depth)]
         target, made = self._target(cells, channels, index, depth)
+        short = isinstance(count, int) and count <= SHORT
+        if short and _tabled(target, variable) and len(set(map(len, items))) == 1:
+            raise Unroll(self.columns[0].tree.scope.definition, key)
         last = [
             Cell(group[-1], column, column.env)
             for column, group in zip(self.columns, items, strict=True)
@@ -363,6 +368,16 @@ class Body:
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
         return nested, tuple(made)
+
+
+def _tabled(target: Target, variable: str) -> bool:
+    """Whether a loop looks up an argument in a list, and has few arguments."""
+    if not isinstance(target, Use) or len(target.arguments) > 4:
+        return False
+    return any(
+        isinstance(arg, Expr) and f"][{variable}]" in arg.text
+        for arg in target.arguments.values()
+    )
 
 
 def inputs_of(item: Item) -> tuple[str, ...]:

@@ -20,6 +20,14 @@ class Unfit(Exception):
         self.params = params
 
 
+class Unroll(Exception):
+    """A short repeat whose instances read better one by one: `key` in `definition`."""
+
+    def __init__(self, definition: str, key: str) -> None:
+        super().__init__(key)
+        self.place = (definition, key)
+
+
 @dataclass(slots=True, eq=False)
 class Column:
     """One instance of the lines at hand: where it stands, and what names are there.

@@ -8,8 +8,9 @@ from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
+from archspec.source.arrange import arrange
 from archspec.source.body import Body
-from archspec.source.columns import INDICES, Cell, Column, Text, Unfit
+from archspec.source.columns import INDICES, Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
 from archspec.source.naming import rename
 from archspec.source.outline import (
@@ -119,6 +120,7 @@ class Writer:
         declared = [
             *definition.channel_arguments,
             *(name for tree in self.group[:1] for name in tree.scope.params),
+            *(name for name in self.whole.graph.params if not self.model),
             *definition.arguments,
         ]
         definition.arguments = {
@@ -379,12 +381,16 @@ def outline(graph: Graph, signature: Signature) -> list[Definition]:
     """
     arguments = set(graph.arguments)
     exact = False
+    unrolled: set[tuple[str, str]] = set()
     while True:
-        forest = Forest(graph, signature, exact)
+        forest = Forest(graph, signature, exact, frozenset(unrolled))
         try:
             found = Generaliser(graph, forest, frozenset(arguments)).definitions()
             rename(found)
+            arrange(found)
             return found
+        except Unroll as unroll:
+            unrolled.add(unroll.place)
         except Unfit as unfit:
             if unfit.params & arguments:
                 arguments -= unfit.params

@@ -94,6 +94,7 @@ class Line:
         count, index: how often it is repeated, and the name that counts from 0.
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
+        carried: arguments that a loop sets anew after each turn.
     """
 
     name: str
@@ -104,6 +105,12 @@ class Line:
     index: str = ""
     nodes: list[str] = field(default_factory=list)
     outputs: int = 1
+    carried: dict[str, Arg] = field(default_factory=dict)
+
+    def counts(self) -> bool:
+        """Whether what a loop repeats reads its index."""
+        inner = Line(self.name, self.target, self.inputs, self.when)
+        return self.index in free_names(inner)
 
 
 @dataclass(slots=True, eq=False)
@@ -136,6 +143,7 @@ class Definition:
         instances: what it stands for.
         channels: the channels of its outputs, in the names of its arguments.
         channel_arguments: the arguments that are an input's channels, by number.
+        positional: the first arguments, which callers give by position.
     """
 
     title: str
@@ -150,6 +158,7 @@ class Definition:
     outputs: dict[str, Ref] = field(default_factory=dict)
     channels: tuple[Arg, ...] = ()
     channel_arguments: dict[str, int] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
 
 
 def annotation(values: Sequence[Value]) -> str:

@@ -39,10 +39,17 @@ class Tree:
 class Forest:
     """All scopes of a graph, grouped by the definition that they can share."""
 
-    def __init__(self, graph: Graph, signature: Signature, exact: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        signature: Signature,
+        exact: bool,
+        unrolled: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self.graph = graph
         self.signature = signature
         self.exact = exact
+        self.unrolled = unrolled
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
@@ -141,7 +148,10 @@ class Forest:
             if not repeats(items[0]):
                 shape[key], lines[key] = self.kind(items[0]), items
                 continue
-            runs = self._runs(items)
+            if (tree.scope.definition, key) in self.unrolled:
+                runs = [(self.kind(item), [item]) for item in items]
+            else:
+                runs = self._runs(items)
             if len(runs) > 1:
                 tree.runs[key] = []
             for kind, run in runs:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
@@ -156,15 +158,35 @@ class KerasBackend:
 
 def framework() -> Any:
     """The module keras; BackendError when what it runs on is missing."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import keras
+        with _silence():
+            import keras
+
+            keras.ops.zeros(()) + 0
     except ImportError as error:
         raise BackendError(
             f"Keras can't start: {error}",
             hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
         ) from error
     return keras
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hides what TensorFlow's C++ says before any of its own settings count."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 @contextmanager

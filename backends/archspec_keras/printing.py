@@ -12,15 +12,24 @@ from archspec.ops.pooling import Adaptive
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
-from archspec.source.text import Names, assignment, class_name, flat, header, lit
+from archspec.source.text import (
+    Call,
+    Names,
+    assignment,
+    class_name,
+    flat,
+    header,
+    lit,
+)
 from archspec_keras.body import Body, Naming
+from archspec_keras.factories import Factories
 from archspec_keras.initial import Initials
 from archspec_keras.layouts import layer_name
 
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator
-inputs input_shape static_size pad_up avg_pool local_response_norm resize_nearest
-resize_bilinear pixel_shuffle channel_shuffle
+inputs input_shape initializers init args kwargs static_size pad_up avg_pool
+local_response_norm resize_nearest resize_bilinear pixel_shuffle channel_shuffle
 """.split()  # noqa: SIM905  # twenty quoted names read worse
 HELPERS: dict[str, tuple[str, ...]] = {
     "pad_up": ("static_size",),
@@ -78,7 +87,9 @@ class Printer:
             self.titles[id(definition)] = self.names.take(
                 re.sub(r"\W", "_", definition.title)
             )
-        self.initials = Initials(graph, self.names)
+        self.initials = Initials()
+        self.layers: list[Call] = []
+        self.factories = Factories((), self.names)
         self.helpers: set[str] = set()
         self.autos: set[str] = set()
         self.pixels = pixels(graph)
@@ -87,20 +98,22 @@ class Printer:
 
     def source(self) -> Source:
         """The whole module."""
+        for definition in self.definitions:
+            self._function(definition)  # only to see which layers there are
+        self.factories = Factories(self.layers, self.names)
         bodies = ["\n".join(self._function(d)) for d in self.definitions]
         self._check_names()
         used = set(self.helpers)
         for helper in self.helpers:
             used.update(HELPERS.get(helper, ()))
         helpers = render("archspec_keras", "helpers.jinja", {"used": used})
-        initials = "\n".join(self.initials.definitions())
-        initials = f"{initials}\n" if initials else ""
+        factories = "".join(f"{line}\n" for line in self.factories.definitions())
         body = "\n\n\n".join(bodies)
         values = {
             "doc": docstring(self.graph, channels_last=True),
-            "imports": _imports(helpers + initials + body),
+            "imports": _imports(helpers + factories + body),
             "helpers": helpers,
-            "initials": initials,
+            "factories": factories,
             "body": body,
         }
         text = render("archspec_keras", "module.jinja", values)
@@ -162,8 +175,7 @@ class Printer:
             *header(f"def {self.titles[id(definition)]}", parameters, result, 0),
             *self._channels(definition, inputs),
             *constants(definition, 4),
-            *lines,
-            f"    return {results}",
+            *(body.returned() or [*lines, f"    return {results}"]),
         ]
 
     def _arguments(self, definition: Definition) -> list[Argument]:
@@ -287,7 +299,7 @@ def _imports(code: str) -> list[str]:
         found.append("import numpy as np")
     modules = [
         name
-        for name in ("KerasTensor", "layers", "ops")
+        for name in ("KerasTensor", "initializers", "layers", "ops")
         if re.search(rf"\b{name}\b", code)
     ]
     return [*found, *([f"from keras import {', '.join(modules)}"] if modules else [])]

@@ -12,7 +12,7 @@ INDENT = 8
 FOLLOWERS = frozenset(
     """
     batch_norm layer_norm group_norm relu relu6 leaky_relu prelu elu selu gelu silu mish
-    sigmoid hard_sigmoid hard_swish tanh softplus
+    sigmoid hard_sigmoid hard_swish tanh softplus flatten
     """.split()  # noqa: SIM905  # twenty quoted names read worse
 )
 """Ops that are written around the op before them: relu(bn(conv(x)))."""

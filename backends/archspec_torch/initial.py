@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from archspec.graph import Graph, Node
@@ -93,6 +94,8 @@ def usual(of: dict[str, Plan]) -> dict[str, AnyInit]:
 
 def native(kind: str, parameter: str) -> AnyInit | None:
     """What PyTorch's layer starts from already."""
+    if kind in LAYERS and parameter == "weight":
+        return KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu")
     if kind in ("batch_norm", "layer_norm", "group_norm"):
         return Constant(value=1.0 if parameter == "weight" else 0.0)
     if kind == "scale":
@@ -113,23 +116,26 @@ def rules(
     graph: Graph, definitions: list[Definition], titles: dict[int, str]
 ) -> list[str]:
     """The function `init_weights`."""
-    by_plan: dict[tuple[tuple[str, AnyInit], ...], list[str]] = {}
+    by_plan: dict[Plan, list[str]] = {}
     for kind, of in common(graph).items():
-        by_plan.setdefault(tuple(sorted(of.items())), []).append(LAYERS[kind])
+        told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
+        if told:
+            by_plan.setdefault(told, []).append(kind)
     lines = [
         "def init_weights(module: nn.Module) -> None:",
-        '    """Initial values, as the spec says."""',
+        '    """Sets the initial weights of a layer."""',
     ]
     word = "if"
-    for plan_, layers in by_plan.items():
-        lines.append(f"    {word} isinstance(module, {' | '.join(layers)}):")
+    for plan_, kinds in by_plan.items():
+        layers = " | ".join(LAYERS[kind] for kind in kinds)
+        lines.append(f"    {word} isinstance(module, {layers}):")
         word = "elif"
         for parameter, init in reversed(plan_):
-            made = layout(statement(init, f"module.{parameter}"), 8)
-            if parameter == "bias":
+            indent = 8
+            if parameter == "bias" and not _always_biased(graph, kinds):
                 lines.append("        if module.bias is not None:")
-                made = layout(statement(init, "module.bias"), 12)
-            lines += made
+                indent = 12
+            lines += layout(statement(init, f"module.{parameter}"), indent)
     for definition in definitions[:-1]:
         own = _exceptions(graph, definition)
         if own:
@@ -141,6 +147,13 @@ def rules(
     if word == "if":
         return []
     return lines
+
+
+def _always_biased(graph: Graph, kinds: list[str]) -> bool:
+    """Whether a bias is never None; torch's types say so of linear layers alone."""
+    return kinds == ["linear"] and all(
+        len(plan_) == 2 for plan_ in plans(graph)["linear"].values()
+    )
 
 
 def _differs(graph: Graph, node: str, kind: str, parameter: str, init: AnyInit) -> bool:

@@ -126,21 +126,59 @@ class Printer:
 
     def _list_function(self, definition: Definition, name: str) -> list[str]:
         parameters = [_parameter(a) for a in definition.arguments.values()]
-        return [
+        made = [
             *header(f"def {name}", parameters, "list[nn.Module]", 0),
             *self._constants(definition.constants, 4),
-            *layout(Display(tuple(self._items(definition.lines))), 4, "return "),
         ]
+        lines = definition.lines
+        if not _grows(lines):
+            items = Display(tuple(self._items(lines)))
+            return [*made, *layout(items, 4, "return ")]
+        first, rest = _split(lines)
+        items = Display(tuple(self._items(first)))
+        made += layout(items, 4, "layers: list[nn.Module] = ")
+        while rest and _looped(rest[0]):
+            made += self._loop(rest[0], 4, "layers.append", "layers.extend")
+            rest = rest[1:]
+        if not rest:
+            return [*made, "    return layers"]
+        items = Display((Star(Code("layers")), *self._items(rest)))
+        return [*made, *layout(items, 4, "return ")]
 
     def _sequential(self, definition: Definition, name: str) -> list[str]:
         parameters = ["self", *(_parameter(a) for a in definition.arguments.values())]
-        doc = Call("super().__init__", tuple(self._items(definition.lines)))
         return [
             f"class {name}(nn.Sequential):",
             *header("def __init__", parameters, "None", 4),
             *self._constants(definition.constants, 8),
-            *layout(doc, 8),
+            *self._chained(definition.lines),
         ]
+
+    def _chained(self, lines: Sequence[Line]) -> list[str]:
+        """The statements that fill an nn.Sequential."""
+        first, rest = _split(lines) if _grows(lines) else (lines, [])
+        made = layout(Call("super().__init__", tuple(self._items(first))), 8)
+        for line in rest:
+            if _looped(line):
+                made += self._loop(line, 8, "self.append", "self.extend")
+                continue
+            for doc in self._items([line]):
+                value = doc.value if isinstance(doc, Star) else doc
+                add = "self.extend" if isinstance(doc, Star) else "self.append"
+                made += layout(Call(add, (value,)), 8)
+        return made
+
+    def _loop(self, line: Line, indent: int, one: str, many: str) -> list[str]:
+        """A `for` that adds the instances of a repeat."""
+        start = " " * indent
+        doc, spread = self._element(line.target)
+        made = [f"{start}{flat(_each(line))}:"]
+        made += layout(Call(many if spread else one, (doc,)), indent + 4)
+        if line.carried:
+            names = ", ".join(line.carried)
+            values = ", ".join(flat(value) for value in line.carried.values())
+            made.append(f"{start}    {names} = {values}")
+        return made
 
     def _constants(self, constants: dict[str, Expr], indent: int) -> list[str]:
         return [
@@ -173,11 +211,11 @@ class Printer:
                 f"class {name}(nn.Sequential):",
                 *header("def __init__", parameters, "None", 4),
                 *self._constants(constants, 8),
-                *layout(Call("super().__init__", tuple(self._items(lines))), 8),
+                *self._chained(lines),
             ]
         else:
             for attribute, doc in self._attributes(lines):
-                made += assignment(f"self.{attribute}", doc, 8)
+                made += _attribute(attribute, doc)
         if model:
             if self.rules:
                 made.append("        self.apply(init_weights)")
@@ -203,8 +241,7 @@ class Printer:
             result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
             returned = [f"        return {', '.join(results)}"]
         else:
-            body = _annotated(body, results[0], inputs)
-            returned = [f"        return {results[0]}"]
+            body, returned = _returned(body, results[0], inputs)
         typed = [f"{text}: Tensor" for text in inputs]
         return [
             *made,
@@ -251,15 +288,9 @@ class Printer:
         return found
 
     def _item(self, line: Line) -> Doc:
-        target = line.target
-        if isinstance(target, Nested) and target.inline:
-            spread = True
-            doc: Doc = Display(tuple(self._items(target.lines)))
-        else:
-            spread = isinstance(target, Use) and target.definition.inline
-            doc = self._module_doc(target)
+        doc, spread = self._element(line.target)
         if line.count is not None:
-            clauses = [Each(line.index, Call("range", (line.count,)))]
+            clauses = [_each(line)]
             element = doc
             if spread:
                 clauses.append(Each("layer", doc))
@@ -271,13 +302,22 @@ class Printer:
             )
         return Star(doc) if spread else doc
 
+    def _element(self, target: Target) -> tuple[Doc, bool]:
+        """What a list holds for a line, and whether that is a list itself."""
+        if isinstance(target, Nested) and target.inline:
+            return Display(tuple(self._items(target.lines))), True
+        spread = isinstance(target, Use) and target.definition.inline
+        return self._module_doc(target), spread
+
     def _module_doc(self, target: Target) -> Doc:
         if isinstance(target, OpUse):
             doc = MODULES[target.kind](target)
             self._note(target, doc)
             return doc
         if isinstance(target, Use):
-            return _used(self.titles[id(target.definition)], target.arguments)
+            definition = target.definition
+            name = self.titles[id(definition)]
+            return _used(name, target.arguments, definition.positional)
         if target.listed and _chain(target.lines):
             return Call("nn.Sequential", tuple(self._items(target.lines)))
         return self._nested(target)
@@ -303,7 +343,7 @@ class Printer:
         self.classes.append(
             self._module(name, arguments, {}, nested.lines, ["x"], outputs, None)
         )
-        return _used(name, {a: Expr(a) for a in read})
+        return _used(name, {a: Expr(a) for a in read}, tuple(read))
 
     def _argument(self, name: str) -> Argument:
         for definition in self.definitions:
@@ -350,17 +390,59 @@ def _parameter(argument: Argument) -> str:
     return f"{text} = {flat(argument.default)}" if argument.keyword else text
 
 
-def _used(name: str, arguments: dict[str, Any]) -> Doc:
-    """A class with its arguments; channels by position, the rest by name."""
-    positional = [
-        value for key, value in arguments.items() if key in ("in_channels", "channels")
+def _used(name: str, arguments: dict[str, Any], positional: Sequence[str]) -> Doc:
+    """A class with its arguments."""
+    rest = tuple((k, v) for k, v in arguments.items() if k not in positional)
+    return Call(name, tuple(arguments[key] for key in positional), rest)
+
+
+def _looped(line: Line) -> bool:
+    return line.count is not None
+
+
+def _grows(lines: Sequence[Line]) -> bool:
+    """Whether a list reads better when statements fill it."""
+    return any(_looped(line) and (line.carried or _spread(line)) for line in lines)
+
+
+def _spread(line: Line) -> bool:
+    target = line.target
+    if isinstance(target, Nested):
+        return target.inline
+    return isinstance(target, Use) and target.definition.inline
+
+
+def _split(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
+    """The lines before the first loop, and the others."""
+    number = next(n for n, line in enumerate(lines) if _looped(line))
+    return lines[:number], lines[number:]
+
+
+def _each(line: Line) -> Each:
+    """The `for` of a loop."""
+    return Each(line.index if line.counts() else "_", Call("range", (line.count,)))
+
+
+def _attribute(name: str, doc: Doc) -> list[str]:
+    """The assignment of a module; a long choice is an `if`."""
+    made = assignment(f"self.{name}", doc, 8)
+    if len(made) == 1 or not isinstance(doc, Choice):
+        return made
+    return [
+        f"        self.{name}: nn.Module = {flat(doc.other)}",
+        *layout(doc.test, 8, "if ", ":"),
+        *assignment(f"self.{name}", doc.body, 12),
     ]
-    rest = tuple(
-        (key, value)
-        for key, value in arguments.items()
-        if key not in ("in_channels", "channels")
-    )
-    return Call(name, tuple(positional), rest)
+
+
+def _returned(
+    body: list[str], name: str, inputs: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The body and its return; what is returned has to be typed as a Tensor."""
+    start = f"        {name} = "
+    if body and body[-1].startswith((f"{start}F.", f"{start}torch.")):
+        return body[:-1], [body[-1].replace(start, "        return ", 1)]
+    return _annotated(body, name, inputs), [f"        return {name}"]
 
 
 def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
