@@ -10,7 +10,7 @@ from archspec.language.formula import names
 from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, repeats
+from archspec.source.tree import Item, Tree, numbers, repeats
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -84,6 +84,8 @@ class Body:
             )
         )
         self.made.append(out)
+        if when is not True and len(made) > 1:
+            raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
             self.made[-1] = (self._joined(key, refs, out, when),)
 
@@ -123,10 +125,10 @@ class Body:
         item = column.tree.lines[key][-1]
         if isinstance(item, Node):
             if item.name != value:
-                raise Unfit(f"{value} is inside a repeat")
+                raise Unroll(f"{column.tree.name} here", key)
             return Ref(self.keys[key])
         if value not in item.outputs:
-            raise Unfit(f"{value} is inside a repeat")
+            raise Unroll(f"{column.tree.name} here", key)
         return Ref(self.keys[key], item.outputs.index(value))
 
     def _ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
@@ -279,12 +281,27 @@ class Body:
         self, cells: list[Cell], channels: list[Arg], index: Arg | None
     ) -> tuple[Target, tuple[Arg, ...]]:
         nodes = [cell.item for cell in cells if isinstance(cell.item, Node)]
+        shapes = [
+            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
+        ]
+        fixed = self.forest.signature(nodes[0].op, shapes[0])
+        if "in_channels" in fixed:
+            read = CLEAN.union(*(self.forest.taint(node.inputs[0]) for node in nodes))
+            if read & self.writer.whole.arguments:
+                raise Unfit("in_channels is fixed", read)
         attributes: dict[str, Arg] = {}
         for name in type(nodes[0].op).model_fields:
             if name == "init":
                 continue
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
             values = [getattr(node.op, name) for node in nodes]
+            if name in fixed:
+                taint = self._taint(texts) & self.writer.whole.arguments
+                if taint:
+                    raise Unfit(f"{name} is fixed", taint)
+                if fixed[name] is not ...:
+                    attributes[name] = values[0]
+                    continue
             attributes[name] = self.writer.choose(
                 cells,
                 values,
@@ -293,9 +310,6 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        shapes = [
-            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
-        ]
         made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
@@ -367,6 +381,8 @@ class Body:
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
+        if scope.listed and not scope.inline and len(outputs) > 1:
+            nested.numbers = numbers(columns[0].tree)
         return nested, tuple(made)
 
 

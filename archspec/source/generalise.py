@@ -20,7 +20,7 @@ from archspec.source.outline import (
     Ref,
     free_names,
 )
-from archspec.source.tree import Forest, Signature, Tree, kept, ordered
+from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
 
 
 class Generaliser:
@@ -100,6 +100,8 @@ class Writer:
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
         definition.channels = tuple(out_channels)
+        if definition.listed and not definition.inline and len(outputs) > 1:
+            definition.numbers = numbers(self.group[0])
         self._drop_unused()
         return definition
 

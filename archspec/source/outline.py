@@ -69,7 +69,8 @@ class Nested:
     """A nested graph, or the unequal instances of a repeat: lines of their own.
 
     Its expressions read the names of the definition around it. The numbered children
-    of an inlined list stand in the list around it.
+    of an inlined list stand in the list around it. `numbers` says for each output of a
+    list which child makes it.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Nested:
     inline: bool
     lines: list[Line]
     outputs: tuple[Ref, ...]
+    numbers: tuple[int, ...] = ()
 
 
 Target = OpUse | Use | Nested
@@ -144,6 +146,7 @@ class Definition:
         channels: the channels of its outputs, in the names of its arguments.
         channel_arguments: the arguments that are an input's channels, by number.
         positional: the first arguments, which callers give by position.
+        numbers: for each output of a list, which child makes it.
     """
 
     title: str
@@ -159,6 +162,7 @@ class Definition:
     channels: tuple[Arg, ...] = ()
     channel_arguments: dict[str, int] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 def annotation(values: Sequence[Value]) -> str:

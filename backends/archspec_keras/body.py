@@ -16,7 +16,16 @@ from archspec.source.outline import (
     Use,
     walk,
 )
-from archspec.source.text import WIDTH, Call, Code, Doc, assignment, flat, layout
+from archspec.source.text import (
+    WIDTH,
+    Call,
+    Choice,
+    Code,
+    Doc,
+    assignment,
+    flat,
+    layout,
+)
 from archspec_keras.factories import apart
 from archspec_keras.lowering import LOWERINGS, Layer, Steps
 
@@ -89,7 +98,7 @@ class Body:
         if self.last is None or self.results != [self.last[1]]:
             return []
         start, _, doc, trail = self.last
-        return [*self.made[:start], *layout(doc, 4, "return ", trail)]
+        return [*self.made[:start], *applied("return ", doc, 4, trail)]
 
     def scope(
         self,
@@ -328,8 +337,19 @@ class Body:
 
     def _assign(self, target: str, doc: Doc, trail: str = "") -> None:
         start = len(self.made)
-        self.made += assignment(target, doc, self.indent, trail)
+        self.made += applied(f"{target} = ", doc, self.indent, trail)
         self.last = (start, target, doc, trail) if self.indent == 4 else None
+
+
+def applied(lead: str, doc: Doc, indent: int, trail: str) -> list[str]:
+    """A statement whose value may be called, with `trail`, as ruff format breaks it."""
+    start = " " * indent
+    line = f"{start}{lead}{flat(doc)}"
+    if trail and len(line) < WIDTH < len(f"{line}{trail}"):
+        return [f"{line}(", f"{start}    {trail[1:-1]}", f"{start})"]
+    if isinstance(doc, Choice) and not trail and lead.endswith("= "):
+        return assignment(lead.removesuffix(" = "), doc, indent)
+    return layout(doc, indent, lead, trail)
 
 
 def _text(template: str) -> str:

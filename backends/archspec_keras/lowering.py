@@ -42,26 +42,30 @@ PAD = "pad"
 """What is added to the name of a layer that pads for another."""
 
 
-def signature(op: Op, shapes: tuple[Shape, ...]) -> Any:
+def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     """What of an op can't be an argument of a printed function."""
-    fixed: tuple[Any, ...] = (len(shapes[0]), frozenset(op.inits().items()))
+    fixed: dict[str, Any] = {
+        "rank": len(shapes[0]),
+        "inits": frozenset(op.inits().items()),
+    }
+    named = list(FIXED.get(op.kind, ()))
     if isinstance(op, Conv2d):
         depthwise = multiplier(op, shapes)
-        fixed += (depthwise, isinstance(op.padding, int), op.padding == "same")
+        fixed |= {"depthwise": depthwise, "padded": type(op.padding).__name__}
         if not isinstance(op.padding, int):
-            fixed += (op.padding,)
+            named.append("padding")
+        if depthwise:  # it stays one, whatever an argument says
+            fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
         if depthwise or strided_dilation(op):
-            fixed += (op.stride, op.dilation)
-    if isinstance(op, ConvTranspose2d):
-        fixed += (op.padding, op.output_padding, op.stride, op.kernel)
+            named += ["stride", "dilation"]
     if isinstance(op, Pool):
-        fixed += (op.padding, op.ceil_mode, getattr(op, "count_include_pad", True))
-        fixed += (op.kernel, op.stride, getattr(op, "dilation", 1))
-    return (*fixed, *(getattr(op, name) for name in FIXED.get(op.kind, ())))
+        named += type(op).model_fields
+    return fixed | {name: getattr(op, name) for name in named}
 
 
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
+    "conv_transpose2d": ("padding", "output_padding", "stride", "kernel"),
     "flatten": ("order",),
     "pad": ("spatial", "channels"),
     "prelu": ("shared",),

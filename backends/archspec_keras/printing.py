@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from dataclasses import replace
 
@@ -28,7 +30,8 @@ from archspec_keras.layouts import layer_name
 
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator
-inputs input_shape initializers init args kwargs static_size pad_up avg_pool
+inputs input_shape initializers init args kwargs static_size
+UnbiasedBatchNormalization pad_up avg_pool
 local_response_norm resize_nearest resize_bilinear pixel_shuffle channel_shuffle
 """.split()  # noqa: SIM905  # twenty quoted names read worse
 HELPERS: dict[str, tuple[str, ...]] = {
@@ -79,13 +82,13 @@ class Printer:
         params = {
             name for d in definitions for name in (*d.arguments, *d.constants)
         } | {safe for d in definitions for safe in d.inputs}
-        self.names = Names((*OWN, *params))
+        self.names = Names((*OWN, *keyword.kwlist, *vars(builtins), *params))
         self.titles = {
             id(definitions[-1]): self.names.take(class_name(graph.title or graph.name))
         }
         for definition in definitions[:-1]:
             self.titles[id(definition)] = self.names.take(
-                re.sub(r"\W", "_", definition.title)
+                re.sub(r"\W", "_", definition.title, flags=re.ASCII)
             )
         self.initials = Initials()
         self.layers: list[Call] = []

@@ -33,7 +33,11 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
-        return Printer(graph, outline(graph, signature)).source()
+        definitions = outline(graph, signature)
+        draft = Printer(graph, definitions)
+        draft.source()
+        own = (*draft.helpers(), *draft.modules.scales)
+        return Printer(graph, definitions, own).source()
 
     def build(
         self,

@@ -143,7 +143,11 @@ def rules(
             lines.append(f"    {word} isinstance(module, {name}):")
             word = "elif"
             for path, init in own:
-                lines += layout(statement(init, f"module.{path}"), 8)
+                indent = 8
+                if path.endswith(".bias"):  # which torch says may be None
+                    lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
+                    indent = 12
+                lines += layout(statement(init, f"module.{path}"), indent)
     if word == "if":
         return []
     return lines
