@@ -40,8 +40,10 @@ class Body:
         """Adds the line of a statement."""
         items = [column.tree.lines.get(key, []) for column in self.columns]
         first = next(group[0] for group in items if group)
-        looped = repeats(first) and max(map(len, items)) > 1
-        looped = looped or (repeats(first) and min(map(len, items)) == 0)
+        # In a mapping a repeat of one is a chain too: its instance is called `0`.
+        alone = not self.columns[0].tree.scope.listed and "@" not in key
+        counts = set(map(len, items))
+        looped = repeats(first) and (alone or max(counts) > 1 or 0 in counts)
         variable = self.writer.variables[self.depth] if looped else ""
         depth = self.depth + 1 if looped else self.depth
         cells = [

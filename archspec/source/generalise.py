@@ -99,11 +99,18 @@ class Writer:
             }
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
-        definition.channels = tuple(out_channels)
+        definition.channels = tuple(map(self._outside, out_channels))
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])
         self._drop_unused()
         return definition
+
+    def _outside(self, arg: Arg) -> Arg:
+        """An expression in the arguments' names: nobody else sees the constants."""
+        held = self.definition.constants
+        while isinstance(arg, Expr) and arg.names() & held.keys():
+            arg = substitute(arg.text, lambda name: held.get(name, Expr(name)))
+        return arg
 
     def _drop_unused(self) -> None:
         """Drops what only a discarded attempt wanted, and orders the arguments."""
