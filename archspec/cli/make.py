@@ -33,13 +33,14 @@ def codegen(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
 ) -> None:
     """Prints source that needs the framework and nothing else."""
     from archspec import load
     from archspec.files import write_whole
 
     given, size = options.params(params), options.image_size(input_size)
-    text = load(spec, params=given, size=size).codegen(backend).text
+    text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
     if output == "-":
         print(text, end="")
         return
@@ -101,6 +102,7 @@ def build(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -111,7 +113,7 @@ def build(
     if output is not None:
         options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
-    found = load(spec, params=given, size=size)
+    found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
     model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)

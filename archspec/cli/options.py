@@ -28,6 +28,9 @@ Size = Annotated[
     str | None,
     typer.Option("--input-size", metavar="N|HxW", help="Another image size, pixels."),
 ]
+Taps = Annotated[
+    bool, typer.Option("--taps", help="The backbone: taps for outputs, no head.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 

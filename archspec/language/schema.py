@@ -32,6 +32,7 @@ class FileKeys(Strict):
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: str | None = None
     params: dict[str, Any] = {}
     require: dict[str, str | None] = {}
@@ -178,6 +179,7 @@ class Unit:
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: Entry | None = None
     params: dict[str, Entry] = field(default_factory=dict)
     require: dict[str, Entry] = field(default_factory=dict)
@@ -292,6 +294,7 @@ def unit(raw: Map, file: str) -> Unit:
         title=keys.title,
         description=keys.description,
         source=keys.source,
+        publisher=keys.publisher,
         extends=extends,
         params=_entries(raw.get("params")),
         require=_entries(raw.get("require")),
