@@ -7,7 +7,7 @@ import difflib
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,13 +33,14 @@ def codegen(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
 ) -> None:
     """Prints source that needs the framework and nothing else."""
     from archspec import load
     from archspec.files import write_whole
 
     given, size = options.params(params), options.image_size(input_size)
-    text = load(spec, params=given, size=size).codegen(backend).text
+    text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
     if output == "-":
         print(text, end="")
         return
@@ -93,7 +94,7 @@ def build(
     backend: options.Backend,
     output: Output = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Canonical weights, .safetensors.")
+        Path | None, typer.Option(help="A weight file of any kind.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
@@ -101,24 +102,31 @@ def build(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
+    force_memory: Annotated[
+        bool, typer.Option("--force-memory", help="Even if it seems not to fit.")
+    ] = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
     from archspec.backend import backend as find
 
-    if dtype not in ("float32", "float64"):
-        raise ArchspecError(
-            f"--dtype {dtype}: expected float32 or float64", code="AS505"
-        )
+    kind = options.dtype(dtype)
     chosen = find(backend)
     if output is not None:
-        _writable(output, chosen.files, force)
+        options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
-    found = load(spec, params=given, size=size)
-    kind: Literal["float32", "float64"] = "float64" if dtype == "float64" else "float32"
+    found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
-    model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
+    model = found.build(
+        backend,
+        weights=weights,
+        seed=seed,
+        dtype=kind,
+        device=device,
+        force_memory=force_memory,
+    )
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
@@ -133,22 +141,6 @@ def _note(text: str) -> None:
     """Progress, for a person at a terminal."""
     if sys.stderr.isatty():
         print(text, file=sys.stderr)
-
-
-def _writable(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
-    if not path.name.endswith(suffixes):
-        known = ", ".join(suffixes)
-        raise BackendError(
-            f"{path}: expected a file that ends in {known}", code="AS505"
-        )
-    if path.exists() and not force:
-        raise ArchspecError(
-            f"{path} exists", code="AS190", hint="--force overwrites it"
-        )
-    if not path.parent.is_dir():
-        raise ArchspecError(
-            f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
-        )
 
 
 def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:

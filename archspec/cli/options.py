@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
 from archspec.errors import ArchspecError, SpecError
 
 P = ParamSpec("P")
+SIZE = re.compile("[1-9][0-9]{0,6}")
 
 SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
 Spec = Annotated[str, SPEC]
@@ -26,6 +29,9 @@ Params = Annotated[
 Size = Annotated[
     str | None,
     typer.Option("--input-size", metavar="N|HxW", help="Another image size, pixels."),
+]
+Taps = Annotated[
+    bool, typer.Option("--taps", help="The backbone: taps for outputs, no head.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
@@ -54,12 +60,38 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) > 2 or not all(SIZE.fullmatch(part) for part in parts):
         raise SpecError(
             f"--input-size {text}: expected a number such as 224, or 97x65",
             code="AS203",
         )
     return int(parts[0]), int(parts[-1])
+
+
+def dtype(text: str) -> Literal["float32", "float64"]:
+    """The value of `--dtype`."""
+    if text == "float32":
+        return "float32"
+    if text == "float64":
+        return "float64"
+    raise ArchspecError(f"--dtype {text}: expected float32 or float64", code="AS505")
+
+
+def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
+    """Raises ArchspecError before any work where `path` can't be written."""
+    if suffixes is not None and not path.name.endswith(suffixes):
+        known = ", ".join(suffixes)
+        raise ArchspecError(
+            f"{path}: expected a file that ends in {known}", code="AS505"
+        )
+    if path.exists() and not force:
+        raise ArchspecError(
+            f"{path} exists", code="AS190", hint="--force overwrites it"
+        )
+    if not path.parent.is_dir():
+        raise ArchspecError(
+            f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
+        )
 
 
 def fail(error: ArchspecError) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
 from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
-from archspec.language.formula import subscripts
+from archspec.language.formula import names, subscripts
 from archspec.language.limits import Limits
 from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
 from archspec.language.schema import Statement, Unit, shown
@@ -22,6 +23,18 @@ SIZES = frozenset(
     """.split()  # noqa: SIM905  # ten quoted names read worse
 )
 """Attributes that an output's height and width depend on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A statement's op, with its attributes' formulas and the taints of its attributes.
+
+    All instances whose formulas read the same values have it in common.
+    """
+
+    op: Op
+    texts: Mapping[str, str]
+    taints: Mapping[str, Taint]
 
 
 class Builder:
@@ -39,6 +52,8 @@ class Builder:
         self.fixed: set[str] = set()
         self.used: set[str] = set()
         self._ops: dict[Any, Op] = {}
+        self._reads: dict[Any, tuple[str, ...]] = {}
+        self._made: dict[Any, Made] = {}
 
     def fix(self, raw: Any, names: Names, at: Location) -> Known:
         """The value of a formula that decides the structure of the net."""
@@ -56,9 +71,8 @@ class Builder:
                 code="AS321",
                 at=statement.at,
             )
-        kind = self._kind(context, instance)
-        attributes, texts = self._attributes(context, instance, kind)
-        op = self._validated(context, statement, kind, attributes)
+        made = self._op(context, instance)
+        op = made.op
         check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:
@@ -77,9 +91,7 @@ class Builder:
                 code="AS311",
                 at=statement.at,
             )
-        taints = self._taints(
-            op, sources, {key: item.taint for key, item in attributes.items()}
-        )
+        taints = self._taints(op, sources, made.taints)
         node = Node(
             instance.name,
             op,
@@ -90,7 +102,7 @@ class Builder:
             statement.at,
             instance.index,
             instance.count,
-            texts,
+            made.texts,
             instance.when,
             instance.repeat,
             taints[0],
@@ -107,6 +119,24 @@ class Builder:
         if made is None:
             return f"reads the input {name!r}, {shape}"
         return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
+
+    def _op(self, context: Context, instance: Instance) -> Made:
+        statement = instance.statement
+        kind = self._kind(context, instance)
+        same = (statement, context.unit, kind)
+        if same in self._reads:
+            key = (same, _seen(self._reads[same], instance.names, context.file_names))
+            if key in self._made:
+                return self._made[key]
+        attributes, texts = self._attributes(context, instance, kind)
+        op = self._validated(context, statement, kind, attributes)
+        taints = {key: item.taint for key, item in attributes.items()}
+        if same not in self._reads:
+            raw = [entry.value for entry in context.unit.default(kind).values()]
+            self._reads[same] = _names([*statement.attributes.values(), *raw])
+        key = (same, _seen(self._reads[same], instance.names, context.file_names))
+        made = self._made[key] = Made(op, texts, taints)
+        return made
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
@@ -163,7 +193,7 @@ class Builder:
         return found
 
     def _taints(
-        self, op: Op, sources: tuple[str, ...], attributes: dict[str, Taint]
+        self, op: Op, sources: tuple[str, ...], attributes: Mapping[str, Taint]
     ) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
         channels = CLEAN.union(*(self.taints[name][0] for name in sources))
@@ -176,6 +206,30 @@ class Builder:
         if made is not None and "weight" in op.weighted:
             return attributes[made], size
         return channels | own, size
+
+
+def _names(values: list[Any]) -> tuple[str, ...]:
+    """The names that all formulas in raw values read."""
+    found: set[str] = set()
+    waiting = values
+    while waiting:
+        raw = waiting.pop()
+        if is_formula(raw):
+            found |= names(raw[1:].strip())
+        elif isinstance(raw, dict):
+            waiting.extend(raw.values())
+        elif isinstance(raw, list | tuple):
+            waiting.extend(raw)
+    return tuple(found)
+
+
+def _seen(read: tuple[str, ...], *scopes: Names) -> tuple[Any, ...]:
+    """What names stand for in scopes; by its text, since 1, 1.0 and true are equal."""
+    return tuple(
+        (repr(scope.values.get(name)), scope.taints.get(name))
+        for name in read
+        for scope in scopes
+    )
 
 
 def check_kind(unit: Unit, kind: Any, at: Location) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from functools import lru_cache
 
 from archspec.errors import Location, SpecError
 
@@ -45,6 +46,7 @@ def check(
         )
 
 
+@lru_cache(maxsize=4096)
 def _reason(name: str, attribute: bool) -> str | None:
     if len(name) > LENGTH:
         return f"is longer than {LENGTH} characters"

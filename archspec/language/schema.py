@@ -32,6 +32,7 @@ class FileKeys(Strict):
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: str | None = None
     params: dict[str, Any] = {}
     require: dict[str, str | None] = {}
@@ -103,9 +104,17 @@ class Statement:
     raw: Map | None
     value_at: Location
     body: Body | None = None
+    places: dict[Any, Location] = field(default_factory=dict)
 
     def place(self, *path: str | int, key: bool = False) -> Location:
         """Where the value of a key stands, or the key itself."""
+        # Asked for by every instance of a block.
+        found = self.places.get((path, key))
+        if found is None:
+            found = self.places[path, key] = self._place(path, key)
+        return found
+
+    def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
         if self.raw is None or path[0] not in self.raw:
             return self.value_at if path[0] == self.kind else self.at
         return locate(self.raw, path, key=key)
@@ -170,6 +179,7 @@ class Unit:
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: Entry | None = None
     params: dict[str, Entry] = field(default_factory=dict)
     require: dict[str, Entry] = field(default_factory=dict)
@@ -309,6 +319,7 @@ def unit(raw: Map, file: str) -> Unit:
         title=keys.title,
         description=keys.description,
         source=keys.source,
+        publisher=keys.publisher,
         extends=extends,
         params=_entries(raw.get("params")),
         require=_entries(raw.get("require")),

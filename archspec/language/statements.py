@@ -148,7 +148,16 @@ class Statements:
                 when,
                 repeat,
             )
+            nodes = len(self.built.nodes)
             last = path = self._weighed(context, instance, sources)
+            numbered = count is not None or context.space.listed
+            if numbered and len(self.built.nodes) == nodes and last is not BROKEN:
+                raise SpecError(
+                    f"nothing is left of {name!r}, which has a number",
+                    code="AS319",
+                    at=statement.at,
+                    hint="a `when` of its own, not of its children, frees the number",
+                )
             for prefix in prefixes if statement.inline else {*prefixes, name}:
                 self.paths[prefix] = last
             if braced:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit
+from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, repeats
+from archspec.source.tree import Item, Tree, numbers, repeats
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
 
 CLEAN: frozenset[str] = frozenset()
+SHORT = 6
+"""How many instances are written out where a loop would look values up in tables."""
 
 
 class Body:
@@ -38,8 +40,10 @@ class Body:
         """Adds the line of a statement."""
         items = [column.tree.lines.get(key, []) for column in self.columns]
         first = next(group[0] for group in items if group)
-        looped = repeats(first) and max(map(len, items)) > 1
-        looped = looped or (repeats(first) and min(map(len, items)) == 0)
+        # In a mapping a repeat of one is a chain too: its instance is called `0`.
+        alone = not self.columns[0].tree.scope.listed and "@" not in key
+        counts = set(map(len, items))
+        looped = repeats(first) and (alone or max(counts) > 1 or 0 in counts)
         variable = self.writer.variables[self.depth] if looped else ""
         depth = self.depth + 1 if looped else self.depth
         cells = [
@@ -49,12 +53,15 @@ class Body:
         ]
         refs = self._sources(items)
         channels = [self._channels_at(ref) for ref in refs]
-        count = self._count(items, first) if looped else None
+        count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
         index = Expr(variable) if variable else None
         if looped:
             channels = [self._looped(cells, channels[0], variable, depth)]
         target, made = self._target(cells, channels, index, depth)
+        short = isinstance(count, int) and count <= SHORT
+        if short and _tabled(target, variable) and len(set(map(len, items))) == 1:
+            raise Unroll(self.columns[0].tree.scope.definition, key)
         last = [
             Cell(group[-1], column, column.env)
             for column, group in zip(self.columns, items, strict=True)
@@ -79,6 +86,8 @@ class Body:
             )
         )
         self.made.append(out)
+        if when is not True and len(made) > 1:
+            raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
             self.made[-1] = (self._joined(key, refs, out, when),)
 
@@ -118,10 +127,10 @@ class Body:
         item = column.tree.lines[key][-1]
         if isinstance(item, Node):
             if item.name != value:
-                raise Unfit(f"{value} is inside a repeat")
+                raise Unroll(f"{column.tree.name} here", key)
             return Ref(self.keys[key])
         if value not in item.outputs:
-            raise Unfit(f"{value} is inside a repeat")
+            raise Unroll(f"{column.tree.name} here", key)
         return Ref(self.keys[key], item.outputs.index(value))
 
     def _ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
@@ -139,7 +148,7 @@ class Body:
                 for (column, _), place in zip(reads, places, strict=True)
             ):
                 return candidate
-        raise Unfit("instances are wired differently")
+        raise Unlike(self.columns[0].tree.scope.definition)
 
     def _resolved(self, ref: Ref, column: Column) -> Ref:
         """What a reference means in one instance, where its line may be absent."""
@@ -161,8 +170,16 @@ class Body:
         name = f"with_{first.name.rpartition('.')[2]}"
         return self.writer.choose(cells, present, texts, name)
 
-    def _count(self, items: Sequence[list[Item]], first: Item) -> Arg:
+    def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
         text = first.repeat if isinstance(first, Node) else first.scope.repeat
+        runs = [column.tree.runs.get(key.partition("@")[0]) for column in self.columns]
+        others = {
+            len(run) - len(group)
+            for run, group in zip(runs, items, strict=True)
+            if run is not None
+        }
+        if text and len(others) == 1:
+            text = f"({text}) - {others.pop()}"
         cells = [Cell(first, column, column.env) for column in self.columns]
         texts = [Text(text, scope_of(first)) if text else None for _ in self.columns]
         counts = [len(group) for group in items]
@@ -274,12 +291,27 @@ class Body:
         self, cells: list[Cell], channels: list[Arg], index: Arg | None
     ) -> tuple[Target, tuple[Arg, ...]]:
         nodes = [cell.item for cell in cells if isinstance(cell.item, Node)]
+        shapes = [
+            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
+        ]
+        fixed = self.forest.signature(nodes[0].op, shapes[0])
+        if "in_channels" in fixed:
+            read = CLEAN.union(*(self.forest.taint(node.inputs[0]) for node in nodes))
+            if read & self.writer.whole.arguments:
+                raise Unfit("in_channels is fixed", read)
         attributes: dict[str, Arg] = {}
         for name in type(nodes[0].op).model_fields:
             if name == "init":
                 continue
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
             values = [getattr(node.op, name) for node in nodes]
+            if name in fixed:
+                taint = self._taint(texts) & self.writer.whole.arguments
+                if taint:
+                    raise Unfit(f"{name} is fixed", taint)
+                if fixed[name] is not ...:
+                    attributes[name] = values[0]
+                    continue
             attributes[name] = self.writer.choose(
                 cells,
                 values,
@@ -288,9 +320,6 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        shapes = [
-            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
-        ]
         made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
@@ -362,7 +391,19 @@ class Body:
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
+        if scope.listed and not scope.inline and len(outputs) > 1:
+            nested.numbers = numbers(columns[0].tree)
         return nested, tuple(made)
+
+
+def _tabled(target: Target, variable: str) -> bool:
+    """Whether a loop looks up an argument in a list, and has few arguments."""
+    if not isinstance(target, Use) or len(target.arguments) > 4:
+        return False
+    return any(
+        isinstance(arg, Expr) and f"][{variable}]" in arg.text
+        for arg in target.arguments.values()
+    )
 
 
 def inputs_of(item: Item) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from archspec.graph import Graph
 from archspec.source.program import fingerprint
 from archspec.source.text import WIDTH, prose
 
+QUOTES = 3
+
 
 def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
     """Its lines; free text of the spec comes as plain printable ASCII."""
@@ -15,10 +17,7 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
         f"{name} {' x '.join(map(str, ordered(shape, channels_last)))}"
         for name, shape in graph.inputs.items()
     )
-    lines = [f"{_first(prose(graph.title or graph.name))}."]
-    if graph.description:
-        lines += ["", *_wrapped(prose(graph.description))]
-    lines += [""]
+    lines = [*_about(prose(graph.title or graph.name), prose(graph.description)), ""]
     if graph.source:
         lines += _wrapped(f"Source: {prose(graph.source)}")
     lines += _wrapped(
@@ -36,8 +35,19 @@ def ordered(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
     return (*shape[1:], shape[0]) if channels_last else shape
 
 
-def _first(text: str) -> str:
-    return text[: WIDTH - 8]
+def _about(title: str, description: str) -> list[str]:
+    """Title and description, on one line where they fit."""
+    told = description.lower().startswith(title.lower())
+    told = told and not description[len(title) : len(title) + 1].isalnum()
+    joined = description if told else f"{title}: {description}"
+    if description and len(joined) < WIDTH - QUOTES:
+        return [_sentence(joined)]
+    first = _sentence(title[: WIDTH - QUOTES - 1])
+    return [first, "", *_wrapped(description)] if description else [first]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!")) else f"{text}."
 
 
 def _wrapped(text: str) -> list[str]:

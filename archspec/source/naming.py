@@ -10,7 +10,7 @@ from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, U
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
-annotations label count np
+annotations label count np initializers init
 """
 TAKEN = frozenset((*OWN.split(), *keyword.kwlist, *vars(builtins)))
 """Names that printed code may use; an argument that has one gets a `_` behind it."""

@@ -69,7 +69,8 @@ class Nested:
     """A nested graph, or the unequal instances of a repeat: lines of their own.
 
     Its expressions read the names of the definition around it. The numbered children
-    of an inlined list stand in the list around it.
+    of an inlined list stand in the list around it. `numbers` says for each output of a
+    list which child makes it.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Nested:
     inline: bool
     lines: list[Line]
     outputs: tuple[Ref, ...]
+    numbers: tuple[int, ...] = ()
 
 
 Target = OpUse | Use | Nested
@@ -94,6 +96,7 @@ class Line:
         count, index: how often it is repeated, and the name that counts from 0.
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
+        carried: arguments that a loop sets anew after each turn.
     """
 
     name: str
@@ -104,6 +107,12 @@ class Line:
     index: str = ""
     nodes: list[str] = field(default_factory=list)
     outputs: int = 1
+    carried: dict[str, Arg] = field(default_factory=dict)
+
+    def counts(self) -> bool:
+        """Whether what a loop repeats reads its index."""
+        inner = Line(self.name, self.target, self.inputs, self.when)
+        return self.index in free_names(inner)
 
 
 @dataclass(slots=True, eq=False)
@@ -136,6 +145,8 @@ class Definition:
         instances: what it stands for.
         channels: the channels of its outputs, in the names of its arguments.
         channel_arguments: the arguments that are an input's channels, by number.
+        positional: the first arguments, which callers give by position.
+        numbers: for each output of a list, which child makes it.
     """
 
     title: str
@@ -150,6 +161,8 @@ class Definition:
     outputs: dict[str, Ref] = field(default_factory=dict)
     channels: tuple[Arg, ...] = ()
     channel_arguments: dict[str, int] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 def annotation(values: Sequence[Value]) -> str:

@@ -7,6 +7,8 @@ The layout is that of `ruff format`.
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,13 @@ from archspec.source.expr import Expr
 
 WIDTH = 88
 STEP = 4
+EXPONENT = re.compile(r"e(?:\+|(-))0*(\d)")
+"""What people leave out of an exponent."""
+LIKE = str.maketrans(
+    {"\u00d7": "x", "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00df": "ss"}
+    | dict.fromkeys("\u2018\u2019\u201c\u201d", "'")
+)
+"""ASCII for what is often typed otherwise."""
 
 
 def lit(value: Value) -> str:
@@ -22,7 +31,7 @@ def lit(value: Value) -> str:
     if value is None or isinstance(value, bool | int):
         return repr(value)
     if isinstance(value, float) and math.isfinite(value):
-        return repr(value)
+        return EXPONENT.sub(r"e\1\2", repr(value))
     if isinstance(value, str):
         body = value.encode("unicode_escape").decode("ascii")
         if '"' in body and "'" not in body:
@@ -212,7 +221,9 @@ def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> li
 
 def prose(text: str) -> str:
     """Free text for a docstring: printable ASCII on one line, nothing that ends it."""
-    plain = " ".join(text.split()).encode("ascii", "replace").decode("ascii")
+    simple = unicodedata.normalize("NFKD", " ".join(text.split()).translate(LIKE))
+    bare = "".join(c for c in simple if not unicodedata.combining(c))
+    plain = bare.encode("ascii", "replace").decode("ascii")
     kept = "".join(c for c in plain if c.isprintable())
     return kept.replace("\\", "/").replace('"', "'")
 

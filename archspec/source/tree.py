@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 from typing import Any, Union
 
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Op, Shape
 
-Signature = Callable[[Op, tuple[Shape, ...]], Hashable]
-"""What of an op a backend's printed code can't take as an argument."""
+Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
+"""What of an op a backend's printed code can't take as an argument: its attributes with
+their values, and whatever else two uses of the op must have in common."""
 Kind = Any
 Item = Union["Tree", Node]
 
@@ -39,10 +42,19 @@ class Tree:
 class Forest:
     """All scopes of a graph, grouped by the definition that they can share."""
 
-    def __init__(self, graph: Graph, signature: Signature, exact: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        signature: Signature,
+        exact: bool,
+        unrolled: frozenset[tuple[str, str]] = frozenset(),
+        unlike: frozenset[str] = frozenset(),
+    ) -> None:
         self.graph = graph
         self.signature = signature
         self.exact = exact
+        self.unrolled = unrolled
+        self.unlike = unlike
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
@@ -93,6 +105,9 @@ class Forest:
                     if name not in outputs:
                         outputs.append(name)
                 made = made.parent
+        order = {name: n for n, name in enumerate(self.makers)}
+        for tree in self.trees.values():
+            tree.outputs.sort(key=order.__getitem__)
         self.root.outputs = list(dict.fromkeys(self.graph.outputs.values()))
 
     def find(self, tree: Tree, value: str) -> str | None:
@@ -129,7 +144,8 @@ class Forest:
         """What two instances of a statement must have in common to share its line."""
         if isinstance(item, Node):
             shapes = tuple(self.shapes[name] for name in item.inputs)
-            return ("op", item.op.kind, self.signature(item.op, shapes))
+            fixed = tuple(sorted(self.signature(item.op, shapes).items(), key=_name))
+            return ("op", item.op.kind, fixed)
         if item.scope.kind == "graph":
             return ("graph", item.scope.listed, self._shape(item))
         return ("block", item.group)
@@ -141,7 +157,10 @@ class Forest:
             if not repeats(items[0]):
                 shape[key], lines[key] = self.kind(items[0]), items
                 continue
-            runs = self._runs(items)
+            if self._unrolls(tree, key):
+                runs = [(self.kind(item), [item]) for item in items]
+            else:
+                runs = self._runs(items)
             if len(runs) > 1:
                 tree.runs[key] = []
             for kind, run in runs:
@@ -150,10 +169,31 @@ class Forest:
                 if len(runs) > 1:
                     tree.runs[key].extend([name] * len(run))
         tree.lines = lines
-        shape[""] = len(tree.outputs)
+        shape[""] = self._made(tree) if self.exact else len(tree.outputs)
+        if len(tree.outputs) > 1:
+            shape[""] = self._made(tree)
+        if tree.scope.definition in self.unlike:
+            shape["#"] = tuple(tree.lines)
         if self.exact:
             shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
         return shape
+
+    def _made(self, tree: Tree) -> Kind:
+        """Which statements, or which children of a list, make the outputs."""
+        if tree.scope.listed and not tree.scope.inline:
+            return numbers(tree)
+        return tuple(self.find(tree, value) for value in tree.outputs)
+
+    def _unrolls(self, tree: Tree, key: str) -> bool:
+        """Whether the instances of a repeat are lines of their own."""
+        places = {(tree.scope.definition, key), (f"{tree.name} here", key)}
+        if places & self.unrolled:
+            return True
+        return tree.scope.listed and any(
+            isinstance(item, Tree) and len(item.outputs) > 1
+            for items in tree.lines.values()
+            for item in items
+        )
 
     def _runs(self, items: list[Item]) -> list[tuple[Kind, list[Item]]]:
         runs: list[tuple[Kind, list[Item]]] = []
@@ -190,10 +230,20 @@ class Forest:
             group.reverse()
 
 
+def _name(item: tuple[str, Hashable]) -> str:
+    return item[0]
+
+
 def repeats(item: Item) -> bool:
     """Whether an item is one of a repeat that chains, without a name of its own."""
     at = item if isinstance(item, Node) else item.scope
     return at.index is not None and ("{" not in at.slot)
+
+
+def numbers(tree: Tree) -> tuple[int, ...]:
+    """For each output of a list, the number of the child that makes it."""
+    start = len(tree.name) + 1 if tree.name else 0
+    return tuple(int(value[start:].partition(".")[0]) for value in tree.outputs)
 
 
 def kept(scope: Scope) -> Scope:
@@ -235,13 +285,24 @@ def unify(one: Kind, other: Kind) -> Kind | None:
 
 def ordered(trees: list[Tree]) -> list[str]:
     """The statements of all instances, in the order of the text."""
-    keys: list[str] = []
+    if len(trees) == 1:
+        return list(trees[0].lines)
+    before: dict[str, set[str]] = {}
     for tree in trees:
-        at = 0
+        previous = None
         for key in tree.lines:
-            if key in keys:
-                at = keys.index(key) + 1
-            else:
-                keys.insert(at, key)
-                at += 1
+            found = before.setdefault(key, set())
+            if previous is not None:
+                found.add(previous)
+            previous = key
+    place = {key: n for n, key in enumerate(before)}
+    sorter = TopologicalSorter(before)
+    sorter.prepare()
+    ready: list[tuple[int, str]] = []
+    keys: list[str] = []
+    while sorter.is_active():
+        for key in sorter.get_ready():
+            heappush(ready, (place[key], key))
+        keys.append(heappop(ready)[1])
+        sorter.done(keys[-1])
     return keys

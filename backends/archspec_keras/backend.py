@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError
+from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph
 from archspec.source.generalise import outline
@@ -34,10 +34,20 @@ class KerasBackend:
     framework = "keras"
     extra = "keras"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
+    engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    running_var = "biased"
+
+    def on(self, engine: str, dtype: str) -> KerasBackend:
+        """Keras on this engine, in this process for good."""
+        from archspec_keras.engines import start
+
+        start(engine, dtype)
+        return self
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
+        refuse_unread(graph)
         graph = arguments_apart(graph)
         return Printer(graph, outline(graph, signature)).source()
 
@@ -64,7 +74,7 @@ class KerasBackend:
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
         """Copies canonical weights into a model's variables."""
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         layers = {layer.name: layer for layer in model.layers}
         for place in places(graph):
@@ -76,7 +86,7 @@ class KerasBackend:
         """Copies of a model's variables, in canonical names and layouts."""
         from numpy import array
 
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -115,8 +125,8 @@ class KerasBackend:
         training: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Outputs, and gradients of sum(output x cotangent), channels first."""
+        from archspec.weights.layouts import places
         from archspec_keras.differentiation import gradients
-        from archspec_keras.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -124,14 +134,15 @@ class KerasBackend:
         wanted = [place for place in places(graph) if place.name in trained]
         variables = [getattr(layers[p.layer], p.attribute) for p in wanted]
         given = _given(keras, graph, inputs)
+        tensor = keras.ops.convert_to_tensor
+        against = {name: tensor(_last(array)) for name, array in cotangents.items()}
         single = not isinstance(given, list)
         images = [given] if single else list(given)
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
             made = _named(graph, call(values[0] if single else values))
             total = sum(
-                keras.ops.sum(value * _last(cotangents[name]))
-                for name, value in made.items()
+                keras.ops.sum(value * against[name]) for name, value in made.items()
             )
             return made, total
 
@@ -154,6 +165,27 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
+
+
+def refuse_unread(graph: Graph) -> None:
+    """Raises UnsupportedError for a layer with weights that only lends its size.
+
+    A functional model holds the layers that its outputs are computed from, and no size
+    is computed: it is known when the model is made.
+    """
+    live = set(graph.outputs.values())
+    for node in reversed(graph.nodes):
+        if node.name in live:
+            live.update(node.inputs[:1] if node.op.kind == "resize" else node.inputs)
+    for node, shapes in graph.located():
+        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        if held and node.name not in live:
+            raise UnsupportedError(
+                f"Keras has no place for {node.name!r}: nothing reads its values, a "
+                "resize only reads its size",
+                at=node.at,
+                hint="let the resize read what it reads",
+            )
 
 
 def framework() -> Any:
@@ -231,7 +263,7 @@ def _undrawn(keras: Any) -> Iterator[None]:
 def _compare(graph: Graph, model: Any) -> None:
     from numpy import empty
 
-    from archspec_keras.layouts import places
+    from archspec.weights.layouts import places
 
     layers = {layer.name: layer for layer in model.layers}
     found: dict[str, tuple[int, ...]] = {}

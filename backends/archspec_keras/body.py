@@ -16,13 +16,26 @@ from archspec.source.outline import (
     Use,
     walk,
 )
-from archspec.source.text import Call, Code, Doc, assignment, flat, layout
+from archspec.source.text import (
+    WIDTH,
+    Call,
+    Choice,
+    Code,
+    Doc,
+    assignment,
+    flat,
+    layout,
+)
+from archspec_keras.factories import apart
 from archspec_keras.lowering import LOWERINGS, Layer, Steps
 
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
 
 REGISTERS = ("x", "y", "z")
+COUNTING = ("i", "n", "number")
+"""What numbers names; one of them that no loop around is called."""
+LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,8 @@ class Body:
         self.made: list[str] = []
         self.results: list[str] = []
         self.counters = 0
+        self.labels = 0
+        self.last: tuple[int, str, Doc, str] | None = None
 
     @staticmethod
     def read(line: Line) -> set[str]:
@@ -63,6 +78,9 @@ class Body:
                 docs += [doc for name, doc in given.items() if name not in channels]
             for doc in docs:
                 found |= doc.names() if isinstance(doc, Expr) else set()
+            for name, doc in inner.carried.items():
+                if name in found and isinstance(doc, Expr):
+                    found |= doc.names()
         return found - bound
 
     def lines(
@@ -78,6 +96,13 @@ class Body:
             definition.lines, definition.listed, list(inputs), outputs, naming, busy
         )
         return self.made
+
+    def returned(self) -> list[str]:
+        """All statements, where the last one can be the return itself."""
+        if self.last is None or self.results != [self.last[1]]:
+            return []
+        start, _, doc, trail = self.last
+        return [*self.made[:start], *applied("return ", doc, 4, trail)]
 
     def scope(
         self,
@@ -115,9 +140,14 @@ class Body:
         """A variable that gives numbered names."""
         self.counters += 1
         name = "names" if self.counters == 1 else f"names{self.counters}"
-        text = _text(f"{prefix}{{i}}")
-        self._put(f"{name} = ({text} for i in count())")
+        index = next(n for n in COUNTING if n not in _indexed(Naming(prefix)))
+        text = _text(f"{prefix}{{{index}}}")
+        self._put(f"{name} = ({text} for {index} in count())")
         return name
+
+    def _label(self) -> str:
+        """A variable for a name; those of the scopes around stay as they are."""
+        return f"{LABEL}{self.labels + 1}" if self.labels else LABEL
 
     def _child(
         self,
@@ -134,6 +164,10 @@ class Body:
             text = f"{{{line.index}}}" if line.count is not None else str(number)
             return Naming(f"{naming.prefix}{text}")
         if line.name in groups:
+            if groups[line.name].isdigit():
+                number = int(groups[line.name])
+                groups[line.name] = str(number + 1)
+                return Naming(f"{naming.prefix}{line.name}_{number}")
             if not groups[line.name]:
                 groups[line.name] = self._counter(f"{naming.prefix}{line.name}_")
             return Naming("", groups[line.name])
@@ -176,9 +210,22 @@ class Body:
         else:
             self._target(line, args, names, child, live)
             return
+        start = len(self.made)
         self.indent += 4
         self._target(line, args, names, child, live | frozenset(names))
+        self._carry(line)
         self.indent -= 4
+        if len(self.made) == start:
+            # An identity needs no statement, and a loop or a condition needs one.
+            del self.made[start - 1 :]
+
+    def _carry(self, line: Line) -> None:
+        """Sets the arguments anew that a loop carries, and that it reads."""
+        read = self.read(line)
+        carried = {k: v for k, v in line.carried.items() if k in read}
+        if carried:
+            values = ", ".join(flat(value) for value in carried.values())
+            self._put(f"{', '.join(carried)} = {values}")
 
     def _target(
         self,
@@ -192,7 +239,7 @@ class Body:
         if isinstance(target, OpUse):
             self._op(target, line, args, names[0], child)
         elif isinstance(target, Use):
-            self._put_call(self._use(target, args, child), names)
+            self._assign(", ".join(names), self._use(target, args, child))
         else:
             self._nested(target, args, names, child, live)
 
@@ -205,8 +252,9 @@ class Body:
         if child.counter:
             label = Code(f"next({child.counter})")
             if len(named) > 1:
-                self._put(f"label = {flat(label)}")
-                child, label = Naming("{label}"), Code("label")
+                held = self._label()
+                self._put(f"{held} = {flat(label)}")
+                child, label = Naming(f"{{{held}}}"), Code(held)
             elif not named:
                 self._put(flat(label))
         for step in steps:
@@ -216,11 +264,11 @@ class Body:
                     suffix = self.printer.suffixes[step.suffix]
                     own = Code(_text(f"{child.prefix}{suffix}"))
                 self._note(step.call.fn)
-                made = Call(
-                    step.call.fn, step.call.args, (*step.call.kwargs, ("name", own))
-                )
+                self.printer.layers.append(step.call)
+                short = self.printer.factories(step.call)
+                made = Call(short.fn, short.args, (*short.kwargs, ("name", own)))
                 joined = args[0] if len(args) == 1 else f"[{', '.join(args)}]"
-                self.made += layout(made, self.indent, f"{name} = ", f"({joined})")
+                self._layer(name, made, f"({joined})")
             else:
                 doc = step.doc(args)
                 if isinstance(doc, Call):
@@ -228,7 +276,7 @@ class Body:
                     if "static_size" in flat(doc):
                         self._note("static_size")
                 self.printer.autos.update(step.autos)
-                self.made += assignment(name, doc, self.indent)
+                self._assign(name, doc)
             args = [name]
         if not steps and args[0] != name:
             self._put(f"{name} = {args[0]}")
@@ -253,9 +301,9 @@ class Body:
         wanted = self.printer.arguments(definition)
         given = {k: v for k, v in use.arguments.items() if k in wanted}
         first = [Code(arg) for arg in args]
-        positional = [v for k, v in given.items() if k == "channels"]
+        positional = [v for k, v in given.items() if k in definition.positional]
         rest: list[tuple[str, Doc]] = [
-            (k, v) for k, v in given.items() if k != "channels"
+            (k, v) for k, v in given.items() if k not in definition.positional
         ]
         if definition.listed and definition.inline:
             rest.append(("names", Code(child.counter)))
@@ -277,12 +325,16 @@ class Body:
         if child.counter and nested.inline:
             naming = child
         elif child.counter:
-            self._put(f"label = next({child.counter})")
-            naming = Naming("{label}_")
+            held = self._label()
+            self._put(f"{held} = next({child.counter})")
+            naming = Naming(f"{{{held}}}_")
+            self.labels += 1
         busy = live - frozenset(names)
         results = self.scope(
             nested.lines, nested.listed, args, nested.outputs, naming, busy
         )
+        if child.counter and not nested.inline:
+            self.labels -= 1
         moved = [(a, b) for a, b in zip(names, results, strict=True) if a != b]
         if moved:
             targets, values = zip(*moved, strict=True)
@@ -290,15 +342,40 @@ class Body:
 
     def _put(self, text: str) -> None:
         self.made.append(" " * self.indent + text)
+        self.last = None
 
-    def _put_call(self, made: Call, names: list[str]) -> None:
-        self.made += assignment(", ".join(names), made, self.indent)
+    def _layer(self, target: str, made: Call, trail: str) -> None:
+        """A layer that is called; if it is long, its initializers come first."""
+        if self.indent + len(f"{target} = {flat(made)}{trail}") > WIDTH:
+            drawn, options = apart(made.kwargs)
+            for name, value in drawn:
+                self._assign(name, value)
+            made = Call(made.fn, made.args, options)
+        self._assign(target, made, trail)
+
+    def _assign(self, target: str, doc: Doc, trail: str = "") -> None:
+        start = len(self.made)
+        self.made += applied(f"{target} = ", doc, self.indent, trail)
+        self.last = (start, target, doc, trail) if self.indent == 4 else None
+
+
+def applied(lead: str, doc: Doc, indent: int, trail: str) -> list[str]:
+    """A statement whose value may be called, with `trail`, as ruff format breaks it."""
+    start = " " * indent
+    line = f"{start}{lead}{flat(doc)}"
+    if trail and len(line) < WIDTH < len(f"{line}{trail}"):
+        return [f"{line}(", f"{start}    {trail[1:-1]}", f"{start})"]
+    if isinstance(doc, Choice) and not trail and lead.endswith("= "):
+        return assignment(lead.removesuffix(" = "), doc, indent)
+    return layout(doc, indent, lead, trail)
 
 
 def _text(template: str) -> str:
     """A name as code: a string, with the function's own names in braces."""
-    if template == "{label}":
-        return "label"
+    if template.startswith(f"{{{LABEL}") and template.count("}") == 1 == (
+        template.endswith("}")
+    ):
+        return template[1:-1]
     return f'f"{template}"' if "{" in template else f'"{template}"'
 
 
@@ -325,13 +402,17 @@ def _inline(target: Use | Nested) -> bool:
 
 
 def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
-    """The names that several lines share: unequal instances of a repeat."""
+    """The names that several lines share: unequal instances of a repeat.
+
+    Each comes with its next number, where that is known, or with "".
+    """
     if listed:
         return {}
-    seen: set[str] = set()
-    found: dict[str, str] = {}
+    seen: dict[str, list[Line]] = {}
     for line in lines:
-        if line.name in seen:
-            found[line.name] = ""
-        seen.add(line.name)
-    return found
+        seen.setdefault(line.name, []).append(line)
+    return {
+        name: "0" if all(x.count is None and x.when is True for x in group) else ""
+        for name, group in seen.items()
+        if len(group) > 1
+    }

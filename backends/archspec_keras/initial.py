@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from fractions import Fraction
 
 from archspec.errors import UnsupportedError
-from archspec.graph import Graph
+from archspec.ops.convolution import multiplier
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -19,8 +20,8 @@ from archspec.ops.init import (
     initial,
 )
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Doc, Names, call, layout
-from archspec_keras.lowering import first, multiplier
+from archspec.source.text import Call, Code, Doc, call
+from archspec_keras.lowering import first
 
 GAINS = {"relu": 2.0, "linear": 1.0, "sigmoid": 1.0, "tanh": 25 / 9, "selu": 9 / 16}
 """Squares of torch.nn.init.calculate_gain."""
@@ -44,38 +45,7 @@ Words = tuple[str, tuple[tuple[str, Doc], ...]]
 
 
 class Initials:
-    """Adds initializers to layers; one that stands often becomes a function.
-
-    Keras draws the same numbers twice from one initializer object, so that each layer
-    needs an object of its own.
-    """
-
-    def __init__(self, graph: Graph, names: Names) -> None:
-        counts: Counter[Call] = Counter()
-        hints: dict[Call, str] = {}
-        for node, shapes in graph.located():
-            for name in node.op.weights(*shapes):
-                init = initial(node.op, name)
-                depth = self._depth(OpUse([node.op], [shapes], {}, ()))
-                made = self._keyword(node.op.kind, name, init, depth)
-                if made is not None and isinstance(made[1], Call):
-                    counts[made[1]] += 1
-                    hints[made[1]] = init.name
-        self.functions: dict[Call, str] = {
-            made: names.take(hints[made]) for made, n in counts.items() if n > 1
-        }
-
-    def definitions(self) -> list[str]:
-        """The printed functions that make an initializer."""
-        lines: list[str] = []
-        for made, name in self.functions.items():
-            lines += [
-                f"def {name}() -> keras.initializers.Initializer:",
-                *layout(made, 4, "return "),
-                "",
-                "",
-            ]
-        return lines
+    """Adds initializers to layers that don't start so by themselves."""
 
     def __call__(self, use: OpUse, made: Call) -> Call:
         """The layer's call with its initializers."""
@@ -86,8 +56,6 @@ class Initials:
             if keyword is None:
                 continue
             key, value = keyword
-            if isinstance(value, Call) and value in self.functions:
-                value = Call(self.functions[value])
             if made.fn == "layers.DepthwiseConv2D" and key == "kernel_initializer":
                 key = "depthwise_initializer"
             found.append((key, value))
@@ -122,7 +90,7 @@ def words(init: AnyInit, depth: int) -> Call:
     `depth` is the outputs per channel of a depthwise convolution, whose fans Keras
     counts the other way round; 0 for anything else.
     """
-    prefix = "keras.initializers."
+    prefix = "initializers."
     if isinstance(init, KaimingNormal | KaimingUniform):
         square = GAINS.get(init.nonlinearity, 2.0 / (1.0 + init.a**2))
         mode = init.mode
@@ -162,9 +130,13 @@ def words(init: AnyInit, depth: int) -> Call:
 
 def _scaled(scale: float, mode: str, normal: bool) -> Call:
     distribution = "untruncated_normal" if normal else "uniform"
-    return call(
-        "keras.initializers.VarianceScaling",
-        scale=(scale, 1.0),
-        mode=(mode, "fan_in"),
-        distribution=(distribution, "truncated_normal"),
-    )
+    args = (_fraction(scale), mode, distribution)
+    return Call("initializers.VarianceScaling", args)
+
+
+def _fraction(number: float) -> Doc:
+    """A number as people write it: 1 / 3."""
+    found = Fraction(number).limit_denominator(99)
+    p, q = found.numerator, found.denominator
+    close = math.isclose(number, p / q, rel_tol=1e-14)
+    return Code(f"{p} / {q}") if close and len(repr(p / q)) > 6 else float(number)

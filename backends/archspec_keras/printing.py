@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from dataclasses import replace
 
@@ -12,15 +14,24 @@ from archspec.ops.pooling import Adaptive
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
-from archspec.source.text import Names, assignment, class_name, flat, header, lit
+from archspec.source.text import (
+    Call,
+    Names,
+    assignment,
+    class_name,
+    flat,
+    header,
+    lit,
+)
 from archspec_keras.body import Body, Naming
+from archspec_keras.factories import Factories
 from archspec_keras.initial import Initials
-from archspec_keras.layouts import layer_name
 
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator
-inputs input_shape static_size pad_up avg_pool local_response_norm resize_nearest
-resize_bilinear pixel_shuffle channel_shuffle
+inputs input_shape initializers init args kwargs static_size
+UnbiasedBatchNormalization pad_up avg_pool
+local_response_norm resize_nearest resize_bilinear pixel_shuffle channel_shuffle
 """.split()  # noqa: SIM905  # twenty quoted names read worse
 HELPERS: dict[str, tuple[str, ...]] = {
     "pad_up": ("static_size",),
@@ -70,15 +81,17 @@ class Printer:
         params = {
             name for d in definitions for name in (*d.arguments, *d.constants)
         } | {safe for d in definitions for safe in d.inputs}
-        self.names = Names((*OWN, *params))
+        self.names = Names((*OWN, *keyword.kwlist, *vars(builtins), *params))
         self.titles = {
             id(definitions[-1]): self.names.take(class_name(graph.title or graph.name))
         }
         for definition in definitions[:-1]:
             self.titles[id(definition)] = self.names.take(
-                re.sub(r"\W", "_", definition.title)
+                re.sub(r"\W", "_", definition.title, flags=re.ASCII)
             )
-        self.initials = Initials(graph, self.names)
+        self.initials = Initials()
+        self.layers: list[Call] = []
+        self.factories = Factories((), self.names)
         self.helpers: set[str] = set()
         self.autos: set[str] = set()
         self.pixels = pixels(graph)
@@ -87,20 +100,22 @@ class Printer:
 
     def source(self) -> Source:
         """The whole module."""
+        for definition in self.definitions:
+            self._function(definition)  # only to see which layers there are
+        self.factories = Factories(self.layers, self.names)
         bodies = ["\n".join(self._function(d)) for d in self.definitions]
         self._check_names()
         used = set(self.helpers)
         for helper in self.helpers:
             used.update(HELPERS.get(helper, ()))
         helpers = render("archspec_keras", "helpers.jinja", {"used": used})
-        initials = "\n".join(self.initials.definitions())
-        initials = f"{initials}\n" if initials else ""
+        factories = "".join(f"{line}\n" for line in self.factories.definitions())
         body = "\n\n\n".join(bodies)
         values = {
             "doc": docstring(self.graph, channels_last=True),
-            "imports": _imports(helpers + initials + body),
+            "imports": _imports(helpers + factories + body),
             "helpers": helpers,
-            "initials": initials,
+            "factories": factories,
             "body": body,
         }
         text = render("archspec_keras", "module.jinja", values)
@@ -109,7 +124,7 @@ class Printer:
 
     def _suffixes(self) -> dict[str, str]:
         """What is added to an op's name for its padding layer: nothing that clashes."""
-        taken = {layer_name(node.name) for node in self.graph.nodes}
+        taken = {node.name.replace(".", "_") for node in self.graph.nodes}
         found = {}
         for suffix in SUFFIXES:
             text = f"_{suffix}"
@@ -122,7 +137,7 @@ class Printer:
         """Keras names its own ops; they and our layers may not clash."""
         seen: dict[str, str] = {}
         for node in self.graph.nodes:
-            name = layer_name(node.name)
+            name = node.name.replace(".", "_")
             if name in seen:
                 raise UnsupportedError(
                     f"{seen[name]!r} and {node.name!r} are both {name!r} in Keras",
@@ -162,8 +177,7 @@ class Printer:
             *header(f"def {self.titles[id(definition)]}", parameters, result, 0),
             *self._channels(definition, inputs),
             *constants(definition, 4),
-            *lines,
-            f"    return {results}",
+            *(body.returned() or [*lines, f"    return {results}"]),
         ]
 
     def _arguments(self, definition: Definition) -> list[Argument]:
@@ -287,7 +301,7 @@ def _imports(code: str) -> list[str]:
         found.append("import numpy as np")
     modules = [
         name
-        for name in ("KerasTensor", "layers", "ops")
+        for name in ("KerasTensor", "initializers", "layers", "ops")
         if re.search(rf"\b{name}\b", code)
     ]
     return [*found, *([f"from keras import {', '.join(modules)}"] if modules else [])]

@@ -21,16 +21,14 @@ from archspec.source.text import Call, Code, Doc, call, class_name
 Lowering = Callable[[OpUse], Call]
 
 
-def signature(op: Op, shapes: tuple[Shape, ...]) -> Any:
+def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     """What of an op can't be an argument of a printed class."""
-    rank = len(shapes[0])
-    fixed: tuple[Any, ...] = ()
+    fixed: dict[str, Any] = {"rank": len(shapes[0])}
     padding = getattr(op, "padding", 0)
+    named = FIXED.get(op.kind, ())
     if padding == "same" or isinstance(padding, tuple):
-        fixed = (padding, getattr(op, "kernel", 0), getattr(op, "stride", 0))
-    if op.kind in FIXED:
-        fixed += tuple(getattr(op, name) for name in FIXED[op.kind])
-    return (rank, fixed)
+        named = (*named, "padding", "kernel", "stride")
+    return fixed | {name: getattr(op, name) for name in named}
 
 
 FIXED: dict[str, tuple[str, ...]] = {

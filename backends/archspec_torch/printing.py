@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from collections.abc import Sequence
 from typing import Any
 
-from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.source.docstring import docstring
 from archspec.source.expr import Expr
@@ -14,45 +15,34 @@ from archspec.source.outline import (
     Definition,
     Line,
     Nested,
-    OpUse,
     Ref,
-    Target,
     Use,
     free_names,
 )
 from archspec.source.program import Source, render
-from archspec.source.text import (
-    Call,
-    Choice,
-    Code,
-    Display,
-    Doc,
-    Each,
-    Loop,
-    Names,
-    Star,
-    assignment,
-    class_name,
-    flat,
-    header,
-    layout,
-)
-from archspec_torch import initial
-from archspec_torch.forward import statements
-from archspec_torch.lowering import FUNCTIONS, HELPERS, MODULES, scale_name
+from archspec.source.text import Call, Names, assignment, class_name, flat, header
+from archspec_torch.forward import chain, collected, expressions, statements
+from archspec_torch.initial import Initials
+from archspec_torch.lowering import HELPERS
+from archspec_torch.modules import Modules
 
-MODULE_TAKEN = ("nn", "F", "torch", "Tensor", "init_weights", "same_padding")
+TAKEN = (
+    *("nn", "F", "torch", "Tensor", "init_weights", "same_padding"),
+    *keyword.kwlist,
+    *vars(builtins),
+)
 
 
 class Printer:
-    """Prints the definitions of one graph."""
+    """Prints the definitions of one graph; `taken` are names that it must not use."""
 
-    def __init__(self, graph: Graph, definitions: list[Definition]) -> None:
+    def __init__(
+        self, graph: Graph, definitions: list[Definition], taken: Sequence[str] = ()
+    ) -> None:
         self.graph = graph
         self.definitions = definitions
-        self.helpers: set[str] = set()
-        self.scales: dict[str, str] = {}
-        self.names = Names(MODULE_TAKEN)
+        self.modules = Modules(self._use, self._nest)
+        self.names = Names((*TAKEN, *taken))
         title = graph.title or graph.name
         self.titles = {
             id(definitions[-1]): self.names.take(class_name(title)),
@@ -63,40 +53,42 @@ class Printer:
                 name = definition.title
             self.titles[id(definition)] = self.names.take(name)
         self.classes: list[list[str]] = []
-        self.rules = initial.rules(graph, definitions, self.titles)
+        self.current = definitions[-1]
+        self.initials = Initials(graph, definitions)
+        self.rules = self.initials.rules(self.titles)
+
+    def helpers(self) -> set[str]:
+        """The classes and functions beside the net's own that the text has."""
+        used = set(self.modules.helpers)
+        for helper in self.modules.helpers:
+            used.update(HELPERS.get(helper, ()))
+        return used
 
     def source(self) -> Source:
         """The whole module."""
         for definition in self.definitions:
+            self.current = definition
             self.classes.append(self._definition(definition))
-        rules = self.rules
-        entry = self.titles[id(self.definitions[-1])]
-        used = set(self.helpers)
-        for helper in self.helpers:
-            used.update(HELPERS.get(helper, ()))
         body = "\n\n\n".join("\n".join(lines) for lines in self.classes)
-        helpers = render(
-            "archspec_torch",
-            "helpers.jinja",
-            {
-                "used": used,
-                "scales": [
-                    {"name": n, "weight": w} for n, w in sorted(self.scales.items())
-                ],
-            },
-        )
-        code = helpers + body + "\n".join(rules)
+        scales = sorted(self.modules.scales.items())
+        values = {
+            "used": self.helpers(),
+            "scales": [{"name": name, "weight": weight} for name, weight in scales],
+        }
+        helpers = render("archspec_torch", "helpers.jinja", values)
+        rules = "\n".join(self.rules)
         text = render(
             "archspec_torch",
             "module.jinja",
             {
                 "doc": docstring(self.graph),
-                "imports": _imports(code),
+                "imports": _imports(helpers + body + rules),
                 "helpers": helpers,
-                "rules": "\n".join(rules),
+                "rules": rules,
                 "body": body,
             },
         )
+        entry = self.titles[id(self.definitions[-1])]
         return Source(text, entry, self.graph.name, "torch")
 
     # Definitions
@@ -104,18 +96,41 @@ class Printer:
     def _definition(self, definition: Definition) -> list[str]:
         name = self.titles[id(definition)]
         if definition.listed and definition.inline:
-            return self._list_function(definition, name)
-        if definition.listed and not definition.model and _chain(definition.lines):
-            return self._sequential(definition, name)
-        return self._module(
+            parameters = [_parameter(a) for a in definition.arguments.values()]
+            return [
+                *header(f"def {name}", parameters, "list[nn.Module]", 0),
+                *self._constants(definition.constants, 4),
+                *self.modules.returned(definition.lines),
+            ]
+        made = self._head(
             name,
             list(definition.arguments.values()),
             definition.constants,
             definition.lines,
-            self._inputs(definition),
-            definition.outputs,
-            definition,
+            definition.listed,
         )
+        outputs = definition.outputs
+        if definition.model:
+            if self.rules:
+                made.append("        self.apply(init_weights)")
+            made += self.initials.overrides()
+        elif definition.listed and not definition.numbers:
+            return made
+        if definition.listed and list(outputs) == [""]:
+            return made
+        inputs = self._inputs(definition)
+        named = definition.model and list(outputs) != [""]
+        return [
+            *made,
+            "",
+            *_forward(
+                definition.lines,
+                inputs,
+                outputs,
+                definition.numbers if definition.listed else None,
+                named=named,
+            ),
+        ]
 
     def _inputs(self, definition: Definition) -> list[str]:
         if len(definition.inputs) == 1:
@@ -124,24 +139,6 @@ class Printer:
             return list(self.graph.inputs)
         return list(definition.inputs)
 
-    def _list_function(self, definition: Definition, name: str) -> list[str]:
-        parameters = [_parameter(a) for a in definition.arguments.values()]
-        return [
-            *header(f"def {name}", parameters, "list[nn.Module]", 0),
-            *self._constants(definition.constants, 4),
-            *layout(Display(tuple(self._items(definition.lines))), 4, "return "),
-        ]
-
-    def _sequential(self, definition: Definition, name: str) -> list[str]:
-        parameters = ["self", *(_parameter(a) for a in definition.arguments.values())]
-        doc = Call("super().__init__", tuple(self._items(definition.lines)))
-        return [
-            f"class {name}(nn.Sequential):",
-            *header("def __init__", parameters, "None", 4),
-            *self._constants(definition.constants, 8),
-            *layout(doc, 8),
-        ]
-
     def _constants(self, constants: dict[str, Expr], indent: int) -> list[str]:
         return [
             text
@@ -149,200 +146,99 @@ class Printer:
             for text in assignment(name, value, indent)
         ]
 
-    def _module(
+    def _head(
         self,
         name: str,
         arguments: Sequence[Argument],
         constants: dict[str, Expr],
         lines: Sequence[Line],
-        inputs: Sequence[str],
-        outputs: dict[str, Ref],
-        definition: Definition | None,
+        listed: bool,
     ) -> list[str]:
-        model = definition is not None and definition.model
-        listed = definition is not None and definition.listed
+        """A class as far as the end of `__init__`."""
         parameters = ["self", *(_parameter(a) for a in arguments)]
         made = [
-            f"class {name}(nn.Module):",
+            f"class {name}({'nn.Sequential' if listed else 'nn.Module'}):",
             *header("def __init__", parameters, "None", 4),
-            "        super().__init__()",
-            *self._constants(constants, 8),
         ]
         if listed:
-            made = [
-                f"class {name}(nn.Sequential):",
-                *header("def __init__", parameters, "None", 4),
+            return [
+                *made,
                 *self._constants(constants, 8),
-                *layout(Call("super().__init__", tuple(self._items(lines))), 8),
+                *self.modules.chained(lines),
             ]
-        else:
-            for attribute, doc in self._attributes(lines):
-                made += assignment(f"self.{attribute}", doc, 8)
-        if model:
-            if self.rules:
-                made.append("        self.apply(init_weights)")
-            made += initial.overrides(self.graph, self.definitions)
-        if listed and _chain(lines) and len(outputs) == 1 and "" in outputs:
-            return made
-        body, results = statements(
-            lines, inputs, list(outputs.values()), self._expression(listed)
-        )
-        result = "Tensor"
-        if model and list(outputs) != [""]:
-            result = "dict[str, Tensor]"
-            docs = [f'"{k}": {v}' for k, v in zip(outputs, results, strict=True)]
-            joined = ", ".join(docs)
-            returned = [f"        return {{{joined}}}"]
-            if len(returned[0]) > 88:
-                returned = [
-                    "        return {",
-                    *(f"            {d}," for d in docs),
-                    "        }",
-                ]
-        elif len(outputs) > 1:
-            result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
-            returned = [f"        return {', '.join(results)}"]
-        else:
-            body = _annotated(body, results[0], inputs)
-            returned = [f"        return {results[0]}"]
-        typed = [f"{text}: Tensor" for text in inputs]
         return [
             *made,
-            "",
-            *header("def forward", ["self", *typed], result, 4),
-            *body,
-            *returned,
+            "        super().__init__()",
+            *self._constants(constants, 8),
+            *self.modules.attributes(lines),
         ]
 
-    # Lines
+    def _use(self, use: Use) -> Call:
+        definition = use.definition
+        name = self.titles[id(definition)]
+        return _called(name, use.arguments, definition.positional)
 
-    def _attributes(self, lines: Sequence[Line]) -> list[tuple[str, Doc]]:
-        made: dict[str, list[Line]] = {}
-        for line in lines:
-            if isinstance(line.target, OpUse) and _functional(line):
-                if line.when is not True:
-                    made.setdefault(line.name, []).append(line)
-                continue
-            made.setdefault(line.name, []).append(line)
-        found: list[tuple[str, Doc]] = []
-        for name, group in made.items():
-            line = group[0]
-            if isinstance(line.target, OpUse) and _functional(line):
-                found.append((name, line.when))
-            elif line.count is not None or len(group) > 1:
-                items = tuple(self._items(group))
-                found.append((name, Call("nn.Sequential", items)))
-            else:
-                doc = self._module_doc(line.target)
-                if line.when is not True:
-                    doc = Choice(doc, line.when, Call("nn.Identity"))
-                found.append((name, doc))
-        return found
-
-    def _items(self, lines: Sequence[Line]) -> list[Doc]:
-        found: list[Doc] = []
-        for line in lines:
-            target = line.target
-            plain = line.count is None and line.when is True
-            if isinstance(target, Nested) and target.inline and plain:
-                found += self._items(target.lines)
-            else:
-                found.append(self._item(line))
-        return found
-
-    def _item(self, line: Line) -> Doc:
-        target = line.target
-        if isinstance(target, Nested) and target.inline:
-            spread = True
-            doc: Doc = Display(tuple(self._items(target.lines)))
-        else:
-            spread = isinstance(target, Use) and target.definition.inline
-            doc = self._module_doc(target)
-        if line.count is not None:
-            clauses = [Each(line.index, Call("range", (line.count,)))]
-            element = doc
-            if spread:
-                clauses.append(Each("layer", doc))
-                element = Code("layer")
-            return Star(Loop(element, tuple(clauses)))
-        if line.when is not True:
-            return Star(
-                Choice(doc if spread else Display((doc,)), line.when, Display(()))
-            )
-        return Star(doc) if spread else doc
-
-    def _module_doc(self, target: Target) -> Doc:
-        if isinstance(target, OpUse):
-            doc = MODULES[target.kind](target)
-            self._note(target, doc)
-            return doc
-        if isinstance(target, Use):
-            return _used(self.titles[id(target.definition)], target.arguments)
-        if target.listed and _chain(target.lines):
-            return Call("nn.Sequential", tuple(self._items(target.lines)))
-        return self._nested(target)
-
-    def _note(self, use: OpUse, doc: Call) -> None:
-        for inner in (doc, *(arg for arg in doc.args if isinstance(arg, Call))):
-            if not inner.fn.startswith("nn."):
-                self.helpers.add(inner.fn)
-        if use.kind == "scale":
-            weight = str(use["weight"])
-            self.scales[scale_name(weight)] = weight
-
-    def _nested(self, nested: Nested) -> Doc:
-        """A nested mapping is a class of its own; its arguments are what it reads."""
+    def _nest(self, nested: Nested) -> Call:
+        """A nested graph is a class of its own; its arguments are what it reads."""
         name = self.names.take(class_name(nested.title.replace("_", " ")))
         read = sorted({n for line in nested.lines for n in free_names(line)})
         arguments = [self._argument(name) for name in read]
         outputs = {str(n): ref for n, ref in enumerate(nested.outputs)}
-        if nested.listed:
-            raise UnsupportedError(
-                f"{nested.title}: a list with an output inside has no PyTorch code yet"
-            )
-        self.classes.append(
-            self._module(name, arguments, {}, nested.lines, ["x"], outputs, None)
-        )
-        return _used(name, {a: Expr(a) for a in read})
+        made = self._head(name, arguments, {}, nested.lines, nested.listed)
+        numbers = nested.numbers if nested.listed else None
+        body = _forward(nested.lines, ["x"], outputs, numbers)
+        self.classes.append([*made, "", *body])
+        return _called(name, {a: Expr(a) for a in read}, tuple(read))
 
     def _argument(self, name: str) -> Argument:
-        for definition in self.definitions:
-            if name in definition.arguments:
-                return Argument(name, definition.arguments[name].values)
-        return Argument(name, [0])
-
-    def _expression(self, listed: bool) -> Any:
-        def expression(line: Line, args: list[str]) -> Doc:
-            target = line.target
-            if isinstance(target, OpUse) and _functional(line) and not listed:
-                doc = FUNCTIONS[target.kind](target, args)
-                if line.when is True:
-                    return doc
-                return Choice(doc, Code(f"self.{line.name}"), Code(args[0]))
-            if line.when is not True and len(args) > 1:
-                raise UnsupportedError(
-                    f"{line.name}: a block with several inputs has no `when` yet"
-                )
-            return Call(f"self.{line.name}", tuple(Code(arg) for arg in args))
-
-        return expression
+        """What a nested graph reads of the definition around it."""
+        arguments = self.current.arguments
+        if name in arguments:
+            return Argument(name, arguments[name].values)
+        constants = self.current.constants
+        if name not in constants:
+            return Argument(name, [0])  # the index of a loop
+        values = []
+        for number in range(len(self.current.instances)):
+            env = {key: found.values[number] for key, found in arguments.items()}
+            for key, constant in constants.items():
+                env[key] = constant.value(env)
+            values.append(env[name])
+        return Argument(name, values)
 
 
-def _functional(line: Line) -> bool:
-    """Whether `forward` computes it without a module."""
-    target = line.target
-    if not isinstance(target, OpUse) or line.count is not None:
-        return False
-    if target.kind not in MODULES or len(line.inputs) > 1:
-        return True
-    return target.kind in FUNCTIONS
-
-
-def _chain(lines: Sequence[Line]) -> bool:
-    """Whether every line reads the one before it."""
-    return all(
-        line.inputs == (Ref(None if n == 0 else n - 1),) for n, line in enumerate(lines)
-    )
+def _forward(
+    lines: Sequence[Line],
+    inputs: Sequence[str],
+    outputs: dict[str, Ref],
+    numbers: tuple[int, ...] | None,
+    *,
+    named: bool = False,
+) -> list[str]:
+    """The method `forward`; `numbers` are the children of a list that give outputs."""
+    refs = list(outputs.values())
+    if numbers and chain(lines):
+        body, results = collected(numbers), [f"outputs[{n}]" for n in range(len(refs))]
+        order = sorted(numbers)
+        results = [f"outputs[{order.index(n)}]" for n in numbers]
+    else:
+        made = expressions(lines, refs, numbers is not None)
+        body, results = statements(lines, inputs, refs, made)
+    result = "Tensor"
+    if named:
+        result = "dict[str, Tensor]"
+        docs = [f'"{k}": {v}' for k, v in zip(outputs, results, strict=True)]
+        returned = [f"        return {{{', '.join(docs)}}}"]
+        if len(returned[0]) > 88:
+            items = (f"            {text}," for text in docs)
+            returned = ["        return {", *items, "        }"]
+    elif len(outputs) > 1:
+        result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+        returned = [f"        return {', '.join(results)}"]
+    else:
+        body, returned = _returned(body, results[0], inputs)
+    typed = [f"{text}: Tensor" for text in inputs]
+    return [*header("def forward", ["self", *typed], result, 4), *body, *returned]
 
 
 def _parameter(argument: Argument) -> str:
@@ -350,17 +246,20 @@ def _parameter(argument: Argument) -> str:
     return f"{text} = {flat(argument.default)}" if argument.keyword else text
 
 
-def _used(name: str, arguments: dict[str, Any]) -> Doc:
-    """A class with its arguments; channels by position, the rest by name."""
-    positional = [
-        value for key, value in arguments.items() if key in ("in_channels", "channels")
-    ]
-    rest = tuple(
-        (key, value)
-        for key, value in arguments.items()
-        if key not in ("in_channels", "channels")
-    )
-    return Call(name, tuple(positional), rest)
+def _called(name: str, arguments: dict[str, Any], positional: Sequence[str]) -> Call:
+    """A class with its arguments."""
+    rest = tuple((k, v) for k, v in arguments.items() if k not in positional)
+    return Call(name, tuple(arguments[key] for key in positional), rest)
+
+
+def _returned(
+    body: list[str], name: str, inputs: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The body and its return; what is returned has to be typed as a Tensor."""
+    start = f"        {name} = "
+    if body and body[-1].startswith((f"{start}F.", f"{start}torch.")):
+        return body[:-1], [body[-1].replace(start, "        return ", 1)]
+    return _annotated(body, name, inputs), [f"        return {name}"]
 
 
 def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
@@ -378,7 +277,8 @@ def _imports(code: str) -> list[str]:
     found = []
     if "torch." in code.replace("torch.nn", ""):
         found.append("import torch")
-    found.append("from torch import Tensor, nn")
+    names = "Tensor, nn" if "Tensor" in code else "nn"
+    found.append(f"from torch import {names}")
     if "F." in code:
         found.append("from torch.nn import functional as F")
     return found
