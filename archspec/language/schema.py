@@ -15,7 +15,8 @@ from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.language.reader import Map, Seq, locate
 
 KINDS = ("op", "block", "graph", "spec")
-Text = Field(default=None, strict=True)
+ABSENT: Any = None
+"""The default of a key that null is no value for."""
 
 
 class Strict(BaseModel):
@@ -33,7 +34,7 @@ class FileKeys(Strict):
     description: str = ""
     source: str = ""
     publisher: str = ""
-    extends: str | None = None
+    extends: str = ABSENT
     params: dict[str, Any] = {}
     require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
@@ -49,10 +50,10 @@ class FileKeys(Strict):
 class ExpectKeys(Strict):
     """What a file may expect of its graph; see `archspec.spec.unexpected`."""
 
-    params: int | None = None
-    buffers: int | None = None
-    macs: int | None = None
-    output: list[int] | dict[str, list[int]] | None = None
+    params: int = ABSENT
+    buffers: int = ABSENT
+    macs: int = ABSENT
+    output: list[int] | dict[str, list[int]] = ABSENT
 
 
 class BlockKeys(Strict):
