@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from archspec.catalog import root
 from archspec.codes import codes
@@ -34,7 +35,14 @@ SECONDS = 2.0
 LIMITS = Limits(nodes=3000)
 """A mutated `repeat` may ask for as many nodes as are allowed, which is no hang."""
 
-LOOKUP = {"a": 3, "b": 2.5, "t": True, "s": "relu", "l": (1, (2, 3)), "input.height": 8}
+LOOKUP: dict[str, Any] = {
+    "a": 3,
+    "b": 2.5,
+    "t": True,
+    "s": "relu",
+    "l": (1, (2, 3)),
+    "input.height": 8,
+}
 WORDS = [
     *BY_KIND,
     *FILE,
