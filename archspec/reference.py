@@ -20,7 +20,9 @@ def page(kind: str) -> str:
     """The documentation of one op; SpecError, with the nearest name, without one."""
     op = BY_KIND.get(kind)
     if op is None:
-        raise SpecError(f"there is no op {kind!r}", hint=nearest(kind, BY_KIND))
+        raise SpecError(
+            f"there is no op {kind!r}", code="AS205", hint=nearest(kind, BY_KIND)
+        )
     fewest, most = op.arity
     count = str(fewest) if fewest == most else f"{fewest} or more"
     if most is not None and most != fewest:

@@ -57,7 +57,7 @@ def test_values(text: str, value: Any) -> None:
     [
         ("b", "isn't known here .*quotes"),
         ("depth[0]", "did you mean 'depths'"),
-        ("depths[7]", "has 4 items"),
+        ("depths[7]", "no item 7 in a list of 4"),
         ("9 ** 9 ** 9", "too large"),
         ("'a' * 9", "expected a number"),
         ("1 / 0", "division by zero"),

@@ -567,7 +567,7 @@ def test_a_type_or_a_default_fixes_the_type(
 def test_a_wrong_type(declared: str, given: Any) -> None:
     refused(
         f"params: {{p: {declared}}}\ngraph: {{a: {{op: relu, when: =p == p}}}}",
-        "p expected",
+        "p must be",
         p=given,
     )
 
@@ -576,7 +576,7 @@ def test_a_required_param() -> None:
     refused("params: {p: int}\ngraph: {a: relu}", "needs the param 'p'")
     block = "blocks: {b: {params: {w: int}, graph: {a: {op: slice, stop: =w}}}}\n"
     refused(f"{block}graph: {{x: {{block: b}}}}", "needs the param 'w'")
-    refused(f"{block}graph: {{x: {{block: b, w: 1.5}}}}", "w expected int")
+    refused(f"{block}graph: {{x: {{block: b, w: 1.5}}}}", "w must be int")
     assert shape(net(f"{block}graph: {{x: {{block: b, w: 2}}}}")) == [2, 8, 8]
 
 
@@ -724,7 +724,7 @@ outputs: {y: tail}
         ("blocks: {units: null}", "did you mean 'unit'"),
         ("params: {z: null}", "'z'"),
         ("defaults: {conv2d: {stride: null}}", "'stride'"),
-        ("params: {width: wide}", "width expected int"),
+        ("params: {width: wide}", "width must be int"),
         ("graph: [relu]", "a mapping can't extend|a list"),
         ("blocks: {unit: null}", "there is no block 'unit'"),
         ("graph: {act: null}", "'act'"),

@@ -39,18 +39,18 @@ def entry(graph: Graph, kind: str) -> Any:
 def state(model: Any) -> Any:
     """What a model is made of: its modules and the shapes of its weights."""
     if isinstance(model, torch.nn.Module):
-        shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+        sizes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
         modules = [
             (name, type(module).__name__, module.extra_repr())
             for name, module in model.named_modules()
         ]
-        return modules, shapes
+        return modules, sizes
     layers = []
     for layer in model.layers:
         config = layer.get_config()
         kept = {k: v for k, v in config.items() if "initializer" not in k}
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        layers.append((type(layer).__name__, kept, shapes))
+        weights = [tuple(weight.shape) for weight in layer.weights]
+        layers.append((type(layer).__name__, kept, weights))
     return layers
 
 

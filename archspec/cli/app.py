@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from archspec.cli import options, weights
 from archspec.cli.make import build, codegen
 from archspec.cli.verify import verify
-from archspec.errors import ArchspecError, SpecErrors
+from archspec.errors import ArchspecError
 
 app = typer.Typer(
     name="archspec",
@@ -77,24 +76,28 @@ def validate(
     specs: Annotated[list[str], options.SPEC],
     params: options.Params = None,
     input_size: options.Size = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail for warnings too.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Reads specs, infers every shape, and checks what they expect of themselves."""
     from archspec import load
+    from archspec.lint import warnings
+    from archspec.messages import facts, singly
 
     given, size = options.params(params), options.image_size(input_size)
     errors: list[ArchspecError] = []
+    doubts: list[ArchspecError] = []
     for name in specs:
         try:
             spec = load(name, params=given, size=size)
-        except SpecErrors as error:
-            errors += error.errors
-            continue
         except ArchspecError as error:
             errors.append(error)
             continue
         wrong = spec.unexpected()
         errors += wrong
+        doubts += warnings(spec)
         if not wrong and not as_json:
             skipped = ", expect skipped" if spec.overridden and spec.unit.expect else ""
             print(
@@ -102,24 +105,11 @@ def validate(
                 f"{spec.graph.macs():,} MACs{skipped}"
             )
     if as_json:
-        print(json.dumps([_facts(error) for error in errors], indent=2))
+        print(json.dumps([*map(facts, singly([*errors, *doubts]))], indent=2))
     else:
-        for found in errors:
-            print(f"error: {found}", file=sys.stderr)
-    if errors:
+        options.say([*errors, *doubts])
+    if errors or (strict and doubts):
         raise typer.Exit(1)
-
-
-def _facts(error: ArchspecError) -> dict[str, object]:
-    place = error.at
-    return {
-        "message": error.message,
-        "hint": error.hint,
-        "notes": list(error.notes),
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
 
 
 @app.command()
@@ -154,6 +144,19 @@ def ops(
     from archspec.reference import listing, page
 
     print(listing() if op is None else page(op), end="")
+
+
+@app.command()
+@options.ended
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="Such as AS402.")
+    ] = None,
+) -> None:
+    """What a code means: the cause, an example and the cure; or all codes."""
+    from archspec import codes
+
+    print(codes.listing() if code is None else codes.explain(code), end="")
 
 
 def main() -> None:

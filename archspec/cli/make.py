@@ -33,13 +33,14 @@ def codegen(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
 ) -> None:
     """Prints source that needs the framework and nothing else."""
     from archspec import load
     from archspec.files import write_whole
 
     given, size = options.params(params), options.image_size(input_size)
-    text = load(spec, params=given, size=size).codegen(backend).text
+    text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
     if output == "-":
         print(text, end="")
         return
@@ -48,7 +49,9 @@ def codegen(
         _check(path, text)
         return
     if path.exists() and not force and _read(path) != text:
-        raise ArchspecError(f"{output} exists", hint="--force overwrites it")
+        raise ArchspecError(
+            f"{output} exists", code="AS190", hint="--force overwrites it"
+        )
     write_whole(path, text)
 
 
@@ -56,13 +59,15 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArchspecError(f"can't read {path}: {error}") from error
+        raise ArchspecError(f"can't read {path}: {error}", code="AS190") from error
 
 
 def _check(path: Path, text: str) -> None:
     """Compares syntax trees, so that a project's formatter makes no file stale."""
     if not path.exists():
-        raise ArchspecError(f"{path} is not there", hint="codegen without --check")
+        raise ArchspecError(
+            f"{path} is not there", code="AS190", hint="codegen without --check"
+        )
     old = _read(path)
     try:
         same = ast.dump(ast.parse(old)) == ast.dump(ast.parse(text))
@@ -78,7 +83,9 @@ def _check(path: Path, text: str) -> None:
         lineterm="",
     )
     print("\n".join(lines))
-    raise ArchspecError(f"{path} is out of date", hint="codegen --force writes it")
+    raise ArchspecError(
+        f"{path} is out of date", code="AS190", hint="codegen --force writes it"
+    )
 
 
 @options.ended
@@ -95,6 +102,7 @@ def build(
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    taps: options.Taps = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -105,7 +113,7 @@ def build(
     if output is not None:
         options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
-    found = load(spec, params=given, size=size)
+    found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
     model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
@@ -156,6 +164,6 @@ def _summary(
             f"standard deviation {np.std(array):.4g}"
         )
         if not np.isfinite(array).all():
-            raise BackendError("the output is not finite")
+            raise BackendError("the output is not finite", code="AS506")
     lines.append(f"  built in {built:.2f} s, one image in {ran:.2f} s")
     return lines

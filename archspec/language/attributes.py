@@ -47,32 +47,40 @@ def _faults(
     at: Location,
     unknown: Collection[str],
 ) -> Iterator[SpecError]:
-    for item in error.errors():
+    items = error.errors()
+    strange = [i["loc"][0] for i in items if i["type"] == "extra_forbidden"]
+    for item in items:
         key = str(item["loc"][0]) if item["loc"] else ""
         if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
             names = tuple(op.model_fields)
             known = "it has " + ", ".join(names) if names else "it has none"
             yield SpecError(
                 f"{op.kind} has no attribute {key!r}",
+                code="AS206",
                 at=place(key),
                 hint=nearest(key, (*names, "from", "when", "repeat")) or known,
             )
         elif item["type"] == "missing" and len(item["loc"]) == 1:
-            if key not in unknown:
+            # One that is only misspelled isn't missing too.
+            if key not in unknown and not any(nearest(str(s), [key]) for s in strange):
                 yield SpecError(
-                    f"{op.kind} needs the attribute {key!r} ({expected(op, key)})",
+                    f"{op.kind} needs the attribute {key!r}: {expected(op, key)}",
+                    code="AS207",
                     at=at,
                 )
         elif not key:
             if not unknown:
                 message = item["msg"].removeprefix("Value error, ")
-                yield SpecError(f"{op.kind}: {message}", at=_spot(message, place, at))
+                yield SpecError(
+                    f"{op.kind}: {message}", code="AS209", at=_spot(message, place, at)
+                )
         elif key == "init":
             yield _init(op, item, place(key))
         else:
             yield SpecError(
                 f"{op.kind}'s {key} must be {expected(op, key)}, "
                 f"found {shown(_given(item, error, key))}",
+                code="AS208",
                 at=place(key),
             )
 
@@ -91,7 +99,9 @@ def _init(op: type[Op], item: Any, at: Location) -> SpecError:
     message = message.removeprefix("Input should be ")
     if item["type"] == "extra_forbidden":
         message = f"there is no argument {way[-1]!r}"
-    return SpecError(f"{op.kind}'s init: {'.'.join(way)}: {message}", at=at)
+    return SpecError(
+        f"{op.kind}'s init: {'.'.join(way)}: {message}", code="AS210", at=at
+    )
 
 
 def _spot(message: str, place: Place, at: Location) -> Location:

@@ -81,7 +81,9 @@ class Builder:
         statement = instance.statement
         if len(self.nodes) >= self.limits.nodes:
             raise LimitError(
-                f"a graph has at most {self.limits.nodes} nodes", at=statement.at
+                f"a graph has at most {self.limits.nodes} nodes",
+                code="AS321",
+                at=statement.at,
             )
         made = self._op(context, instance)
         op = made.op
@@ -90,17 +92,18 @@ class Builder:
         try:
             shape = made.shape(shapes)
         except ShapeError as error:
-            read = ", ".join(
-                f"{n!r} {list(s)}" for n, s in zip(sources, shapes, strict=True)
-            )
             raise ShapeError(
                 f"{instance.name}: {error.message}",
+                code=error.code,
                 at=statement.at,
-                hint=f"reads {read}",
+                hint=error.hint,
+                notes=tuple(map(self._origin, sources)),
             ) from None
         if instance.name in self.shapes:
             raise SpecError(
-                f"the name {instance.name!r} is taken twice", at=statement.at
+                f"the name {instance.name!r} is taken twice",
+                code="AS311",
+                at=statement.at,
             )
         taints = self._taints(made, sources)
         node = Node(
@@ -122,6 +125,14 @@ class Builder:
         self.shapes[node.name] = shape
         self.taints[node.name] = taints
         return node.name
+
+    def _origin(self, name: str) -> str:
+        """What a value is and where it was made, as a note."""
+        made = next((n for n in reversed(self.nodes) if n.name == name), None)
+        shape = list(self.shapes[name])
+        if made is None:
+            return f"reads the input {name!r}, {shape}"
+        return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
 
     def _op(self, context: Context, instance: Instance) -> Made:
         statement = instance.statement
@@ -250,7 +261,7 @@ def check_kind(unit: Unit, kind: Any, at: Location) -> None:
     hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
     if kind in unit.blocks:
         hint = f"a block is written {{block: {kind}}}"
-    raise SpecError(f"there is no op {shown(kind)}", at=at, hint=hint)
+    raise SpecError(f"there is no op {shown(kind)}", code="AS205", at=at, hint=hint)
 
 
 def check_arity(op: type[Op], statement: Statement, found: int) -> None:
@@ -262,6 +273,7 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
     wanted = str(least) if least == most else wanted
     raise SpecError(
         f"{op.kind} reads {wanted} value{'' if wanted == '1' else 's'}, found {found}",
+        code="AS317",
         at=statement.place("from"),
         hint="`from` names them" if found < least else None,
     )
@@ -270,6 +282,9 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
 def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
     """Where an op's attribute stands: at the node, or among the file's defaults."""
     entry = unit.default(kind).get(key)
+    unknown = key not in BY_KIND[kind].model_fields
     if key in statement.attributes:
-        return statement.place(key)
-    return entry.at if entry else statement.at
+        return statement.place(key, key=unknown)
+    if entry is None:
+        return statement.at
+    return entry.key if unknown else entry.at

@@ -41,7 +41,9 @@ def check(
         return
     reason = _reason(name, attribute)
     if reason:
-        raise SpecError(f"the name {name!r} {reason}", at=at, hint="choose another")
+        raise SpecError(
+            f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
+        )
 
 
 @lru_cache(maxsize=4096)

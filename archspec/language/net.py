@@ -13,7 +13,7 @@ from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
-from archspec.language.params import CLEAN, Known, Names, bind, known
+from archspec.language.params import CLEAN, Known, Names, bind, known, require
 from archspec.language.schema import Unit, shown
 from archspec.language.statements import Ended
 from archspec.ops import Shape
@@ -33,10 +33,13 @@ def expand(
     input that is an image. Raises SpecError or ShapeError with the place in the file.
     """
     if unit.graph is None:
-        raise SpecError("a spec has a graph", at=unit.at, hint="or it extends one")
+        raise SpecError(
+            "a spec has a graph", code="AS202", at=unit.at, hint="or it extends one"
+        )
     if not naming.SPEC_NAME.fullmatch(unit.name) or len(unit.name) > naming.LENGTH:
         raise SpecError(
             f"the name {shown(unit.name)} may hold letters, digits, '_', '-' and '.'",
+            code="AS310",
             at=unit.at,
         )
     expander = Expander(files)
@@ -60,6 +63,7 @@ def _expanded(
     values, defaults = bind(
         unit.params, given, {}, file_names, unit.name, unit.at, root=True
     )
+    require(unit.require, file_names, unit.name)
     inputs, texts = _root_inputs(expander, unit, file_names, size, start)
     scope_inputs = inputs if len(inputs) > 1 else {"input": next(iter(inputs))}
     local = dict(zip(scope_inputs, inputs, strict=True))
@@ -119,6 +123,7 @@ def _check_layer_names(graph: Graph) -> None:
             raise SpecError(
                 f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
                 "'_', as in Keras",
+                code="AS311",
                 at=node.at,
                 hint="rename one",
             )
@@ -143,7 +148,10 @@ def _root_inputs(
     """The graph's inputs, and the formulas of their channels as `name.channels`."""
     if not unit.inputs:
         raise SpecError(
-            "a spec has inputs", at=start, hint="inputs: {image: [3, 224, 224]}"
+            "a spec has inputs",
+            code="AS202",
+            at=start,
+            hint="inputs: {image: [3, 224, 224]}",
         )
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}
@@ -161,6 +169,7 @@ def _root_inputs(
             raise SpecError(
                 f"an input is [channels, height, width] or [features], "
                 f"found {shown(found.value)}",
+                code="AS215",
                 at=entry.at,
             )
         ints = tuple(int(str(n)) for n in shape)
@@ -210,6 +219,7 @@ def _live(expander: Expander, live: set[str]) -> tuple[Node, ...]:
         elif node.name not in read or not _has_outputs(node.scope):
             raise SpecError(
                 f"nothing reads {node.name!r}, and it is no output and no tap",
+                code="AS316",
                 at=node.at,
             )
     return tuple(reversed(kept))

@@ -32,8 +32,10 @@ class FileKeys(Strict):
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: str | None = None
     params: dict[str, Any] = {}
+    require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any] | None] = {}
@@ -100,6 +102,7 @@ class Statement:
     taps: bool
     attributes: dict[str, Any]
     raw: Map | None
+    value_at: Location
     body: Body | None = None
     places: dict[Any, Location] = field(default_factory=dict)
 
@@ -113,7 +116,7 @@ class Statement:
 
     def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
         if self.raw is None or path[0] not in self.raw:
-            return self.at
+            return self.value_at if path[0] == self.kind else self.at
         return locate(self.raw, path, key=key)
 
 
@@ -176,8 +179,10 @@ class Unit:
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: Entry | None = None
     params: dict[str, Entry] = field(default_factory=dict)
+    require: dict[str, Entry] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Entry] = field(default_factory=dict)
     defaults: dict[str, Defaults] = field(default_factory=dict)
@@ -208,10 +213,15 @@ def problems(
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
             found.append(
-                SpecError(f"unknown key {key!r}", at=place(path, key=True), hint=hint)
+                SpecError(
+                    f"unknown key {key!r}",
+                    code="AS201",
+                    at=place(path, key=True),
+                    hint=hint,
+                )
             )
         elif item["type"] == "missing":
-            found.append(SpecError(f"the key {key!r} is missing", at=at))
+            found.append(SpecError(f"the key {key!r} is missing", code="AS202", at=at))
         else:
             message = item["msg"].removeprefix("Value error, ")
             message = message.removeprefix("Input should be ").removeprefix("a valid ")
@@ -219,7 +229,7 @@ def problems(
             if item["type"] in ("value_error", "assertion_error"):
                 text = message
             text += f", found {shown(item['input'])}"
-            found.append(SpecError(text, at=place(path)))
+            found.append(SpecError(text, code="AS203", at=place(path)))
     return SpecErrors({str(e): e for e in found}.values())
 
 
@@ -284,8 +294,10 @@ def unit(raw: Map, file: str) -> Unit:
         title=keys.title,
         description=keys.description,
         source=keys.source,
+        publisher=keys.publisher,
         extends=extends,
         params=_entries(raw.get("params")),
+        require=_entries(raw.get("require")),
         preprocessing=keys.preprocessing,
         inputs=_entries(raw.get("inputs")),
         defaults={
@@ -321,7 +333,13 @@ def _block(name: str, blocks: Map) -> Block:
 def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     if not isinstance(raw, Map | Seq):
         raise SpecErrors(
-            [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
+            [
+                SpecError(
+                    f"a graph is a mapping or a list, found {shown(raw)}",
+                    code="AS203",
+                    at=at,
+                )
+            ]
         )
     listed = isinstance(raw, Seq)
     items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
@@ -334,7 +352,9 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
             removed[str(key)] = place
             continue
         try:
-            statements[str(key)] = _statement(str(key), value, place, listed)
+            statements[str(key)] = _statement(
+                str(key), value, place, locate(raw, (key,)), listed
+            )
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
         except SpecError as error:
@@ -344,31 +364,40 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     return Body(listed, statements, at, removed)
 
 
-def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
+def _statement(
+    key: str, raw: Any, at: Location, value_at: Location, listed: bool
+) -> Statement:
     if isinstance(raw, str):
         return Statement(
-            key, at, "op", raw, None, True, None, False, None, False, {}, None
+            key, at, "op", raw, None, True, None, False, None, False, {}, None, value_at
         )
     if not isinstance(raw, Map):
-        raise SpecError(f"a node is a name or a mapping, found {shown(raw)}", at=at)
+        raise SpecError(
+            f"a node is a name or a mapping, found {shown(raw)}",
+            code="AS203",
+            at=value_at,
+        )
     keys: NodeKeys = _check(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         raise SpecError(
             f"a node has exactly one of op, block, graph and spec, found {found}",
+            code="AS204",
             at=at if not kinds else locate(raw, (kinds[1],), key=True),
             hint=None if kinds else _guess(raw),
         )
     if listed and "from" in raw:
         raise SpecError(
             "a list is a chain: its nodes take no `from`",
+            code="AS211",
             at=locate(raw, ("from",), key=True),
             hint="write the graph as a mapping",
         )
     if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
         raise SpecError(
             "only an entry of a list takes a `name`; here the key is the name",
+            code="AS211",
             at=locate(raw, ("name",), key=True),
         )
     kind = kinds[0]
@@ -378,6 +407,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         if extra:
             raise SpecError(
                 f"a nested graph takes no attributes, found {extra[0]!r}",
+                code="AS211",
                 at=locate(raw, (extra[0],), key=True),
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
@@ -385,6 +415,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
     if kind != "spec" and "taps" in raw:
         raise SpecError(
             "`taps` makes the taps of a `spec` its outputs",
+            code="AS211",
             at=locate(raw, ("taps",), key=True),
             hint="a block names its own with `outputs`",
         )
@@ -401,6 +432,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         taps=keys.taps,
         attributes={k: raw[k] for k in keys.model_extra or {}},
         raw=raw,
+        value_at=value_at,
         body=body,
     )
 

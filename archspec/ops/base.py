@@ -106,7 +106,8 @@ def image(kind: str, shape: Shape) -> tuple[int, int, int]:
     """The shape as (channels, height, width); raises ShapeError for another rank."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{kind} needs an image (channels, height, width), found {list(shape)}"
+            f"{kind} needs an image (channels, height, width), found {list(shape)}",
+            code="AS401",
         )
     return shape[0], shape[1], shape[2]
 

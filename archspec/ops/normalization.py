@@ -116,7 +116,9 @@ class Scale(Weighted):
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) not in (1, 3):
-            raise ShapeError(f"scale needs channels, found {list(inputs[0])}")
+            raise ShapeError(
+                f"scale needs channels, found {list(inputs[0])}", code="AS401"
+            )
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:

@@ -39,7 +39,8 @@ class Elementwise(Op):
             if shape != full and not broadcast:
                 raise ShapeError(
                     f"{self.kind} needs equal shapes (or [C, 1, 1] beside an image), "
-                    f"found {' and '.join(str(list(s)) for s in inputs)}"
+                    f"found {' and '.join(str(list(s)) for s in inputs)}",
+                    code="AS402",
                 )
         return full
 
@@ -73,7 +74,8 @@ class Concat(Op):
         if len({shape[1:] for shape in inputs}) != 1:
             raise ShapeError(
                 "concat needs equal heights and widths, "
-                f"found {' and '.join(str(list(s)) for s in inputs)}"
+                f"found {' and '.join(str(list(s)) for s in inputs)}",
+                code="AS402",
             )
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
 
@@ -106,7 +108,9 @@ class Slice(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         if self.stop > inputs[0][0]:
-            raise ShapeError(f"slice stops at {self.stop} of {inputs[0][0]} channels")
+            raise ShapeError(
+                f"slice stops at {self.stop} of {inputs[0][0]} channels", code="AS405"
+            )
         return (self.stop - self.start, *inputs[0][1:])
 
     def out_channels(
@@ -201,7 +205,8 @@ class Resize(Op):
         if ways != 1:
             raise ShapeError(
                 "resize takes exactly one of size, scale and a second input, "
-                f"found {ways} of them"
+                f"found {ways} of them",
+                code="AS406",
             )
         if len(inputs) == 2:
             return (channels, *image(self.kind, inputs[1])[1:])
@@ -213,7 +218,9 @@ class Resize(Op):
             int(n * (f or 0)) for n, f in zip((height, width), factors, strict=True)
         )
         if min(made) < 1:
-            raise ShapeError(f"scale {scale} leaves nothing of {height}x{width} pixels")
+            raise ShapeError(
+                f"scale {scale} leaves nothing of {height}x{width} pixels", code="AS403"
+            )
         return (channels, *made)
 
 
@@ -231,7 +238,8 @@ class PixelShuffle(Op):
         if channels % self.factor**2:
             raise ShapeError(
                 f"pixel_shuffle needs a multiple of {self.factor**2} channels, "
-                f"found {channels}"
+                f"found {channels}",
+                code="AS404",
             )
         return channels // self.factor**2, height * self.factor, width * self.factor
 

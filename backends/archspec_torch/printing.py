@@ -21,8 +21,8 @@ from archspec.source.outline import (
 )
 from archspec.source.program import Source, render
 from archspec.source.text import Call, Names, assignment, class_name, flat, header
-from archspec_torch import initial
 from archspec_torch.forward import chain, collected, expressions, statements
+from archspec_torch.initial import Initials
 from archspec_torch.lowering import HELPERS
 from archspec_torch.modules import Modules
 
@@ -54,7 +54,8 @@ class Printer:
             self.titles[id(definition)] = self.names.take(name)
         self.classes: list[list[str]] = []
         self.current = definitions[-1]
-        self.rules = initial.rules(graph, definitions, self.titles)
+        self.initials = Initials(graph, definitions)
+        self.rules = self.initials.rules(self.titles)
 
     def helpers(self) -> set[str]:
         """The classes and functions beside the net's own that the text has."""
@@ -112,7 +113,7 @@ class Printer:
         if definition.model:
             if self.rules:
                 made.append("        self.apply(init_weights)")
-            made += initial.overrides(self.graph, self.definitions)
+            made += self.initials.overrides()
         elif definition.listed and not definition.numbers:
             return made
         if definition.listed and list(outputs) == [""]:
