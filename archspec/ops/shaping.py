@@ -1,7 +1,5 @@
 """Arithmetic between values, and ops that move values about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self
