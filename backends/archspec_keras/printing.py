@@ -14,6 +14,7 @@ from archspec.ops.pooling import Adaptive
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
+from archspec.source.project import seal
 from archspec.source.text import (
     Call,
     Names,
@@ -121,7 +122,7 @@ class Printer:
         }
         text = render("archspec_keras", "module.jinja", values)
         entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, "keras")
+        return Source(seal(text), entry, self.graph.name, "keras")
 
     def _suffixes(self) -> dict[str, str]:
         """What is added to an op's name for its padding layer: nothing that clashes."""

@@ -20,6 +20,7 @@ from archspec.source.outline import (
     free_names,
 )
 from archspec.source.program import Source, render
+from archspec.source.project import seal
 from archspec.source.text import Call, Names, assignment, class_name, flat, header
 from archspec_torch.forward import chain, collected, expressions, statements
 from archspec_torch.initial import Initials
@@ -89,7 +90,7 @@ class Printer:
             },
         )
         entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, "torch")
+        return Source(seal(text), entry, self.graph.name, "torch")
 
     # Definitions
 
