@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
+from archspec.language import names as naming
 from archspec.language.context import Context, Instance
 from archspec.language.formula import subscripts
 from archspec.language.limits import Limits
@@ -57,6 +58,8 @@ class Builder:
         kind = self._kind(context, instance)
         attributes, texts = self._attributes(context, instance, kind)
         op = self._validated(context, statement, kind, attributes)
+        if kind == "scale" and "weight" in attributes:
+            naming.check(str(attributes["weight"].value), statement.place("weight"))
         self._arity(op, statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:

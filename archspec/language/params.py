@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
 from archspec.language.formula import evaluate, names
+from archspec.language.names import IDENTIFIER
 from archspec.language.reader import Seq, locate
 from archspec.language.schema import RESERVED, Entry, shown
 from archspec.ops.base import Shape
@@ -127,6 +129,12 @@ def bind(
         assert entry is not None
         if name in RESERVED:
             raise SpecError(f"the param name {name!r} is reserved", at=entry.at)
+        if not IDENTIFIER.fullmatch(name) or iskeyword(name):
+            raise SpecError(
+                f"the param name {shown(name)} is no identifier",
+                at=entry.at,
+                hint="letters, digits and _, a letter first, no word of Python",
+            )
         required = isinstance(entry.value, str) and entry.value in TYPES
         if name in given:
             found = given[name]

@@ -305,7 +305,7 @@ class _Composer:
 
 def _cut(text: str) -> bool:
     """Whether brackets or quotes are open, or an operator waits for its right side."""
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "0", text)
     if "'" in bare or '"' in bare:
         return True
     pairs = ("()", "[]", "{}")

@@ -17,11 +17,16 @@ from archspec.source.program import Source, render
 from archspec.source.project import seal
 from archspec.source.text import (
     Call,
+    Code,
+    Doc,
     Names,
+    Table,
     assignment,
     class_name,
     flat,
+    function_name,
     header,
+    layout,
     lit,
 )
 from archspec_keras.body import Body, Naming
@@ -89,7 +94,7 @@ class Printer:
         }
         for definition in definitions[:-1]:
             self.titles[id(definition)] = self.names.take(
-                re.sub(r"\W", "_", definition.title, flags=re.ASCII)
+                function_name(definition.title)
             )
         self.initials = Initials()
         self.layers: list[Call] = []
@@ -240,17 +245,18 @@ class Printer:
         outputs = dict(zip(definition.outputs, body.results, strict=True))
         given = names[0] if single else f"[{', '.join(names)}]"
         if list(outputs) == [""]:
-            result = outputs[""]
+            result: Doc = Code(outputs[""])
         else:
-            items = ", ".join(f'"{k}": {v}' for k, v in outputs.items())
-            result = f"{{{items}}}"
+            pairs = ((name, Code(value)) for name, value in outputs.items())
+            result = Table(tuple(pairs))
+        model = Call("keras.Model", (Code(given), result), (("name", Code("name")),))
         title = self.titles[id(definition)]
         return [
             *header(f"def {title}", parameters, "keras.Model", 0),
             *lines,
             *constants(definition, 4),
             *made,
-            f"    return keras.Model({given}, {result}, name=name)",
+            *layout(model, 4, "return "),
         ]
 
 
