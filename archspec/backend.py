@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec.errors import BackendError, UnsupportedError, nearest
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
-from archspec.source.program import Source, fingerprint
+from archspec.source.program import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +36,25 @@ class Backend(Protocol):
         framework: the module that a model needs, such as `torch`.
         extra: the extra of archspec's distribution that installs the framework.
         files: the suffixes that `save` knows.
+        engines: what the framework can run on, its own choice first; "" is itself.
+        running_var: how its own batch norm keeps the running variance, `biased` or
+            `unbiased`.
     """
 
     name: str
     framework: str
     extra: str
     files: tuple[str, ...]
+    engines: tuple[str, ...]
+    running_var: str
+
+    def on(self, engine: str, dtype: str) -> Backend:
+        """This backend on one of its engines, able to compute in `dtype`.
+
+        To be called before the process has imported the framework. Raises BackendError
+        where the framework is missing, or rounds to less than `dtype`.
+        """
+        ...
 
     def emit(self, graph: Graph) -> Source:
         """The source of a model; never imports the framework.
@@ -172,7 +185,6 @@ def compare_names(
 
 def save_weights(chosen: Backend, graph: Graph, model: Any, path: str) -> None:
     """Writes a model's canonical weights as safetensors."""
-    from archspec.weights import save
+    from archspec.weights import write
 
-    texts = {"name": graph.name, "fingerprint": fingerprint(graph)}
-    save(path, chosen.read_weights(graph, model), texts)
+    write(path, graph, chosen.read_weights(graph, model))

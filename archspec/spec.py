@@ -76,8 +76,9 @@ class Spec:
 
         Args:
             backend: its name, such as `torch`.
-            weights: canonical weights or a .safetensors file of them; without them the
-                initial weights that the spec describes.
+            weights: canonical weights, or a weight file of any kind that
+                `archspec.weights.load` reads; without them the initial weights that
+                the spec describes.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
@@ -95,9 +96,9 @@ class Spec:
         require(chosen)
         if weights is None:
             weights = canonical.initial_weights(self.graph, seed, dtype)
+        elif isinstance(weights, str | Path):
+            weights = canonical.load(weights, self.graph)
         else:
-            if isinstance(weights, str | Path):
-                weights = canonical.load(weights)
             expected = {**self.graph.parameters(), **self.graph.buffers()}
             canonical.check(weights, expected)
         return chosen.build(self.graph, weights, dtype=dtype, device=device)

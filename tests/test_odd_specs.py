@@ -436,12 +436,12 @@ graph:
     "the input is an output of a block": """
 inputs: {image: [3, 8, 8]}
 blocks:
-  pass:
+  both:
     outputs: {same: input, more: c}
     graph:
       c: {op: conv2d, channels: 3, kernel: 1}
 graph:
-  p: {block: pass}
+  p: {block: both}
   s: {op: add, from: [p.same, p.more]}
 """,
     "a value is read many times, late": """

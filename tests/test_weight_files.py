@@ -243,10 +243,12 @@ class TestCheck:
         with pytest.raises(WeightsError, match="1 missing, 0 surplus"):
             check(weights, self.expected, allow_missing="fc.bias", allow_extra="*")
 
-    def test_a_wrong_shape_is_never_allowed(self) -> None:
+    def test_a_wrong_shape_is_allowed_where_it_is_named_by_both(self) -> None:
         weights = self.arrays(fc__weight=(3, 8))
-        with pytest.raises(WeightsError, match="1 of another shape"):
-            check(weights, self.expected, allow_missing=["*"], allow_extra=["*"])
+        check(weights, self.expected, allow_missing=["fc.*"], allow_extra=["fc.*"])
+        for missing, extra in ((["*"], []), ([], ["*"]), (["*"], ["bn1.*"])):
+            with pytest.raises(WeightsError, match="1 of another shape"):
+                check(weights, self.expected, allow_missing=missing, allow_extra=extra)
 
     def test_every_one_of_many_is_listed(self) -> None:
         shapes = {f"a{i}.weight": (4, 4) for i in range(3000)}

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import options, weights
 from archspec.cli.make import build, codegen
+from archspec.cli.verify import verify
 from archspec.errors import ArchspecError, SpecErrors
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 app.command()(build)
 app.command()(codegen)
+app.command()(verify)
+app.add_typer(weights.app, name="weights")
 
 
 @app.command("list")

@@ -6,7 +6,7 @@ import difflib
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -93,7 +93,7 @@ def build(
     backend: options.Backend,
     output: Output = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Canonical weights, .safetensors.")
+        Path | None, typer.Option(help="A weight file of any kind.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
@@ -106,14 +106,12 @@ def build(
     from archspec import load
     from archspec.backend import backend as find
 
-    if dtype not in ("float32", "float64"):
-        raise ArchspecError(f"--dtype {dtype}: expected float32 or float64")
+    kind = options.dtype(dtype)
     chosen = find(backend)
     if output is not None:
-        _writable(output, chosen.files, force)
+        options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
-    kind: Literal["float32", "float64"] = "float64" if dtype == "float64" else "float32"
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
     model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
@@ -131,16 +129,6 @@ def _note(text: str) -> None:
     """Progress, for a person at a terminal."""
     if sys.stderr.isatty():
         print(text, file=sys.stderr)
-
-
-def _writable(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
-    if not path.name.endswith(suffixes):
-        known = ", ".join(suffixes)
-        raise BackendError(f"{path}: expected a file that ends in {known}")
-    if path.exists() and not force:
-        raise ArchspecError(f"{path} exists", hint="--force overwrites it")
-    if not path.parent.is_dir():
-        raise ArchspecError(f"{path}: there is no folder {str(path.parent)!r}")
 
 
 def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
@@ -55,6 +56,26 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise SpecError(f"--input-size {text}: expected a number such as 224, or 97x65")
     return int(parts[0]), int(parts[-1])
+
+
+def dtype(text: str) -> Literal["float32", "float64"]:
+    """The value of `--dtype`."""
+    if text == "float32":
+        return "float32"
+    if text == "float64":
+        return "float64"
+    raise ArchspecError(f"--dtype {text}: expected float32 or float64")
+
+
+def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
+    """Raises ArchspecError before any work where `path` can't be written."""
+    if suffixes is not None and not path.name.endswith(suffixes):
+        known = ", ".join(suffixes)
+        raise ArchspecError(f"{path}: expected a file that ends in {known}")
+    if path.exists() and not force:
+        raise ArchspecError(f"{path} exists", hint="--force overwrites it")
+    if not path.parent.is_dir():
+        raise ArchspecError(f"{path}: there is no folder {str(path.parent)!r}")
 
 
 def fail(error: ArchspecError) -> NoReturn:

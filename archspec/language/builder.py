@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-
-from pydantic import ValidationError
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
 from archspec.language import names as naming
+from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
 from archspec.language.formula import subscripts
 from archspec.language.limits import Limits
 from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
-from archspec.language.schema import Entry, Statement, problems, shown
+from archspec.language.schema import Statement, Unit, shown
 from archspec.ops import BY_KIND, Op, Shape
 
 SIZES = frozenset(
@@ -60,7 +60,7 @@ class Builder:
         op = self._validated(context, statement, kind, attributes)
         if kind == "scale" and "weight" in attributes:
             naming.check(str(attributes["weight"].value), statement.place("weight"))
-        self._arity(op, statement, len(sources))
+        check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:
             shape = op.shape(*shapes)
@@ -106,20 +106,16 @@ class Builder:
         kind = statement.target
         if is_formula(kind):
             kind = self.fix(kind, instance.names, at).value
-        if isinstance(kind, str) and kind in BY_KIND:
-            return kind
-        hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
-        if kind in context.unit.blocks:
-            hint = f"a block is written {{block: {kind}}}"
-        raise SpecError(f"there is no op {shown(kind)}", at=at, hint=hint)
+        check_kind(context.unit, kind, at)
+        return str(kind)
 
     def _attributes(
         self, context: Context, instance: Instance, kind: str
     ) -> tuple[dict[str, Known], dict[str, str]]:
         statement, found = instance.statement, {}
         texts: dict[str, str] = {}
-        for key, entry in (context.unit.defaults.get(kind) or {}).items():
-            if entry is None or key in statement.attributes:
+        for key, entry in context.unit.default(kind).items():
+            if key in statement.attributes:
                 continue
             item = known(entry.value, context.file_names, entry.at)
             found[key] = item
@@ -152,35 +148,11 @@ class Builder:
         identity = (kind, repr(values))
         if identity in self._ops:
             return self._ops[identity]
-        op = BY_KIND[kind]
-        try:
-            found = op.model_validate(values)
-        except ValidationError as error:
-            raise self._attribute_errors(context, statement, op, error) from None
+        place = partial(attribute_place, context.unit, statement, kind)
+        found = validated(BY_KIND[kind], values, place, statement.at)
+        assert found is not None
         self._ops[identity] = found
         return found
-
-    def _attribute_errors(
-        self, context: Context, statement: Statement, op: type[Op], error: Any
-    ) -> SpecError:
-        entries = context.unit.defaults.get(op.kind) or {}
-        faults = problems(error, statement.raw, tuple(op.model_fields), statement.at)
-        first = faults.errors[0]
-        key = next((str(step) for item in error.errors() for step in item["loc"]), "")
-        entry: Entry | None = entries.get(key)
-        at = entry.at if entry and key not in statement.attributes else first.at
-        return SpecError(f"{op.kind}: {first.message}", at=at, hint=first.hint)
-
-    def _arity(self, op: Op, statement: Statement, found: int) -> None:
-        least, most = op.arity
-        if least <= found and (most is None or found <= most):
-            return
-        wanted = str(least) if least == most else f"{least} to {most or 'any number'}"
-        raise SpecError(
-            f"{op.kind} reads {wanted} values, found {found}",
-            at=statement.place("from"),
-            hint="`from` names them" if found < least else None,
-        )
 
     def _taints(
         self, op: Op, sources: tuple[str, ...], attributes: dict[str, Taint]
@@ -196,3 +168,35 @@ class Builder:
         if made is not None and "weight" in op.weighted:
             return attributes[made], size
         return channels | own, size
+
+
+def check_kind(unit: Unit, kind: Any, at: Location) -> None:
+    """Raises SpecError for what is no op."""
+    if isinstance(kind, str) and kind in BY_KIND:
+        return
+    hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
+    if kind in unit.blocks:
+        hint = f"a block is written {{block: {kind}}}"
+    raise SpecError(f"there is no op {shown(kind)}", at=at, hint=hint)
+
+
+def check_arity(op: type[Op], statement: Statement, found: int) -> None:
+    """Raises SpecError when an op reads more or fewer values than it can."""
+    least, most = op.arity
+    if least <= found and (most is None or found <= most):
+        return
+    wanted = f"{least} to {most}" if most else f"at least {least}"
+    wanted = str(least) if least == most else wanted
+    raise SpecError(
+        f"{op.kind} reads {wanted} value{'' if wanted == '1' else 's'}, found {found}",
+        at=statement.place("from"),
+        hint="`from` names them" if found < least else None,
+    )
+
+
+def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
+    """Where an op's attribute stands: at the node, or among the file's defaults."""
+    entry = unit.default(kind).get(key)
+    if key in statement.attributes:
+        return statement.place(key)
+    return entry.at if entry else statement.at

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from archspec.errors import Location, SpecError
 from archspec.graph import Scope
 from archspec.language.params import Names
 from archspec.language.schema import Statement, Unit
 
-Outputs = dict[str, str]
+Outputs = Mapping[str, str]
 """Output names and the values there; "" names the only one."""
+
+BROKEN: Outputs = MappingProxyType({"": "?"})
+"""Of a node that failed: who reads it fails too, and says nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +56,8 @@ class Context:
     prefixes: tuple[str, ...]
     opened: tuple[str, ...]
     local: dict[str, Outputs] = field(default_factory=dict)
+    broken: bool = False
+    """Whether a node failed whose name is a formula's, so that any may be missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.errors import LimitError, Location, SpecError, nearest
+from archspec.errors import LimitError, Location, SpecError
 from archspec.graph import Scope, Value
 from archspec.language.context import Context, Instance, Outputs
-from archspec.language.params import Known, Names, bind, known
+from archspec.language.inspection import inspect, no_block, wrong_count
+from archspec.language.params import Known, Names, bind, known, require
 from archspec.language.schema import Body, Statement, shown
 from archspec.language.statements import Statements
 
@@ -79,12 +80,7 @@ class Expander(Statements):
         statement = instance.statement
         block = context.unit.blocks.get(target)
         if block is None:
-            raise SpecError(
-                f"there is no block {target!r}",
-                at=statement.place("block"),
-                hint=nearest(target, context.unit.blocks)
-                or "blocks are " + (", ".join(context.unit.blocks) or "none"),
-            )
+            raise no_block(context.unit, target, statement.place("block"))
         key = f"{context.unit.file}#{target}"
         self._no_cycle(context, key, target, statement)
         inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
@@ -125,11 +121,7 @@ class Expander(Statements):
         statement: Statement,
     ) -> dict[str, str]:
         if len(names) != len(sources):
-            raise SpecError(
-                f"{owner} reads {len(names)} values ({', '.join(names)}), "
-                f"found {len(sources)}",
-                at=statement.place("from"),
-            )
+            raise wrong_count(owner, names, len(sources), statement)
         return dict(zip(names, sources, strict=True))
 
     def dimensions(self, names: Names, inputs: dict[str, str]) -> None:
@@ -148,16 +140,21 @@ class Expander(Statements):
         unit = self.files.named(target, statement.place("spec"))
         key = f"{unit.file}#"
         self._no_cycle(context, key, target, statement)
+        if unit.file not in self.inspected:
+            self.inspected.add(unit.file)
+            for fault in inspect(unit):
+                self.report(context, fault)
         if unit.graph is None:
             raise SpecError(f"{target!r} has no graph", at=statement.place("spec"))
         declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
         inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
         given, places, texts = self._given(instance)
-        names = Names()
+        names = Names(work=context.names.work)
         self.dimensions(names, inputs)
         values, defaults = bind(
             unit.params, given, places, names, f"the spec {target!r}", statement.at
         )
+        require(unit.require, names, f"the spec {target!r}")
         scope = self._scope(
             context,
             instance,
@@ -171,17 +168,13 @@ class Expander(Statements):
             defaults,
         )
         inner = self._inner(context, instance, scope, names, key)
-        inner.unit, inner.file_names = unit, names
+        inner.unit, inner.file_names = unit, names.params()
         outputs = self.close(inner, unit.graph, {} if statement.taps else unit.outputs)
         if not statement.taps:
             return outputs
         if not unit.taps:
             raise SpecError(f"{target!r} has no taps", at=statement.place("taps"))
-        outputs = {
-            name: self.path(inner, entry.value, entry.at)
-            for name, entry in unit.taps.items()
-            if entry is not None
-        }
+        outputs = {name: self.found(inner, entry) for name, entry in unit.taps.items()}
         scope.outputs.clear()
         scope.outputs.update(outputs)
         return outputs
@@ -244,19 +237,26 @@ class Expander(Statements):
             names,
             scope,
             instance.space,
-            instance.prefixes or (instance.name,),
+            self._prefixes(context, instance),
             (*context.opened, key),
         )
+
+    def _prefixes(self, context: Context, instance: Instance) -> tuple[str, ...]:
+        """The paths below which children are found; the first is the scope's own."""
+        if not instance.statement.inline:
+            return instance.prefixes or (instance.name,)
+        own = instance.prefixes or (f"{context.prefixes[0]}.{len(self.paths)}\0",)
+        return (*own, *context.prefixes)
 
     def close(self, context: Context, body: Body, declared: dict[str, Any]) -> Outputs:
         """Expands a scope's body; returns its outputs, and notes them in the scope."""
         outputs = self.body(context, body)
         if declared:
             outputs = {
-                name: self.path(context, entry.value, entry.at)
-                for name, entry in declared.items()
+                name: self.found(context, entry) for name, entry in declared.items()
             }
         elif "" not in outputs:
             self.only(outputs, "the last node", body.at)
         context.scope.outputs.update(outputs)
+        self.closed.update(outputs.values())
         return outputs

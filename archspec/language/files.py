@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from archspec import catalog
-from archspec.errors import Location, SpecError, nearest
+from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, nearest
 from archspec.language.limits import DEFAULT, Limits
+from archspec.language.params import TYPES, accept, is_formula, type_of
 from archspec.language.reader import parse, read
-from archspec.language.schema import Body, Entry, Unit, unit
-
-V = TypeVar("V")
+from archspec.language.schema import Body, Defaults, Entry, Unit, unit
 
 
 class Files:
@@ -28,6 +27,7 @@ class Files:
         self.folder: Path | None = None
         self.units: dict[str, Unit] = {}
         self.reading: list[str] = []
+        self.extended: dict[str, Location] = {}
 
     def open(self, spec: str | Path) -> Unit:
         """The file that a user names: a path, or a net of the zoo."""
@@ -82,24 +82,39 @@ class Files:
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
-        except SpecError as error:
+            merged = self._extend(unit(raw, str(path)))
+        except ArchspecError as error:
             raise _placed(error, at) from None
-        merged = self._extend(unit(raw, str(path)))
-        self.reading.pop()
+        finally:
+            self.reading.pop()
         self.units[key] = merged
         return merged
 
     def _extend(self, own: Unit) -> Unit:
-        if own.extends is None:
-            return own
-        base = self.named(own.extends.value, own.extends.at)
+        base = Unit(own.file, own.name, own.at)
+        if own.extends is not None:
+            try:
+                base = self.named(own.extends.value, own.extends.at)
+            except ArchspecError as error:
+                for item in error.errors if isinstance(error, SpecErrors) else [error]:
+                    if item.at and item.at.file != own.file:
+                        item.notes += (f"extended by {own.extends.at}",)
+                raise
+            self.extended[base.file] = own.extends.at
         return merge(base, own)
 
+    def chain(self, at: Location | None) -> tuple[str, ...]:
+        """The way from a place to the file that the user named, through `extends`."""
+        notes: list[str] = []
+        while at is not None and at.file in self.extended and len(notes) < 64:
+            at = self.extended[at.file]
+            notes.append(f"extended by {at}")
+        return tuple(notes)
 
-def _placed(error: SpecError, at: Location | None) -> SpecError:
-    if error.at is not None or at is None:
-        return error
-    return SpecError(error.message, at=at, hint=error.hint, notes=error.notes)
+
+def _placed(error: ArchspecError, at: Location | None) -> ArchspecError:
+    error.at = error.at or at
+    return error
 
 
 def _within(path: Path, folder: Path) -> bool:
@@ -109,54 +124,86 @@ def _within(path: Path, folder: Path) -> bool:
 def merge(base: Unit, own: Unit) -> Unit:
     """`own` on top of what it extends; null removes, a replaced entry keeps its place.
 
-    name, description, source and expect are the file's own and never inherited.
+    name, title, description, source and expect are the file's own, never inherited.
     """
-    for name in own.removed:
-        if base.graph is None or name not in base.graph.statements:
-            raise SpecError(f"null removes {name!r}, which the base lacks", at=own.at)
     return replace(
         own,
-        title=own.title,
-        params=_over(base.params, own.params),
+        params=_over(base.params, own.params, _typed),
+        require=_over(base.require, own.require),
         preprocessing=own.preprocessing or base.preprocessing,
         inputs=_over(base.inputs, own.inputs),
-        defaults=_defaults(base.defaults, own.defaults),
+        defaults=_over(base.defaults, own.defaults, _defaults),
         blocks=_over(base.blocks, own.blocks),
-        graph=_bodies(base.graph, own.graph, own.removed),
+        graph=_bodies(base.graph, own.graph),
         outputs=_over(base.outputs, own.outputs),
         taps=_over(base.taps, own.taps),
     )
 
 
+class Removable(Protocol):
+    """An entry of a file; the value None removes the base's."""
+
+    @property
+    def value(self) -> Any: ...
+
+    @property
+    def at(self) -> Location: ...
+
+
+E = TypeVar("E", bound=Removable)
+
+
 def _over(
-    base: Mapping[str, V | None], own: Mapping[str, V | None]
-) -> dict[str, V | None]:
-    merged = {**base, **own}
-    return {key: value for key, value in merged.items() if value is not None}
-
-
-def _defaults(
-    base: Mapping[str, dict[str, Entry | None] | None],
-    own: Mapping[str, dict[str, Entry | None] | None],
-) -> dict[str, dict[str, Entry | None] | None]:
+    base: Mapping[str, E],
+    own: Mapping[str, E],
+    join: Callable[[str, E, E], E] = lambda name, old, new: new,
+) -> dict[str, E]:
     merged = dict(base)
-    for op, values in own.items():
-        merged[op] = values and _over(merged.get(op) or {}, values)
-    return {op: values for op, values in merged.items() if values is not None}
+    for name, entry in own.items():
+        if entry.value is None:
+            _remove(merged, name, entry.at)
+        else:
+            merged[name] = join(name, base[name], entry) if name in base else entry
+    return merged
 
 
-def _bodies(
-    base: Body | None, own: Body | None, removed: tuple[str, ...]
-) -> Body | None:
-    if base is None or own is None:
-        return own or base
+def _remove(merged: dict[str, Any], name: str, at: Location) -> None:
+    if merged.pop(name, None) is None:
+        raise SpecError(
+            f"null removes {name!r}, which no base file has",
+            at=at,
+            hint=nearest(name, merged),
+        )
+
+
+def _typed(name: str, old: Entry, new: Entry) -> Entry:
+    """A param's new default, of the type that the base fixed."""
+    kind = type_of(old)
+    if is_formula(new.value) or new.value in tuple(TYPES):
+        return replace(new, kind=None if kind == "any" else kind)
+    value = tuple(new.value) if isinstance(new.value, list) else new.value
+    accept(value, kind, f"the param {name}", new.at)
+    return replace(new, kind=kind)
+
+
+def _defaults(op: str, old: Defaults, new: Defaults) -> Defaults:
+    return Defaults(_over(old.value or {}, new.value or {}), new.at)
+
+
+def _bodies(base: Body | None, own: Body | None) -> Body | None:
+    if own is None:
+        return base
+    if base is None:
+        base = Body(own.listed, {}, own.at)
     if base.listed != own.listed:
         raise SpecError(
-            "a graph that is a mapping can't extend one that is a list", at=own.at
+            "a graph that is a mapping can't extend one that is a list, nor a list a "
+            "mapping",
+            at=own.at,
         )
     if own.listed:
         return own
     statements = {**base.statements, **own.statements}
-    for name in removed:
-        del statements[name]
+    for name, at in own.removed.items():
+        _remove(statements, name, at)
     return Body(False, statements, own.at)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
-from archspec.errors import SpecError, nearest
+from archspec.errors import LimitError, SpecError, nearest
 from archspec.graph import Value
 
 INTEGER = 2**53
 LIST = 100_000
 LENGTH = 1000
-DEPTH = 50
+DEPTH = 100
+WORK = 10_000_000
 CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": None}
 DIMENSIONS = ("channels", "height", "width")
 ALLOWED = (
@@ -28,9 +31,46 @@ ALLOWED = (
 )
 
 
+@dataclass(slots=True)
+class Work:
+    """List items and characters that the formulas of one net may still touch."""
+
+    left: int = WORK
+
+    def spend(self, *values: Any) -> None:
+        """Counts what these values hold; LimitError when it is too much."""
+        self.left -= sum(map(_size, values))
+        if self.left < 0:
+            raise LimitError(f"the formulas touch more than {WORK} list items in all")
+
+
+class Env(NamedTuple):
+    """What a formula sees, and what it may cost."""
+
+    lookup: Mapping[str, Value]
+    work: Work
+
+
+def _size(value: Any) -> int:
+    """The number of items in a list, and in the lists within; characters of a text."""
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, tuple):
+        return 0
+    count, waiting = 0, [value]
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        if count > LIST:
+            raise LimitError(f"a list holds at most {LIST} items")
+        waiting.extend(item for item in items if isinstance(item, tuple))
+    return count
+
+
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > 64 and abs(base) > 1:
-        raise SpecError(f"the power {base} ** {exponent} is too large")
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(exponent) > 64 and abs(base) > 1:
+        raise LimitError(f"the power {base} ** {exponent} is too large")
     return base**exponent
 
 
@@ -58,8 +98,21 @@ ORDER: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 def _range(*bounds: int) -> tuple[int, ...]:
     values = range(*bounds)
     if len(values) > LIST:
-        raise SpecError(f"a range of {len(values)} numbers is longer than {LIST}")
+        raise LimitError(f"a list holds at most {LIST} items")
     return tuple(values)
+
+
+def _round(number: Any, digits: Any = None) -> Any:
+    # Python makes 10 ** digits of an int, however large.
+    if digits is not None and not -20 <= digits <= 20:
+        raise LimitError(f"round takes -20 to 20 digits, found {digits}")
+    return round(_numeric(number), digits)
+
+
+def _numeric(value: Any) -> Any:
+    if not isinstance(value, int | float):
+        raise SpecError(f"expected a number, found {value!r}")
+    return value
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -67,9 +120,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": max,
     "len": len,
     "sum": sum,
-    "round": round,
-    "abs": abs,
-    "int": int,
+    "round": _round,
+    "abs": lambda value: abs(_numeric(value)),
+    "int": lambda value: int(_numeric(value)),
     "range": _range,
 }
 
@@ -78,24 +131,84 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 def parse(text: str) -> ast.expr:
     """The tree of a formula without its `=`; SpecError for what isn't one."""
     if len(text) > LENGTH:
-        raise SpecError(f"a formula has at most {LENGTH} characters, found {len(text)}")
-    if sum(text.count(opening) for opening in "([{") > DEPTH or text.count("-") > DEPTH:
-        raise SpecError(f"a formula has at most {DEPTH} brackets and minus signs")
+        raise LimitError(
+            f"a formula has at most {LENGTH} characters, found {len(text)}"
+        )
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise SpecError(f"the formula {text!r} is not complete: {reason}") from None
+    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > DEPTH:
+            raise LimitError(f"a formula nests at most {DEPTH} deep")
+        if isinstance(part, ast.expr) and not _allowed(part):
+            what = text if depth == 1 else ast.get_source_segment(text, part)
+            raise SpecError(f"{what!r} is no formula; allowed are {ALLOWED}")
+        called = part.func if isinstance(part, ast.Call) else None
+        waiting += [
+            (child, depth + 1)
+            for child in ast.iter_child_nodes(part)
+            if child is not called
+        ]
+    return tree
 
 
-def evaluate(text: str, lookup: Mapping[str, Value]) -> Value:
+def _allowed(tree: Any) -> bool:
+    """Whether one node of a tree, apart from its children, belongs in a formula."""
+    match tree:
+        case ast.Call(func=ast.Name(id=name), keywords=[]):
+            return name in FUNCTIONS
+        case ast.Attribute(value=ast.Name()):
+            return True
+        case ast.Constant(value=value):
+            return isinstance(value, bool | int | float | str | None)
+        case ast.UnaryOp(op=op):
+            return isinstance(op, ast.Not | ast.USub)
+        case ast.BinOp(op=op):
+            return type(op) in ARITHMETIC
+        case ast.Compare(ops=ops):
+            return all(type(op) in ORDER for op in ops)
+        case ast.Call() | ast.Attribute():
+            return False
+    return type(tree) in RULES or isinstance(tree, ast.Slice)
+
+
+def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
+    """What is wrong with a formula whatever its names stand for."""
+    try:
+        read = names(text)
+    except SpecError as error:
+        yield error
+        return
+    for name in sorted(read.difference(known, CONSTANTS)):
+        yield _unknown(name, known)
+
+
+def _unknown(name: str, known: Collection[str]) -> SpecError:
+    node, dot, _ = name.partition(".")
+    sizes = [f"{node}.{size}" for size in DIMENSIONS]
+    hint = nearest(name, known)
+    if dot and any(size in known for size in sizes):
+        hint = hint or f"it has {', '.join(size for size in sizes if size in known)}"
+    elif not dot:
+        hint = hint or "a name inside a formula is a string in quotes"
+    return SpecError(
+        f"a formula names {name!r}, which isn't known here",
+        hint=hint or "known are " + (", ".join(islice(known, 20)) or "none"),
+    )
+
+
+def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -> Value:
     """The value of a formula without its `=`, with the names of `lookup`.
 
     `lookup` holds the dimensions of a value under dotted names (`input.channels`).
     Raises SpecError, without a place, for whatever fails.
     """
     try:
-        return _evaluate(parse(text), lookup)
+        return _evaluate(parse(text), Env(lookup, work or Work()))
     except (
         TypeError,
         ValueError,
@@ -106,11 +219,8 @@ def evaluate(text: str, lookup: Mapping[str, Value]) -> Value:
         raise SpecError(f"the formula {text!r} fails: {error}") from None
 
 
-def _evaluate(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
-    rule = RULES.get(type(tree))
-    if rule is None:
-        raise SpecError(f"{ast.unparse(tree)!r} is no formula; allowed are {ALLOWED}")
-    return _bounded(rule(tree, lookup))
+def _evaluate(tree: ast.expr, env: Env) -> Value:
+    return _bounded(RULES[type(tree)](tree, env))
 
 
 def _bounded(value: Any) -> Value:
@@ -124,108 +234,93 @@ def _bounded(value: Any) -> Value:
     return found
 
 
-def _number(tree: ast.expr, lookup: Mapping[str, Value]) -> Any:
-    value = _evaluate(tree, lookup)
+def _number(tree: ast.expr, env: Env) -> Any:
+    value = _evaluate(tree, env)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpecError(f"expected a number, {ast.unparse(tree)!r} is {value!r}")
     return value
 
 
-def _condition(tree: ast.expr, lookup: Mapping[str, Value]) -> bool:
-    value = _evaluate(tree, lookup)
+def _condition(tree: ast.expr, env: Env) -> bool:
+    value = _evaluate(tree, env)
     if not isinstance(value, bool):
         raise SpecError(f"expected a condition, {ast.unparse(tree)!r} is {value!r}")
     return value
 
 
-def _constant(tree: Any, lookup: Mapping[str, Value]) -> Any:
-    if not isinstance(tree.value, bool | int | float | str | None):
-        raise SpecError(f"{ast.unparse(tree)!r} is no number and no string")
-    return tree.value
+def _name(tree: Any, env: Env) -> Value:
+    name = ast.unparse(tree)
+    if name in env.lookup:
+        return env.lookup[name]
+    if name in CONSTANTS:
+        return CONSTANTS[name]
+    raise _unknown(name, env.lookup.keys())
 
 
-def _name(tree: Any, lookup: Mapping[str, Value]) -> Value:
-    if tree.id in lookup:
-        return lookup[tree.id]
-    if tree.id in CONSTANTS:
-        return CONSTANTS[tree.id]
-    hint = nearest(tree.id, lookup) or "a name inside a formula is a string in quotes"
-    raise SpecError(f"a formula names {tree.id!r}, which isn't known here", hint=hint)
+def _call(tree: Any, env: Env) -> Any:
+    values = [_evaluate(part, env) for part in tree.args]
+    env.work.spend(*values)
+    found = FUNCTIONS[tree.func.id](*values)
+    env.work.spend(found)
+    return found
 
 
-def _dimension(tree: Any, lookup: Mapping[str, Value]) -> Value:
-    dotted = ast.unparse(tree)
-    if dotted in lookup:
-        return lookup[dotted]
-    raise SpecError(
-        f"a formula reads {dotted!r}, which isn't known here",
-        hint=nearest(dotted, lookup) or "known are " + ", ".join(DIMENSIONS),
-    )
+def _list(tree: Any, env: Env) -> Value:
+    found = tuple(_evaluate(part, env) for part in tree.elts)
+    env.work.spend(found)
+    return found
 
 
-def _call(tree: Any, lookup: Mapping[str, Value]) -> Any:
-    known = isinstance(tree.func, ast.Name) and tree.func.id in FUNCTIONS
-    if not known or tree.keywords:
-        raise SpecError(f"{ast.unparse(tree)!r} is not allowed; allowed are {ALLOWED}")
-    return FUNCTIONS[tree.func.id](*(_evaluate(a, lookup) for a in tree.args))
-
-
-def _subscript(tree: Any, lookup: Mapping[str, Value]) -> Any:
-    items = _evaluate(tree.value, lookup)
+def _subscript(tree: Any, env: Env) -> Any:
+    items = _evaluate(tree.value, env)
     if not isinstance(items, tuple):
         raise SpecError(f"{ast.unparse(tree.value)!r} is no list")
     if isinstance(tree.slice, ast.Slice):
         parts = (tree.slice.lower, tree.slice.upper, tree.slice.step)
-        bounds: list[Any] = [p and _number(p, lookup) for p in parts]
+        bounds: list[Any] = [p and _number(p, env) for p in parts]
+        env.work.spend(items)
         return items[slice(*bounds)]
-    index = _number(tree.slice, lookup)
+    index = _number(tree.slice, env)
     if not -len(items) <= index < len(items):
         raise SpecError(f"{ast.unparse(tree.value)!r} has {len(items)} items: {index}")
     return items[index]
 
 
-def _compare(tree: Any, lookup: Mapping[str, Value]) -> bool:
-    left = _evaluate(tree.left, lookup)
+def _compare(tree: Any, env: Env) -> bool:
+    left = _evaluate(tree.left, env)
     for kind, comparator in zip(tree.ops, tree.comparators, strict=True):
-        if type(kind) not in ORDER:
-            raise SpecError(f"{ast.unparse(tree)!r} is no comparison of the language")
-        right = _evaluate(comparator, lookup)
+        right = _evaluate(comparator, env)
+        env.work.spend(left, right)
         if not ORDER[type(kind)](left, right):
             return False
         left = right
     return True
 
 
-def _unary(tree: Any, lookup: Mapping[str, Value]) -> Any:
+def _unary(tree: Any, env: Env) -> Any:
     if isinstance(tree.op, ast.Not):
-        return not _condition(tree.operand, lookup)
-    if isinstance(tree.op, ast.USub):
-        return -_number(tree.operand, lookup)
-    raise SpecError(f"{ast.unparse(tree)!r} is not allowed; allowed are {ALLOWED}")
+        return not _condition(tree.operand, env)
+    return -_number(tree.operand, env)
 
 
-def _binary(tree: Any, lookup: Mapping[str, Value]) -> Any:
-    if type(tree.op) not in ARITHMETIC:
-        raise SpecError(f"{ast.unparse(tree)!r} is not allowed; allowed are {ALLOWED}")
-    left, right = _number(tree.left, lookup), _number(tree.right, lookup)
+def _binary(tree: Any, env: Env) -> Any:
+    left, right = _number(tree.left, env), _number(tree.right, env)
     return ARITHMETIC[type(tree.op)](left, right)
 
 
-def _logic(tree: Any, lookup: Mapping[str, Value]) -> bool:
-    conditions = (_condition(value, lookup) for value in tree.values)
+def _logic(tree: Any, env: Env) -> bool:
+    conditions = (_condition(value, env) for value in tree.values)
     return all(conditions) if isinstance(tree.op, ast.And) else any(conditions)
 
 
-def _choice(tree: Any, lookup: Mapping[str, Value]) -> Value:
-    return _evaluate(
-        tree.body if _condition(tree.test, lookup) else tree.orelse, lookup
-    )
+def _choice(tree: Any, env: Env) -> Value:
+    return _evaluate(tree.body if _condition(tree.test, env) else tree.orelse, env)
 
 
-RULES: dict[type[ast.expr], Callable[[Any, Mapping[str, Value]], Any]] = {
-    ast.Constant: _constant,
+RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
+    ast.Constant: lambda tree, env: tree.value,
     ast.Name: _name,
-    ast.Attribute: _dimension,
+    ast.Attribute: _name,
     ast.Call: _call,
     ast.Subscript: _subscript,
     ast.Compare: _compare,
@@ -233,27 +328,35 @@ RULES: dict[type[ast.expr], Callable[[Any, Mapping[str, Value]], Any]] = {
     ast.BinOp: _binary,
     ast.BoolOp: _logic,
     ast.IfExp: _choice,
-    ast.List: lambda tree, lookup: tuple(_evaluate(e, lookup) for e in tree.elts),
+    ast.List: _list,
 }
 
 
 @lru_cache(maxsize=4096)
 def names(text: str) -> frozenset[str]:
     """The names that a formula reads; a dimension as `input.channels`."""
-    found = set()
-    for tree in ast.walk(parse(text)):
-        if isinstance(tree, ast.Attribute):
-            found.add(ast.unparse(tree))
-        elif isinstance(tree, ast.Name) and tree.id not in FUNCTIONS:
-            found.add(tree.id)
-    return frozenset(found)
+    return _names(parse(text))
 
 
 @lru_cache(maxsize=4096)
 def subscripts(text: str) -> frozenset[str]:
     """The names that stand in a formula's list indices."""
-    found: set[str] = set()
+    found: frozenset[str] = frozenset()
     for tree in ast.walk(parse(text)):
         if isinstance(tree, ast.Subscript):
-            found |= names(ast.unparse(tree.slice))
+            found |= _names(tree.slice)
+    return found
+
+
+def _names(tree: ast.expr) -> frozenset[str]:
+    """Names, and dimensions as a whole, without those of functions."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Name | ast.Attribute):
+            found.add(ast.unparse(part))
+            continue
+        called = part.func if isinstance(part, ast.Call) else None
+        waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
     return frozenset(found)

@@ -29,22 +29,27 @@ SPEC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 LENGTH = 100
 
 
-def check(name: str, at: Location, *, number: bool = False) -> None:
-    """Raises SpecError for a name that can't be an attribute; `number`s may be."""
+def check(
+    name: str, at: Location, *, number: bool = False, attribute: bool = True
+) -> None:
+    """Raises SpecError for a name that is none.
+
+    `number`s may be names where asked for; an `attribute` is one of a torch module.
+    """
     if number and NUMBER.fullmatch(name):
         return
-    reason = _reason(name)
+    reason = _reason(name, attribute)
     if reason:
         raise SpecError(f"the name {name!r} {reason}", at=at, hint="choose another")
 
 
-def _reason(name: str) -> str | None:
+def _reason(name: str, attribute: bool) -> str | None:
     if len(name) > LENGTH:
         return f"is longer than {LENGTH} characters"
     if not IDENTIFIER.fullmatch(name):
         return "is no identifier (letters, digits and _, a letter first)"
     if keyword.iskeyword(name):
         return "is a word of Python"
-    if name in MODULE_ATTRIBUTES:
+    if attribute and name in MODULE_ATTRIBUTES:
         return "is an attribute of torch.nn.Module"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from archspec.errors import Location, SpecError
@@ -11,8 +12,10 @@ from archspec.language import names as naming
 from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
 from archspec.language.files import Files
-from archspec.language.params import CLEAN, Known, Names, bind, known
-from archspec.language.schema import Entry, Unit, shown
+from archspec.language.inspection import inspect
+from archspec.language.params import CLEAN, Known, Names, bind, known, require
+from archspec.language.schema import Unit, shown
+from archspec.language.statements import Ended
 from archspec.ops import Shape
 
 Size = tuple[int, int]
@@ -36,16 +39,33 @@ def expand(
             f"the name {shown(unit.name)} may hold letters, digits, '_', '-' and '.'",
             at=unit.at,
         )
-    names = Names()
-    start = Location(unit.file, 1, 1)
-    given = {k: Known(_frozen(v), None, CLEAN) for k, v in (overrides or {}).items()}
-    values, defaults = bind(
-        unit.params, given, {}, names, unit.name, unit.at, root=True
-    )
     expander = Expander(files)
-    inputs, texts = _root_inputs(expander, unit, names, size, start)
+    with suppress(Ended):
+        return _expanded(expander, unit, overrides or {}, size)
+    expander.finish()
+    raise AssertionError("ended without a fault")
+
+
+def _expanded(
+    expander: Expander, unit: Unit, overrides: Mapping[str, Value], size: Size | None
+) -> Graph:
+    for fault in inspect(unit):
+        expander.report(None, fault)
+    if any(at is None or at in _places(unit) for at in expander.faults):
+        raise Ended
+    assert unit.graph is not None
+    file_names = Names()
+    start = Location(unit.file, 1, 1)
+    given = {k: Known(_frozen(v), None, CLEAN) for k, v in overrides.items()}
+    values, defaults = bind(
+        unit.params, given, {}, file_names, unit.name, unit.at, root=True
+    )
+    require(unit.require, file_names, unit.name)
+    inputs, texts = _root_inputs(expander, unit, file_names, size, start)
     scope_inputs = inputs if len(inputs) > 1 else {"input": next(iter(inputs))}
     local = dict(zip(scope_inputs, inputs, strict=True))
+    names = file_names.child()
+    expander.dimensions(names, local)
     root = Scope(
         name="",
         parent=None,
@@ -67,19 +87,15 @@ def expand(
         outputs={},
         at=unit.graph.at,
     )
-    expander.dimensions(names, local)
     space = Space("", unit.graph.listed, set(inputs))
-    context = Context(unit, names, names, root, space, ("",), (root.definition,))
+    context = Context(unit, file_names, names, root, space, ("",), (root.definition,))
     outputs = expander.close(context, unit.graph, unit.outputs)
-    taps = {
-        name: expander.path(context, _path(entry), entry.at)
-        for name, entry in unit.taps.items()
-        if entry is not None
-    }
+    taps = {name: expander.found(context, entry) for name, entry in unit.taps.items()}
+    expander.finish()
     graph = Graph(
         name=unit.name,
         inputs=inputs,
-        nodes=_live(expander.built.nodes, {*outputs.values(), *taps.values()}),
+        nodes=_live(expander, {*outputs.values(), *taps.values()}),
         outputs=outputs,
         taps=taps,
         params=values,
@@ -90,18 +106,23 @@ def expand(
         source=unit.source,
         preprocessing=unit.preprocessing,
     )
+    _check_layer_names(graph)
     graph.check()
     return graph
 
 
-def _path(entry: Entry) -> str:
-    if not isinstance(entry.value, str | int) or isinstance(entry.value, bool):
-        raise SpecError(
-            f"expected the path of a node, found {shown(entry.value)}",
-            at=entry.at,
-            hint="a path of two numbers wants quotes",
-        )
-    return str(entry.value)
+def _check_layer_names(graph: Graph) -> None:
+    """Layers of Keras have one name each, in which no dot may stand."""
+    made: dict[str, str] = {}
+    for node in graph.nodes:
+        other = made.setdefault(node.name.replace(".", "_"), node.name)
+        if other != node.name:
+            raise SpecError(
+                f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
+                "'_', as in Keras",
+                at=node.at,
+                hint="rename one",
+            )
 
 
 def _frozen(value: Any) -> Value:
@@ -109,6 +130,12 @@ def _frozen(value: Any) -> Value:
         return tuple(_frozen(item) for item in value)
     found: Value = value
     return found
+
+
+def _places(unit: Unit) -> set[Location]:
+    """Where the params and the inputs stand, without which nothing can be expanded."""
+    entries = (*unit.params.values(), *unit.inputs.values())
+    return {at for entry in entries for at in (entry.at, entry.key)}
 
 
 def _root_inputs(
@@ -122,8 +149,6 @@ def _root_inputs(
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}
     for name, entry in unit.inputs.items():
-        assert entry is not None
-        naming.check(name, entry.at)
         found = known(entry.value, names, entry.at)
         shape = found.value
         if (
@@ -174,14 +199,16 @@ def _arguments(expander: Expander, values: Mapping[str, Value]) -> tuple[str, ..
     )
 
 
-def _live(nodes: list[Node], live: set[str]) -> tuple[Node, ...]:
+def _live(expander: Expander, live: set[str]) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept: list[Node] = []
+    nodes = expander.built.nodes
+    read = expander.closed.union(*(node.inputs for node in nodes))
     for node in reversed(nodes):
         if node.name in live:
             live.update(node.inputs)
             kept.append(node)
-        elif not _has_outputs(node.scope):
+        elif node.name not in read or not _has_outputs(node.scope):
             raise SpecError(
                 f"nothing reads {node.name!r}, and it is no output and no tap",
                 at=node.at,

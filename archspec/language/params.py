@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from keyword import iskeyword
 from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.formula import evaluate, names
-from archspec.language.names import IDENTIFIER
+from archspec.language.formula import Work, evaluate, names
 from archspec.language.reader import Seq, locate
-from archspec.language.schema import RESERVED, Entry, shown
+from archspec.language.schema import Entry, shown
 from archspec.ops.base import Shape
 
 Taint = frozenset[str]
@@ -34,10 +32,19 @@ class Names:
 
     values: dict[str, Value] = field(default_factory=dict)
     taints: dict[str, Taint] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
 
     def child(self) -> Names:
         """A copy to which names can be added."""
-        return Names(dict(self.values), dict(self.taints))
+        return Names(dict(self.values), dict(self.taints), self.work)
+
+    def params(self) -> Names:
+        """A copy without the sizes of inputs."""
+        return Names(
+            {k: v for k, v in self.values.items() if "." not in k},
+            {k: v for k, v in self.taints.items() if "." not in k},
+            self.work,
+        )
 
     def set(self, name: str, value: Value, taint: Taint = CLEAN) -> None:
         """Adds a name, or hides the one that is there."""
@@ -78,9 +85,11 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
     if is_formula(raw):
         text = raw[1:].strip()
         try:
-            return Known(evaluate(text, scope.values), text, scope.taint(text))
+            found = evaluate(text, scope.values, scope.work)
+            return Known(found, text, scope.taint(text))
         except SpecError as error:
-            raise SpecError(error.message, at=at, hint=error.hint) from None
+            error.at = at
+            raise
     if not isinstance(raw, list | tuple | dict):
         return Known(raw, None, CLEAN)
     if isinstance(raw, dict):
@@ -101,7 +110,7 @@ def _inner(raw: Any, key: Any, at: Location) -> Location:
 
 
 def bind(
-    declared: Mapping[str, Entry | None],
+    declared: Mapping[str, Entry],
     given: Mapping[str, Known],
     places: Mapping[str, Location],
     scope: Names,
@@ -117,36 +126,23 @@ def bind(
     """
     for name in given:
         if name not in declared:
-            raise SpecError(
-                f"{owner} has no param {name!r}",
-                at=places.get(name),
-                hint=nearest(name, declared)
-                or ("its params are " + ", ".join(declared) if declared else "none"),
-            )
+            raise unknown(owner, name, declared, places.get(name))
     values: dict[str, Value] = {}
     texts: dict[str, str] = {}
     for name, entry in declared.items():
-        assert entry is not None
-        if name in RESERVED:
-            raise SpecError(f"the param name {name!r} is reserved", at=entry.at)
-        if not IDENTIFIER.fullmatch(name) or iskeyword(name):
-            raise SpecError(
-                f"the param name {shown(name)} is no identifier",
-                at=entry.at,
-                hint="letters, digits and _, a letter first, no word of Python",
-            )
         required = isinstance(entry.value, str) and entry.value in TYPES
         if name in given:
             found = given[name]
-            wanted = _type(entry.value)
+            wanted = type_of(entry)
             where = places.get(name) or entry.at
-            values[name] = _accept(found.value, wanted, f"{owner}: {name}", where)
+            values[name] = accept(found.value, wanted, f"{owner}: {name}", where)
             taint = found.taint
         elif required:
-            raise SpecError(f"{owner} needs the param {name!r} ({entry.value})", at=at)
+            raise missing(owner, name, entry, at)
         else:
             default = known(entry.value, scope, entry.at)
-            values[name] = default.value
+            wanted = type_of(entry)
+            values[name] = accept(default.value, wanted, f"{owner}: {name}", entry.at)
             taint = default.taint
             if default.text:
                 texts[name] = default.text
@@ -156,7 +152,43 @@ def bind(
     return values, texts
 
 
-def _type(default: Any) -> str:
+def require(conditions: Mapping[str, Entry], scope: Names, owner: str) -> None:
+    """Raises SpecError, with the params' values, for a condition that doesn't hold.
+
+    `conditions` are a file's `require`: in words, and as a formula over its params.
+    """
+    for words, entry in conditions.items():
+        found = known(entry.value, scope, entry.at)
+        if not isinstance(found.value, bool):
+            raise SpecError(
+                f"`require` is true or false, found {shown(found.value)}", at=entry.at
+            )
+        if not found.value:
+            read = sorted(names(found.text or ""))
+            values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
+            raise SpecError(f"{owner} requires: {words}; {values}", at=entry.at)
+
+
+def unknown(
+    owner: str, name: str, declared: Collection[str], at: Location | None
+) -> SpecError:
+    """The error for a param that isn't declared."""
+    known = "its params: " + ", ".join(declared) if declared else "it has none"
+    return SpecError(
+        f"{owner} has no param {name!r}", at=at, hint=nearest(name, declared) or known
+    )
+
+
+def missing(owner: str, name: str, entry: Entry, at: Location) -> SpecError:
+    """The error for a param that is required and not given."""
+    return SpecError(f"{owner} needs the param {name!r} ({entry.value})", at=at)
+
+
+def type_of(entry: Entry) -> str:
+    """The type that a param's declaration fixes."""
+    default = entry.value
+    if entry.kind is not None:
+        return entry.kind
     if isinstance(default, str) and default in TYPES:
         return default
     if default is None or is_formula(default):
@@ -168,7 +200,8 @@ def _type(default: Any) -> str:
     return type(default).__name__
 
 
-def _accept(value: Any, wanted: str, what: str, at: Location) -> Value:
+def accept(value: Any, wanted: str, what: str, at: Location) -> Value:
+    """The value, of the wanted type; SpecError for a wrong one."""
     allowed = TYPES.get(wanted, TYPES["any"])
     wrong_bool = isinstance(value, bool) and bool not in allowed
     if wrong_bool or not isinstance(value, allowed):

@@ -32,16 +32,27 @@ class FileKeys(Strict):
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: str | None = None
     params: dict[str, Any] = {}
+    require: dict[str, Any] = {}
     preprocessing: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any] | None] = {}
     blocks: dict[str, dict[str, Any] | None] = {}
     graph: Any = None
-    outputs: dict[str, str | None] = {}
-    taps: dict[str, str | None] = {}
+    outputs: dict[str, Any] = {}
+    taps: dict[str, Any] = {}
     expect: dict[str, Any] = {}
+
+
+class ExpectKeys(Strict):
+    """What a file may expect of its graph; see `archspec.spec.unexpected`."""
+
+    params: int | None = None
+    buffers: int | None = None
+    macs: int | None = None
+    output: list[int] | dict[str, list[int]] | None = None
 
 
 class BlockKeys(Strict):
@@ -50,7 +61,7 @@ class BlockKeys(Strict):
     params: dict[str, Any] = {}
     inputs: list[str] = []
     graph: Any
-    outputs: dict[str, str] = {}
+    outputs: dict[str, Any] = {}
 
 
 class NodeKeys(BaseModel):
@@ -93,9 +104,11 @@ class Statement:
     raw: Map | None
     body: Body | None = None
 
-    def place(self, *path: str | int) -> Location:
-        """Where the value of a key stands."""
-        return locate(self.raw, path) if self.raw is not None else self.at
+    def place(self, *path: str | int, key: bool = False) -> Location:
+        """Where the value of a key stands, or the key itself."""
+        if self.raw is None or path[0] not in self.raw:
+            return self.at
+        return locate(self.raw, path, key=key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,26 +118,46 @@ class Body:
     listed: bool
     statements: dict[str, Statement]
     at: Location
+    removed: dict[str, Location] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A raw value and where it stands."""
+    """A raw value, where it stands, and its type where a base file fixed it.
+
+    In a file that `extends`, the value None removes what the base has.
+    """
 
     value: Any
     at: Location
+    key: Location
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A block as written."""
+    """A block as written; without a body it removes what the base has."""
 
     name: str
     at: Location
-    params: dict[str, Entry]
-    inputs: tuple[str, ...]
-    body: Body
-    outputs: dict[str, Entry]
+    params: dict[str, Entry] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ("input",)
+    value: Body | None = None
+    outputs: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def body(self) -> Body:
+        """The statements of a block that removes nothing."""
+        assert self.value is not None
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defaults:
+    """The attributes that a file gives to all ops of a kind; None removes a base's."""
+
+    value: dict[str, Entry] | None
+    at: Location
 
 
 @dataclass(slots=True, eq=False)
@@ -137,17 +170,23 @@ class Unit:
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: Entry | None = None
-    params: dict[str, Entry | None] = field(default_factory=dict)
+    params: dict[str, Entry] = field(default_factory=dict)
+    require: dict[str, Entry] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, Entry | None] = field(default_factory=dict)
-    defaults: dict[str, dict[str, Entry | None] | None] = field(default_factory=dict)
-    blocks: dict[str, Block | None] = field(default_factory=dict)
+    inputs: dict[str, Entry] = field(default_factory=dict)
+    defaults: dict[str, Defaults] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
     graph: Body | None = None
-    removed: tuple[str, ...] = ()
-    outputs: dict[str, Entry | None] = field(default_factory=dict)
-    taps: dict[str, Entry | None] = field(default_factory=dict)
+    outputs: dict[str, Entry] = field(default_factory=dict)
+    taps: dict[str, Entry] = field(default_factory=dict)
     expect: dict[str, Entry] = field(default_factory=dict)
+
+    def default(self, kind: str) -> dict[str, Entry]:
+        """The attributes that the file gives to every op of a kind."""
+        found = self.defaults.get(kind)
+        return found.value or {} if found else {}
 
 
 def problems(
@@ -208,7 +247,7 @@ def _entries(raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Map):
         return {}
     return {
-        key: None if value is None else Entry(value, locate(raw, (key,)))
+        key: Entry(value, locate(raw, (key,)), locate(raw, (key,), key=True))
         for key, value in raw.items()
     }
 
@@ -217,25 +256,23 @@ def unit(raw: Map, file: str) -> Unit:
     """The contents of a file; SpecErrors names every key that is wrong."""
     keys: FileKeys = _check(FileKeys, raw)
     errors: list[SpecError] = []
-    blocks: dict[str, Block | None] = {}
-    for name, value in keys.blocks.items():
-        if value is None:
-            blocks[name] = None
-            continue
+    blocks: dict[str, Block] = {}
+    if isinstance(raw.get("expect"), Map):
+        _check(ExpectKeys, raw["expect"])
+    for name in keys.blocks:
         try:
             blocks[name] = _block(name, raw["blocks"])
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
     graph: Body | None = None
-    removed: tuple[str, ...] = ()
     if keys.graph is not None:
         try:
-            graph, removed = _graph(keys.graph, locate(raw, ("graph",)), removable=True)
+            graph = _graph(keys.graph, locate(raw, ("graph",)), removable=True)
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
     if errors:
         raise SpecErrors(errors)
-    extends = Entry(keys.extends, locate(raw, ("extends",))) if keys.extends else None
+    extends = _entries(raw).get("extends")
     return Unit(
         file=file,
         name=keys.name,
@@ -243,17 +280,21 @@ def unit(raw: Map, file: str) -> Unit:
         title=keys.title,
         description=keys.description,
         source=keys.source,
+        publisher=keys.publisher,
         extends=extends,
         params=_entries(raw.get("params")),
+        require=_entries(raw.get("require")),
         preprocessing=keys.preprocessing,
         inputs=_entries(raw.get("inputs")),
         defaults={
-            op: None if values is None else _entries(values)
+            op: Defaults(
+                None if values is None else _entries(values),
+                locate(raw["defaults"], (op,), key=True),
+            )
             for op, values in (raw.get("defaults") or {}).items()
         },
         blocks=blocks,
         graph=graph,
-        removed=removed,
         outputs=_entries(raw.get("outputs")),
         taps=_entries(raw.get("taps")),
         expect=_entries(raw.get("expect")),
@@ -261,22 +302,21 @@ def unit(raw: Map, file: str) -> Unit:
 
 
 def _block(name: str, blocks: Map) -> Block:
-    raw = blocks[name]
+    raw, at = blocks[name], locate(blocks, (name,), key=True)
+    if raw is None:
+        return Block(name, at)
     keys: BlockKeys = _check(BlockKeys, raw)
-    body, _ = _graph(keys.graph, locate(raw, ("graph",)))
     return Block(
         name=name,
-        at=locate(blocks, (name,), key=True),
+        at=at,
         params=_entries(raw.get("params")),
         inputs=tuple(keys.inputs) or ("input",),
-        body=body,
+        value=_graph(keys.graph, locate(raw, ("graph",))),
         outputs=_entries(raw.get("outputs")),
     )
 
 
-def _graph(
-    raw: Any, at: Location, *, removable: bool = False
-) -> tuple[Body, tuple[str, ...]]:
+def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     if not isinstance(raw, Map | Seq):
         raise SpecErrors(
             [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
@@ -284,13 +324,13 @@ def _graph(
     listed = isinstance(raw, Seq)
     items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
     statements: dict[str, Statement] = {}
-    removed: list[str] = []
+    removed: dict[str, Location] = {}
     errors: list[SpecError] = []
     for key, value in items:
-        if value is None and removable and not listed:
-            removed.append(str(key))
-            continue
         place = locate(raw, (key,), key=not listed)
+        if value is None and removable and not listed:
+            removed[str(key)] = place
+            continue
         try:
             statements[str(key)] = _statement(str(key), value, place, listed)
         except SpecErrors as error:
@@ -299,7 +339,7 @@ def _graph(
             errors.append(error)
     if errors:
         raise SpecErrors(errors)
-    return Body(listed, statements, at), tuple(removed)
+    return Body(listed, statements, at, removed)
 
 
 def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
@@ -339,7 +379,13 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
                 at=locate(raw, (extra[0],), key=True),
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
-        body, _ = _graph(keys.graph, locate(raw, ("graph",)))
+        body = _graph(keys.graph, locate(raw, ("graph",)))
+    if kind != "spec" and "taps" in raw:
+        raise SpecError(
+            "`taps` makes the taps of a `spec` its outputs",
+            at=locate(raw, ("taps",), key=True),
+            hint="a block names its own with `outputs`",
+        )
     return Statement(
         key=key,
         at=at,

@@ -4,31 +4,105 @@ from __future__ import annotations
 
 import re
 
-from archspec.errors import ArchspecError, LimitError, Location, SpecError, nearest
+from archspec.errors import (
+    ArchspecError,
+    LimitError,
+    Location,
+    SpecError,
+    SpecErrors,
+    nearest,
+)
 from archspec.graph import Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder
-from archspec.language.context import Context, Instance, Outputs, Space
+from archspec.language.context import BROKEN, Context, Instance, Outputs, Space
 from archspec.language.files import Files
-from archspec.language.params import Names
-from archspec.language.schema import Body, Statement, shown
+from archspec.language.params import Names, known
+from archspec.language.schema import Body, Entry, Statement, shown
 
 BRACES = re.compile(r"\{([^{}]*)\}")
+ABSENT: Outputs = {}
+"""The outputs of a path whose node does not exist."""
+
+
+MOST = 50
+"""Faults named at once; further ones help nobody."""
+
+
+class Ended(Exception):
+    """Nothing more can be found out; the faults are kept."""
 
 
 class Statements:
-    """Takes statements in order; `paths` has the outputs of every path."""
+    """Takes statements in order.
+
+    Attributes:
+        paths: the outputs of every path, by which taps and outputs are found.
+        closed: every value that is an output of some scope.
+        faults: what failed so far, by its place. A node that fails is BROKEN, and so is
+            who reads it; everything else goes on.
+    """
 
     def __init__(self, files: Files) -> None:
         self.files = files
         self.built = Builder(files.limits)
         self.paths: dict[str, Outputs] = {}
+        self.closed: set[str] = set()
+        self.inspected: set[str] = set()
+        self.faults: dict[Location | None, ArchspecError] = {}
+
+    def report(self, context: Context | None, error: ArchspecError) -> None:
+        """Keeps an error with the way to it; a limit ends everything."""
+        for item in error.errors if isinstance(error, SpecErrors) else (error,):
+            if item.at not in self.faults:
+                item.notes += self._way(context, item.at)
+                self.faults[item.at] = item
+        if isinstance(error, LimitError) or len(self.faults) >= MOST:
+            raise Ended
+
+    def _way(self, context: Context | None, at: Location | None) -> tuple[str, ...]:
+        notes = []
+        scope = context.scope if context else None
+        while scope is not None and scope.parent is not None:
+            what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
+            kind = what.get(scope.kind, f"the block {scope.title!r}")
+            notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
+            scope = scope.parent
+        return (*notes, *self.files.chain(at))
+
+    def finish(self) -> None:
+        """Raises what failed, if anything did, in the order of the text."""
+        files = list(dict.fromkeys(at.file for at in self.faults if at))
+
+        def order(error: ArchspecError) -> tuple[int, int, int]:
+            at = error.at
+            return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
+
+        found = sorted(self.faults.values(), key=order)
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            raise SpecErrors(found)
+
+    def found(self, context: Context, entry: Entry) -> str:
+        """The value at a path; broken, and the error kept, where there is none."""
+        try:
+            return self.path(context, entry)
+        except SpecError as error:
+            self.report(context, error)
+            return BROKEN[""]
 
     def body(self, context: Context, body: Body) -> Outputs:
         """Expands the statements of a scope; returns the last one's outputs."""
         outputs: Outputs | None = None
         for statement in body.statements.values():
-            outputs = self._statement(context, statement, outputs)
+            try:
+                outputs = self._statement(context, statement, outputs)
+            except ArchspecError as error:
+                self.report(context, error)
+                outputs = BROKEN
+                self._remember(context, statement, outputs)
+                context.broken |= bool(BRACES.search(statement.key))
         if outputs is None:
             raise SpecError("a graph has at least one node", at=body.at)
         return outputs
@@ -38,32 +112,28 @@ class Statements:
     ) -> Outputs:
         sources = self._sources(context, statement, before)
         count, repeat = self._repeat(context, statement, sources)
-        key = statement.key
-        if not context.space.listed and not BRACES.search(key):
-            naming.check(key, statement.at, number=True)
-            if key == "input":
-                raise SpecError("the name 'input' is the scope's", at=statement.at)
-            if not statement.inline:
-                context.space.take(key, statement.at)
+        braced = not context.space.listed and bool(BRACES.search(statement.key))
+        if not context.space.listed and not braced:
+            self._claim(context, statement.key, statement)
         last: Outputs = {"": sources[0]}
+        path = ABSENT
         for index in range(1 if count is None else count):
             names = context.names
             if count is not None:
                 names = names.child()
                 names.set("index", index)
-            when = None
-            if statement.when is not True:
-                present = self.built.fix(statement.when, names, statement.place("when"))
-                when = present.text
-                if not isinstance(present.value, bool):
-                    raise SpecError(
-                        f"`when` is true or false, found {shown(present.value)}",
-                        at=statement.place("when"),
-                    )
-                if not present.value:
-                    self._name(context, statement, names, index, count, absent=last)
-                    continue
-            name, space, prefixes = self._name(context, statement, names, index, count)
+            key = statement.key
+            if braced:
+                key = self._fill(key, names, statement.at)
+                self._claim(context, key, statement)
+            present, when = self._when(statement, names)
+            if not present:
+                if braced:
+                    self._remember(context, statement, last, ABSENT, key)
+                continue
+            if count is not None and not braced:
+                key = f"{key}.{index}"
+            name, space, prefixes = self._name(context, statement, key, index, count)
             instance = Instance(
                 statement,
                 names,
@@ -75,24 +145,57 @@ class Statements:
                 when,
                 repeat,
             )
-            last = self._instance(context, instance, sources)
-            for prefix in prefixes:
+            last = path = self._instance(context, instance, sources)
+            for prefix in prefixes if statement.inline else {*prefixes, name}:
                 self.paths[prefix] = last
+            if braced:
+                self._remember(context, statement, last, last, key)
+            if last is BROKEN:
+                break
             if count is not None:
-                if count > 1 and "" not in last:
+                if "" not in last:
                     raise SpecError("a repeated node has one output", at=statement.at)
                 sources = tuple(last.values())
-        if not context.space.listed or statement.name:
-            self._remember(context, statement, last)
+        if not braced and (not context.space.listed or statement.name):
+            self._remember(context, statement, last, path)
         return last
 
+    def _claim(self, context: Context, key: str, statement: Statement) -> None:
+        """Checks a name of the scope, and takes it."""
+        naming.check(key, statement.at, number=True)
+        if key == "input" or key in context.scope.inputs:
+            raise SpecError(
+                f"the name {key!r} is taken by an input of the scope", at=statement.at
+            )
+        if key in context.local:
+            raise SpecError(f"the name {key!r} is taken twice", at=statement.at)
+        if not statement.inline:
+            context.space.take(key, statement.at)
+
+    def _when(self, statement: Statement, names: Names) -> tuple[bool, str | None]:
+        if statement.when is True:
+            return True, None
+        at = statement.place("when")
+        found = self.built.fix(statement.when, names, at)
+        if not isinstance(found.value, bool):
+            raise SpecError(
+                f"`when` is true or false, found {shown(found.value)}", at=at
+            )
+        return found.value, found.text
+
     def _remember(
-        self, context: Context, statement: Statement, outputs: Outputs
+        self,
+        context: Context,
+        statement: Statement,
+        outputs: Outputs,
+        path: Outputs = BROKEN,
+        key: str = "",
     ) -> None:
-        name = statement.name or statement.key
+        """Notes what readers of a name get, and what taps get, who want no stand-in."""
+        name = key or statement.name or statement.key
         context.local[name] = outputs
         for prefix in context.prefixes:
-            self.paths[f"{prefix}.{name}" if prefix else name] = outputs
+            self.paths[join(prefix, name)] = path
 
     def _repeat(
         self, context: Context, statement: Statement, sources: tuple[str, ...]
@@ -119,32 +222,17 @@ class Statements:
         self,
         context: Context,
         statement: Statement,
-        names: Names,
+        key: str,
         index: int,
         count: int | None,
-        absent: Outputs | None = None,
     ) -> tuple[str, Space, tuple[str, ...]]:
-        """Full name, space of the children and paths of an instance.
-
-        An absent instance takes no number and no name; its paths lead nowhere.
-        """
-        space, key = context.space, statement.key
-        at = statement.at
-        if BRACES.search(key) and not space.listed:
-            key = self._fill(key, names, at)
-            naming.check(key, at, number=True)
-            context.local[key] = absent or {}
-            if absent is None and not statement.inline:
-                space.take(key, at)
-        elif count is not None and not space.listed:
-            key = f"{key}.{index}"
-        if absent is not None:
-            return "", space, ()
-        steps = [key] if not space.listed else []
-        if space.listed and statement.name:
-            steps.append(
-                statement.name if count is None else f"{statement.name}.{index}"
-            )
+        """Full name, space of the children and paths of an instance."""
+        space = context.space
+        steps = [key]
+        if space.listed:
+            steps = [statement.name] if statement.name else []
+            if count is not None:
+                steps = [f"{step}.{index}" for step in steps]
         if statement.inline:
             prefixes = tuple(join(p, s) for p in context.prefixes for s in steps)
             return space.path, space, prefixes
@@ -173,19 +261,24 @@ class Statements:
         if raw is None:
             if before is not None:
                 return (self.only(before, "the node before it", statement.at),)
-            if "input" not in context.scope.inputs:
+            if len(context.scope.inputs) > 1:
                 inputs = ", ".join(context.scope.inputs)
                 raise SpecError(
                     f"the first node of a scope with inputs {inputs} says `from`",
                     at=statement.at,
                 )
-            return (context.scope.inputs["input"],)
+            return tuple(context.scope.inputs.values())
         at = statement.place("from")
         found = self.built.fix(raw, context.names, at).value
-        refs = found if isinstance(found, tuple) else (found,)
-        if not refs:
+        if not isinstance(found, tuple):
+            return (self.read(context, found, at),)
+        if not found:
             raise SpecError("`from` names at least one node", at=at)
-        return tuple(self.read(context, ref, at) for ref in refs)
+        places = [statement.place("from", index) for index in range(len(found))]
+        return tuple(
+            self.read(context, ref, place)
+            for ref, place in zip(found, places, strict=True)
+        )
 
     def only(self, outputs: Outputs, what: str, at: Location) -> str:
         if "" not in outputs:
@@ -211,11 +304,15 @@ class Statements:
             outputs = context.local[node]
             if output in outputs:
                 return outputs[output]
+            if outputs is BROKEN:
+                return BROKEN[""]
             raise SpecError(
                 f"{node!r} has no output {output!r}",
                 at=at,
                 hint=nearest(output, outputs) or "its outputs: " + ", ".join(outputs),
             )
+        if context.broken:
+            return BROKEN[""]
         known_names = (*context.scope.inputs, *context.local)
         raise SpecError(
             f"there is no node {name!r} before this one",
@@ -227,36 +324,47 @@ class Statements:
         self, context: Context, instance: Instance, sources: tuple[str, ...]
     ) -> Outputs:
         statement = instance.statement
-        if statement.kind == "op":
-            if statement.inline:
-                raise SpecError("an op has no children to inline", at=statement.at)
-            return {"": self.built.add(context, instance, sources)}
-        try:
+        if BROKEN[""] in sources:
+            return BROKEN
+        if statement.kind != "op":
             return self.open(context, instance, sources)
-        except ArchspecError as error:
-            if len(error.notes) < 8:
-                where = instance.name or statement.key
-                error.notes = (f"in {where} ({statement.at})", *error.notes)
-            raise
+        if statement.inline:
+            raise SpecError(
+                "an op has no children to inline", at=statement.place("inline")
+            )
+        return {"": self.built.add(context, instance, sources)}
 
-    def path(self, context: Context, path: str, at: Location) -> str:
+    def path(self, context: Context, entry: Entry) -> str:
         """The value at a dotted path below a scope, for taps and outputs."""
-        prefix = context.prefixes[0]
+        value = known(entry.value, context.names, entry.at).value
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise SpecError(
+                f"expected the path of a node, found {shown(value)}",
+                at=entry.at,
+                hint="a path of two numbers wants quotes",
+            )
+        prefix, path = context.prefixes[0], str(value)
         if path in context.scope.inputs:
             return context.scope.inputs[path]
         full = join(prefix, path)
         if self.paths.get(full):
-            return self.only(self.paths[full], repr(path), at)
+            return self.only(self.paths[full], repr(path), entry.at)
         node, _, output = full.rpartition(".")
-        outputs = self.paths.get(node, {})
+        outputs = self.paths.get(node, ABSENT)
         if output in outputs:
             return outputs[output]
+        while node:
+            if self.paths.get(node) is BROKEN:
+                return BROKEN[""]
+            node = node.rpartition(".")[0]
+        if context.broken:
+            return BROKEN[""]
         start = f"{prefix}." if prefix else ""
         below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
         absent = " (its `when` is false)" if full in self.paths else ""
         raise SpecError(
             f"there is no node {path!r}{absent}",
-            at=at,
+            at=entry.at,
             hint=nearest(path, below[:5000]),
         )
 

@@ -217,3 +217,9 @@ def divided(groups: int, *channels: int) -> None:
     for number in channels:
         if number % groups:
             raise ShapeError(f"groups {groups} must divide the {number} channels")
+
+
+def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:
+    """Outputs per channel of a depthwise convolution; 0 for any other."""
+    channels = shapes[0][0]
+    return op.channels // channels if op.groups == channels > 1 else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
+from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.tree import Item, Tree, numbers, repeats
@@ -40,8 +40,10 @@ class Body:
         """Adds the line of a statement."""
         items = [column.tree.lines.get(key, []) for column in self.columns]
         first = next(group[0] for group in items if group)
-        looped = repeats(first) and max(map(len, items)) > 1
-        looped = looped or (repeats(first) and min(map(len, items)) == 0)
+        # In a mapping a repeat of one is a chain too: its instance is called `0`.
+        alone = not self.columns[0].tree.scope.listed and "@" not in key
+        counts = set(map(len, items))
+        looped = repeats(first) and (alone or max(counts) > 1 or 0 in counts)
         variable = self.writer.variables[self.depth] if looped else ""
         depth = self.depth + 1 if looped else self.depth
         cells = [
@@ -51,7 +53,7 @@ class Body:
         ]
         refs = self._sources(items)
         channels = [self._channels_at(ref) for ref in refs]
-        count = self._count(items, first) if looped else None
+        count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
         index = Expr(variable) if variable else None
         if looped:
@@ -147,7 +149,7 @@ class Body:
                 for (column, _), place in zip(reads, places, strict=True)
             ):
                 return candidate
-        raise Unfit("instances are wired differently")
+        raise Unlike(self.columns[0].tree.scope.definition)
 
     def _resolved(self, ref: Ref, column: Column) -> Ref:
         """What a reference means in one instance, where its line may be absent."""
@@ -169,8 +171,16 @@ class Body:
         name = f"with_{first.name.rpartition('.')[2]}"
         return self.writer.choose(cells, present, texts, name)
 
-    def _count(self, items: Sequence[list[Item]], first: Item) -> Arg:
+    def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
         text = first.repeat if isinstance(first, Node) else first.scope.repeat
+        runs = [column.tree.runs.get(key.partition("@")[0]) for column in self.columns]
+        others = {
+            len(run) - len(group)
+            for run, group in zip(runs, items, strict=True)
+            if run is not None
+        }
+        if text and len(others) == 1:
+            text = f"({text}) - {others.pop()}"
         cells = [Cell(first, column, column.env) for column in self.columns]
         texts = [Text(text, scope_of(first)) if text else None for _ in self.columns]
         counts = [len(group) for group in items]

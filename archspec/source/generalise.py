@@ -10,7 +10,15 @@ from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
 from archspec.source.arrange import arrange
 from archspec.source.body import Body
-from archspec.source.columns import INDICES, Cell, Column, Text, Unfit, Unroll
+from archspec.source.columns import (
+    INDICES,
+    Cell,
+    Column,
+    Text,
+    Unfit,
+    Unlike,
+    Unroll,
+)
 from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
 from archspec.source.naming import rename
 from archspec.source.outline import (
@@ -99,11 +107,18 @@ class Writer:
             }
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
-        definition.channels = tuple(out_channels)
+        definition.channels = tuple(map(self._outside, out_channels))
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])
         self._drop_unused()
         return definition
+
+    def _outside(self, arg: Arg) -> Arg:
+        """An expression in the arguments' names: nobody else sees the constants."""
+        held = self.definition.constants
+        while isinstance(arg, Expr) and arg.names() & held.keys():
+            arg = substitute(arg.text, lambda name: held.get(name, Expr(name)))
+        return arg
 
     def _drop_unused(self) -> None:
         """Drops what only a discarded attempt wanted, and orders the arguments."""
@@ -286,12 +301,13 @@ class Writer:
 
     def _translated(self, text: Text) -> Arg | None:
         """A formula in the names of printed code; None where a name has none."""
-        if not printable(text.text):
-            return None
         try:
-            return substitute(text.text, lambda name: self._name(name, text))
+            found = substitute(text.text, lambda name: self._name(name, text))
         except LookupError:
             return None
+        if isinstance(found, Expr) and not printable(found.text):
+            return None
+        return found
 
     def _name(self, name: str, text: Text) -> Arg:
         """What stands in printed code for a name of a formula."""
@@ -383,15 +399,25 @@ def outline(graph: Graph, signature: Signature) -> list[Definition]:
     arguments = set(graph.arguments)
     exact = False
     unrolled: set[tuple[str, str]] = set()
+    unlike: set[str] = set()
     while True:
-        forest = Forest(graph, signature, exact, frozenset(unrolled))
+        forest = Forest(
+            graph, signature, exact, frozenset(unrolled), frozenset(unlike)
+        )
         try:
             found = Generaliser(graph, forest, frozenset(arguments)).definitions()
             rename(found)
             arrange(found)
             return found
         except Unroll as unroll:
+            if unroll.place in unrolled:
+                raise ValueError(f"no code for {graph.name}: {unroll}") from unroll
             unrolled.add(unroll.place)
+        except Unlike as wired:
+            if exact:
+                raise ValueError(f"no code for {graph.name}: {wired}") from wired
+            exact = wired.definition in unlike
+            unlike.add(wired.definition)
         except Unfit as unfit:
             if unfit.params & arguments:
                 arguments -= unfit.params

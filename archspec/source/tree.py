@@ -48,11 +48,13 @@ class Forest:
         signature: Signature,
         exact: bool,
         unrolled: frozenset[tuple[str, str]] = frozenset(),
+        unlike: frozenset[str] = frozenset(),
     ) -> None:
         self.graph = graph
         self.signature = signature
         self.exact = exact
         self.unrolled = unrolled
+        self.unlike = unlike
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
@@ -170,6 +172,8 @@ class Forest:
         shape[""] = self._made(tree) if self.exact else len(tree.outputs)
         if len(tree.outputs) > 1:
             shape[""] = self._made(tree)
+        if tree.scope.definition in self.unlike:
+            shape["#"] = tuple(tree.lines)
         if self.exact:
             shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
         return shape

@@ -3,7 +3,9 @@
 Imports numpy: only what needs weights may import this package.
 """
 
-from archspec.weights.files import check, load, metadata, save
+from archspec.weights.conversion import load, write
+from archspec.weights.files import metadata, save
+from archspec.weights.fit import check
 from archspec.weights.initial import initial_weights
 
-__all__ = ["check", "initial_weights", "load", "metadata", "save"]
+__all__ = ["check", "initial_weights", "load", "metadata", "save", "write"]

@@ -9,7 +9,7 @@ the number of threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import blake2b
@@ -71,6 +71,7 @@ def initial_weights(
     dtype: Literal["float32", "float64"] = "float32",
     *,
     threads: int | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Every parameter and buffer at its initial value.
 
@@ -79,6 +80,7 @@ def initial_weights(
         seed: any integer.
         dtype: the draws are float32 in both, so that both are the same model.
         threads: how many draw; the number of cores by default. Changes no value.
+        only: canonical names; the others are left out.
 
     Returns:
         Canonical name -> array in canonical layout, in the order of the graph. The
@@ -90,6 +92,8 @@ def initial_weights(
     shapes: dict[str, Shape] = {}
     fills: dict[str, Fill] = {}
     for name, shape, fill in _tensors(graph):
+        if only is not None and name not in only:
+            continue
         shapes[name] = shape
         fills[name] = fill
     weights = allocate(shapes, dtype)

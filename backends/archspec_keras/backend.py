@@ -34,6 +34,15 @@ class KerasBackend:
     framework = "keras"
     extra = "keras"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
+    engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    running_var = "biased"
+
+    def on(self, engine: str, dtype: str) -> KerasBackend:
+        """Keras on this engine, in this process for good."""
+        from archspec_keras.engines import start
+
+        start(engine, dtype)
+        return self
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
@@ -64,7 +73,7 @@ class KerasBackend:
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
         """Copies canonical weights into a model's variables."""
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         layers = {layer.name: layer for layer in model.layers}
         for place in places(graph):
@@ -76,7 +85,7 @@ class KerasBackend:
         """Copies of a model's variables, in canonical names and layouts."""
         from numpy import array
 
-        from archspec_keras.layouts import places
+        from archspec.weights.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -115,8 +124,8 @@ class KerasBackend:
         training: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Outputs, and gradients of sum(output x cotangent), channels first."""
+        from archspec.weights.layouts import places
         from archspec_keras.differentiation import gradients
-        from archspec_keras.layouts import places
 
         keras = framework()
         layers = {layer.name: layer for layer in model.layers}
@@ -124,14 +133,15 @@ class KerasBackend:
         wanted = [place for place in places(graph) if place.name in trained]
         variables = [getattr(layers[p.layer], p.attribute) for p in wanted]
         given = _given(keras, graph, inputs)
+        tensor = keras.ops.convert_to_tensor
+        against = {name: tensor(_last(array)) for name, array in cotangents.items()}
         single = not isinstance(given, list)
         images = [given] if single else list(given)
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
             made = _named(graph, call(values[0] if single else values))
             total = sum(
-                keras.ops.sum(value * _last(cotangents[name]))
-                for name, value in made.items()
+                keras.ops.sum(value * against[name]) for name, value in made.items()
             )
             return made, total
 
@@ -230,7 +240,7 @@ def _undrawn(keras: Any) -> Iterator[None]:
 def _compare(graph: Graph, model: Any) -> None:
     from numpy import empty
 
-    from archspec_keras.layouts import places
+    from archspec.weights.layouts import places
 
     layers = {layer.name: layer for layer in model.layers}
     found: dict[str, tuple[int, ...]] = {}

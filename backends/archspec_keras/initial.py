@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from archspec.errors import UnsupportedError
+from archspec.ops.convolution import multiplier
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -20,7 +21,7 @@ from archspec.ops.init import (
 )
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call
-from archspec_keras.lowering import first, multiplier
+from archspec_keras.lowering import first
 
 GAINS = {"relu": 2.0, "linear": 1.0, "sigmoid": 1.0, "tanh": 25 / 9, "selu": 9 / 16}
 """Squares of torch.nn.init.calculate_gain."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
-from archspec.ops.convolution import Conv2d, ConvTranspose2d
+from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Expr
@@ -74,12 +74,6 @@ FIXED: dict[str, tuple[str, ...]] = {
     "adaptive_avg_pool2d": ("size",),
     "adaptive_max_pool2d": ("size",),
 }
-
-
-def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:
-    """Outputs per channel of a depthwise convolution; 0 for any other."""
-    channels = shapes[0][0]
-    return op.channels // channels if op.groups == channels > 1 else 0
 
 
 def strided_dilation(op: Conv2d) -> bool:

@@ -32,7 +32,6 @@ from archspec.source.text import (
 from archspec_keras.body import Body, Naming
 from archspec_keras.factories import Factories
 from archspec_keras.initial import Initials
-from archspec_keras.layouts import layer_name
 
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator
@@ -131,7 +130,7 @@ class Printer:
 
     def _suffixes(self) -> dict[str, str]:
         """What is added to an op's name for its padding layer: nothing that clashes."""
-        taken = {layer_name(node.name) for node in self.graph.nodes}
+        taken = {node.name.replace(".", "_") for node in self.graph.nodes}
         found = {}
         for suffix in SUFFIXES:
             text = f"_{suffix}"
@@ -144,7 +143,7 @@ class Printer:
         """Keras names its own ops; they and our layers may not clash."""
         seen: dict[str, str] = {}
         for node in self.graph.nodes:
-            name = layer_name(node.name)
+            name = node.name.replace(".", "_")
             if name in seen:
                 raise UnsupportedError(
                     f"{seen[name]!r} and {node.name!r} are both {name!r} in Keras",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import compare_names, refuse_unsupported, save_weights
+from archspec.backend import (
+    compare_names,
+    refuse_unsupported,
+    require,
+    save_weights,
+)
 from archspec.files import write_whole
 from archspec.graph import Graph
 from archspec.source.generalise import outline
@@ -29,6 +34,21 @@ class TorchBackend:
     framework = "torch"
     extra = "torch"
     files: tuple[str, ...] = (".safetensors", ".pt2")
+    engines: tuple[str, ...] = ("", "channels_last")
+    running_var = "unbiased"
+
+    def __init__(self, *, channels_last: bool = False) -> None:
+        """With `channels_last` images lie so in memory.
+
+        That takes other kernels of torch for the same net: how far the two are apart is
+        what torch itself rounds.
+        """
+        self.channels_last = channels_last
+
+    def on(self, engine: str, dtype: str) -> TorchBackend:
+        """PyTorch with images laid out as the engine says."""
+        require(self)
+        return TorchBackend(channels_last=engine == "channels_last")
 
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
@@ -69,6 +89,8 @@ class TorchBackend:
         for name, tensor in counters.items():
             state[name] = tensor.to(device)
         model.load_state_dict(state, assign=True)
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)
         return model
 
     def write_weights(
@@ -100,7 +122,7 @@ class TorchBackend:
         import torch
 
         with torch.no_grad():
-            made = _called(graph, model, _tensors(graph, model, inputs), training)
+            made = _called(graph, model, self._tensors(graph, model, inputs), training)
         return {name: tensor.cpu().numpy() for name, tensor in made.items()}
 
     def gradients(
@@ -115,7 +137,7 @@ class TorchBackend:
         """Outputs, and gradients of sum(output x cotangent)."""
         import torch
 
-        given = [t.requires_grad_() for t in _tensors(graph, model, inputs)]
+        given = [t.requires_grad_() for t in self._tensors(graph, model, inputs)]
         made = _called(graph, model, given, training)
         total = sum(
             (tensor * torch.from_numpy(cotangents[name]).to(tensor)).sum()
@@ -152,12 +174,17 @@ class TorchBackend:
         model.train(was)
         write_whole(path, lambda draft: torch.export.save(program, draft))
 
+    def _tensors(
+        self, graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]]
+    ) -> list[Any]:
+        import torch
 
-def _tensors(graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]]) -> list[Any]:
-    import torch
-
-    own = next(iter(model.state_dict().values()), torch.empty(0))
-    return [torch.from_numpy(inputs[name]).to(own.device) for name in graph.inputs]
+        own = next(iter(model.state_dict().values()), torch.empty(0))
+        made = [torch.from_numpy(inputs[name]).to(own.device) for name in graph.inputs]
+        if not self.channels_last:
+            return made
+        last = torch.channels_last
+        return [t.contiguous(memory_format=last) if t.ndim == 4 else t for t in made]
 
 
 def _called(

@@ -1,16 +1,16 @@
-"""Where a canonical weight lives in a Keras model, and how it lies there."""
+"""How canonical weights lie in Keras: which layer, which variable, in what order.
+
+Framework-free: what reads and writes Keras' files needs it as much as the backend.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
-from archspec.ops.convolution import Conv2d
-from archspec_keras.lowering import multiplier
+from archspec.ops.convolution import Conv2d, multiplier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,16 +37,23 @@ class Place(NamedTuple):
 
     Attributes:
         name, shape: canonical.
-        layer, attribute: the layer's name and its attribute.
+        path: of the node; the layer's name is the path with `_` for `.`.
+        attribute: the layer's attribute. A layer's variables stand in the order in
+            which `places` gives them.
         into, back: from the canonical layout to Keras', and from there.
     """
 
     name: str
     shape: Shape
-    layer: str
+    path: str
     attribute: str
     into: Move
     back: Move
+
+    @property
+    def layer(self) -> str:
+        """The layer's name in a Keras model that archspec prints."""
+        return self.path.replace(".", "_")
 
 
 def places(graph: Graph) -> Iterator[Place]:
@@ -57,13 +64,7 @@ def places(graph: Graph) -> Iterator[Place]:
         for name, shape in stored.items():
             attribute = of.get(name, "kernel")
             into, back = moves(node.op, attribute, shape, shapes)
-            layer = layer_name(node.name)
-            yield Place(f"{node.name}.{name}", shape, layer, attribute, into, back)
-
-
-def layer_name(path: str) -> str:
-    """A layer's name: the path with `_` for `.`."""
-    return path.replace(".", "_")
+            yield Place(f"{node.name}.{name}", shape, node.name, attribute, into, back)
 
 
 def moves(
@@ -80,7 +81,7 @@ def moves(
             )
         return (lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1))
     if attribute == "kernel" and len(shape) == 2:
-        return np.transpose, np.transpose
+        return (lambda a: a.T, lambda a: a.T)
     if attribute == "kernel" and len(shapes[0]) == 3:
         return lambda a: a.reshape(1, 1, -1, 1), lambda a: a.reshape(shape)
     if attribute == "alpha" and len(shapes[0]) == 3:

@@ -1,0 +1,171 @@
+"""The commands about weight files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from archspec.cli import options
+from archspec.errors import WeightsError
+
+if TYPE_CHECKING:
+    from archspec import Spec
+
+app = typer.Typer(
+    help="Weight files: make, look into, convert.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+FORMATS = "canonical, torchvision, timm, keras or keras.applications"
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
+Out = Annotated[
+    Path, typer.Option("--output", "-o", help="The file; its suffix says what.")
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="FORMAT", help=f"Whose names to write: {FORMATS}."),
+]
+Allowed = list[str] | None
+
+OWN = (".weights.h5", ".keras")
+"""Files of a net's own Keras model, which Keras writes."""
+
+
+@app.command()
+@options.ended
+def init(
+    spec: options.Spec,
+    output: Out,
+    seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    to: To = None,
+    force: options.Force = False,
+    params: options.Params = None,
+    input_size: options.Size = None,
+) -> None:
+    """Writes the weights that a net starts with."""
+    from archspec import load
+    from archspec.weights import initial_weights
+
+    kind = options.dtype(dtype)
+    options.writable(output, None, force)
+    given, size = options.params(params), options.image_size(input_size)
+    found = load(spec, params=given, size=size)
+    weights = initial_weights(found.graph, seed, kind)
+    written = _write(found, weights, output, to, {"seed": str(seed)})
+    print(f"{output}: {len(weights)} weights of {found.name} from seed {seed}{written}")
+
+
+@app.command()
+@options.ended
+def inspect(file: File, as_json: options.Json = False) -> None:
+    """Lists what is in a weight file: names, shapes, types, totals, metadata."""
+    from archspec.weights import archives
+
+    with archives.opened(file) as archive:
+        tensors = dict(archive.tensors)
+        kind, texts = archive.kind, dict(archive.metadata)
+    total = sum(prod(tensor.shape) for tensor in tensors.values())
+    if as_json:
+        rows = [
+            {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+            for name, tensor in tensors.items()
+        ]
+        facts = {"kind": kind, "metadata": texts, "values": total, "tensors": rows}
+        print(json.dumps(facts, indent=2))
+        return
+    cells = [
+        [name, " x ".join(map(str, tensor.shape)) or "scalar", tensor.dtype]
+        for name, tensor in tensors.items()
+    ]
+    widths = [max((len(row[n]) for row in cells), default=0) for n in range(2)]
+    for row in cells:
+        print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
+    print(f"\n{kind}: {len(tensors)} tensors, {total:,} values")
+    for key, text in texts.items():
+        print(f"{key}: {text}")
+
+
+@app.command()
+@options.ended
+def convert(
+    file: File,
+    spec: Annotated[str, typer.Option("--spec", metavar="SPEC", help="The net.")],
+    output: Out,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help=f"Whose names the file has: {FORMATS}; found out unless given.",
+        ),
+    ] = None,
+    to: To = None,
+    allow_missing: Annotated[
+        Allowed,
+        typer.Option(metavar="NAME", help="The file may lack it; fc.* is a pattern."),
+    ] = None,
+    allow_extra: Annotated[
+        Allowed, typer.Option(metavar="NAME", help="The net may have no use for it.")
+    ] = None,
+    force: options.Force = False,
+    params: options.Params = None,
+    input_size: options.Size = None,
+) -> None:
+    """Converts a weight file, or says all that doesn't fit the net."""
+    from archspec import load
+    from archspec.weights.conversion import fitted
+
+    options.writable(output, None, force)
+    given, size = options.params(params), options.image_size(input_size)
+    found = load(spec, params=given, size=size)
+    loaded = fitted(
+        file,
+        found.graph,
+        source=source,
+        allow_missing=allow_missing or (),
+        allow_extra=allow_extra or (),
+    )
+    for name in loaded.initial:
+        print(f"note: {name} is as the net starts (seed 0)", file=sys.stderr)
+    for name in loaded.passed_over:
+        print(f"note: {name} of the file is left out", file=sys.stderr)
+    if loaded.made_for:
+        print(f"note: the file was made for {loaded.made_for!r}", file=sys.stderr)
+    written = _write(found, loaded.weights, output, to, {})
+    what = f"{len(loaded.weights)} weights of {found.name}"
+    print(f"{output}: {what}, read as {loaded.source}{written}")
+
+
+def _write(
+    spec: Spec,
+    weights: dict[str, Any],
+    output: Path,
+    to: str | None,
+    metadata: dict[str, str],
+) -> str:
+    """Writes a file of any kind, and says whose names it has."""
+    from archspec.weights import write
+
+    own = output.name.endswith(OWN)
+    if to != "keras" and (to is not None or not own):
+        write(output, spec.graph, weights, to, metadata)
+        return f", written as {to}" if to else ""
+    if not own:
+        known = ", ".join(OWN)
+        raise WeightsError(f"{output}: expected a file that ends in {known} for keras")
+    from archspec.backend import backend, require
+
+    keras = backend("keras")
+    require(keras)
+    double = any(array.dtype == "float64" for array in weights.values())
+    dtype: Literal["float32", "float64"] = "float64" if double else "float32"
+    model = keras.build(spec.graph, weights, dtype=dtype)
+    keras.save(spec.graph, model, str(output))
+    return ", written as keras"

@@ -1,0 +1,345 @@
+"""What is wrong with a file whatever its formulas give, also where nothing is built.
+
+Expansion sees neither unused blocks nor absent nodes, and can't go past a node that
+fails. So every statement is looked at here first, and all faults are named at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, nearest
+from archspec.language import names as naming
+from archspec.language.attributes import validated
+from archspec.language.builder import attribute_place, check_arity, check_kind
+from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
+from archspec.language.params import TYPES, accept, is_formula, missing, type_of
+from archspec.language.params import unknown as unknown_param
+from archspec.language.reader import locate
+from archspec.language.schema import RESERVED, Block, Body, Entry, Statement, Unit
+from archspec.language.statements import BRACES
+from archspec.ops import BY_KIND
+
+Faults = Iterator[ArchspecError]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a statement sees: names of formulas, the scope's inputs, the unit."""
+
+    unit: Unit
+    names: frozenset[str]
+    inputs: tuple[str, ...] = ()
+    earlier: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """Nodes written before, each with the names of its outputs where they are known."""
+
+    def inside(self, inputs: tuple[str, ...], *names: str) -> Sight:
+        """The sight of a scope with these inputs and further names of formulas."""
+        sizes = (f"{name}.{size}" for name in inputs for size in DIMENSIONS)
+        return Sight(self.unit, self.names.union(names, sizes), inputs)
+
+
+def inspect(unit: Unit) -> Faults:
+    """Every fault of a file, with all that it inherits, that needs no values."""
+    yield from _names(unit)
+    file = Sight(unit, frozenset())
+    yield from _params(file, unit.params, tuple(unit.inputs))
+    file = replace(file, names=frozenset(unit.params))
+    for entry in (*unit.require.values(), *unit.inputs.values()):
+        yield from _formulas(entry.value, entry.at, file.names)
+    yield from _defaults(file)
+    for block in unit.blocks.values():
+        yield from _block(file, block)
+    if unit.graph is not None:
+        declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
+        scope = file.inside(declared)
+        yield from _body(scope, unit.graph)
+        for entry in (*unit.taps.values(), *unit.outputs.values()):
+            yield from _formulas(entry.value, entry.at, scope.names)
+
+
+def _names(unit: Unit) -> Faults:
+    for name, entry in unit.inputs.items():
+        yield from _caught(naming.check, name, entry.key)
+    items: tuple[Mapping[str, Any], ...] = (unit.taps, unit.outputs)
+    for name, entry in (pair for item in items for pair in item.items()):
+        yield from _caught(naming.check, name, entry.key, attribute=False)
+    for name, block in unit.blocks.items():
+        yield from _caught(naming.check, name, block.at, attribute=False)
+
+
+def _caught(check: Any, *args: Any, **kwargs: Any) -> Faults:
+    """What a function that raises finds wrong."""
+    try:
+        check(*args, **kwargs)
+    except SpecErrors as error:
+        yield from error.errors
+    except ArchspecError as error:
+        yield error
+
+
+def _params(
+    sight: Sight, params: Mapping[str, Entry], inputs: tuple[str, ...]
+) -> Faults:
+    names = sight.names
+    for name, entry in params.items():
+        if name in RESERVED or name in inputs:
+            yield SpecError(f"the param name {name!r} is reserved", at=entry.key)
+        elif name in FUNCTIONS or name in CONSTANTS:
+            yield SpecError(
+                f"the param name {name!r} is a word of formulas", at=entry.key
+            )
+        else:
+            yield from _caught(naming.check, name, entry.key, attribute=False)
+        yield from _formulas(entry.value, entry.at, names)
+        names |= {name}
+
+
+def _defaults(file: Sight) -> Faults:
+    for kind, defaults in file.unit.defaults.items():
+        faults = list(_caught(check_kind, file.unit, kind, defaults.at))
+        yield from faults
+        if faults:
+            continue
+        op = BY_KIND[kind]
+        for key, entry in file.unit.default(kind).items():
+            yield from _formulas(entry.value, entry.at, file.names)
+            values = {key: entry.value}
+            place = partial(_given_place, key, entry)
+            others = {*op.model_fields, "from"} - {key}
+            if not _has_formula(entry.value):
+                yield from _caught(
+                    validated, op, values, place, defaults.at, tuple(others)
+                )
+            elif key not in op.model_fields:
+                yield from _caught(validated, op, {key: 0}, place, defaults.at, others)
+
+
+def _given_place(key: str, entry: Entry, asked: str) -> Location:
+    return entry.at if asked == key else entry.key
+
+
+def _block(file: Sight, block: Block) -> Faults:
+    scope = file.inside(block.inputs)
+    for name in block.inputs:
+        if len(block.inputs) > 1 or name != "input":
+            yield from _caught(naming.check, name, block.at)
+    if len(set(block.inputs)) < len(block.inputs):
+        yield SpecError(
+            f"the block {block.name!r} has two inputs of one name", at=block.at
+        )
+    yield from _params(scope, block.params, block.inputs)
+    scope = file.inside(block.inputs, *block.params)
+    yield from _body(scope, block.body)
+    for name, entry in block.outputs.items():
+        yield from _caught(naming.check, name, entry.key, attribute=False)
+        yield from _formulas(entry.value, entry.at, scope.names)
+
+
+def _body(scope: Sight, body: Body) -> Faults:
+    if not body.statements:
+        yield SpecError("a graph has at least one node", at=body.at)
+    for position, statement in enumerate(body.statements.values()):
+        if not body.listed and not BRACES.search(statement.key):
+            yield from _caught(naming.check, statement.key, statement.at, number=True)
+        if statement.name is not None:
+            at = statement.place("name")
+            yield from _caught(naming.check, statement.name, at, attribute=False)
+            if statement.name in scope.earlier:
+                yield SpecError(f"the name {statement.name!r} is taken twice", at=at)
+        yield from _statement(scope, statement, first=position == 0)
+        scope.earlier[statement.name or statement.key] = _outputs(scope, statement)
+
+
+def _outputs(scope: Sight, statement: Statement) -> tuple[str, ...] | None:
+    """The names of a node's outputs; None where a formula or a file decides."""
+    target = statement.target
+    if statement.kind in ("op", "graph"):
+        return ("",)
+    if statement.kind == "block" and target in scope.unit.blocks:
+        return tuple(scope.unit.blocks[target].outputs) or ("",)
+    return None
+
+
+def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
+    own = scope.names | ({"index"} if statement.repeat is not None else set())
+    yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
+    yield from _formulas(statement.when, statement.place("when"), own)
+    for text in BRACES.findall(statement.key):
+        yield from _formulas(f"={text}", statement.at, own)
+    for key, value in statement.attributes.items():
+        yield from _formulas(value, statement.place(key), own)
+    faults = list(_sources(scope, statement, first=first))
+    yield from faults
+    count = _count(statement) if not faults else None
+    if statement.kind == "graph":
+        assert statement.body is not None
+        yield from _body(
+            replace(scope, names=own).inside(("input",)),
+            statement.body,
+        )
+        return
+    target = statement.target
+    at = statement.place(statement.kind)
+    if is_formula(target):
+        yield from _formulas(target, at, own)
+    elif statement.kind == "op":
+        yield from _op(scope.unit, statement, count)
+    elif statement.kind == "block":
+        yield from _call(scope.unit, statement, count)
+
+
+def _count(statement: Statement) -> int | None:
+    raw = statement.sources
+    if is_formula(raw):
+        return None
+    return len(raw) if isinstance(raw, list) else 1
+
+
+def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
+    raw, at = statement.sources, statement.place("from")
+    if raw == []:
+        yield SpecError("`from` names at least one node", at=at)
+    if raw is None:
+        if first and len(scope.inputs) > 1:
+            inputs = ", ".join(scope.inputs)
+            yield SpecError(
+                f"the first node of a scope with inputs {inputs} says `from`",
+                at=statement.at,
+            )
+        return
+    faults = list(_formulas(raw, at, scope.names))
+    yield from faults
+    if is_formula(raw) or faults:
+        return
+    for index, ref in enumerate(raw if isinstance(raw, list) else [raw]):
+        place = statement.place("from", index) if isinstance(raw, list) else at
+        if not is_formula(ref) and not isinstance(ref, bool):
+            yield from _read(scope, str(ref), place)
+
+
+def _read(scope: Sight, name: str, at: Location) -> Faults:
+    node, _, output = name.partition(".")
+    if name in scope.inputs or name in scope.earlier:
+        node, output = name, ""
+    if node in scope.earlier:
+        outputs = scope.earlier[node]
+        if outputs is not None and output not in outputs:
+            named = ", ".join(outputs)
+            if outputs == ("",):
+                yield SpecError(f"{node!r} has no output {output!r}, it has one", at=at)
+            elif output:
+                yield SpecError(
+                    f"{node!r} has no output {output!r}",
+                    at=at,
+                    hint=nearest(output, outputs) or f"its outputs: {named}",
+                )
+        return
+    dynamic = any(BRACES.search(key) for key in scope.earlier)
+    if node in scope.inputs or dynamic:
+        return
+    known = (*scope.inputs, *scope.earlier)
+    yield SpecError(
+        f"there is no node {name!r} before this one",
+        at=at,
+        hint=nearest(name, known) or "here are " + ", ".join(known[-20:]),
+    )
+
+
+def _op(unit: Unit, statement: Statement, count: int | None) -> Faults:
+    kind = statement.target
+    faults = list(_caught(check_kind, unit, kind, statement.place("op")))
+    yield from faults
+    if faults:
+        return
+    op = BY_KIND[kind]
+    if statement.inline:
+        yield SpecError("an op has no children to inline", at=statement.place("inline"))
+    given = {key: entry.value for key, entry in unit.default(kind).items()}
+    given |= statement.attributes
+    later = [key for key, value in given.items() if _has_formula(value)]
+    values = {key: _frozen(v) for key, v in given.items() if key not in later}
+    values |= {key: 0 for key in later if key not in op.model_fields}
+    place = partial(attribute_place, unit, statement, kind)
+    yield from _caught(validated, op, values, place, statement.at, later)
+    if count is not None:
+        yield from _caught(check_arity, op, statement, count)
+
+
+def _call(unit: Unit, statement: Statement, count: int | None) -> Faults:
+    block = unit.blocks.get(statement.target)
+    if block is None:
+        yield no_block(unit, statement.target, statement.place("block"))
+        return
+    owner = f"the block {block.name!r}"
+    if count is not None and count != len(block.inputs):
+        yield wrong_count(owner, block.inputs, count, statement)
+    for key, value in statement.attributes.items():
+        at = statement.place(key, key=True)
+        if key not in block.params:
+            yield unknown_param(owner, key, block.params, at)
+        elif not _has_formula(value):
+            kind = type_of(block.params[key])
+            yield from _caught(
+                accept, _frozen(value), kind, f"{owner}: {key}", statement.place(key)
+            )
+    for name, entry in block.params.items():
+        if name not in statement.attributes and entry.value in tuple(TYPES):
+            yield missing(owner, name, entry, statement.at)
+
+
+def no_block(unit: Unit, name: str, at: Location) -> SpecError:
+    """The error for a block that isn't there."""
+    known = ", ".join(unit.blocks) or "none"
+    hint = nearest(name, unit.blocks) or f"the file's blocks: {known}"
+    if name in BY_KIND:
+        hint = f"an op is written {{op: {name}}}"
+    return SpecError(f"there is no block {name!r}", at=at, hint=hint)
+
+
+def wrong_count(
+    owner: str, names: tuple[str, ...], found: int, statement: Statement
+) -> SpecError:
+    """The error for a block or a spec that reads too few or too many values."""
+    values = "1 value" if len(names) == 1 else f"{len(names)} values"
+    return SpecError(
+        f"{owner} reads {values} ({', '.join(names)}), found {found}",
+        at=statement.place("from"),
+    )
+
+
+def _formulas(raw: Any, at: Location, names: frozenset[str]) -> Faults:
+    """The faults of the formulas in a value."""
+    if is_formula(raw):
+        for fault in inspected(raw[1:].strip(), names):
+            fault.at = at
+            yield fault
+    elif isinstance(raw, list):
+        for index, item in enumerate(raw):
+            yield from _formulas(item, _inner(raw, index, at), names)
+    elif isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from _formulas(item, _inner(raw, key, at), names)
+
+
+def _inner(raw: Any, key: Any, at: Location) -> Location:
+    return locate(raw, (key,)) if hasattr(raw, "at") else at
+
+
+def _has_formula(raw: Any) -> bool:
+    if isinstance(raw, dict):
+        return any(_has_formula(value) for value in raw.values())
+    if isinstance(raw, list):
+        return any(_has_formula(value) for value in raw)
+    return is_formula(raw)
+
+
+def _frozen(raw: Any) -> Any:
+    if isinstance(raw, list):
+        return tuple(_frozen(item) for item in raw)
+    if isinstance(raw, dict):
+        return {key: _frozen(item) for key, item in raw.items()}
+    return raw

@@ -1,0 +1,121 @@
+"""Which node is the first whose value differs between two backends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archspec.graph import Graph, Node
+from archspec.verify.comparison import Check, distance
+from archspec.verify.process import NotAvailable, Session
+from archspec.verify.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The end of a search.
+
+    Attributes:
+        node, op, at: the node, its kind and its place in the spec.
+        error: of its output.
+        text: the sentence for a person.
+    """
+
+    node: str
+    op: str
+    at: str
+    error: float
+    text: str
+
+
+class Search:
+    """Halves the ancestors of a value that differs, one pruned net at a time.
+
+    A net that ends at a node is built on both sides, as a pass cuts it. Where the value
+    there agrees, so do those before it, for a fault does not undo itself; what the
+    found node reads is looked at once more in the end.
+    """
+
+    def __init__(
+        self, graph: Graph, check: Check, limit: float, one: Session, other: Session
+    ) -> None:
+        self.nodes = {node.name: node for node in graph.nodes}
+        self.check = check
+        self.limit = limit
+        self.sessions = (one, other)
+        self.errors: dict[str, float] = {}
+
+    def first(self, value: str) -> Finding | None:
+        """The first node on the way to `value` that differs; None if none does."""
+        if not self.differs(value):
+            return None
+        found = self._halved(value, set())
+        while True:
+            wrong = [name for name in self.nodes[found].inputs if self.differs(name)]
+            if not wrong:
+                break
+            found = self._halved(wrong[0], set())
+        return self._finding(self.nodes[found])
+
+    def differs(self, value: str) -> bool:
+        """Whether a value is further apart than allowed; a graph's input never is."""
+        if value not in self.nodes:
+            return False
+        if value not in self.errors:
+            task = Task("probe", value, self.check.weights, self.check.training)
+            wanted, found = (session.ask(task) for session in self.sessions)
+            apart = distance(found, wanted, "probe")
+            assert apart is not None
+            self.errors[value] = apart.error
+        return self.errors[value] > self.limit
+
+    def _halved(self, value: str, agreed: set[str]) -> str:
+        while True:
+            above = [n for n in self._ancestors(value) if n not in agreed]
+            if not above:
+                return value
+            middle = above[len(above) // 2]
+            if self.differs(middle):
+                value = middle
+            else:
+                agreed.update((middle, *self._ancestors(middle)))
+
+    def _ancestors(self, value: str) -> list[str]:
+        """The nodes that a node needs, in the order of the graph."""
+        needed = set(self.nodes[value].inputs)
+        found = []
+        for node in reversed(self.nodes.values()):
+            if node.name in needed and node.name != value:
+                needed.update(node.inputs)
+                found.append(node.name)
+        return found[::-1]
+
+    def _finding(self, node: Node) -> Finding:
+        error = self.errors[node.name]
+        kind = node.op.kind
+        reads = " and ".join(repr(name) for name in node.inputs)
+        text = (
+            f"{node.at}: the first node that differs is {node.name!r} ({kind}), by "
+            f"{error:.1e}; what it reads agrees: {reads}"
+        )
+        return Finding(node.name, kind, str(node.at), error, text)
+
+
+def search(
+    graph: Graph,
+    check: Check,
+    limit: float,
+    value: str,
+    one: Session,
+    other: Session,
+) -> Finding | str:
+    """The first node that differs on the way to `value`, or why there is none."""
+    try:
+        found = Search(graph, check, limit, one, other).first(value)
+    except NotAvailable as error:
+        return f"the search for the node ended: {error}"
+    if found is None:
+        return (
+            f"{value!r} agrees when the net ends there: the fault is in how the whole "
+            "is printed"
+        )
+    return found

@@ -1,0 +1,163 @@
+"""How far two backends are apart, and how far they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from archspec.graph import Graph
+from archspec.verify.native import rounding
+from archspec.verify.target import Target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
+ILL_CONDITIONED = 1e-6
+"""A float64 floor above this says that the comparison could not show a fault."""
+SLACK = 10
+"""How many floors two frameworks may be apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison.
+
+    Attributes:
+        title: for people.
+        task: what gives the arrays.
+        part: what their names begin with.
+        backward: whether gradients take part, whose kernels have bounds of their own.
+        weights, training: at what weights and in what mode the net ran.
+        against_largest: errors are measured against the largest array, since an exact
+            zero (a bias in front of a batch norm has no gradient) is rounding alone.
+    """
+
+    title: str
+    task: str
+    part: str
+    weights: str
+    backward: bool = False
+    training: bool = False
+    against_largest: bool = False
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("outputs, initial weights", "eval", "initial", "initial"),
+    Check("outputs, disturbed weights", "eval", "outputs", "disturbed"),
+    Check("taps, disturbed weights", "eval", "taps", "disturbed"),
+    Check("outputs in training", "train", "training", "conditioned", training=True),
+    Check("running statistics", "train", "statistics", "conditioned", training=True),
+    Check(
+        "gradients",
+        "train",
+        "gradients",
+        "conditioned",
+        backward=True,
+        training=True,
+        against_largest=True,
+    ),
+    Check(
+        "weights after 3 SGD steps",
+        "train",
+        "weights",
+        "conditioned",
+        backward=True,
+        training=True,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """The largest relative error of some arrays, and which of them has it."""
+
+    error: float
+    name: str
+
+
+def distance(
+    found: Arrays, wanted: Arrays, part: str, *, against_largest: bool = False
+) -> Distance | None:
+    """The largest ||a - b|| / ||b|| of the arrays `part/name`; None without any.
+
+    An array that is missing, of another shape or not finite is infinitely far.
+    """
+    names = [name for name in wanted if name.startswith(f"{part}/")]
+    names += [n for n in found if n.startswith(f"{part}/") and n not in wanted]
+    worst: Distance | None = None
+    pairs = {name: _apart(found.get(name), wanted.get(name)) for name in names}
+    largest = max((size for _, size in pairs.values()), default=0.0)
+    for name, (difference, size) in pairs.items():
+        scale = largest if against_largest else size
+        error = difference / scale if scale else (inf if difference else 0.0)
+        if worst is None or error > worst.error:
+            worst = Distance(error, name.partition("/")[2])
+    return worst
+
+
+def _apart(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[float, float]:
+    """||a - b|| and ||b||."""
+    import numpy as np
+
+    if a is None or b is None or a.shape != b.shape:
+        return inf, 1.0
+    a, b = a.astype("float64"), b.astype("float64")
+    size = float(np.linalg.norm(b))
+    difference = float(np.linalg.norm(a - b))
+    return (difference, size) if np.isfinite(difference + size) else (inf, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the report: one check of one backend.
+
+    Attributes:
+        dtype, check, target: what was compared; the reference is the first target.
+        verdict: `pass`, `FAIL`, `ill-conditioned` or `not available`; only the first
+            is a pass.
+        error, where, at: the largest relative error, the value or parameter that has
+            it, and its node's place in the spec.
+        floor: torch against torch with other kernels; None where it was not to be had.
+        limit: the largest error that passes.
+        reason: why there are no numbers.
+    """
+
+    dtype: str
+    check: str
+    target: str
+    verdict: str
+    error: float | None = None
+    where: str = ""
+    at: str = ""
+    floor: float | None = None
+    limit: float | None = None
+    reason: str = ""
+
+
+def limit_of(
+    graph: Graph,
+    check: Check,
+    targets: Sequence[Target],
+    dtype: str,
+    floor: float | None,
+) -> float:
+    """The largest error that passes: of the tolerance, ten floors, and what rounds."""
+    if dtype != "float64":
+        return TOLERANCES[dtype]
+    bounds = [
+        native.backward if check.backward else native.forward
+        for native in rounding(graph, targets)
+    ]
+    return max(TOLERANCES[dtype], SLACK * (floor or 0.0), *bounds, 0.0)
+
+
+def verdict(error: float, limit: float, floor: float | None, dtype: str) -> str:
+    """Whether an error passes."""
+    if dtype == "float64" and floor is not None and floor > ILL_CONDITIONED:
+        return "ill-conditioned"
+    return "pass" if error <= limit else "FAIL"

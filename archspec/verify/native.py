@@ -1,0 +1,60 @@
+"""Native kernels that round in float64, with how far that was measured to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archspec.graph import Graph
+from archspec.ops import Op
+from archspec.verify.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """An op whose native kernel holds a constant, or computes, in single precision.
+
+    Attributes:
+        kind: of the op; a resize with its mode.
+        on: where, as targets are named.
+        forward, backward: bounds of the relative error of outputs and gradients.
+        why: what rounds.
+    """
+
+    kind: str
+    on: tuple[str, ...]
+    forward: float
+    backward: float
+    why: str
+
+
+EXACT = 1e-12
+NATIVE: tuple[Native, ...] = (
+    Native("gelu", ("keras:tensorflow",), 1e-8, 1e-7, "single-precision constants"),
+    Native("leaky_relu", ("keras:tensorflow",), 2e-8, 2e-8, "a single-precision slope"),
+    Native(
+        "resize bilinear", ("keras:tensorflow",), 1e-6, 1e-6, "single-precision weights"
+    ),
+    Native(
+        "hard_sigmoid",
+        ("torch", "torch:channels_last", "keras:torch"),
+        EXACT,
+        1e-7,
+        "a single-precision 1/6 in the derivative",
+    ),
+)
+"""The layers stay native in printed code: their definition is exact, their kernel not.
+"""
+
+
+def key(op: Op) -> str:
+    """What the table calls an op."""
+    mode = getattr(op, "mode", "")
+    return f"{op.kind} {mode}" if mode else op.kind
+
+
+def rounding(graph: Graph, targets: Iterable[Target]) -> list[Native]:
+    """What rounds in a net on one of these targets."""
+    kinds = {key(node.op) for node in graph.nodes}
+    names = {str(target) for target in targets}
+    return [item for item in NATIVE if item.kind in kinds and names & {*item.on}]

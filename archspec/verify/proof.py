@@ -1,0 +1,235 @@
+"""The comparison of a net on several backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archspec.graph import Graph
+from archspec.ops.normalization import BatchNorm
+from archspec.verify.bisection import Finding, search
+from archspec.verify.comparison import (
+    CHECKS,
+    Check,
+    Row,
+    distance,
+    limit_of,
+    verdict,
+)
+from archspec.verify.native import EXACT, rounding
+from archspec.verify.process import NotAvailable, Session
+from archspec.verify.target import FLOOR, Target
+from archspec.verify.task import Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Result = Mapping[str, NDArray[Any]] | str
+    """Arrays, or why there are none."""
+
+Open = Callable[[Target], Session]
+Note = Callable[[str], None]
+TASKS = {"float32": ("eval",), "float64": ("eval", "train")}
+"""Gradients are compared in float64 only: in float32 rounding hides what matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a comparison found.
+
+    Attributes:
+        rows: one for each check and backend.
+        findings: for a backend that differs, the first node that does.
+        notes: what is different by definition, and what rounds.
+    """
+
+    rows: tuple[Row, ...]
+    findings: tuple[tuple[str, Finding | str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row is a pass."""
+        return bool(self.rows) and all(row.verdict == "pass" for row in self.rows)
+
+
+class Prover:
+    """Runs a net on every target and compares with the first one.
+
+    Args:
+        graph: the net, without chance.
+        targets: what is compared; the first is the reference.
+        dtype: `float32` or `float64`.
+        open_session: starts a target; raises NotAvailable.
+        note: told what goes on.
+        training: whether the checks in training mode are run, in float64.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        targets: Sequence[Target],
+        dtype: str,
+        open_session: Open,
+        note: Note,
+        *,
+        training: bool = True,
+    ) -> None:
+        self.graph = graph
+        self.targets = targets
+        self.dtype = dtype
+        self.open = open_session
+        self.note = note
+        tasks = TASKS[dtype] if training else ("eval",)
+        self.tasks = tasks if graph.parameters() else ("eval",)
+        self.results: dict[tuple[Target, str], Result] = {}
+        self.findings: dict[str, Finding | str] = {}
+
+    def prove(self) -> Proof:
+        """Every row, and the node behind each difference."""
+        for target in dict.fromkeys((*self.targets, *FLOOR)):
+            self._run(target)
+        checks = [c for c in CHECKS if c.task in self.tasks and self._has(c)]
+        rows = [row for check in checks for row in self._rows(check)]
+        return Proof(tuple(rows), tuple(self.findings.items()), self._notes())
+
+    def _has(self, check: Check) -> bool:
+        """Whether a net has what a check compares."""
+        if check.part == "taps":
+            return bool(self.graph.taps)
+        return check.part != "statistics" or bool(self.graph.buffers())
+
+    def _run(self, target: Target) -> None:
+        try:
+            self.note(f"{target}, {self.dtype}: starting")
+            session = self.open(target)
+        except NotAvailable as error:
+            for kind in self.tasks:
+                self.results[target, kind] = str(error)
+            return
+        try:
+            for kind in self.tasks:
+                self.note(f"{target}, {self.dtype}: {kind}")
+                try:
+                    self.results[target, kind] = session.ask(Task(kind))
+                except NotAvailable as error:
+                    self.results[target, kind] = str(error)
+        finally:
+            session.close()
+
+    def _rows(self, check: Check) -> list[Row]:
+        reference, *others = self.targets
+        wanted = self.results[reference, check.task]
+        if isinstance(wanted, str):
+            return [
+                self._missing(check, reference, wanted),
+                *(self._missing(check, t, f"{reference} has none") for t in others),
+            ]
+        floor = self._floor(check)
+        return [self._row(check, target, wanted, floor) for target in others]
+
+    def _floor(self, check: Check) -> float | None:
+        one, other = (self.results[target, check.task] for target in FLOOR)
+        if isinstance(one, str) or isinstance(other, str):
+            return None
+        apart = distance(other, one, check.part, against_largest=check.against_largest)
+        return None if apart is None else apart.error
+
+    def _missing(self, check: Check, target: Target, reason: str) -> Row:
+        return Row(self.dtype, check.title, str(target), "not available", reason=reason)
+
+    def _row(
+        self,
+        check: Check,
+        target: Target,
+        wanted: Mapping[str, NDArray[Any]],
+        floor: float | None,
+    ) -> Row:
+        found = self.results[target, check.task]
+        if isinstance(found, str):
+            return self._missing(check, target, found)
+        apart = distance(
+            found, wanted, check.part, against_largest=check.against_largest
+        )
+        if apart is None:
+            return self._missing(check, target, "there is nothing to compare")
+        both = (self.targets[0], target)
+        limit = limit_of(self.graph, check, both, self.dtype, floor)
+        outcome = verdict(apart.error, limit, floor, self.dtype)
+        value = self._value(check, apart.name)
+        if outcome == "FAIL" and check.part in VALUES:
+            self._search(check, target, limit, value)
+        return Row(
+            self.dtype,
+            check.title,
+            str(target),
+            outcome,
+            apart.error,
+            value if check.part in VALUES else apart.name,
+            self._place(check, apart.name),
+            floor,
+            limit,
+        )
+
+    def _value(self, check: Check, name: str) -> str:
+        """The node behind the name of an output, a tap or a parameter."""
+        if check.part == "taps":
+            return self.graph.taps[name]
+        if check.part in VALUES:
+            return self.graph.outputs[name]
+        return name.rpartition(".")[0]
+
+    def _place(self, check: Check, name: str) -> str:
+        value = self._value(check, name)
+        return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
+
+    def _search(self, check: Check, target: Target, limit: float, value: str) -> None:
+        key = f"{target}, {self.dtype}"
+        if isinstance(self.findings.get(key), Finding):
+            return
+        self.note(f"{key}: looking for the node")
+        try:
+            one = self.open(self.targets[0])
+        except NotAvailable as error:
+            self.findings[key] = str(error)
+            return
+        try:
+            other = self.open(target)
+            try:
+                found = search(self.graph, check, limit, value, one, other)
+            finally:
+                other.close()
+        except NotAvailable as error:
+            found = str(error)
+        finally:
+            one.close()
+        self.findings[key] = found
+
+    def _notes(self) -> tuple[str, ...]:
+        """What a reader of the rows has to know."""
+        notes = []
+        if self.dtype == "float64":
+            for native in rounding(self.graph, self.targets):
+                on = ", ".join(str(t) for t in self.targets if str(t) in native.on)
+                forward = f"{native.forward:.0e} forward, " * (native.forward > EXACT)
+                notes.append(
+                    f"{native.kind} on {on} rounds in float64, {native.why}: allowed "
+                    f"are {forward}{native.backward:.0e} in gradients"
+                )
+        own = any(
+            isinstance(node.op, BatchNorm) and node.op.running_var is None
+            for node in self.graph.nodes
+        )
+        kinds = {str(t): t.found().running_var for t in self.targets}
+        if own and "train" in self.tasks and len(set(kinds.values())) > 1:
+            each = ", ".join(f"{kind} on {target}" for target, kind in kinds.items())
+            notes.append(
+                f"the running variance is {each}: their new parts are compared as the "
+                "exact factor n / (n - 1), for n values in a channel"
+            )
+        return tuple(notes)
+
+
+VALUES = ("initial", "outputs", "taps", "training")
+"""Parts that are outputs of nodes: a difference there is searched for."""

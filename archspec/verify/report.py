@@ -1,0 +1,150 @@
+"""What `verify` says: a table for people, a record for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from archspec.verify.bisection import Finding
+from archspec.verify.comparison import Row
+from archspec.verify.proof import Proof
+from archspec.verify.setting import Setting
+
+HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A proof with what it is about.
+
+    Attributes:
+        name: of the net.
+        setting: what was built.
+        reference: the backend that the others are compared with.
+        proof: what was found; None when there is none.
+        notes: what was changed, or why there is no proof.
+        shape: the inputs' shapes.
+    """
+
+    name: str
+    setting: Setting
+    reference: str
+    proof: Proof | None
+    notes: tuple[str, ...] = ()
+    shape: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all was compared and found equal."""
+        return self.proof is not None and self.proof.passed
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON holds it; an infinite error is null there."""
+        proof = self.proof
+        return {
+            "name": self.name,
+            **self.setting.facts(),
+            "reference": self.reference,
+            "passed": self.passed,
+            "rows": [_finite(asdict(row)) for row in proof.rows] if proof else [],
+            "first_differing": {
+                key: _finite(asdict(found)) if isinstance(found, Finding) else found
+                for key, found in (proof.findings if proof else ())
+            },
+            "notes": [*self.notes, *(proof.notes if proof else ())],
+        }
+
+    def title(self) -> str:
+        """One line: the net, its input, the precision, the reference."""
+        return (
+            f"{self.name} {self.shape}, {self.setting.dtype}, seed "
+            f"{self.setting.seed}, against {self.reference}"
+        )
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table's rows, without a header."""
+        return [cells(row) for row in self.proof.rows] if self.proof else []
+
+    def lines(self) -> list[str]:
+        """What is said below the table."""
+        proof = self.proof
+        found = [
+            f"{key}: {item.text if isinstance(item, Finding) else item}"
+            for key, item in (proof.findings if proof else ())
+        ]
+        wrong = [
+            f"{row.at}: {row.check} on {row.target}: {row.where!r} differs"
+            for row in (proof.rows if proof else ())
+            if row.verdict == "FAIL" and row.at
+        ]
+        missing = dict.fromkeys(
+            f"{row.target}: not available: {row.reason}"
+            for row in (proof.rows if proof else ())
+            if row.reason
+        )
+        notes = [f"note: {text}" for text in (proof.notes if proof else ())]
+        return [*self.notes, *missing, *found, *wrong, *notes]
+
+    def plain(self) -> str:
+        """The table as text, for a pipe."""
+        rows = [HEADER, *self.cells()]
+        widths = [max(len(row[n]) for row in rows) for n in range(len(HEADER))]
+        table = [
+            "  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+        lines = table if self.proof else []
+        return "\n".join([self.title(), *lines, *self.lines()]) + "\n"
+
+    def rich(self) -> Any:
+        """The table for a terminal."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=self.title(), title_justify="left")
+        for name in HEADER:
+            right = name in ("error", "floor", "limit")
+            table.add_column(name, justify="right" if right else "left")
+        for *row, outcome in self.cells():
+            style = "green" if outcome == "pass" else "bold red"
+            table.add_row(*map(Text, row), Text(outcome, style))
+        parts = [table] if self.proof else [Text(self.title())]
+        return Group(*parts, *map(Text, self.lines()))
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as text."""
+    return (
+        row.check,
+        row.target,
+        number(row.error),
+        number(row.floor),
+        number(row.limit),
+        row.where,
+        row.verdict,
+    )
+
+
+def number(value: float | None) -> str:
+    """An error as `1.2e-15`, and what is not there as a dash."""
+    return "-" if value is None else f"{value:.1e}"
+
+
+def summary(reports: Sequence[Report]) -> str:
+    """How many nets passed, and which did not."""
+    failed = [f"{r.name} ({r.setting.dtype})" for r in reports if not r.passed]
+    if not failed:
+        return f"{len(reports)} comparisons, all equal"
+    return f"{len(failed)} of {len(reports)} not shown equal: {', '.join(failed)}"
+
+
+def _finite(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not isfinite(value) else value
+        for key, value in facts.items()
+    }

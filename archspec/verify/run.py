@@ -1,0 +1,80 @@
+"""Verifies a spec: the processes, the memory, the temporary folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from archspec.errors import ArchspecError
+from archspec.graph import Graph
+from archspec.verify.memory import available, needed, shrunk
+from archspec.verify.process import Worker
+from archspec.verify.proof import Proof, Prover
+from archspec.verify.report import Report
+from archspec.verify.setting import Setting
+from archspec.verify.target import Target
+
+GIB = 2**30
+
+
+def run(
+    setting: Setting,
+    targets: Sequence[Target],
+    note: Callable[[str], None],
+    *,
+    training: bool = True,
+    shrink: bool = False,
+) -> Report:
+    """The report on one spec in one precision; backends run one after another.
+
+    Args:
+        setting: the spec, its params, the precision, the seed.
+        targets: the first is the reference.
+        note: told what goes on.
+        training: whether gradients and training are compared, in float64.
+        shrink: makes a net smaller that doesn't fit in memory; else that is reported,
+            and is no pass.
+
+    Raises:
+        SpecError, ShapeError: the spec is wrong.
+        BackendError: a backend is unknown.
+    """
+    graph = setting.graph()
+    training = training and setting.dtype == "float64"
+    notes: tuple[str, ...] = ()
+    need, room = needed(graph, setting.dtype, training=training), available()
+    if need > room:
+        text = f"needs about {need / GIB:.1f} GiB, {room / GIB:.1f} GiB are free"
+        try:
+            if not shrink:
+                raise ArchspecError(f"{text}: --shrink makes it smaller")
+            setting = shrunk(setting, graph, room, training=training)
+        except ArchspecError as error:
+            return _report(setting, graph, targets, (f"not run: {error}",))
+        graph = setting.graph()
+        changed = {"size": setting.size, **setting.params}
+        notes = (f"shrunk to {changed}, for it {text}",)
+    with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
+        prover = Prover(
+            graph,
+            targets,
+            setting.dtype,
+            lambda target: Worker(setting, target, Path(folder)),
+            note,
+            training=training,
+        )
+        proof = prover.prove()
+        prover.results.clear()
+    return _report(setting, graph, targets, notes, proof)
+
+
+def _report(
+    setting: Setting,
+    graph: Graph,
+    targets: Sequence[Target],
+    notes: tuple[str, ...],
+    proof: Proof | None = None,
+) -> Report:
+    shape = " and ".join("x".join(map(str, s)) for s in graph.inputs.values())
+    return Report(graph.name, setting, str(targets[0]), proof, notes, shape)

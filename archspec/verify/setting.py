@@ -1,0 +1,59 @@
+"""What is verified: a spec with its params, in one precision, from one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.graph import Graph
+from archspec.spec import load
+from archspec.verify.data import Data, Dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that a process needs to make the same net and the same numbers.
+
+    Attributes:
+        spec: a path or a name of the zoo.
+        params, size: as `archspec.load` takes them.
+        dtype, seed: of the numbers.
+    """
+
+    spec: str
+    dtype: Dtype = "float64"
+    seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "spec": self.spec,
+            "dtype": self.dtype,
+            "seed": self.seed,
+            "params": dict(self.params),
+            "size": self.size,
+        }
+
+    def graph(self) -> Graph:
+        """The net, with no dropout; SpecError, ShapeError as `load`."""
+        from archspec.passes.without_dropout import without_dropout
+
+        return without_dropout(
+            load(self.spec, params=self.params, size=self.size).graph
+        )
+
+    def data(self) -> Data:
+        """The net with its numbers."""
+        return Data(self.graph(), self.dtype, self.seed)
+
+
+def read(facts: Mapping[str, Any]) -> Setting:
+    """The setting that JSON holds."""
+    size = facts["size"]
+    height_width = (int(size[0]), int(size[1])) if size else None
+    return Setting(
+        facts["spec"], facts["dtype"], facts["seed"], facts["params"], height_width
+    )

@@ -1,0 +1,168 @@
+"""What a backend is asked to compute for a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from archspec.backend import Backend
+from archspec.graph import Graph
+from archspec.ops.normalization import BatchNorm
+from archspec.passes.with_outputs import with_outputs
+from archspec.verify.data import BATCH, Arrays, Data
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STEPS = 3
+RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-4
+"""Of archspec's own SGD, torch's definition: v = momentum v + g + decay w; w -= rate v.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request.
+
+    Attributes:
+        kind: `eval` (outputs at initial weights, outputs and taps at disturbed ones),
+            `train` (conditioned weights: outputs and gradients in training mode, the
+            statistics after one step, the weights after three) or `probe`.
+        node, weights, training: a probe's node, and how it is run.
+    """
+
+    kind: str
+    node: str = ""
+    weights: str = ""
+    training: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+
+class Bench:
+    """A graph, its data, and one backend that has started."""
+
+    def __init__(self, chosen: Backend, data: Data) -> None:
+        self.chosen = chosen
+        self.data = data
+        self.graph = data.graph
+
+    def ask(self, task: Task) -> Arrays:
+        """The arrays that a task asks for, each named `what/name`."""
+        if task.kind == "eval":
+            return dict(self._evaluated())
+        if task.kind == "train":
+            return dict(self._trained())
+        return self._probed(task)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _build(self, graph: Graph, weights: Arrays) -> Any:
+        names = {**graph.parameters(), **graph.buffers()}
+        given = {name: weights[name] for name in names}
+        return self.chosen.build(graph, given, dtype=self.data.dtype)
+
+    def _evaluated(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        images = self.data.images()
+        disturbed = self.data.weights("disturbed")
+        for number, (graph, keys) in enumerate(self._with_taps()):
+            model = self._build(graph, disturbed)
+            made = self.chosen.forward(graph, model, images)
+            yield from ((keys[name], array) for name, array in made.items())
+            if number == 0:
+                self.chosen.write_weights(graph, model, self.data.weights("initial"))
+                made = self.chosen.forward(graph, model, images)
+                for name, array in made.items():
+                    kind, _, output = keys[name].partition("/")
+                    if kind == "outputs":
+                        yield f"initial/{output}", array
+
+    def _with_taps(self) -> list[tuple[Graph, dict[str, str]]]:
+        """Graphs that give outputs and taps, and what their outputs are called."""
+        graph = self.graph
+        alone = (graph, {name: f"outputs/{name}" for name in graph.outputs})
+        if not graph.taps:
+            return [alone]
+        wanted = {f"outputs/{name}": value for name, value in graph.outputs.items()}
+        wanted |= {f"taps/{name}": value for name, value in graph.taps.items()}
+        keys = {f"value{n}": key for n, key in enumerate(wanted)}
+        together = with_outputs(graph, {name: wanted[k] for name, k in keys.items()})
+        try:
+            self.chosen.emit(together)
+        except ValueError:  # A value inside a repeat: the code for it alone is cut off.
+            return [
+                alone,
+                *(
+                    (with_outputs(graph, {"": value}), {"": f"taps/{name}"})
+                    for name, value in graph.taps.items()
+                ),
+            ]
+        return [(together, keys)]
+
+    def _trained(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        graph, chosen = self.graph, self.chosen
+        weights = self.data.weights("conditioned")
+        before = {name: weights[name].copy() for name in graph.buffers()}
+        values = {name: weights[name].copy() for name in graph.parameters()}
+        speeds: Arrays = {}
+        model = self._build(graph, weights)
+        for step in range(STEPS):
+            images, against = self.data.images(step), self.data.cotangents(step)
+            outputs, gradients = chosen.gradients(
+                graph, model, images, against, training=True
+            )
+            if step == 0:
+                yield from ((f"training/{k}", array) for k, array in outputs.items())
+                yield from ((f"gradients/{k}", v) for k, v in gradients.items())
+                after = chosen.read_weights(graph, model)
+                yield from self._statistics(before, after)
+            descend(values, speeds, gradients)
+            chosen.write_weights(graph, model, values)
+        after = chosen.read_weights(graph, model)
+        yield from ((f"weights/{name}", after[name]) for name in values)
+
+    def _statistics(
+        self, before: Arrays, after: Arrays
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Running statistics, with every running variance as the biased one.
+
+        A framework's own definition is an exact factor away: the new part of an
+        unbiased one is n / (n - 1) of the biased.
+        """
+        for node, shapes in self.graph.located():
+            if not isinstance(node.op, BatchNorm):
+                continue
+            yield (
+                f"statistics/{node.name}.running_mean",
+                after[f"{node.name}.running_mean"],
+            )
+            name = f"{node.name}.running_var"
+            found = after[name]
+            if (node.op.running_var or self.chosen.running_var) == "unbiased":
+                n = BATCH * prod(shapes[0][1:])
+                old = before[name] * (1 - node.op.momentum)
+                found = old + (found - old) * ((n - 1) / n)
+            yield f"statistics/{name}", found
+
+    def _probed(self, task: Task) -> Arrays:
+        graph = with_outputs(self.graph, {"": task.node})
+        model = self._build(graph, self.data.weights(task.weights))
+        made = self.chosen.forward(
+            graph, model, self.data.images(), training=task.training
+        )
+        return {"probe/": made[""]}
+
+
+def descend(values: Arrays, speeds: Arrays, gradients: Arrays) -> None:
+    """One step of SGD with momentum and weight decay, as torch.optim.SGD defines it."""
+    for name, value in values.items():
+        speed = gradients[name] + DECAY * value
+        if name in speeds:
+            speed += MOMENTUM * speeds[name]
+        speeds[name] = speed
+        value -= RATE * speed

@@ -1,0 +1,57 @@
+"""A process that runs one backend: `python -m archspec.verify.worker`.
+
+Reads one JSON object a line: first the setting and the target, then tasks, each with
+the file for its arrays. Answers each with a line: an error, or none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any, TextIO
+
+from archspec.errors import ArchspecError
+from archspec.verify.setting import read
+from archspec.verify.target import Target
+from archspec.verify.task import Bench, Task
+
+
+def main() -> None:
+    """Serves until its input ends."""
+    # What frameworks print on standard output must not mix with the answers.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        bench: list[Bench] = []
+        for line in sys.stdin:
+            _say(answers, _served(json.loads(line), bench))
+
+
+def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
+    """Does what a request says; the error as a sentence."""
+    try:
+        if not bench:
+            setting = read(request["setting"])
+            target = Target(request["backend"], request["engine"])
+            chosen = target.found().on(target.engine, setting.dtype)
+            bench.append(Bench(chosen, setting.data()))
+            return None
+        from archspec.weights import save
+
+        save(request["file"], bench[0].ask(Task(**request["task"])), {})
+    except ArchspecError as error:
+        return str(error)
+    except Exception as error:
+        traceback.print_exc()
+        text = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {text[0] if text else ''}"[:300]
+    return None
+
+
+def _say(answers: TextIO, error: str | None) -> None:
+    print(json.dumps({"error": error}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

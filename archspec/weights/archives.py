@@ -1,0 +1,154 @@
+"""Weight files of every kind, opened: what each tensor is, and how to read it.
+
+The suffix says what a file is, and a file that is something else is refused: a pickle
+is looked at only where the user names a torch checkpoint, and then only its tensors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.errors import WeightsError
+from archspec.ops.base import Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAGIC = {
+    b"\x80": "a pickle",
+    b"PK\x03\x04": "a zip archive, as torch's .pth and Keras's .keras are",
+    b"\x89HDF": "an HDF5 file, as Keras's .h5 is",
+}
+"""First bytes of files that are no safetensors."""
+
+COUNTER = "num_batches_tracked"
+"""torch's only state that is not canonical."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor in a file.
+
+    Attributes:
+        shape: as the file has it.
+        dtype: of its elements, such as `float32`.
+        read: gives the values while the file is open; raises WeightsError.
+    """
+
+    shape: Shape
+    dtype: str
+    read: Callable[[], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An open weight file.
+
+    Attributes:
+        kind: what it is, for people.
+        layered: whether the tensors are the variables of Keras layers, named
+            `layer/0`, `layer/1`, …; else they have names of their own.
+        tensors: by name, in the order of the file.
+        metadata: texts stored beside them.
+    """
+
+    kind: str
+    layered: bool
+    tensors: Mapping[str, Stored]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+Opener = Callable[[Path], AbstractContextManager[Archive]]
+
+
+def _safetensors(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.files import opened
+
+    return opened(path)
+
+
+def _checkpoint(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.checkpoints import opened
+
+    return opened(path)
+
+
+def _hdf5(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.hdf5 import opened
+
+    return opened(path)
+
+
+def _keras(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.hdf5 import unpacked
+
+    return unpacked(path)
+
+
+OPENERS: dict[str, tuple[Opener, bytes | None]] = {
+    ".safetensors": (_safetensors, None),
+    ".pth": (_checkpoint, b""),
+    ".pt": (_checkpoint, b""),
+    ".bin": (_checkpoint, b""),
+    ".h5": (_hdf5, b"\x89HDF"),
+    ".hdf5": (_hdf5, b"\x89HDF"),
+    ".keras": (_keras, b"PK\x03\x04"),
+}
+"""By suffix: how to open a file, and how it must begin (the checkpoints see to it)."""
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
+    """Opens a weight file of any kind that archspec reads.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not what its suffix says.
+    """
+    place, name = Path(path), os.fspath(path)
+    start = beginning(place)
+    if place.suffix not in OPENERS:
+        known = ", ".join(OPENERS)
+        raise WeightsError(f"{name!r}: expected a file that ends in {known}")
+    opener, magic = OPENERS[place.suffix]
+    if magic and not start.startswith(magic):
+        what = foreign(start) or "something else, or damaged"
+        raise WeightsError(f"{name!r} is no {MAGIC[magic][3:]}: it is {what}")
+    try:
+        with opener(place) as archive:
+            yield archive
+    except OSError as error:
+        raise WeightsError(f"can't read {name!r}: {error.strerror or error}") from error
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file; WeightsError where there is no file to read."""
+    name = os.fspath(path)
+    if not path.exists():
+        raise WeightsError(f"there is no file {name!r}")
+    if not path.is_file():
+        raise WeightsError(f"{name!r} is a folder or a device, not a file")
+    try:
+        with path.open("rb") as file:
+            return file.read(9)
+    except OSError as error:
+        raise WeightsError(f"can't read {name!r}: {error.strerror}") from error
+
+
+def foreign(start: bytes) -> str | None:
+    """What a file is that starts with these bytes, if it is no safetensors."""
+    # The length of a safetensors header may look like any of these: its brace rules.
+    if start[8:9] == b"{":
+        return None
+    return next(
+        (what for magic, what in MAGIC.items() if start.startswith(magic)), None
+    )
+
+
+def counted(name: str) -> bool:
+    """Whether a tensor is torch's counter of batches, which is no weight."""
+    return name.rpartition(".")[2] == COUNTER
