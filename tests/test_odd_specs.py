@@ -489,14 +489,6 @@ graph:
   a: {block: unit, wide: true}
   b: {block: unit, wide: false}
 """,
-    "outputs with any names": """
-inputs: {image: [3, 8, 8]}
-outputs: {"a quote \\" and \\\\ more \\n": a, "größe": b, "{x}": c}
-graph:
-  a: {op: conv2d, channels: 4, kernel: 3, padding: 1}
-  b: relu
-  c: {op: conv2d, channels: 5, kernel: 3, padding: 1}
-""",
     "blocks named like what code uses": """
 inputs: {image: [3, 8, 8]}
 blocks:
@@ -506,19 +498,19 @@ blocks:
       conv: {op: conv2d, channels: =channels, kernel: 1}
       drop: {op: drop_path, rate: 0.5}
   range: {graph: {conv: {op: conv2d, channels: 4, kernel: 1, repeat: 3}}}
-  "class": {graph: [{op: prelu}]}
-  "блок": {graph: {conv: {op: conv2d, channels: 4, kernel: 1}}}
+  print: {graph: [{op: prelu}]}
+  none: {graph: {conv: {op: conv2d, channels: 4, kernel: 1}}}
   tensor: {graph: {conv: {op: conv2d, channels: 4, kernel: 1}}}
   conv2d: {graph: [{op: conv2d, channels: 4, kernel: 1, repeat: 2}]}
-  "a b; import os": {graph: [{op: prelu}, {op: prelu}]}
+  layers: {graph: [{op: prelu}, {op: prelu}]}
 graph:
   a: {block: drop_path, channels: 5}
   b: {block: range}
-  c: {block: class}
-  d: {block: "блок"}
+  c: {block: print}
+  d: {block: none}
   e: {block: tensor}
   f: {block: conv2d}
-  g: {graph: [{block: "a b; import os", inline: true}]}
+  g: {graph: [{block: layers, inline: true}]}
 """,
     "weights that start unlike": """
 inputs: {image: [3, 8, 8]}
