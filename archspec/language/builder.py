@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
+from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
 from archspec.language.formula import names, subscripts
@@ -73,6 +74,8 @@ class Builder:
             )
         made = self._op(context, instance)
         op = made.op
+        if op.kind == "scale" and "weight" in statement.attributes:
+            naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:

@@ -83,6 +83,7 @@ class Body:
                 index=variable,
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
+                single=repeats(first) and not looped,
             )
         )
         self.made.append(out)

@@ -414,5 +414,5 @@ def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
     return {
         name: "0" if all(x.count is None and x.when is True for x in group) else ""
         for name, group in seen.items()
-        if len(group) > 1
+        if len(group) > 1 or group[0].single
     }

@@ -14,13 +14,19 @@ from archspec.ops.pooling import Adaptive
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
+from archspec.source.project import seal
 from archspec.source.text import (
     Call,
+    Code,
+    Doc,
     Names,
+    Table,
     assignment,
     class_name,
     flat,
+    function_name,
     header,
+    layout,
     lit,
 )
 from archspec_keras.body import Body, Naming
@@ -87,7 +93,7 @@ class Printer:
         }
         for definition in definitions[:-1]:
             self.titles[id(definition)] = self.names.take(
-                re.sub(r"\W", "_", definition.title, flags=re.ASCII)
+                function_name(definition.title)
             )
         self.initials = Initials()
         self.layers: list[Call] = []
@@ -120,7 +126,7 @@ class Printer:
         }
         text = render("archspec_keras", "module.jinja", values)
         entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, "keras")
+        return Source(seal(text), entry, self.graph.name, "keras")
 
     def _suffixes(self) -> dict[str, str]:
         """What is added to an op's name for its padding layer: nothing that clashes."""
@@ -238,17 +244,18 @@ class Printer:
         outputs = dict(zip(definition.outputs, body.results, strict=True))
         given = names[0] if single else f"[{', '.join(names)}]"
         if list(outputs) == [""]:
-            result = outputs[""]
+            result: Doc = Code(outputs[""])
         else:
-            items = ", ".join(f'"{k}": {v}' for k, v in outputs.items())
-            result = f"{{{items}}}"
+            pairs = ((name, Code(value)) for name, value in outputs.items())
+            result = Table(tuple(pairs))
+        model = Call("keras.Model", (Code(given), result), (("name", Code("name")),))
         title = self.titles[id(definition)]
         return [
             *header(f"def {title}", parameters, "keras.Model", 0),
             *lines,
             *constants(definition, 4),
             *made,
-            f"    return keras.Model({given}, {result}, name=name)",
+            *layout(model, 4, "return "),
         ]
 
 
