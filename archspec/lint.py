@@ -106,8 +106,8 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
             reader.op.kind == "batch_norm" for reader in after
         ):
             yield SpecWarning(
-                f"{node.name} has a bias, which the batch norm {after[0].name} right "
-                "after it takes away",
+                f"{node.name!r} has a bias, which the batch norm right after it, "
+                f"{after[0].name!r}, takes away",
                 code="AS703",
                 at=node.at,
                 hint="say `bias: false`, or `bias: true` to keep it all the same",
@@ -125,7 +125,7 @@ def _even_kernels(graph: Graph) -> Iterator[SpecWarning]:
         axes = zip(pair(kernel), pair(padding), pair(stride), strict=True)
         if any(k % 2 == 0 and isinstance(p, int) and p and s == 1 for k, p, s in axes):
             yield SpecWarning(
-                f"{node.name} pads an even kernel equally on both sides: the image "
+                f"{node.name!r} pads an even kernel equally on both sides: the image "
                 "changes its size by a pixel and moves by half of one",
                 code="AS704",
                 at=node.at,

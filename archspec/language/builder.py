@@ -82,7 +82,7 @@ class Builder:
             shape = op.shape(*shapes)
         except ShapeError as error:
             raise ShapeError(
-                f"{instance.name}: {error.message}",
+                f"{instance.name!r}: {error.message}",
                 code=error.code,
                 at=statement.at,
                 hint=error.hint,
@@ -260,12 +260,14 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
     )
 
 
-def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
+def attribute_place(
+    unit: Unit, statement: Statement, kind: str, key: str, *path: str
+) -> Location:
     """Where an op's attribute stands: at the node, or among the file's defaults."""
     entry = unit.default(kind).get(key)
     unknown = key not in BY_KIND[kind].model_fields
     if key in statement.attributes:
-        return statement.place(key, key=unknown)
+        return statement.place(key, *path, key=unknown)
     if entry is None:
         return statement.at
     return entry.key if unknown else entry.at

@@ -34,7 +34,10 @@ def expand(
     """
     if unit.graph is None:
         raise SpecError(
-            "a spec has a graph", code="AS202", at=unit.at, hint="or it extends one"
+            "the key 'graph' is missing",
+            code="AS202",
+            at=unit.at,
+            hint="or `extends` a file that has one",
         )
     if not naming.SPEC_NAME.fullmatch(unit.name) or len(unit.name) > naming.LENGTH:
         raise SpecError(
@@ -148,10 +151,10 @@ def _root_inputs(
     """The graph's inputs, and the formulas of their channels as `name.channels`."""
     if not unit.inputs:
         raise SpecError(
-            "a spec has inputs",
+            "the key 'inputs' is missing, or empty",
             code="AS202",
             at=start,
-            hint="inputs: {image: [3, 224, 224]}",
+            hint="for example inputs: {image: [3, 224, 224]}",
         )
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}

@@ -109,7 +109,8 @@ class Slice(Op):
     def shape(self, *inputs: Shape) -> Shape:
         if self.stop > inputs[0][0]:
             raise ShapeError(
-                f"slice stops at {self.stop} of {inputs[0][0]} channels", code="AS405"
+                f"stop {self.stop} is behind the last of {inputs[0][0]} channels",
+                code="AS405",
             )
         return (self.stop - self.start, *inputs[0][1:])
 
@@ -196,7 +197,7 @@ class Resize(Op):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.size is not None and self.scale is not None:
-            raise ValueError("resize takes size or scale, not both")
+            raise ValueError("size or scale, not both")
         return self
 
     def shape(self, *inputs: Shape) -> Shape:
