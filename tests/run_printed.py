@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-for name in ("archspec", "archspec_torch", "archspec_keras"):
-    sys.modules[name] = None  # type: ignore[assignment]  # importing it then fails
+HIDDEN = ("archspec", "archspec_torch", "archspec_keras")
 
 
 def module(path: str) -> Any:
@@ -67,6 +66,8 @@ def keras_outputs(make: Any, item: dict[str, Any], images: list[Any]) -> Any:
 
 def main(path: str) -> None:
     """Runs every file of the list."""
+    for name in HIDDEN:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it then fails
     for item in json.loads(Path(path).read_text()):
         make = getattr(module(item["file"]), item["entry"])
         with np.load(item["images"]) as stored:

@@ -58,6 +58,7 @@ class Body:
         self.results: list[str] = []
         self.counters = 0
         self.last: tuple[int, str, Doc, str] | None = None
+        self.open = (0, 0, "")
 
     @staticmethod
     def read(line: Line) -> set[str]:
@@ -197,7 +198,9 @@ class Body:
             index = line.index if line.index in read else "_"
             self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
         elif line.when is not True:
-            self._put(f"if {flat(line.when)}:")
+            test = f"if {flat(line.when)}:"
+            if (len(self.made), self.indent, test) != self.open:
+                self._put(test)
         else:
             self._target(line, args, names, child, live)
             return
@@ -205,6 +208,8 @@ class Body:
         self._target(line, args, names, child, live | frozenset(names))
         self._carry(line)
         self.indent -= 4
+        if line.when is not True:
+            self.open = (len(self.made), self.indent, f"if {flat(line.when)}:")
 
     def _carry(self, line: Line) -> None:
         """Sets the arguments anew that a loop carries, and that it reads."""
