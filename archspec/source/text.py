@@ -244,7 +244,10 @@ def prose(text: str) -> str:
 def class_name(text: str) -> str:
     """The letters and digits of a title or a name, as a class is named."""
     parts = "".join(c if c.isascii() and c.isalnum() else " " for c in text).split()
-    name = "".join(part[0].upper() + part[1:] for part in parts)
+    name = ""
+    for part in parts:
+        apart = "_" if name[-1:].isdigit() and part[0].isdigit() else ""
+        name += apart + part[0].upper() + part[1:]
     return name if name[:1].isalpha() else f"Net{name}"
 
 

@@ -11,6 +11,7 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import pair
 from archspec.ops.pooling import Adaptive
+from archspec.ops.shaping import Resize
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
@@ -57,6 +58,7 @@ PIXELWISE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Ops that give a single pixel when they read single pixels."""
+SIZED = "this net needs an input_shape with a height and a width"
 DEEP = 900
 """Layers from which on Keras, which recurses once a layer, needs a higher limit."""
 
@@ -225,6 +227,15 @@ class Printer:
             lines.append(
                 f"    sys.setrecursionlimit(max(sys.getrecursionlimit(), {limit}))"
             )
+        if sized(graph):
+            pairs = zip(shapes, graph.inputs.values(), strict=True)
+            images = [parameter for parameter, shape in pairs if len(shape) == 3]
+            every = ", ".join(f"*{parameter}" for parameter in images)
+            told = images[0] if len(images) == 1 else f"({every})"
+            lines += [
+                f"    if None in {told}:",
+                f'        raise ValueError("{SIZED}")',
+            ]
         for (name, shape), variable, parameter in zip(
             graph.inputs.items(), names, shapes, strict=True
         ):
@@ -291,6 +302,23 @@ def pixels(graph: Graph) -> frozenset[str]:
         if single or (kept and found.issuperset(node.inputs)):
             found.add(node.name)
     return frozenset(found)
+
+
+def sized(graph: Graph) -> bool:
+    """Whether the number of features that a flatten gives depends on the image."""
+    free = {name for name, shape in graph.inputs.items() if len(shape) == 3}
+    read = {name for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        if free.isdisjoint(node.inputs):
+            continue
+        if node.op.kind == "flatten" and node.name in read:
+            return True
+        op = node.op
+        fixed = isinstance(op, Adaptive)
+        fixed = fixed or (isinstance(op, Resize) and op.size is not None)
+        if len(node.shape) == 3 and not fixed:
+            free.add(node.name)
+    return False
 
 
 def _imports(code: str) -> list[str]:
