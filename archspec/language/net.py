@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,12 +19,14 @@ from archspec.language.statements import Ended
 from archspec.ops import Shape
 
 Size = tuple[int, int]
+Given = bool | int | float | str | None | Sequence["Given"]
+"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(
     files: Files,
     unit: Unit,
-    overrides: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Given] | None = None,
     size: Size | None = None,
 ) -> Graph:
     """The checked graph of a spec.
@@ -53,7 +55,7 @@ def expand(
 
 
 def _expanded(
-    expander: Expander, unit: Unit, overrides: Mapping[str, Value], size: Size | None
+    expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
     for fault in inspect(unit):
         expander.report(None, fault)
