@@ -40,8 +40,9 @@ def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
     for name, entry in unit.params.items():
         if name not in _read(everywhere):
             yield _unread_param("no formula reads the param", name, entry, everywhere)
-    for block in unit.blocks.values():
-        values = [entry.value for entry in (*block.params.values(),)]
+    # Blocks among which a formula chooses take what any of them needs.
+    for block in () if _chosen(unit) else unit.blocks.values():
+        values = [entry.value for entry in block.params.values()]
         values += [entry.value for entry in block.outputs.values()]
         inside = set(_formulas([*values, *_values(block.body)]))
         for name, entry in block.params.items():
@@ -63,16 +64,24 @@ def _unread_param(
 
 def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
     """Blocks that nothing names; none where a param may name any."""
-    targets = [s.target for s in _statements(unit) if s.kind == "block"]
-    chosen = list(_formulas(targets))
-    if _read(chosen):
+    if _chosen(unit):
         return
-    named = {*targets, *(word for text in chosen for word in strings(text))}
+    targets = _targets(unit)
+    named = {*targets}.union(*map(strings, _formulas(targets)))
     for name, block in unit.blocks.items():
         if name not in named:
             yield SpecWarning(
                 f"nothing uses the block {name!r}", code="AS702", at=block.at
             )
+
+
+def _targets(unit: Unit) -> list[Any]:
+    return [s.target for s in _statements(unit) if s.kind == "block"]
+
+
+def _chosen(unit: Unit) -> bool:
+    """Whether a param chooses among the blocks, so that any may be used."""
+    return bool(_read(_formulas(_targets(unit))))
 
 
 def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:

@@ -48,16 +48,14 @@ def _after(op: Op, read: list[Reach], shapes: tuple[Shape, ...], made: Shape) ->
     first = read[0]
     if len(made) != 3:
         return Reach(None, None)
-    if first.field is None or first.stride is None or op.kind.startswith("adaptive"):
+    pooled = op.kind.startswith("adaptive") and made[1:] != shapes[0][1:]
+    if first.field is None or first.stride is None or pooled:
         whole = None if first.stride is None else _scaled(first.stride, shapes[0], made)
         return Reach(None, whole)
     fields, strides = [], []
     for axis in (0, 1):
         window, step = _window(op, axis, shapes[0], made)
-        known = [r.field for r in read]
-        largest = max(
-            (f[axis] for f in known if f is not None), default=first.field[axis]
-        )
+        largest = max(r.field[axis] for r in read if r.field is not None)
         fields.append(largest + (window - 1) * first.stride[axis])
         strides.append(first.stride[axis] * step)
     if any(r.field is None for r in read):

@@ -107,6 +107,9 @@ def build(
     params: options.Params = None,
     input_size: options.Size = None,
     taps: options.Taps = False,
+    force_memory: Annotated[
+        bool, typer.Option("--force-memory", help="Even if it seems not to fit.")
+    ] = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -120,7 +123,14 @@ def build(
     found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
-    model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
+    model = found.build(
+        backend,
+        weights=weights,
+        seed=seed,
+        dtype=kind,
+        device=device,
+        force_memory=force_memory,
+    )
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()

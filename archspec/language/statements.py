@@ -154,6 +154,7 @@ class Statements:
             if numbered and len(self.built.nodes) == nodes and last is not BROKEN:
                 raise SpecError(
                     f"nothing is left of {name!r}, which has a number",
+                    code="AS319",
                     at=statement.at,
                     hint="a `when` of its own, not of its children, frees the number",
                 )
