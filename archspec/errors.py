@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +134,6 @@ class SpecWarning(ArchspecError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The hint that names the closest of the known names, or None."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+    lower = {other.lower(): other for other in islice(known, 2000)}
+    close = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
+    return f"did you mean {lower[close[0]]!r}?" if close else None

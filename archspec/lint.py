@@ -40,8 +40,9 @@ def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
     for name, entry in unit.params.items():
         if name not in _read(everywhere):
             yield _unread_param("no formula reads the param", name, entry, everywhere)
-    for block in unit.blocks.values():
-        values = [entry.value for entry in (*block.params.values(),)]
+    # Blocks among which a formula chooses take what any of them needs.
+    for block in () if _chosen(unit) else unit.blocks.values():
+        values = [entry.value for entry in block.params.values()]
         values += [entry.value for entry in block.outputs.values()]
         inside = set(_formulas([*values, *_values(block.body)]))
         for name, entry in block.params.items():
@@ -63,16 +64,24 @@ def _unread_param(
 
 def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
     """Blocks that nothing names; none where a param may name any."""
-    targets = [s.target for s in _statements(unit) if s.kind == "block"]
-    chosen = list(_formulas(targets))
-    if _read(chosen):
+    if _chosen(unit):
         return
-    named = {*targets, *(word for text in chosen for word in strings(text))}
+    targets = _targets(unit)
+    named = {*targets}.union(*map(strings, _formulas(targets)))
     for name, block in unit.blocks.items():
         if name not in named:
             yield SpecWarning(
                 f"nothing uses the block {name!r}", code="AS702", at=block.at
             )
+
+
+def _targets(unit: Unit) -> list[Any]:
+    return [s.target for s in _statements(unit) if s.kind == "block"]
+
+
+def _chosen(unit: Unit) -> bool:
+    """Whether a param chooses among the blocks, so that any may be used."""
+    return bool(_read(_formulas(_targets(unit))))
 
 
 def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
@@ -106,8 +115,8 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
             reader.op.kind == "batch_norm" for reader in after
         ):
             yield SpecWarning(
-                f"{node.name} has a bias, which the batch norm {after[0].name} right "
-                "after it takes away",
+                f"{node.name!r} has a bias, which the batch norm right after it, "
+                f"{after[0].name!r}, takes away",
                 code="AS703",
                 at=node.at,
                 hint="say `bias: false`, or `bias: true` to keep it all the same",
@@ -125,7 +134,7 @@ def _even_kernels(graph: Graph) -> Iterator[SpecWarning]:
         axes = zip(pair(kernel), pair(padding), pair(stride), strict=True)
         if any(k % 2 == 0 and isinstance(p, int) and p and s == 1 for k, p, s in axes):
             yield SpecWarning(
-                f"{node.name} pads an even kernel equally on both sides: the image "
+                f"{node.name!r} pads an even kernel equally on both sides: the image "
                 "changes its size by a pixel and moves by half of one",
                 code="AS704",
                 at=node.at,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archspec.cli import options, weights
+from archspec.cli import authoring, options, weights
 from archspec.cli.make import build, codegen
 from archspec.cli.verify import verify
 from archspec.errors import ArchspecError
@@ -22,6 +22,9 @@ app = typer.Typer(
 )
 app.command()(build)
 app.command()(codegen)
+app.command()(authoring.new)
+app.command()(authoring.schema)
+app.command()(authoring.explain)
 app.command()(verify)
 app.add_typer(weights.app, name="weights")
 
@@ -118,17 +121,22 @@ def show(
     spec: options.Spec,
     depth: Annotated[int, typer.Option(min=1, help="Levels of blocks.")] = 2,
     graph: Annotated[bool, typer.Option("--graph", help="Edges.")] = False,
+    resolve: Annotated[
+        bool, typer.Option("--resolved", help="A spec with everything evaluated.")
+    ] = False,
     params: options.Params = None,
     input_size: options.Size = None,
     as_json: options.Json = False,
 ) -> None:
     """A table by block: output shape, parameters, MACs and memory."""
-    from archspec import load, table
+    from archspec import load, resolved, table
 
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
     if as_json:
         print(json.dumps(table.data(found.graph), indent=2))
+    elif resolve:
+        print(resolved.render(found.graph), end="")
     elif graph:
         print(table.edges(found.graph), end="")
     else:
@@ -144,19 +152,6 @@ def ops(
     from archspec.reference import listing, page
 
     print(listing() if op is None else page(op), end="")
-
-
-@app.command()
-@options.ended
-def explain(
-    code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="Such as AS402.")
-    ] = None,
-) -> None:
-    """What a code means: the cause, an example and the cure; or all codes."""
-    from archspec import codes
-
-    print(codes.listing() if code is None else codes.explain(code), end="")
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import sys
 import time
@@ -38,7 +37,10 @@ def codegen(
     """Prints source that needs the framework and nothing else."""
     from archspec import load
     from archspec.files import write_whole
+    from archspec.source import project
 
+    if check and output == "-":
+        raise typer.BadParameter("--check wants the --output that it checks")
     given, size = options.params(params), options.image_size(input_size)
     text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
     if output == "-":
@@ -48,10 +50,15 @@ def codegen(
     if check:
         _check(path, text)
         return
-    if path.exists() and not force and _read(path) != text:
-        raise ArchspecError(
-            f"{output} exists", code="AS190", hint="--force overwrites it"
-        )
+    if path.exists() and not force:
+        old = _read(path)
+        if project.same(old, text):
+            return
+        if not project.untouched(old):
+            found = "has been edited" if project.printed(old) else "isn't archspec's"
+            raise ArchspecError(
+                f"{output} {found}", code="AS190", hint="--force overwrites it"
+            )
     write_whole(path, text)
 
 
@@ -64,16 +71,14 @@ def _read(path: Path) -> str:
 
 def _check(path: Path, text: str) -> None:
     """Compares syntax trees, so that a project's formatter makes no file stale."""
+    from archspec.source import project
+
     if not path.exists():
         raise ArchspecError(
             f"{path} is not there", code="AS190", hint="codegen without --check"
         )
     old = _read(path)
-    try:
-        same = ast.dump(ast.parse(old)) == ast.dump(ast.parse(text))
-    except SyntaxError:
-        same = False
-    if same:
+    if project.same(old, text):
         return
     lines = difflib.unified_diff(
         old.splitlines(),
@@ -83,9 +88,8 @@ def _check(path: Path, text: str) -> None:
         lineterm="",
     )
     print("\n".join(lines))
-    raise ArchspecError(
-        f"{path} is out of date", code="AS190", hint="codegen --force writes it"
-    )
+    hint = "codegen without --check writes it"
+    raise ArchspecError(f"{path} is out of date", code="AS190", hint=hint)
 
 
 @options.ended
@@ -103,6 +107,9 @@ def build(
     params: options.Params = None,
     input_size: options.Size = None,
     taps: options.Taps = False,
+    force_memory: Annotated[
+        bool, typer.Option("--force-memory", help="Even if it seems not to fit.")
+    ] = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -116,7 +123,14 @@ def build(
     found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
     start = time.perf_counter()
-    model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
+    model = found.build(
+        backend,
+        weights=weights,
+        seed=seed,
+        dtype=kind,
+        device=device,
+        force_memory=force_memory,
+    )
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()

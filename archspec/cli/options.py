@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -14,6 +15,7 @@ import typer
 from archspec.errors import ArchspecError, SpecError
 
 P = ParamSpec("P")
+SIZE = re.compile("[1-9][0-9]{0,6}")
 
 SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
 Spec = Annotated[str, SPEC]
@@ -58,7 +60,7 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) > 2 or not all(SIZE.fullmatch(part) for part in parts):
         raise SpecError(
             f"--input-size {text}: expected a number such as 224, or 97x65",
             code="AS203",

@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
+from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
 from archspec.language.formula import names, subscripts
@@ -87,13 +88,15 @@ class Builder:
             )
         made = self._op(context, instance)
         op = made.op
+        if op.kind == "scale" and "weight" in statement.attributes:
+            naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:
             shape = made.shape(shapes)
         except ShapeError as error:
             raise ShapeError(
-                f"{instance.name}: {error.message}",
+                f"{instance.name!r}: {error.message}",
                 code=error.code,
                 at=statement.at,
                 hint=error.hint,
@@ -279,12 +282,14 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
     )
 
 
-def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
+def attribute_place(
+    unit: Unit, statement: Statement, kind: str, key: str, *path: str
+) -> Location:
     """Where an op's attribute stands: at the node, or among the file's defaults."""
     entry = unit.default(kind).get(key)
     unknown = key not in BY_KIND[kind].model_fields
     if key in statement.attributes:
-        return statement.place(key, key=unknown)
+        return statement.place(key, *path, key=unknown)
     if entry is None:
         return statement.at
     return entry.key if unknown else entry.at

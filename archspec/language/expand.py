@@ -272,7 +272,12 @@ class Expander(Statements):
                 name: self.found(context, entry) for name, entry in declared.items()
             }
         elif "" not in outputs:
-            self.only(outputs, "the last node", body.at)
+            raise SpecError(
+                f"the last node has the outputs {', '.join(outputs)}",
+                code="AS307",
+                at=body.at,
+                hint="a file and a block name their own with `outputs`",
+            )
         context.scope.outputs.update(outputs)
         self.closed.update(outputs.values())
         return outputs

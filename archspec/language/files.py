@@ -68,7 +68,7 @@ class Files:
         here = Path(at.file).parent
         inside = catalog.root() if _within(here, catalog.root()) else self.folder
         path = here / name
-        if inside is None or "\0" in name or not _within(path, inside):
+        if inside is None or "\0" in name or "://" in name or not _within(path, inside):
             raise SpecError(
                 f"{name!r} lies outside the folder of the spec", code="AS110", at=at
             )

@@ -26,8 +26,8 @@ WORK = 10_000_000
 CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": None}
 DIMENSIONS = ("channels", "height", "width")
 ALLOWED = (
-    "numbers, strings, lists, + - * / // % **, comparisons, and or not, a if c else b, "
-    "indexing, and the functions min max len sum round abs int range"
+    "allowed are numbers, strings, lists, + - * / // % **, comparisons, and or not, "
+    "a if c else b, indexing, and the functions min max len sum round abs int range"
 )
 
 
@@ -151,9 +151,8 @@ def parse(text: str) -> ast.expr:
             raise LimitError(f"a formula nests at most {DEPTH} deep", code="AS304")
         if isinstance(part, ast.expr) and not _allowed(part):
             what = text if depth == 1 else ast.get_source_segment(text, part)
-            raise SpecError(
-                f"{what!r} is no formula; allowed are {ALLOWED}", code="AS302"
-            )
+            message = f"{what!r} can't stand in a formula"
+            raise _at(part, SpecError(message, code="AS302", hint=ALLOWED))
         called = part.func if isinstance(part, ast.Call) else None
         waiting += [
             (child, depth + 1)
@@ -203,17 +202,18 @@ def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
 
 
 def _unknown(name: str, known: Collection[str]) -> SpecError:
-    node, dot, _ = name.partition(".")
-    sizes = [f"{node}.{size}" for size in DIMENSIONS]
-    hint = nearest(name, known)
-    if dot and any(size in known for size in sizes):
-        hint = hint or f"it has {', '.join(size for size in sizes if size in known)}"
-    elif not dot:
-        hint = hint or "a name inside a formula is a string in quotes"
+    node, dot, size = name.partition(".")
+    sizes = [f"{node}.{other}" for other in DIMENSIONS if f"{node}.{other}" in known]
+    if name == "index":
+        hint = "a repeated node has one; a block doesn't see its caller's: pass it"
+    elif size in DIMENSIONS and sizes:
+        hint = f"{node} is a vector, it has {', '.join(sizes)}"
+    else:
+        listed = ", ".join(islice(known, 20)) or "nothing"
+        text = "" if dot else "; a string stands in quotes"
+        hint = nearest(name, known) or f"known are {listed}{text}"
     return SpecError(
-        f"a formula names {name!r}, which isn't known here",
-        code="AS301",
-        hint=hint or "known are " + (", ".join(islice(known, 20)) or "none"),
+        f"a formula names {name!r}, which isn't known here", code="AS301", hint=hint
     )
 
 

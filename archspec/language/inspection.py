@@ -27,8 +27,8 @@ from archspec.language.params import (
 from archspec.language.params import unknown as unknown_param
 from archspec.language.reader import locate
 from archspec.language.schema import RESERVED, Block, Body, Entry, Statement, Unit
-from archspec.language.statements import BRACES
-from archspec.ops import BY_KIND
+from archspec.language.statements import BRACES, no_name
+from archspec.ops import BY_KIND, Op
 
 Faults = Iterator[ArchspecError]
 
@@ -74,7 +74,7 @@ def _names(unit: Unit) -> Faults:
         yield from _caught(naming.check, name, entry.key)
     items: tuple[Mapping[str, Any], ...] = (unit.taps, unit.outputs)
     for name, entry in (pair for item in items for pair in item.items()):
-        yield from _caught(naming.check, name, entry.key, attribute=False)
+        yield from _caught(naming.check, name, entry.key, number=True, attribute=False)
     for name, block in unit.blocks.items():
         yield from _caught(naming.check, name, block.at, attribute=False)
 
@@ -120,7 +120,7 @@ def _defaults(file: Sight) -> Faults:
         for key, entry in file.unit.default(kind).items():
             yield from _formulas(entry.value, entry.at, file.names)
             values = {key: entry.value}
-            place = partial(_given_place, key, entry)
+            place = partial(_given_place, key, entry, op)
             others = {*op.model_fields, "from"} - {key}
             if not _has_formula(entry.value):
                 yield from _caught(
@@ -130,8 +130,10 @@ def _defaults(file: Sight) -> Faults:
                 yield from _caught(validated, op, {key: 0}, place, defaults.at, others)
 
 
-def _given_place(key: str, entry: Entry, asked: str) -> Location:
-    return entry.at if asked == key else entry.key
+def _given_place(
+    key: str, entry: Entry, op: type[Op], asked: str, *path: str
+) -> Location:
+    return entry.at if asked == key and key in op.model_fields else entry.key
 
 
 def _block(file: Sight, block: Block) -> Faults:
@@ -183,12 +185,15 @@ def _outputs(scope: Sight, statement: Statement) -> tuple[str, ...] | None:
 
 def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     own = scope.names | ({"index"} if statement.repeat is not None else set())
-    yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
-    yield from _formulas(statement.when, statement.place("when"), own)
+    if is_formula(statement.repeat):
+        yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
+    if is_formula(statement.when):
+        yield from _formulas(statement.when, statement.place("when"), own)
     for text in BRACES.findall(statement.key):
         yield from _formulas(f"={text}", statement.at, own)
     for key, value in statement.attributes.items():
-        yield from _formulas(value, statement.place(key), own)
+        if _has_formula(value):
+            yield from _formulas(value, statement.place(key), own)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
     count = _count(statement) if not faults else None
@@ -217,9 +222,7 @@ def _count(statement: Statement) -> int | None:
 
 
 def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
-    raw, at = statement.sources, statement.place("from")
-    if raw == []:
-        yield SpecError("`from` names at least one node", code="AS305", at=at)
+    raw = statement.sources
     if raw is None:
         if first and len(scope.inputs) > 1:
             inputs = ", ".join(scope.inputs)
@@ -229,13 +232,18 @@ def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
                 at=statement.at,
             )
         return
+    at = statement.place("from")
+    if raw == []:
+        yield SpecError("`from` names at least one node", code="AS305", at=at)
     faults = list(_formulas(raw, at, scope.names))
     yield from faults
     if is_formula(raw) or faults:
         return
     for index, ref in enumerate(raw if isinstance(raw, list) else [raw]):
         place = statement.place("from", index) if isinstance(raw, list) else at
-        if not is_formula(ref) and not isinstance(ref, bool):
+        if isinstance(ref, bool) or not isinstance(ref, int | str):
+            yield no_name(ref, place)
+        elif not is_formula(ref):
             yield from _read(scope, str(ref), place)
 
 
@@ -249,9 +257,10 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
             named = ", ".join(outputs)
             if outputs == ("",):
                 yield SpecError(
-                    f"{node!r} has no output {output!r}, it has one",
+                    f"{node!r} has no output {output!r}",
                     code="AS307",
                     at=at,
+                    hint=f"its only output is read as {node!r}",
                 )
             elif output:
                 yield SpecError(
@@ -266,7 +275,9 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
         return
     known = (*scope.inputs, *scope.earlier)
     hint = nearest(name, known) or "it can read " + ", ".join(known[-20:])
-    if node in scope.later:
+    if name in scope.unit.inputs and "input" in scope.inputs:
+        hint = "the only input of a scope is called `input`"
+    elif node in scope.later:
         hint = f"{node!r} is written further down; a node reads what is above it"
     yield SpecError(
         f"there is no node {name!r} before this one", code="AS306", at=at, hint=hint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,12 +19,14 @@ from archspec.language.statements import Ended
 from archspec.ops import Shape
 
 Size = tuple[int, int]
+Given = bool | int | float | str | None | Sequence["Given"]
+"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(
     files: Files,
     unit: Unit,
-    overrides: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Given] | None = None,
     size: Size | None = None,
 ) -> Graph:
     """The checked graph of a spec.
@@ -34,7 +36,10 @@ def expand(
     """
     if unit.graph is None:
         raise SpecError(
-            "a spec has a graph", code="AS202", at=unit.at, hint="or it extends one"
+            "the key 'graph' is missing",
+            code="AS202",
+            at=unit.at,
+            hint="or `extends` a file that has one",
         )
     if not naming.SPEC_NAME.fullmatch(unit.name) or len(unit.name) > naming.LENGTH:
         raise SpecError(
@@ -50,7 +55,7 @@ def expand(
 
 
 def _expanded(
-    expander: Expander, unit: Unit, overrides: Mapping[str, Value], size: Size | None
+    expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
     for fault in inspect(unit):
         expander.report(None, fault)
@@ -148,10 +153,10 @@ def _root_inputs(
     """The graph's inputs, and the formulas of their channels as `name.channels`."""
     if not unit.inputs:
         raise SpecError(
-            "a spec has inputs",
+            "the key 'inputs' is missing, or empty",
             code="AS202",
             at=start,
-            hint="inputs: {image: [3, 224, 224]}",
+            hint="for example inputs: {image: [3, 224, 224]}",
         )
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}

@@ -146,7 +146,7 @@ def bind(
             values[name] = accept(found.value, wanted, f"{owner}: {name}", where)
             taint = found.taint
         elif required:
-            raise missing(owner, name, entry, at)
+            raise missing(owner, name, entry, entry.key if root else at)
         else:
             default = known(entry.value, scope, entry.at)
             wanted = type_of(entry)
@@ -203,7 +203,10 @@ def unknown(
 def missing(owner: str, name: str, entry: Entry, at: Location) -> SpecError:
     """The error for a param that is required and not given."""
     return SpecError(
-        f"{owner} needs the param {name!r} ({entry.value})", code="AS313", at=at
+        f"{owner} needs the param {name!r}",
+        code="AS313",
+        at=at,
+        hint=f"it is declared as {entry.value}, without a default",
     )
 
 

@@ -156,14 +156,17 @@ class _Composer:
                 code="AS121",
                 at=Location(self.file, mark.line + 1, mark.column + 1),
             )
+        opened = getattr(error, "context_mark", None)
+        if opened is not None and "end of stream" in str(problem):
+            mark = opened
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
         return SpecError(
             f"not YAML: {problem}",
-            code="AS103",
+            code="AS106" if formula else "AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else _cure(problem or ""),
+            hint=QUOTES if formula else _cure(str(problem)),
         )
 
     def _place(self, event: Any) -> Place:
@@ -341,8 +344,10 @@ class _Composer:
 
 def _cure(problem: str) -> str | None:
     """What mends the mistakes that are made most."""
-    if "expected ',' or" in problem or "unexpected end of stream" in problem:
-        return "a bracket or a quote is open, in this line or in one above"
+    if "unexpected end of stream" in problem:
+        return "what is opened here is never closed"
+    if "expected ',' or" in problem:
+        return "a comma is missing, or a bracket of this or an earlier line is open"
     if "cannot start any token" in problem:
         return "YAML indents with spaces, no tabs; text with such a sign wants quotes"
     if "block" in problem or "mapping values" in problem:

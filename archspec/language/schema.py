@@ -198,43 +198,62 @@ class Unit:
         return found.value or {} if found else {}
 
 
-def problems(
-    error: ValidationError, raw: Map | None, keys: tuple[str, ...], at: Location
-) -> SpecErrors:
+EXPECTED = {
+    "from": "the name of a node, or a list of names",
+    "when": "true, false or a formula",
+    "repeat": "a whole number or a formula",
+    "require": "a formula for each condition",
+}
+"""What a key takes, where the types don't say it."""
+
+WORDS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "model_type": "a mapping",
+}
+"""What pydantic expected, by its type of error, in the language's words."""
+
+
+def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErrors:
     """Pydantic's findings as errors with a place; `keys` are the known ones."""
-    found = []
-
-    def place(path: tuple[Any, ...], *, key: bool = False) -> Location:
-        return at if raw is None else locate(raw, path, key=key)
-
+    found: list[SpecError] = []
+    wrong: dict[tuple[Any, ...], list[str]] = {}
+    values: dict[tuple[Any, ...], Any] = {}
     for item in error.errors():
         path = tuple(step for step in item["loc"] if step not in UNION_TAGS)
-        key = str(path[-1]) if path else ""
+        key = str(path[-1])
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
+            at = locate(raw, path, key=True)
             found.append(
-                SpecError(
-                    f"unknown key {key!r}",
-                    code="AS201",
-                    at=place(path, key=True),
-                    hint=hint,
-                )
+                SpecError(f"unknown key {key!r}", code="AS201", at=at, hint=hint)
             )
         elif item["type"] == "missing":
-            found.append(SpecError(f"the key {key!r} is missing", code="AS202", at=at))
+            found.append(
+                SpecError(f"the key {key!r} is missing", code="AS202", at=raw.at)
+            )
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            message = message.removeprefix("Input should be ").removeprefix("a valid ")
-            text = f"{'.'.join(map(str, path))}: expected {message}"
-            if item["type"] in ("value_error", "assertion_error"):
-                text = message
-            text += f", found {shown(item['input'])}"
-            found.append(SpecError(text, code="AS203", at=place(path)))
-    return SpecErrors({str(e): e for e in found}.values())
+            message = item["msg"].removeprefix("Input should be ")
+            wrong.setdefault(path, []).append(WORDS.get(item["type"], message))
+            values[path] = item["input"]
+    for path, words in wrong.items():
+        name = ".".join(map(str, path))
+        wanted = EXPECTED.get(str(path[0])) or " or ".join(dict.fromkeys(words))
+        found.append(
+            SpecError(
+                f"{name} must be {wanted}, found {shown(values[path])}",
+                code="AS203",
+                at=locate(raw, path),
+            )
+        )
+    return SpecErrors(found)
 
 
 UNION_TAGS = frozenset(
-    ("str", "int", "bool", "float", "list[any]", "dict[str,any]", "tuple[int, int]")
+    ("str", "int", "bool", "float", "list[any]", "list[int]", "dict[str,list[int]]")
 )
 
 
@@ -243,10 +262,16 @@ def shown(value: Any) -> str:
     text = (
         {True: "true", False: "false", None: "null"}.get(value)
         if isinstance(value, bool | None)
-        else repr(list(value) if isinstance(value, tuple) else value)
+        else repr(_listed(value))
     )
     text = text or ""
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_listed(item) for item in value]
+    return value
 
 
 def _check(model: type[BaseModel], raw: Map) -> Any:
@@ -254,7 +279,7 @@ def _check(model: type[BaseModel], raw: Map) -> Any:
         return model.model_validate(raw)
     except ValidationError as error:
         names = tuple(f.alias or name for name, f in model.model_fields.items())
-        raise problems(error, raw, names, raw.at) from None
+        raise problems(error, raw, names) from None
 
 
 def _entries(raw: Any) -> dict[str, Any]:

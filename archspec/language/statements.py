@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from archspec.errors import (
     ArchspecError,
@@ -39,6 +40,7 @@ class Statements:
     Attributes:
         paths: the outputs of every path, by which taps and outputs are found.
         closed: every value that is an output of some scope.
+        weight: how many times the open instances stand for, if all are like the first.
         faults: what failed so far, by its place. A node that fails is BROKEN, and so is
             who reads it; everything else goes on.
     """
@@ -49,6 +51,7 @@ class Statements:
         self.paths: dict[str, Outputs] = {}
         self.closed: set[str] = set()
         self.inspected: set[str] = set()
+        self.weight = 1
         self.faults: dict[Location | None, ArchspecError] = {}
 
     def report(self, context: Context | None, error: ArchspecError) -> None:
@@ -146,11 +149,12 @@ class Statements:
                 repeat,
             )
             nodes = len(self.built.nodes)
-            last = path = self._instance(context, instance, sources)
+            last = path = self._weighed(context, instance, sources)
             numbered = count is not None or context.space.listed
             if numbered and len(self.built.nodes) == nodes and last is not BROKEN:
                 raise SpecError(
                     f"nothing is left of {name!r}, which has a number",
+                    code="AS319",
                     at=statement.at,
                     hint="a `when` of its own, not of its children, frees the number",
                 )
@@ -311,16 +315,14 @@ class Statements:
                 f"{what} has the outputs {listed}",
                 code="AS307",
                 at=at,
-                hint=f"read one as node.{next(iter(outputs), 'output')}",
+                hint=f"say which: NODE.{next(iter(outputs), 'output')}",
             )
         return outputs[""]
 
     def read(self, context: Context, ref: Value, at: Location) -> str:
         """The value that a name of the scope stands for."""
         if isinstance(ref, bool) or not isinstance(ref, int | str):
-            raise SpecError(
-                f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
-            )
+            raise no_name(ref, at)
         name = str(ref)
         if name in context.local:
             return self.only(context.local[name], repr(name), at)
@@ -341,7 +343,7 @@ class Statements:
             )
         if context.broken:
             return BROKEN[""]
-        known_names = (*context.scope.inputs, *context.local)
+        known_names = (*context.scope.inputs, *context.local)[-20:]
         raise SpecError(
             f"there is no node {name!r} before this one",
             code="AS306",
@@ -349,6 +351,29 @@ class Statements:
             hint=nearest(name, known_names)
             or "it can read " + ", ".join(known_names[-20:]),
         )
+
+    def _weighed(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Outputs:
+        """Refuses a repeat whose first instance shows that it can't be afforded."""
+        if instance.index != 0:
+            return self._instance(context, instance, sources)
+        outer, before = self.weight, len(self.built.nodes)
+        self.weight *= instance.count
+        try:
+            outputs = self._instance(context, instance, sources)
+            made = (len(self.built.nodes) - before) * self.weight
+        finally:
+            self.weight = outer
+        most = self.files.limits.nodes
+        # Later instances may be smaller than the first, but hardly by half.
+        if made > 2 * most:
+            raise LimitError(
+                f"a graph has at most {most} nodes, this would be about {made}",
+                code="AS321",
+                at=instance.statement.place("repeat"),
+            )
+        return outputs
 
     def _instance(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
@@ -380,12 +405,12 @@ class Statements:
         if path in context.scope.inputs:
             return context.scope.inputs[path]
         full = join(prefix, path)
-        if self.paths.get(full):
-            return self.only(self.paths[full], repr(path), entry.at)
         node, _, output = full.rpartition(".")
         outputs = self.paths.get(node, ABSENT)
-        if output in outputs:
+        if output in outputs:  # A named output hides a node of that name inside.
             return outputs[output]
+        if self.paths.get(full):
+            return self.only(self.paths[full], repr(path), entry.at)
         while node:
             if self.paths.get(node) is BROKEN:
                 return BROKEN[""]
@@ -394,12 +419,13 @@ class Statements:
             return BROKEN[""]
         start = f"{prefix}." if prefix else ""
         below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
-        absent = " (its `when` is false)" if full in self.paths else ""
         raise SpecError(
-            f"there is no node {path!r}{absent}",
+            f"there is no node {path!r}",
             code="AS308",
             at=entry.at,
-            hint=nearest(path, below[:5000]),
+            hint="its `when` is false, or its `repeat` 0"
+            if full in self.paths
+            else nearest(path, below),
         )
 
     def open(
@@ -407,6 +433,13 @@ class Statements:
     ) -> Outputs:
         """Expands an instance of a block, a nested graph or a spec."""
         raise NotImplementedError
+
+
+def no_name(ref: Any, at: Location) -> SpecError:
+    """The error for what can't be the name of a node."""
+    return SpecError(
+        f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
+    )
 
 
 def join(prefix: str, name: str) -> str:

@@ -91,7 +91,7 @@ class Weighted(Op):
         for name in self.init or {}:
             if self.weighted and name not in self.weighted:
                 names = " and ".join(self.weighted)
-                raise ValueError(f"init: {self.kind} has no {name!r}, it has {names}")
+                raise ValueError(f"init: there is no parameter {name!r}, but {names}")
         return self
 
 

@@ -155,7 +155,7 @@ class ConvTranspose2d(Weighted):
         ]
         if min(made) < 1:
             raise ShapeError(
-                f"padding {self.padding} leaves nothing of {made} pixels", code="AS403"
+                f"nothing is left: height and width would be {made}", code="AS403"
             )
         return (self.channels, *made)
 

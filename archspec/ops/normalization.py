@@ -109,7 +109,9 @@ class Scale(Weighted):
     def _inits(self) -> Self:
         for name in self.init or {}:
             if name != self.weight:
-                raise ValueError(f"init: scale has the weight {self.weight!r}")
+                raise ValueError(
+                    f"init: there is no parameter {name!r}, but {self.weight}"
+                )
         return self
 
     def shape(self, *inputs: Shape) -> Shape:

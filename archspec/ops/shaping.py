@@ -107,7 +107,8 @@ class Slice(Op):
     def shape(self, *inputs: Shape) -> Shape:
         if self.stop > inputs[0][0]:
             raise ShapeError(
-                f"slice stops at {self.stop} of {inputs[0][0]} channels", code="AS405"
+                f"stop {self.stop} is behind the last of {inputs[0][0]} channels",
+                code="AS405",
             )
         return (self.stop - self.start, *inputs[0][1:])
 
@@ -159,6 +160,10 @@ class Pad(Op):
         """Padding in pixels: (top, bottom), (left, right)."""
         return four_sides(self.spatial)
 
+    def beside(self) -> bool:
+        """Whether channels are padded."""
+        return any(pair(self.channels))
+
     def shape(self, *inputs: Shape) -> Shape:
         channels, height, width = image(self.kind, inputs[0])
         (top, bottom), (left, right) = self.sides()
@@ -174,7 +179,9 @@ class Pad(Op):
         attributes: Mapping[str, Any],
         shapes: tuple[Shape, ...],
     ) -> Any:
-        return inputs[0] + sum(pair(self.channels))
+        padded = attributes["channels"]
+        before, after = padded if isinstance(padded, tuple) else (padded, padded)
+        return inputs[0] + before + after
 
 
 class Resize(Op):
@@ -194,7 +201,7 @@ class Resize(Op):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.size is not None and self.scale is not None:
-            raise ValueError("resize takes size or scale, not both")
+            raise ValueError("size or scale, not both")
         return self
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archspec.graph import Node, Scope
 from archspec.language.formula import names
 from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
-from archspec.source.expr import Arg, Expr, substitute
+from archspec.source.expr import Arg, Expr, parts, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.tree import Item, Tree, numbers, repeats
 
@@ -83,6 +83,7 @@ class Body:
                 index=variable,
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
+                single=repeats(first) and not looped,
             )
         )
         self.made.append(out)
@@ -320,7 +321,10 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
+        given = attributes
+        if nodes[0].op.kind == "pad":
+            given = attributes | {"channels": parts(attributes["channels"])}
+        made = nodes[0].op.out_channels(tuple(channels), given, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 

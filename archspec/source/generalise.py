@@ -30,6 +30,9 @@ from archspec.source.outline import (
 )
 from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
 
+FLAG = "with_"
+"""How an argument starts that says whether a node is there."""
+
 
 class Generaliser:
     """Builds the definitions, those that are used before those that use them."""
@@ -229,8 +232,9 @@ class Writer:
         if self.model:
             raise Unfit(f"{hint} varies in the net")
         filled = [by_owner.get(n, values[0]) for n in range(len(self.group))]
+        alike = FLAG if hint.startswith(FLAG) else hint
         for name, argument in self.definition.arguments.items():
-            if name.startswith(hint) and argument.values == filled:
+            if name.startswith(alike) and argument.values == filled:
                 return Expr(name)
         name, number = hint, 2
         while name in self.definition.arguments or name in self.envs[0]:
