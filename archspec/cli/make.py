@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import os
 import sys
 import time
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +19,7 @@ from archspec.errors import ArchspecError, BackendError
 
 if TYPE_CHECKING:
     from archspec import Spec
+    from archspec.backend import Backend
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -122,6 +127,7 @@ def build(
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
+    _start(chosen)
     start = time.perf_counter()
     model = found.build(
         backend,
@@ -139,6 +145,19 @@ def build(
     if output is not None:
         chosen.save(found.graph, model, str(output))
         print(f"saved: {output}")
+
+
+def _start(chosen: Backend) -> None:
+    """Imports a backend's framework, which takes seconds that are no build's."""
+    from archspec.backend import require
+
+    require(chosen)
+    # TensorFlow tells of its devices and its retracing, which no one has asked.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # If it fails, the backend itself knows what to say.
+    with suppress(ImportError):
+        import_module(chosen.framework)
 
 
 def _note(text: str) -> None:
