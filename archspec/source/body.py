@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archspec.graph import Node, Scope
+from archspec.graph import Node
 from archspec.language.formula import names
 from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
 from archspec.source.expr import Arg, Expr, parts, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, numbers, repeats
+from archspec.source.tree import (
+    Item,
+    Tree,
+    inputs_of,
+    numbers,
+    repeats,
+    scope_of,
+    when_of,
+)
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -408,21 +416,3 @@ def _tabled(target: Target, variable: str) -> bool:
         isinstance(arg, Expr) and f"][{variable}]" in arg.text
         for arg in target.arguments.values()
     )
-
-
-def inputs_of(item: Item) -> tuple[str, ...]:
-    """The values that an instance of a statement reads."""
-    return item.inputs if isinstance(item, Node) else tuple(item.scope.inputs.values())
-
-
-def when_of(item: Item) -> str | None:
-    """The formula of an instance's `when`."""
-    return item.when if isinstance(item, Node) else item.scope.when
-
-
-def scope_of(item: Item) -> Scope:
-    """The scope whose names the formulas of a statement read."""
-    if isinstance(item, Node):
-        return item.scope
-    assert item.scope.parent is not None
-    return item.scope.parent

@@ -48,10 +48,12 @@ def untouched(text: str) -> bool:
 
 def checksum(tree: ast.Module) -> str:
     """16 hex digits that stand for a module, without the line that holds them."""
-    digest = hashlib.sha256()
-    for part in _walk(tree):
-        digest.update(f"{part}\n".encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256("\n".join(_walk(tree)).encode()).hexdigest()[:16]
+
+
+def names_in(code: str) -> set[str]:
+    """The names that code reads, as far as they are no attributes."""
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
 
 
 def _parsed(text: str) -> ast.Module | None:

@@ -15,7 +15,7 @@ from archspec.ops.shaping import Resize
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
-from archspec.source.project import seal
+from archspec.source.project import names_in, seal
 from archspec.source.text import (
     Call,
     Code,
@@ -48,6 +48,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "pixel_shuffle": ("static_size",),
 }
 """Printed functions that a printed function needs."""
+MODULES = ("KerasTensor", "initializers", "layers", "ops")
 SUFFIXES = ("pad", "crop", "permute")
 PIXELWISE = frozenset(
     """
@@ -322,20 +323,17 @@ def sized(graph: Graph) -> bool:
 
 def _imports(code: str) -> list[str]:
     """The import lines that the code needs."""
+    read = names_in(code)
     standard = []
-    if "sys." in code:
+    if "sys" in read:
         standard.append("import sys")
-    if "Iterator[" in code:
+    if "Iterator" in read:
         standard.append("from collections.abc import Iterator")
-    if "count()" in code:
+    if "count" in read:
         standard.append("from itertools import count")
     found = [*standard, ""] if standard else []
     found.append("import keras")
-    if "np." in code:
+    if "np" in read:
         found.append("import numpy as np")
-    modules = [
-        name
-        for name in ("KerasTensor", "initializers", "layers", "ops")
-        if re.search(rf"\b{name}\b", code)
-    ]
-    return [*found, *([f"from keras import {', '.join(modules)}"] if modules else [])]
+    modules = ", ".join(name for name in MODULES if name in read)
+    return [*found, f"from keras import {modules}"] if modules else found

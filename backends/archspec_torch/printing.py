@@ -20,7 +20,7 @@ from archspec.source.outline import (
     free_names,
 )
 from archspec.source.program import Source, render
-from archspec.source.project import seal
+from archspec.source.project import names_in, seal
 from archspec.source.text import (
     Call,
     Code,
@@ -78,6 +78,11 @@ class Printer:
 
     def source(self) -> Source:
         """The whole module."""
+        entry = self.titles[id(self.definitions[-1])]
+        return Source(seal(self.text()), entry, self.graph.name, "torch")
+
+    def text(self) -> str:
+        """The whole module's text, without its checksum."""
         for definition in self.definitions:
             self.current = definition
             self.classes.append(self._definition(definition))
@@ -89,19 +94,17 @@ class Printer:
         }
         helpers = render("archspec_torch", "helpers.jinja", values)
         rules = "\n".join(self.rules)
-        text = render(
+        return render(
             "archspec_torch",
             "module.jinja",
             {
                 "doc": docstring(self.graph),
-                "imports": _imports(helpers + body + rules),
+                "imports": _imports(f"{helpers}\n{body}\n{rules}"),
                 "helpers": helpers,
                 "rules": rules,
                 "body": body,
             },
         )
-        entry = self.titles[id(self.definitions[-1])]
-        return Source(seal(text), entry, self.graph.name, "torch")
 
     # Definitions
 
@@ -287,11 +290,10 @@ def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
 
 def _imports(code: str) -> list[str]:
     """The import lines that the code needs."""
-    found = []
-    if "torch." in code.replace("torch.nn", ""):
-        found.append("import torch")
-    names = "Tensor, nn" if "Tensor" in code else "nn"
+    read = names_in(code)
+    found = ["import torch"] if "torch" in read else []
+    names = "Tensor, nn" if "Tensor" in read else "nn"
     found.append(f"from torch import {names}")
-    if "F." in code:
+    if "F" in read:
         found.append("from torch.nn import functional as F")
     return found
