@@ -2,7 +2,8 @@
 
 Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks,
 https://doi.org/10.23915/distill.00021: along a path, a window of k pixels adds k - 1
-times the stride so far. Where paths meet, the larger field counts.
+times the stride so far. Where paths meet, the larger field counts. Behind a nearest
+upsampling, of whose pixels some are equal, the field is an upper bound.
 """
 
 from __future__ import annotations

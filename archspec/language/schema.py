@@ -15,7 +15,8 @@ from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.language.reader import Map, Seq, locate
 
 KINDS = ("op", "block", "graph", "spec")
-Text = Field(default=None, strict=True)
+ABSENT: Any = None
+"""The default of a key that null is no value for."""
 
 
 class Strict(BaseModel):
@@ -33,7 +34,7 @@ class FileKeys(Strict):
     description: str = ""
     source: str = ""
     publisher: str = ""
-    extends: str | None = None
+    extends: str = ABSENT
     params: dict[str, Any] = {}
     require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
@@ -49,10 +50,10 @@ class FileKeys(Strict):
 class ExpectKeys(Strict):
     """What a file may expect of its graph; see `archspec.spec.unexpected`."""
 
-    params: int | None = None
-    buffers: int | None = None
-    macs: int | None = None
-    output: list[int] | dict[str, list[int]] | None = None
+    params: int = ABSENT
+    buffers: int = ABSENT
+    macs: int = ABSENT
+    output: list[int] | dict[str, list[int]] = ABSENT
 
 
 class BlockKeys(Strict):
@@ -223,8 +224,8 @@ def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErr
     wrong: dict[tuple[Any, ...], list[str]] = {}
     values: dict[tuple[Any, ...], Any] = {}
     for item in error.errors():
-        path = tuple(step for step in item["loc"] if step not in UNION_TAGS)
-        key = str(path[-1])
+        path = _written(raw, item["loc"])
+        key = str(item["loc"][-1])
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
             at = locate(raw, path, key=True)
@@ -252,9 +253,17 @@ def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErr
     return SpecErrors(found)
 
 
-UNION_TAGS = frozenset(
-    ("str", "int", "bool", "float", "list[any]", "list[int]", "dict[str,list[int]]")
-)
+def _written(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of pydantic's path that is in the text; the rest names its types."""
+    path: list[int | str] = []
+    for step in steps:
+        inside = step < len(raw) if isinstance(step, int) else step in raw
+        if inside:
+            path.append(step)
+            raw = raw[step]
+        if not isinstance(raw, Map | Seq):
+            break
+    return tuple(path)
 
 
 def shown(value: Any) -> str:
