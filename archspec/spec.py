@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.errors import SpecError, WeightsError, nearest
-from archspec.graph import Graph, Value
+from archspec.graph import Graph
 from archspec.language.files import Files
-from archspec.language.net import expand
+from archspec.language.net import Given, expand
 from archspec.language.schema import shown
 from archspec.language.written import Entry, Unit
 from archspec.passes.with_outputs import with_outputs
@@ -138,9 +138,9 @@ def load(
     spec: str | Path,
     *,
     size: Size | None = None,
-    params: Mapping[str, Value] | None = None,
+    params: Mapping[str, Given] | None = None,
     taps: bool = False,
-    **overrides: Value,
+    **overrides: Given,
 ) -> Spec:
     """Reads a spec.
 

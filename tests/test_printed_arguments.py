@@ -129,6 +129,23 @@ graph:
         ["c", "d"],
         [],
     ),
+    "a param with the name of what a block reads": (
+        """
+params: {in_channels: 3, classes: 2}
+inputs: {image: [=in_channels, 8, 8]}
+blocks:
+  unit:
+    graph:
+      conv: {op: conv2d, channels: =in_channels, kernel: 1}
+graph:
+  stem: {op: conv2d, channels: 3, kernel: 1}
+  unit: {block: unit}
+  pool: global_avg_pool2d
+  fc: {op: linear, features: =classes}
+""",
+        ["classes", "in_channels"],
+        ["classes"],
+    ),
     "a bias that is a choice": (
         """
 params: {biased: true, eps: 0.001, rate: 0.2}

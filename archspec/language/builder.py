@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
+from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
 from archspec.language.formula import names, subscripts
@@ -26,16 +27,30 @@ SIZES = frozenset(
 """Attributes that an output's height and width depend on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A statement's op, with its attributes' formulas and the taints of its attributes.
+    """A statement's op, with its attributes' formulas.
 
     All instances whose formulas read the same values have it in common.
+
+    Attributes:
+        own, size: the taints of all attributes, and of those that decide the size.
+        channels: the taint of the attribute that alone decides the channels, if any.
+        shapes: the output's shape by those of the inputs.
     """
 
     op: Op
     texts: Mapping[str, str]
-    taints: Mapping[str, Taint]
+    own: Taint
+    size: Taint
+    channels: Taint | None
+    shapes: dict[tuple[Shape, ...], Shape] = field(default_factory=dict)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """The output's shape; raises ShapeError."""
+        if inputs not in self.shapes:
+            self.shapes[inputs] = self.op.shape(*inputs)
+        return self.shapes[inputs]
 
 
 class Builder:
@@ -74,10 +89,12 @@ class Builder:
             )
         made = self._op(context, instance)
         op = made.op
+        if op.kind == "scale" and "weight" in statement.attributes:
+            naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:
-            shape = op.shape(*shapes)
+            shape = made.shape(shapes)
         except ShapeError as error:
             raise ShapeError(
                 f"{instance.name!r}: {error.message}",
@@ -92,7 +109,7 @@ class Builder:
                 code="AS311",
                 at=statement.at,
             )
-        taints = self._taints(op, sources, made.taints)
+        taints = self._taints(made, sources)
         node = Node(
             instance.name,
             op,
@@ -124,20 +141,20 @@ class Builder:
     def _op(self, context: Context, instance: Instance) -> Made:
         statement = instance.statement
         kind = self._kind(context, instance)
-        same = (statement, context.unit, kind)
+        # Of one kind and without attributes, all statements of a file are one.
+        same = (statement if statement.attributes else None, context.unit, kind)
         if same in self._reads:
             key = (same, _seen(self._reads[same], instance.names, context.file_names))
             if key in self._made:
                 return self._made[key]
         attributes, texts = self._attributes(context, instance, kind)
         op = self._validated(context, statement, kind, attributes)
-        taints = {key: item.taint for key, item in attributes.items()}
         if same not in self._reads:
             raw = [entry.value for entry in context.unit.default(kind).values()]
             self._reads[same] = _names([*statement.attributes.values(), *raw])
         key = (same, _seen(self._reads[same], instance.names, context.file_names))
-        made = self._made[key] = Made(op, texts, taints)
-        return made
+        self._made[key] = _made(op, texts, attributes)
+        return self._made[key]
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
@@ -193,20 +210,26 @@ class Builder:
         self._ops[identity] = found
         return found
 
-    def _taints(
-        self, op: Op, sources: tuple[str, ...], attributes: Mapping[str, Taint]
-    ) -> tuple[Taint, Taint]:
+    def _taints(self, made: Made, sources: tuple[str, ...]) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
-        channels = CLEAN.union(*(self.taints[name][0] for name in sources))
-        size = CLEAN.union(*(self.taints[name][1] for name in sources))
-        own = CLEAN.union(*attributes.values())
-        size |= CLEAN.union(*(t for k, t in attributes.items() if k in SIZES))
-        made = next((k for k in ("channels", "features") if k in attributes), None)
-        if op.kind == "flatten":
+        channels, size = self.taints[sources[0]]
+        for name in sources[1:]:
+            channels |= self.taints[name][0]
+            size |= self.taints[name][1]
+        size |= made.size
+        if made.op.kind == "flatten":
             self.fixed |= size
-        if made is not None and "weight" in op.weighted:
-            return attributes[made], size
-        return channels | own, size
+        if made.channels is not None:
+            return made.channels, size
+        return channels | made.own, size
+
+
+def _made(op: Op, texts: Mapping[str, str], attributes: Mapping[str, Known]) -> Made:
+    own = CLEAN.union(*(item.taint for item in attributes.values()))
+    size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in SIZES))
+    weighted = "weight" in op.weighted
+    named = [attributes[k] for k in ("channels", "features") if k in attributes]
+    return Made(op, texts, own, size, named[0].taint if weighted and named else None)
 
 
 def _names(values: list[Any]) -> tuple[str, ...]:
@@ -227,9 +250,11 @@ def _names(values: list[Any]) -> tuple[str, ...]:
 def _seen(read: tuple[str, ...], *scopes: Names) -> tuple[Any, ...]:
     """What names stand for in scopes; by its text, since 1, 1.0 and true are equal."""
     return tuple(
-        (repr(scope.values.get(name)), scope.taints.get(name))
-        for name in read
-        for scope in scopes
+        [
+            (repr(scope.values.get(name)), scope.taints.get(name))
+            for name in read
+            for scope in scopes
+        ]
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,12 +20,14 @@ from archspec.language.written import Unit
 from archspec.ops import Shape
 
 Size = tuple[int, int]
+Given = bool | int | float | str | None | Sequence["Given"]
+"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(
     files: Files,
     unit: Unit,
-    overrides: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Given] | None = None,
     size: Size | None = None,
 ) -> Graph:
     """The checked graph of a spec.
@@ -54,7 +56,7 @@ def expand(
 
 
 def _expanded(
-    expander: Expander, unit: Unit, overrides: Mapping[str, Value], size: Size | None
+    expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
     for fault in inspect(unit):
         expander.report(None, fault)

@@ -362,12 +362,12 @@ class Statements(Faults):
         if path in context.scope.inputs:
             return context.scope.inputs[path]
         full = join(prefix, path)
-        if self.paths.get(full):
-            return self.only(self.paths[full], repr(path), entry.at)
         node, _, output = full.rpartition(".")
         outputs = self.paths.get(node, ABSENT)
-        if output in outputs:
+        if output in outputs:  # A named output hides a node of that name inside.
             return outputs[output]
+        if self.paths.get(full):
+            return self.only(self.paths[full], repr(path), entry.at)
         while node:
             if self.paths.get(node) is BROKEN:
                 return BROKEN[""]

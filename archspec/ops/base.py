@@ -1,7 +1,5 @@
 """What every op says of itself: attributes, shape, weights, MACs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 

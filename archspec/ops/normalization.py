@@ -1,7 +1,5 @@
 """Normalisations and the learned scale."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator

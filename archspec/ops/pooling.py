@@ -1,7 +1,5 @@
 """Pooling: windows, adaptive and global."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator

@@ -1,7 +1,5 @@
 """Arithmetic between values, and ops that move values about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -162,6 +160,10 @@ class Pad(Op):
         """Padding in pixels: (top, bottom), (left, right)."""
         return four_sides(self.spatial)
 
+    def beside(self) -> bool:
+        """Whether channels are padded."""
+        return any(pair(self.channels))
+
     def shape(self, *inputs: Shape) -> Shape:
         channels, height, width = image(self.kind, inputs[0])
         (top, bottom), (left, right) = self.sides()
@@ -177,7 +179,9 @@ class Pad(Op):
         attributes: Mapping[str, Any],
         shapes: tuple[Shape, ...],
     ) -> Any:
-        return inputs[0] + sum(pair(self.channels))
+        padded = attributes["channels"]
+        before, after = padded if isinstance(padded, tuple) else (padded, padded)
+        return inputs[0] + before + after
 
 
 class Resize(Op):

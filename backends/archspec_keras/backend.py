@@ -13,8 +13,8 @@ from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph
-from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
+from archspec.source.search import outline
 from archspec_keras.lowering import signature, unsupported
 from archspec_keras.printing import Printer, arguments_apart
 

@@ -62,6 +62,7 @@ class Body:
         self.counters = 0
         self.labels = 0
         self.last: tuple[int, str, Doc, str] | None = None
+        self.open = (0, 0, "")
 
     @staticmethod
     def read(line: Line) -> set[str]:
@@ -201,23 +202,28 @@ class Body:
         if chained and names[0] != args[0]:
             self._put(f"{names[0]} = {args[0]}")
             args = [names[0] if a == args[0] else a for a in args]
+        start = len(self.made)
         if line.count is not None:
             read = self.read(Line("", line.target, ())) | _indexed(child)
             index = line.index if line.index in read else "_"
             self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
         elif line.when is not True:
-            self._put(f"if {flat(line.when)}:")
+            test = f"if {flat(line.when)}:"
+            if (len(self.made), self.indent, test) != self.open:
+                self._put(test)
         else:
             self._target(line, args, names, child, live)
             return
-        start = len(self.made)
+        header = len(self.made) - start
         self.indent += 4
         self._target(line, args, names, child, live | frozenset(names))
         self._carry(line)
         self.indent -= 4
-        if len(self.made) == start:
+        if len(self.made) == start + header:
             # An identity needs no statement, and a loop or a condition needs one.
-            del self.made[start - 1 :]
+            del self.made[start:]
+        elif line.when is not True:
+            self.open = (len(self.made), self.indent, f"if {flat(line.when)}:")
 
     def _carry(self, line: Line) -> None:
         """Sets the arguments anew that a loop carries, and that it reads."""
@@ -414,5 +420,5 @@ def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
     return {
         name: "0" if all(x.count is None and x.when is True for x in group) else ""
         for name, group in seen.items()
-        if len(group) > 1
+        if len(group) > 1 or group[0].single
     }

@@ -14,10 +14,10 @@ from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import AdaptiveMaxPool2d, Pool
-from archspec.ops.shaping import Resize
-from archspec.source.expr import Expr
+from archspec.ops.shaping import Pad, Resize
+from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call
+from archspec.source.text import Call, Code, Doc, call, flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             named += ["stride", "dilation"]
     if isinstance(op, Pool):
         named += type(op).model_fields
+    if isinstance(op, Pad):
+        fixed["beside"] = op.beside()
     return fixed | {name: getattr(op, name) for name in named}
 
 
@@ -67,7 +69,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "conv_transpose2d": ("padding", "output_padding", "stride", "kernel"),
     "flatten": ("order",),
-    "pad": ("spatial", "channels"),
+    "pad": ("spatial",),
     "prelu": ("shared",),
     "resize": ("mode", "size", "scale"),
     "gelu": ("approximate",),
@@ -360,10 +362,11 @@ def pad(use: OpUse, inits: Inits) -> Steps:
     """Zeros around the image, or also beside the channels."""
     op = first(use)
     (top, bottom), (left, right) = op.sides()
-    channels = pair(op.channels)
-    if not any(channels):
+    if not op.beside():
         return [Layer(Call("layers.ZeroPadding2D", (sides(op.spatial),)))]
-    width = ((0, 0), (top, bottom), (left, right), channels)
+    before, after = (flat(part) for part in parts(use["channels"]))
+    spatial = f"({top}, {bottom}), ({left}, {right})"
+    width = Code(f"((0, 0), {spatial}, ({before}, {after}))")
     return [Apply(lambda x: Call("ops.pad", (Code(x[0]), width)), ("pad",))]
 
 
