@@ -157,6 +157,7 @@ COMMANDS = {
     "AS501": ["build", "resnet18", "-b", "jaxx"],
     "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=9999999"],
     "AS505": ["build", "resnet18", "-b", "torch", "-o", "model.zip"],
+    "AS603": ["build", "tiny.yaml", "-b", "torch"],
     "AS600": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
 }
 
@@ -166,10 +167,15 @@ def test_a_bad_command(
     code: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    bias = "{op: linear, features: 2, init: {bias: kaiming_normal}}"
+    (tmp_path / "tiny.yaml").write_text(
+        f"archspec: 1\nname: tiny\ninputs: {{x: [2]}}\ngraph: [{bias}]\n"
+    )
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     assert f"[{code}]" in result.stderr
-    assert not result.stdout and not list(tmp_path.iterdir())
+    assert not result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
 
 
 LIMITS = {
@@ -190,8 +196,8 @@ def test_a_file_that_is_none(code: str, data: bytes, tmp_path: Path) -> None:
     assert caught.value.code == code and caught.value.at is not None
 
 
-FRAMEWORKS = {"AS500", "AS502", "AS503", "AS506"}
-"""Raised by backends; their tests are tests of the backends."""
+FRAMEWORKS = {"AS500", "AS502", "AS503", "AS506", "AS601"}
+"""Raised by backends and weights; their tests are tests of these."""
 
 GENERAL = {"AS200", "AS400", "AS700"}
 """What a subclass of ours is called that says nothing else; no site of ours does."""
