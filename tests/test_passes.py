@@ -55,8 +55,8 @@ def test_no_output_of_such_a_name() -> None:
 
 def test_dropout_is_gone() -> None:
     graph = without_dropout(graph_of(NET))
-    rates = [n.op.rate for n in graph.nodes if n.op.kind in ("dropout", "drop_path")]
-    assert rates == [0.0] * 4
+    rates = [getattr(node.op, "rate", None) for node in graph.nodes]
+    assert [rate for rate in rates if rate is not None] == [0.0] * 4
     assert "0.5" not in archspec_torch.backend.emit(graph).text
 
 

@@ -38,7 +38,12 @@ graph:
   fc: {op: linear, features: 5}
 taps: {c1: relu}
 """
-DYING = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+DYING = """
+import os, signal
+if os.environ.get("KERAS_BACKEND") == "jax":
+    os.kill(os.getpid(), signal.SIGKILL)
+raise ImportError("Keras looks for JAX on every engine")
+"""
 
 
 @pytest.fixture
@@ -182,7 +187,8 @@ class TestComparison:
         assert apart.error == pytest.approx(0.2)
         largest = distance(found, wanted, "a", against_largest=True)
         assert largest is not None
-        assert (largest.name, largest.error) == ("x", pytest.approx(0.1))
+        assert largest.name == "x"
+        assert largest.error == pytest.approx(0.1)
         assert distance(found, wanted, "c") is None
 
     @pytest.mark.parametrize(
