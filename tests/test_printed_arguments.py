@@ -49,8 +49,8 @@ def state(model: Any) -> Any:
     for layer in model.layers:
         config = layer.get_config()
         kept = {k: v for k, v in config.items() if "initializer" not in k}
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        layers.append((type(layer).__name__, kept, shapes))
+        weights = [tuple(weight.shape) for weight in layer.weights]
+        layers.append((type(layer).__name__, kept, weights))
     return layers
 
 

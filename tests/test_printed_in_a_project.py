@@ -12,8 +12,8 @@ from nets import graph_of
 from typer.testing import CliRunner, Result
 
 from archspec.cli.app import app
+from archspec.fingerprint import fingerprint
 from archspec.source import project
-from archspec.source.program import fingerprint
 
 SPEC = """archspec: 1
 name: small

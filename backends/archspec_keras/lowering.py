@@ -13,7 +13,7 @@ from typing import Any
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
-from archspec.ops.pooling import Pool
+from archspec.ops.pooling import AdaptiveMaxPool2d, Pool
 from archspec.ops.shaping import Pad, Resize
 from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
@@ -476,6 +476,18 @@ LOWERINGS: dict[str, Lowering] = {
 }
 
 
+def underived(op: AdaptiveMaxPool2d, shape: Shape) -> bool:
+    """Whether Keras would pool a window of more pixels than there are.
+
+    It pools with windows of two sizes, of which only one may be needed; of a pool that
+    gives nothing TensorFlow's gradient is left as it lies in memory.
+    """
+    size = pair(op.size)
+    return size != (1, 1) and any(
+        -(-n // o) + 1 > n for n, o in zip(shape[1:], size, strict=True)
+    )
+
+
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
@@ -484,6 +496,11 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         op.groups > 1 or max(pair(op.dilation)) > 1
     ):
         return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
+    if isinstance(op, AdaptiveMaxPool2d) and underived(op, shapes[0]):
+        return (
+            "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody wrote "
+            "where it makes one row or column of many, or many of one"
+        )
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
     if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):

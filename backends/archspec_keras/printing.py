@@ -258,8 +258,7 @@ class Printer:
         if list(outputs) == [""]:
             result: Doc = Code(outputs[""])
         else:
-            values = ((name, Code(value)) for name, value in outputs.items())
-            result = Table(tuple(values))
+            result = Table(tuple((k, Code(value)) for k, value in outputs.items()))
         model = Call("keras.Model", (Code(given), result), (("name", Code("name")),))
         title = self.titles[id(definition)]
         return [

@@ -145,7 +145,8 @@ class TorchBackend:
         )
         parameters = dict(model.named_parameters())
         wanted = [*(parameters[name] for name in graph.parameters()), *given]
-        found = torch.autograd.grad(total, wanted)
+        # A value that only lends its size to a resize has no gradient: that is zero.
+        found = torch.autograd.grad(total, wanted, materialize_grads=True)
         names = [*graph.parameters(), *graph.inputs]
         outputs = {name: t.detach().cpu().numpy() for name, t in made.items()}
         grads = zip(names, found, strict=True)
