@@ -12,8 +12,8 @@ from typing import Any
 from archspec.errors import Location, SpecWarning, nearest
 from archspec.graph import Graph, Node
 from archspec.language.formula import names, strings
-from archspec.language.schema import Body, Entry, Statement, Unit
 from archspec.language.statements import BRACES
+from archspec.language.written import Body, Entry, Statement, Unit
 from archspec.ops import pair
 from archspec.spec import Spec
 

@@ -114,17 +114,22 @@ def _excerpt(at: Location, line: str) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=8)
 def _lines(file: str) -> tuple[str, ...]:
     try:
-        path = Path(file)
-        if not stat.S_ISREG(path.stat().st_mode):
+        path = Path(file).resolve()
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             return ()
-        with path.open("rb") as stream:
-            text = stream.read(BYTES).decode("utf-8-sig", "replace")
+        return _read(path, found.st_mtime_ns, found.st_size)
     except (OSError, ValueError):
         return ()
-    return _split(text)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed: int, size: int) -> tuple[str, ...]:
+    """The lines of a file, read anew when it has changed."""
+    with path.open("rb") as stream:
+        return _split(stream.read(BYTES).decode("utf-8-sig", "replace"))
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ What needs values, names or shapes is left to `archspec validate`.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from archspec.language.schema import KINDS
 from archspec.ops import OPS, Op, Weighted
@@ -251,13 +254,12 @@ def _op(op: type[Op]) -> Json:
 
 def _attributes(op: type[Op], *, removable: bool = False) -> Json:
     """The attributes of an op; whether one is missing is not a schema's to say."""
-    made = op.model_json_schema()
     properties = {}
     for name, field in op.model_fields.items():
         if issubclass(op, Weighted) and name == "init":
             types = _or(_inits(op))
         else:
-            types = _or(_formulas(made["properties"][name]))
+            types = _or(_formulas(_types(field)))
         if removable:
             types["anyOf"].append({"type": "null"})
         text = expected(op, name)
@@ -266,6 +268,12 @@ def _attributes(op: type[Op], *, removable: bool = False) -> Json:
             properties[name]["default"] = field.default
     closed = {"additionalProperties": False} if removable else {}
     return {"type": "object", "properties": properties, **closed}
+
+
+def _types(field: FieldInfo) -> Json:
+    """Pydantic's schema of one field, with its bounds."""
+    whole: Any = Annotated[field.annotation, Field(), *field.metadata]
+    return TypeAdapter(whole).json_schema()
 
 
 def _inits(op: type[Weighted]) -> Json:

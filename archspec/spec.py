@@ -11,7 +11,8 @@ from archspec.errors import SpecError, WeightsError, nearest
 from archspec.graph import Graph
 from archspec.language.files import Files
 from archspec.language.net import Given, expand
-from archspec.language.schema import Entry, Unit, shown
+from archspec.language.schema import shown
+from archspec.language.written import Entry, Unit
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:

@@ -97,6 +97,33 @@ def test_a_bad_spec(case: Case, tmp_path: Path) -> None:
         assert "^" in text and f"[{error.code}]" in text
 
 
+@pytest.mark.parametrize(
+    "case",
+    # Only `validate` compares a file's `expect` and warns.
+    [case for case in cases() if case.expected[0][0] < "AS410"],
+    ids=lambda case: case.name,
+)
+def test_a_bad_spec_writes_nothing(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(case, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    files = sorted(tmp_path.rglob("*"))
+    command = ["codegen", "net.yaml", "-b", "torch", "-o", "net.py"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert f"[{case.expected[0][0]}]" in result.stderr
+    assert not result.stdout
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_a_framework_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["build", "resnet18", "-b", "torch"])
+    assert result.exit_code == 1
+    assert "[AS502]" in result.stderr and "pip install" in result.stderr
+
+
 def test_there_are_many() -> None:
     assert len(list(cases())) >= 120
 

@@ -15,7 +15,8 @@ from archspec.language.context import Context, Instance
 from archspec.language.formula import names, subscripts
 from archspec.language.limits import Limits
 from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
-from archspec.language.schema import Statement, Unit, shown
+from archspec.language.schema import shown
+from archspec.language.written import Statement, Unit
 from archspec.ops import BY_KIND, Op, Shape
 
 SIZES = frozenset(

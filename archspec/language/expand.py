@@ -10,8 +10,9 @@ from archspec.graph import Scope, Value
 from archspec.language.context import Context, Instance, Outputs
 from archspec.language.inspection import inspect, no_block, wrong_count
 from archspec.language.params import Known, Names, bind, known, require
-from archspec.language.schema import Body, Statement, shown
+from archspec.language.schema import shown
 from archspec.language.statements import Statements
+from archspec.language.written import Body, Statement
 
 NESTING = 64
 

@@ -12,7 +12,8 @@ from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, near
 from archspec.language.limits import DEFAULT, Limits
 from archspec.language.params import TYPES, accept, is_formula, type_of
 from archspec.language.reader import parse, read
-from archspec.language.schema import Body, Defaults, Entry, Unit, unit
+from archspec.language.schema import unit
+from archspec.language.written import Body, Defaults, Entry, Unit
 
 
 class Files:

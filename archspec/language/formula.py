@@ -11,19 +11,17 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
 from archspec.errors import LimitError, SpecError, nearest
 from archspec.graph import Value
+from archspec.language.work import LIST, Work
 
 INTEGER = 2**53
-LIST = 100_000
 LENGTH = 1000
 DEPTH = 100
-WORK = 10_000_000
 CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": None}
 DIMENSIONS = ("channels", "height", "width")
 ALLOWED = (
@@ -32,42 +30,11 @@ ALLOWED = (
 )
 
 
-@dataclass(slots=True)
-class Work:
-    """List items and characters that the formulas of one net may still touch."""
-
-    left: int = WORK
-
-    def spend(self, *values: Any) -> None:
-        """Counts what these values hold; LimitError when it is too much."""
-        self.left -= sum(map(_size, values))
-        if self.left < 0:
-            raise LimitError(
-                f"the formulas touch more than {WORK} list items in all", code="AS304"
-            )
-
-
 class Env(NamedTuple):
     """What a formula sees, and what it may cost."""
 
     lookup: Mapping[str, Value]
     work: Work
-
-
-def _size(value: Any) -> int:
-    """The number of items in a list, and in the lists within; characters of a text."""
-    if isinstance(value, str):
-        return len(value)
-    if not isinstance(value, tuple):
-        return 0
-    count, waiting = 0, [value]
-    while waiting:
-        items = waiting.pop()
-        count += len(items)
-        if count > LIST:
-            raise LimitError(f"a list holds at most {LIST} items", code="AS304")
-        waiting.extend(item for item in items if isinstance(item, tuple))
-    return count
 
 
 def _power(base: Any, exponent: Any) -> Any:

@@ -26,8 +26,9 @@ from archspec.language.params import (
 )
 from archspec.language.params import unknown as unknown_param
 from archspec.language.reader import locate
-from archspec.language.schema import RESERVED, Block, Body, Entry, Statement, Unit
+from archspec.language.schema import RESERVED
 from archspec.language.statements import BRACES, no_name
+from archspec.language.written import Block, Body, Entry, Statement, Unit
 from archspec.ops import BY_KIND, Op
 
 Faults = Iterator[ArchspecError]

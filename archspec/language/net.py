@@ -11,11 +11,12 @@ from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
 from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
+from archspec.language.faults import Ended
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
 from archspec.language.params import CLEAN, Known, Names, bind, known, require
-from archspec.language.schema import Unit, shown
-from archspec.language.statements import Ended
+from archspec.language.schema import shown
+from archspec.language.written import Unit
 from archspec.ops import Shape
 
 Size = tuple[int, int]

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.formula import CONSTANTS, Work, evaluate, names
+from archspec.language.formula import CONSTANTS, evaluate, names
 from archspec.language.reader import Seq, locate
-from archspec.language.schema import Entry, shown
+from archspec.language.schema import shown
+from archspec.language.work import Work
+from archspec.language.written import Entry
 from archspec.ops.base import Shape
 
 Taint = frozenset[str]

@@ -10,82 +10,39 @@ from archspec.errors import (
     LimitError,
     Location,
     SpecError,
-    SpecErrors,
     nearest,
 )
 from archspec.graph import Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder
-from archspec.language.context import BROKEN, Context, Instance, Outputs, Space
+from archspec.language.context import BROKEN, Context, Instance, Outputs, Space, join
+from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.params import Names, known
-from archspec.language.schema import Body, Entry, Statement, shown
+from archspec.language.schema import shown
+from archspec.language.written import Body, Entry, Statement
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 ABSENT: Outputs = {}
 """The outputs of a path whose node does not exist."""
 
 
-MOST = 50
-"""Faults named at once; further ones help nobody."""
-
-
-class Ended(Exception):
-    """Nothing more can be found out; the faults are kept."""
-
-
-class Statements:
+class Statements(Faults):
     """Takes statements in order.
 
     Attributes:
         paths: the outputs of every path, by which taps and outputs are found.
         closed: every value that is an output of some scope.
         weight: how many times the open instances stand for, if all are like the first.
-        faults: what failed so far, by its place. A node that fails is BROKEN, and so is
-            who reads it; everything else goes on.
     """
 
     def __init__(self, files: Files) -> None:
-        self.files = files
+        super().__init__(files)
         self.built = Builder(files.limits)
         self.paths: dict[str, Outputs] = {}
         self.closed: set[str] = set()
         self.inspected: set[str] = set()
         self.weight = 1
-        self.faults: dict[Location | None, ArchspecError] = {}
-
-    def report(self, context: Context | None, error: ArchspecError) -> None:
-        """Keeps an error with the way to it; a limit ends everything."""
-        for item in error.errors if isinstance(error, SpecErrors) else (error,):
-            if item.at not in self.faults:
-                item.notes += self._way(context, item.at)
-                self.faults[item.at] = item
-        if isinstance(error, LimitError) or len(self.faults) >= MOST:
-            raise Ended
-
-    def _way(self, context: Context | None, at: Location | None) -> tuple[str, ...]:
-        notes = []
-        scope = context.scope if context else None
-        while scope is not None and scope.parent is not None:
-            what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
-            kind = what.get(scope.kind, f"the block {scope.title!r}")
-            notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
-            scope = scope.parent
-        return (*notes, *self.files.chain(at))
-
-    def finish(self) -> None:
-        """Raises what failed, if anything did, in the order of the text."""
-        files = list(dict.fromkeys(at.file for at in self.faults if at))
-
-        def order(error: ArchspecError) -> tuple[int, int, int]:
-            at = error.at
-            return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
-
-        found = sorted(self.faults.values(), key=order)
-        if len(found) == 1:
-            raise found[0]
-        if found:
-            raise SpecErrors(found)
 
     def found(self, context: Context, entry: Entry) -> str:
         """The value at a path; broken, and the error kept, where there is none."""
@@ -440,7 +397,3 @@ def no_name(ref: Any, at: Location) -> SpecError:
     return SpecError(
         f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
     )
-
-
-def join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
