@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.errors import SpecError, nearest
-from archspec.graph import Graph, Value
+from archspec.errors import SpecError, WeightsError, nearest
+from archspec.graph import Graph
 from archspec.language.files import Files
-from archspec.language.net import expand
+from archspec.language.net import Given, expand
 from archspec.language.schema import Entry, Unit, shown
+from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,13 +29,15 @@ class Spec:
     Attributes:
         graph: the net, with shapes, parameters and MACs.
         unit: the file, with all that it inherits.
-        overridden: whether a param or the input size is not the file's own, so that
-            its `expect` says nothing about this graph.
+        overridden: whether a param, the input size or the outputs are not the file's
+            own, so that its `expect` says nothing about this graph.
+        whole: the net with its head, where `graph` is cut off at its taps.
     """
 
     graph: Graph
     unit: Unit
     overridden: bool
+    whole: Graph | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +74,7 @@ class Spec:
         seed: int = 0,
         dtype: Literal["float32", "float64"] = "float32",
         device: str | None = None,
+        force_memory: bool = False,
     ) -> Any:
         """A model of the backend's framework.
 
@@ -78,38 +82,64 @@ class Spec:
             backend: its name, such as `torch`.
             weights: canonical weights, or a weight file of any kind that
                 `archspec.weights.load` reads; without them the initial weights that
-                the spec describes.
+                the spec describes. A backbone takes its own part of the whole net's.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
+            force_memory: builds a model even if its weights don't seem to fit.
 
         Raises:
             BackendError: the backend is unknown, its framework isn't installed, or it
-                can't express an op exactly (UnsupportedError).
+                can't express an op exactly (UnsupportedError), or the weights don't
+                fit into memory.
             WeightsError: weights are missing, surplus or of another shape.
         """
+        from archspec import memory
         from archspec import weights as canonical
         from archspec.backend import backend as find
         from archspec.backend import require
 
         chosen = find(backend)
         require(chosen)
+        if not force_memory:
+            memory.check(self.graph, dtype)
         if weights is None:
             weights = canonical.initial_weights(self.graph, seed, dtype)
         elif isinstance(weights, str | Path):
-            weights = canonical.load(weights, self.graph)
+            weights = self._loaded(weights)
         else:
+            weights = self._own(weights)
             expected = {**self.graph.parameters(), **self.graph.buffers()}
             canonical.check(weights, expected)
         return chosen.build(self.graph, weights, dtype=dtype, device=device)
+
+    def _loaded(self, path: str | Path) -> Mapping[str, NDArray[Any]]:
+        """The weights of a file, which may be the whole net's."""
+        from archspec import weights as canonical
+
+        try:
+            return canonical.load(path, self.graph)
+        except WeightsError:
+            if self.whole is None:
+                raise
+        return self._own(canonical.load(path, self.whole))
+
+    def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """The weights without those that only the head of the whole net has."""
+        if self.whole is None:
+            return weights
+        own = {**self.graph.parameters(), **self.graph.buffers()}
+        head = {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
+        return {name: array for name, array in weights.items() if name not in head}
 
 
 def load(
     spec: str | Path,
     *,
     size: Size | None = None,
-    params: Mapping[str, Value] | None = None,
-    **overrides: Value,
+    params: Mapping[str, Given] | None = None,
+    taps: bool = False,
+    **overrides: Given,
 ) -> Spec:
     """Reads a spec.
 
@@ -117,6 +147,8 @@ def load(
         spec: a net of the zoo (`resnet34`) or the path of a .yaml file.
         size: another height and width, in pixels, of the input images.
         params, overrides: values for the file's params.
+        taps: makes the file's taps the outputs, and leaves out what they don't need:
+            a backbone without its head.
 
     Raises:
         SpecError, ShapeError: with the place in the file.
@@ -125,7 +157,16 @@ def load(
     unit = files.open(spec)
     given = {**(params or {}), **overrides}
     graph = expand(files, unit, given, size)
-    return Spec(graph, unit, bool(given) or size is not None)
+    if not taps:
+        return Spec(graph, unit, bool(given) or size is not None)
+    if not graph.taps:
+        raise SpecError(
+            f"{graph.name} has no taps",
+            code="AS307",
+            at=unit.at,
+            hint="taps: {name: node} names the features that a backbone gives",
+        )
+    return Spec(with_outputs(graph, graph.taps), unit, True, graph)
 
 
 def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
@@ -145,7 +186,12 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
         if name not in found:
             hint = nearest(name, found) or "known are " + ", ".join(found)
             errors.append(
-                SpecError(f"expect: unknown key {name!r}", at=entry.at, hint=hint)
+                SpecError(
+                    f"expect: unknown key {name!r}",
+                    code="AS201",
+                    at=entry.at,
+                    hint=hint,
+                )
             )
             continue
         actual = found[name]
@@ -156,6 +202,7 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
             errors.append(
                 SpecError(
                     f"expected {name} {shown(wanted)}, the net has {shown(actual)}",
+                    code="AS410",
                     at=entry.at,
                 )
             )

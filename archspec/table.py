@@ -1,16 +1,21 @@
-"""A graph as a table: by block, with shapes, parameters, MACs and memory."""
+"""A graph as a table: by block, with shapes, counts, memory and receptive field."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from archspec.graph import Graph, Scope
 from archspec.ops import Shape
+from archspec.receptive import reaches, shown
 
-HEADINGS = ("layer", "what", "output", "params", "MACs", "memory")
+HEADINGS = ("layer", "what", "output", "params", "MACs", "memory", "field", "stride")
+
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +27,7 @@ class Row:
         what: the op's kind or the block's name.
         shape: the output, channels first.
         params, macs, memory: counts, and bytes of all outputs in float32.
+        field, stride: of the output, in pixels of the image, in words.
         times: how many equal ones in a row this stands for.
         rows: what a block holds.
     """
@@ -32,14 +38,17 @@ class Row:
     params: int = 0
     macs: int = 0
     memory: int = 0
+    field: str = ""
+    stride: str = ""
     times: int = 1
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = dataclasses.field(default_factory=list)
 
 
 def tree(graph: Graph) -> Row:
     """The whole net as one row, nothing folded."""
     root = Row(graph.name, "net", next(iter(graph.inputs.values())))
     made: dict[int, Row] = {id(graph.root): root}
+    known = reaches(graph)
 
     def row_of(scope: Scope) -> list[Row]:
         """The rows of a scope and of those around it, outermost first."""
@@ -66,11 +75,12 @@ def tree(graph: Graph) -> Row:
             sum(prod(shape) for shape in weights.values()),
             node.op.macs(*shapes),
             4 * prod(node.shape),
+            *shown(known, node.name),
         )
         rows = row_of(node.scope)
         rows[-1].rows.append(leaf)
         for row in rows:
-            row.shape = leaf.shape
+            row.shape, row.field, row.stride = leaf.shape, leaf.field, leaf.stride
             row.params += leaf.params
             row.macs += leaf.macs
             row.memory += leaf.memory
@@ -86,6 +96,7 @@ def folded(rows: list[Row]) -> list[Row]:
         key = _key(row)
         if found and row.rows and key == last:
             found[-1].times += 1
+            found[-1].field = row.field
             continue
         found.append(row)
         last = key
@@ -100,7 +111,7 @@ def _key(row: Row) -> Any:
 def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[str]]:
     """The cells of the rows and of what they hold, down to a depth."""
     for row in rows:
-        times = f" x{row.times}" if row.times > 1 else ""
+        times = f" {TIMES}{row.times}" if row.times > 1 else ""
         yield [
             f"{'  ' * level}{row.name}{times}",
             row.what,
@@ -108,6 +119,8 @@ def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[s
             f"{row.times * row.params:,}" if row.params else "",
             f"{row.times * row.macs:,}" if row.macs else "",
             size(row.times * row.memory),
+            row.field,
+            row.stride,
         ]
         if depth is None or level + 1 < depth:
             yield from lines(row.rows, depth, level + 1)
@@ -159,6 +172,7 @@ def summary(graph: Graph) -> dict[str, str]:
 def data(graph: Graph) -> dict[str, Any]:
     """The same facts for machines."""
     shapes = graph.shapes()
+    known = reaches(graph)
     return {
         "name": graph.name,
         "title": graph.title,
@@ -179,6 +193,8 @@ def data(graph: Graph) -> dict[str, Any]:
                 "shape": list(node.shape),
                 "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),
                 "macs": node.op.macs(*taken),
+                "receptive_field": shown(known, node.name)[0],
+                "stride": shown(known, node.name)[1],
                 "at": str(node.at),
             }
             for node, taken in graph.located()

@@ -52,6 +52,11 @@ def published(name: str, hidden: int | None = None) -> Any:
             net.classifier[0] = torch.nn.Linear(25088, hidden)
             net.classifier[3] = torch.nn.Linear(hidden, hidden)
             net.classifier[6] = torch.nn.Linear(hidden, 1000)
+    return scrambled(net)
+
+
+def scrambled(net: Any) -> Any:
+    """A net that was made on the meta device, in eval mode, float64, its state random."""
     net = net.double().to_empty(device="cpu").eval()
     draw = torch.Generator().manual_seed(3)
     state = net.state_dict()

@@ -34,7 +34,9 @@ class Space:
     def take(self, name: str, at: Location) -> str:
         """Gives a child its name, once."""
         if name in self.taken:
-            raise SpecError(f"the name {self.full(name)!r} is taken twice", at=at)
+            raise SpecError(
+                f"the name {self.full(name)!r} is taken twice", code="AS311", at=at
+            )
         self.taken.add(name)
         return self.full(name)
 

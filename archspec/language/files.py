@@ -38,6 +38,7 @@ class Files:
                 known = (*catalog.names(), *catalog.families())
                 raise SpecError(
                     f"{str(spec)!r} is no net of the zoo and no .yaml file",
+                    code="AS101",
                     hint=nearest(str(spec), known) or "`archspec list` names the nets",
                 )
             path = found
@@ -59,6 +60,7 @@ class Files:
                 known = (*catalog.names(), *catalog.families())
                 raise SpecError(
                     f"there is no {name!r} in the zoo",
+                    code="AS101",
                     at=at,
                     hint=nearest(name, known) or "a file of your own ends in .yaml",
                 )
@@ -66,8 +68,10 @@ class Files:
         here = Path(at.file).parent
         inside = catalog.root() if _within(here, catalog.root()) else self.folder
         path = here / name
-        if inside is None or "\0" in name or not _within(path, inside):
-            raise SpecError(f"{name!r} lies outside the folder of the spec", at=at)
+        if inside is None or "\0" in name or "://" in name or not _within(path, inside):
+            raise SpecError(
+                f"{name!r} lies outside the folder of the spec", code="AS110", at=at
+            )
         return path, str(path)
 
     def _merged(self, path: Path, label: str, at: Location | None = None) -> Unit:
@@ -76,9 +80,13 @@ class Files:
             return self.units[key]
         if key in self.reading:
             chain = " -> ".join(Path(p).stem for p in (*self.reading, key))
-            raise SpecError(f"files extend or contain one another: {chain}", at=at)
+            raise SpecError(
+                f"files extend or contain one another: {chain}", code="AS111", at=at
+            )
         if len(self.reading) >= self.limits.depth:
-            raise SpecError(f"files extend {self.limits.depth} deep", at=at)
+            raise SpecError(
+                f"files extend {self.limits.depth} deep", code="AS121", at=at
+            )
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
@@ -129,6 +137,7 @@ def merge(base: Unit, own: Unit) -> Unit:
     return replace(
         own,
         params=_over(base.params, own.params, _typed),
+        require=_over(base.require, own.require),
         preprocessing=own.preprocessing or base.preprocessing,
         inputs=_over(base.inputs, own.inputs),
         defaults=_over(base.defaults, own.defaults, _defaults),
@@ -170,6 +179,7 @@ def _remove(merged: dict[str, Any], name: str, at: Location) -> None:
     if merged.pop(name, None) is None:
         raise SpecError(
             f"null removes {name!r}, which no base file has",
+            code="AS212",
             at=at,
             hint=nearest(name, merged),
         )
@@ -198,6 +208,7 @@ def _bodies(base: Body | None, own: Body | None) -> Body | None:
         raise SpecError(
             "a graph that is a mapping can't extend one that is a list, nor a list a "
             "mapping",
+            code="AS213",
             at=own.at,
         )
     if own.listed:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.formula import Work, evaluate, names
+from archspec.language.formula import CONSTANTS, Work, evaluate, names
 from archspec.language.reader import Seq, locate
 from archspec.language.schema import Entry, shown
 from archspec.ops.base import Shape
@@ -75,6 +75,14 @@ class Known:
     taint: Taint
 
 
+def formula_place(raw: str, at: Location, error: SpecError) -> Location:
+    """Where in a file a formula's error is: the part of it, if that is known."""
+    if error.part is None:
+        return at
+    offset, length = error.part
+    return at.part(len(raw) - len(raw[1:].lstrip()) + offset, length)
+
+
 def is_formula(raw: Any) -> bool:
     """Whether a raw value is a formula, not a constant."""
     return isinstance(raw, str) and raw.startswith("=")
@@ -88,7 +96,7 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
             found = evaluate(text, scope.values, scope.work)
             return Known(found, text, scope.taint(text))
         except SpecError as error:
-            error.at = at
+            error.at = formula_place(raw, at, error)
             raise
     if not isinstance(raw, list | tuple | dict):
         return Known(raw, None, CLEAN)
@@ -138,7 +146,7 @@ def bind(
             values[name] = accept(found.value, wanted, f"{owner}: {name}", where)
             taint = found.taint
         elif required:
-            raise missing(owner, name, entry, at)
+            raise missing(owner, name, entry, entry.key if root else at)
         else:
             default = known(entry.value, scope, entry.at)
             wanted = type_of(entry)
@@ -152,19 +160,54 @@ def bind(
     return values, texts
 
 
+def require(conditions: Mapping[str, Entry], scope: Names, owner: str) -> None:
+    """Raises SpecError, with the params' values, for a condition that doesn't hold.
+
+    `conditions` are a file's `require`: what must hold, in words, and as a formula.
+    """
+    for words, entry in conditions.items():
+        if not is_formula(entry.value):
+            raise SpecError(
+                f"require: a condition is a formula, found {shown(entry.value)}",
+                code="AS305",
+                at=entry.at,
+            )
+        found = known(entry.value, scope, entry.at)
+        if not isinstance(found.value, bool):
+            raise SpecError(
+                f"require: a condition is true or false, found {shown(found.value)}",
+                code="AS305",
+                at=entry.at,
+            )
+        if not found.value:
+            read = sorted(names(found.text or "").difference(CONSTANTS))
+            values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
+            raise SpecError(
+                f"{owner} requires: {words}; {values}", code="AS315", at=entry.at
+            )
+
+
 def unknown(
     owner: str, name: str, declared: Collection[str], at: Location | None
 ) -> SpecError:
     """The error for a param that isn't declared."""
     known = "its params: " + ", ".join(declared) if declared else "it has none"
     return SpecError(
-        f"{owner} has no param {name!r}", at=at, hint=nearest(name, declared) or known
+        f"{owner} has no param {name!r}",
+        code="AS312",
+        at=at,
+        hint=nearest(name, declared) or known,
     )
 
 
 def missing(owner: str, name: str, entry: Entry, at: Location) -> SpecError:
     """The error for a param that is required and not given."""
-    return SpecError(f"{owner} needs the param {name!r} ({entry.value})", at=at)
+    return SpecError(
+        f"{owner} needs the param {name!r}",
+        code="AS313",
+        at=at,
+        hint=f"it is declared as {entry.value}, without a default",
+    )
 
 
 def type_of(entry: Entry) -> str:
@@ -188,7 +231,9 @@ def accept(value: Any, wanted: str, what: str, at: Location) -> Value:
     allowed = TYPES.get(wanted, TYPES["any"])
     wrong_bool = isinstance(value, bool) and bool not in allowed
     if wrong_bool or not isinstance(value, allowed):
-        raise SpecError(f"{what} expected {wanted}, found {shown(value)}", at=at)
+        raise SpecError(
+            f"{what} must be {wanted}, found {shown(value)}", code="AS314", at=at
+        )
     if wanted == "float" and isinstance(value, int):
         return float(value)
     return cast(Value, value)

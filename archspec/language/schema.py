@@ -15,7 +15,8 @@ from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.language.reader import Map, Seq, locate
 
 KINDS = ("op", "block", "graph", "spec")
-Text = Field(default=None, strict=True)
+ABSENT: Any = None
+"""The default of a key that null is no value for."""
 
 
 class Strict(BaseModel):
@@ -32,8 +33,10 @@ class FileKeys(Strict):
     title: str = ""
     description: str = ""
     source: str = ""
-    extends: str | None = None
+    publisher: str = ""
+    extends: str = ABSENT
     params: dict[str, Any] = {}
+    require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any] | None] = {}
@@ -47,10 +50,10 @@ class FileKeys(Strict):
 class ExpectKeys(Strict):
     """What a file may expect of its graph; see `archspec.spec.unexpected`."""
 
-    params: int | None = None
-    buffers: int | None = None
-    macs: int | None = None
-    output: list[int] | dict[str, list[int]] | None = None
+    params: int = ABSENT
+    buffers: int = ABSENT
+    macs: int = ABSENT
+    output: list[int] | dict[str, list[int]] = ABSENT
 
 
 class BlockKeys(Strict):
@@ -100,12 +103,21 @@ class Statement:
     taps: bool
     attributes: dict[str, Any]
     raw: Map | None
+    value_at: Location
     body: Body | None = None
+    places: dict[Any, Location] = field(default_factory=dict)
 
     def place(self, *path: str | int, key: bool = False) -> Location:
         """Where the value of a key stands, or the key itself."""
+        # Asked for by every instance of a block.
+        found = self.places.get((path, key))
+        if found is None:
+            found = self.places[path, key] = self._place(path, key)
+        return found
+
+    def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
         if self.raw is None or path[0] not in self.raw:
-            return self.at
+            return self.value_at if path[0] == self.kind else self.at
         return locate(self.raw, path, key=key)
 
 
@@ -168,8 +180,10 @@ class Unit:
     title: str = ""
     description: str = ""
     source: str = ""
+    publisher: str = ""
     extends: Entry | None = None
     params: dict[str, Entry] = field(default_factory=dict)
+    require: dict[str, Entry] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Entry] = field(default_factory=dict)
     defaults: dict[str, Defaults] = field(default_factory=dict)
@@ -185,39 +199,71 @@ class Unit:
         return found.value or {} if found else {}
 
 
-def problems(
-    error: ValidationError, raw: Map | None, keys: tuple[str, ...], at: Location
-) -> SpecErrors:
+EXPECTED = {
+    "from": "the name of a node, or a list of names",
+    "when": "true, false or a formula",
+    "repeat": "a whole number or a formula",
+    "require": "a formula for each condition",
+}
+"""What a key takes, where the types don't say it."""
+
+WORDS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "model_type": "a mapping",
+}
+"""What pydantic expected, by its type of error, in the language's words."""
+
+
+def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErrors:
     """Pydantic's findings as errors with a place; `keys` are the known ones."""
-    found = []
-
-    def place(path: tuple[Any, ...], *, key: bool = False) -> Location:
-        return at if raw is None else locate(raw, path, key=key)
-
+    found: list[SpecError] = []
+    wrong: dict[tuple[Any, ...], list[str]] = {}
+    values: dict[tuple[Any, ...], Any] = {}
     for item in error.errors():
-        path = tuple(step for step in item["loc"] if step not in UNION_TAGS)
-        key = str(path[-1]) if path else ""
+        path = _written(raw, item["loc"])
+        key = str(item["loc"][-1])
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
+            at = locate(raw, path, key=True)
             found.append(
-                SpecError(f"unknown key {key!r}", at=place(path, key=True), hint=hint)
+                SpecError(f"unknown key {key!r}", code="AS201", at=at, hint=hint)
             )
         elif item["type"] == "missing":
-            found.append(SpecError(f"the key {key!r} is missing", at=at))
+            found.append(
+                SpecError(f"the key {key!r} is missing", code="AS202", at=raw.at)
+            )
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            message = message.removeprefix("Input should be ").removeprefix("a valid ")
-            text = f"{'.'.join(map(str, path))}: expected {message}"
-            if item["type"] in ("value_error", "assertion_error"):
-                text = message
-            text += f", found {shown(item['input'])}"
-            found.append(SpecError(text, at=place(path)))
-    return SpecErrors({str(e): e for e in found}.values())
+            message = item["msg"].removeprefix("Input should be ")
+            wrong.setdefault(path, []).append(WORDS.get(item["type"], message))
+            values[path] = item["input"]
+    for path, words in wrong.items():
+        name = ".".join(map(str, path))
+        wanted = EXPECTED.get(str(path[0])) or " or ".join(dict.fromkeys(words))
+        found.append(
+            SpecError(
+                f"{name} must be {wanted}, found {shown(values[path])}",
+                code="AS203",
+                at=locate(raw, path),
+            )
+        )
+    return SpecErrors(found)
 
 
-UNION_TAGS = frozenset(
-    ("str", "int", "bool", "float", "list[any]", "dict[str,any]", "tuple[int, int]")
-)
+def _written(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of pydantic's path that is in the text; the rest names its types."""
+    path: list[int | str] = []
+    for step in steps:
+        inside = step < len(raw) if isinstance(step, int) else step in raw
+        if inside:
+            path.append(step)
+            raw = raw[step]
+        if not isinstance(raw, Map | Seq):
+            break
+    return tuple(path)
 
 
 def shown(value: Any) -> str:
@@ -225,10 +271,16 @@ def shown(value: Any) -> str:
     text = (
         {True: "true", False: "false", None: "null"}.get(value)
         if isinstance(value, bool | None)
-        else repr(list(value) if isinstance(value, tuple) else value)
+        else repr(_listed(value))
     )
     text = text or ""
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_listed(item) for item in value]
+    return value
 
 
 def _check(model: type[BaseModel], raw: Map) -> Any:
@@ -236,7 +288,7 @@ def _check(model: type[BaseModel], raw: Map) -> Any:
         return model.model_validate(raw)
     except ValidationError as error:
         names = tuple(f.alias or name for name, f in model.model_fields.items())
-        raise problems(error, raw, names, raw.at) from None
+        raise problems(error, raw, names) from None
 
 
 def _entries(raw: Any) -> dict[str, Any]:
@@ -276,8 +328,10 @@ def unit(raw: Map, file: str) -> Unit:
         title=keys.title,
         description=keys.description,
         source=keys.source,
+        publisher=keys.publisher,
         extends=extends,
         params=_entries(raw.get("params")),
+        require=_entries(raw.get("require")),
         preprocessing=keys.preprocessing,
         inputs=_entries(raw.get("inputs")),
         defaults={
@@ -313,7 +367,13 @@ def _block(name: str, blocks: Map) -> Block:
 def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     if not isinstance(raw, Map | Seq):
         raise SpecErrors(
-            [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
+            [
+                SpecError(
+                    f"a graph is a mapping or a list, found {shown(raw)}",
+                    code="AS203",
+                    at=at,
+                )
+            ]
         )
     listed = isinstance(raw, Seq)
     items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
@@ -326,7 +386,9 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
             removed[str(key)] = place
             continue
         try:
-            statements[str(key)] = _statement(str(key), value, place, listed)
+            statements[str(key)] = _statement(
+                str(key), value, place, locate(raw, (key,)), listed
+            )
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
         except SpecError as error:
@@ -336,31 +398,40 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     return Body(listed, statements, at, removed)
 
 
-def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
+def _statement(
+    key: str, raw: Any, at: Location, value_at: Location, listed: bool
+) -> Statement:
     if isinstance(raw, str):
         return Statement(
-            key, at, "op", raw, None, True, None, False, None, False, {}, None
+            key, at, "op", raw, None, True, None, False, None, False, {}, None, value_at
         )
     if not isinstance(raw, Map):
-        raise SpecError(f"a node is a name or a mapping, found {shown(raw)}", at=at)
+        raise SpecError(
+            f"a node is a name or a mapping, found {shown(raw)}",
+            code="AS203",
+            at=value_at,
+        )
     keys: NodeKeys = _check(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         raise SpecError(
             f"a node has exactly one of op, block, graph and spec, found {found}",
+            code="AS204",
             at=at if not kinds else locate(raw, (kinds[1],), key=True),
             hint=None if kinds else _guess(raw),
         )
     if listed and "from" in raw:
         raise SpecError(
             "a list is a chain: its nodes take no `from`",
+            code="AS211",
             at=locate(raw, ("from",), key=True),
             hint="write the graph as a mapping",
         )
     if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
         raise SpecError(
             "only an entry of a list takes a `name`; here the key is the name",
+            code="AS211",
             at=locate(raw, ("name",), key=True),
         )
     kind = kinds[0]
@@ -370,6 +441,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         if extra:
             raise SpecError(
                 f"a nested graph takes no attributes, found {extra[0]!r}",
+                code="AS211",
                 at=locate(raw, (extra[0],), key=True),
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
@@ -377,6 +449,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
     if kind != "spec" and "taps" in raw:
         raise SpecError(
             "`taps` makes the taps of a `spec` its outputs",
+            code="AS211",
             at=locate(raw, ("taps",), key=True),
             hint="a block names its own with `outputs`",
         )
@@ -393,6 +466,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         taps=keys.taps,
         attributes={k: raw[k] for k in keys.model_extra or {}},
         raw=raw,
+        value_at=value_at,
         body=body,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from archspec.errors import (
     ArchspecError,
@@ -39,6 +40,7 @@ class Statements:
     Attributes:
         paths: the outputs of every path, by which taps and outputs are found.
         closed: every value that is an output of some scope.
+        weight: how many times the open instances stand for, if all are like the first.
         faults: what failed so far, by its place. A node that fails is BROKEN, and so is
             who reads it; everything else goes on.
     """
@@ -49,6 +51,7 @@ class Statements:
         self.paths: dict[str, Outputs] = {}
         self.closed: set[str] = set()
         self.inspected: set[str] = set()
+        self.weight = 1
         self.faults: dict[Location | None, ArchspecError] = {}
 
     def report(self, context: Context | None, error: ArchspecError) -> None:
@@ -104,7 +107,7 @@ class Statements:
                 self._remember(context, statement, outputs)
                 context.broken |= bool(BRACES.search(statement.key))
         if outputs is None:
-            raise SpecError("a graph has at least one node", at=body.at)
+            raise SpecError("a graph has at least one node", code="AS202", at=body.at)
         return outputs
 
     def _statement(
@@ -145,7 +148,16 @@ class Statements:
                 when,
                 repeat,
             )
-            last = path = self._instance(context, instance, sources)
+            nodes = len(self.built.nodes)
+            last = path = self._weighed(context, instance, sources)
+            numbered = count is not None or context.space.listed
+            if numbered and len(self.built.nodes) == nodes and last is not BROKEN:
+                raise SpecError(
+                    f"nothing is left of {name!r}, which has a number",
+                    code="AS319",
+                    at=statement.at,
+                    hint="a `when` of its own, not of its children, frees the number",
+                )
             for prefix in prefixes if statement.inline else {*prefixes, name}:
                 self.paths[prefix] = last
             if braced:
@@ -154,7 +166,9 @@ class Statements:
                 break
             if count is not None:
                 if "" not in last:
-                    raise SpecError("a repeated node has one output", at=statement.at)
+                    raise SpecError(
+                        "a repeated node has one output", code="AS317", at=statement.at
+                    )
                 sources = tuple(last.values())
         if not braced and (not context.space.listed or statement.name):
             self._remember(context, statement, last, path)
@@ -165,10 +179,14 @@ class Statements:
         naming.check(key, statement.at, number=True)
         if key == "input" or key in context.scope.inputs:
             raise SpecError(
-                f"the name {key!r} is taken by an input of the scope", at=statement.at
+                f"the name {key!r} is taken by an input of the scope",
+                code="AS311",
+                at=statement.at,
             )
         if key in context.local:
-            raise SpecError(f"the name {key!r} is taken twice", at=statement.at)
+            raise SpecError(
+                f"the name {key!r} is taken twice", code="AS311", at=statement.at
+            )
         if not statement.inline:
             context.space.take(key, statement.at)
 
@@ -179,7 +197,9 @@ class Statements:
         found = self.built.fix(statement.when, names, at)
         if not isinstance(found.value, bool):
             raise SpecError(
-                f"`when` is true or false, found {shown(found.value)}", at=at
+                f"`when` is true or false, found {shown(found.value)}",
+                code="AS305",
+                at=at,
             )
         return found.value, found.text
 
@@ -206,14 +226,19 @@ class Statements:
         found = self.built.fix(statement.repeat, context.names, at)
         count = found.value
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise SpecError(f"`repeat` is a whole number, found {shown(count)}", at=at)
+            raise SpecError(
+                f"`repeat` is a whole number, found {shown(count)}", code="AS305", at=at
+            )
         if count > self.files.limits.nodes:
             raise LimitError(
-                f"a graph has at most {self.files.limits.nodes} nodes", at=at
+                f"a graph has at most {self.files.limits.nodes} nodes",
+                code="AS321",
+                at=at,
             )
         if len(sources) != 1:
             raise SpecError(
                 f"a repeated node reads one value, found {len(sources)}",
+                code="AS317",
                 at=statement.at,
             )
         return count, found.text
@@ -248,7 +273,9 @@ class Statements:
             found = self.built.fix("=" + match[1], names, at).value
             if not isinstance(found, int) or isinstance(found, bool):
                 raise SpecError(
-                    f"braces in a name hold a whole number, found {shown(found)}", at=at
+                    f"braces in a name hold a whole number, found {shown(found)}",
+                    code="AS305",
+                    at=at,
                 )
             return str(found)
 
@@ -265,6 +292,7 @@ class Statements:
                 inputs = ", ".join(context.scope.inputs)
                 raise SpecError(
                     f"the first node of a scope with inputs {inputs} says `from`",
+                    code="AS306",
                     at=statement.at,
                 )
             return tuple(context.scope.inputs.values())
@@ -273,7 +301,7 @@ class Statements:
         if not isinstance(found, tuple):
             return (self.read(context, found, at),)
         if not found:
-            raise SpecError("`from` names at least one node", at=at)
+            raise SpecError("`from` names at least one node", code="AS305", at=at)
         places = [statement.place("from", index) for index in range(len(found))]
         return tuple(
             self.read(context, ref, place)
@@ -285,15 +313,16 @@ class Statements:
             listed = ", ".join(outputs)
             raise SpecError(
                 f"{what} has the outputs {listed}",
+                code="AS307",
                 at=at,
-                hint=f"read one as node.{next(iter(outputs), 'output')}",
+                hint=f"say which: NODE.{next(iter(outputs), 'output')}",
             )
         return outputs[""]
 
     def read(self, context: Context, ref: Value, at: Location) -> str:
         """The value that a name of the scope stands for."""
         if isinstance(ref, bool) or not isinstance(ref, int | str):
-            raise SpecError(f"expected the name of a node, found {shown(ref)}", at=at)
+            raise no_name(ref, at)
         name = str(ref)
         if name in context.local:
             return self.only(context.local[name], repr(name), at)
@@ -308,17 +337,43 @@ class Statements:
                 return BROKEN[""]
             raise SpecError(
                 f"{node!r} has no output {output!r}",
+                code="AS307",
                 at=at,
                 hint=nearest(output, outputs) or "its outputs: " + ", ".join(outputs),
             )
         if context.broken:
             return BROKEN[""]
-        known_names = (*context.scope.inputs, *context.local)
+        known_names = (*context.scope.inputs, *context.local)[-20:]
         raise SpecError(
             f"there is no node {name!r} before this one",
+            code="AS306",
             at=at,
-            hint=nearest(name, known_names) or "here are " + ", ".join(known_names),
+            hint=nearest(name, known_names)
+            or "it can read " + ", ".join(known_names[-20:]),
         )
+
+    def _weighed(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Outputs:
+        """Refuses a repeat whose first instance shows that it can't be afforded."""
+        if instance.index != 0:
+            return self._instance(context, instance, sources)
+        outer, before = self.weight, len(self.built.nodes)
+        self.weight *= instance.count
+        try:
+            outputs = self._instance(context, instance, sources)
+            made = (len(self.built.nodes) - before) * self.weight
+        finally:
+            self.weight = outer
+        most = self.files.limits.nodes
+        # Later instances may be smaller than the first, but hardly by half.
+        if made > 2 * most:
+            raise LimitError(
+                f"a graph has at most {most} nodes, this would be about {made}",
+                code="AS321",
+                at=instance.statement.place("repeat"),
+            )
+        return outputs
 
     def _instance(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
@@ -330,7 +385,9 @@ class Statements:
             return self.open(context, instance, sources)
         if statement.inline:
             raise SpecError(
-                "an op has no children to inline", at=statement.place("inline")
+                "an op has no children to inline",
+                code="AS211",
+                at=statement.place("inline"),
             )
         return {"": self.built.add(context, instance, sources)}
 
@@ -340,6 +397,7 @@ class Statements:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise SpecError(
                 f"expected the path of a node, found {shown(value)}",
+                code="AS305",
                 at=entry.at,
                 hint="a path of two numbers wants quotes",
             )
@@ -347,12 +405,12 @@ class Statements:
         if path in context.scope.inputs:
             return context.scope.inputs[path]
         full = join(prefix, path)
-        if self.paths.get(full):
-            return self.only(self.paths[full], repr(path), entry.at)
         node, _, output = full.rpartition(".")
         outputs = self.paths.get(node, ABSENT)
-        if output in outputs:
+        if output in outputs:  # A named output hides a node of that name inside.
             return outputs[output]
+        if self.paths.get(full):
+            return self.only(self.paths[full], repr(path), entry.at)
         while node:
             if self.paths.get(node) is BROKEN:
                 return BROKEN[""]
@@ -361,11 +419,13 @@ class Statements:
             return BROKEN[""]
         start = f"{prefix}." if prefix else ""
         below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
-        absent = " (its `when` is false)" if full in self.paths else ""
         raise SpecError(
-            f"there is no node {path!r}{absent}",
+            f"there is no node {path!r}",
+            code="AS308",
             at=entry.at,
-            hint=nearest(path, below[:5000]),
+            hint="its `when` is false, or its `repeat` 0"
+            if full in self.paths
+            else nearest(path, below),
         )
 
     def open(
@@ -373,6 +433,13 @@ class Statements:
     ) -> Outputs:
         """Expands an instance of a block, a nested graph or a spec."""
         raise NotImplementedError
+
+
+def no_name(ref: Any, at: Location) -> SpecError:
+    """The error for what can't be the name of a node."""
+    return SpecError(
+        f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
+    )
 
 
 def join(prefix: str, name: str) -> str:

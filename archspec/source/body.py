@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archspec.graph import Node, Scope
+from archspec.graph import Node
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
-from archspec.source.expr import Arg, Expr, substitute
+from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
+from archspec.source.expr import Arg, Expr, parts, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, numbers, repeats
+from archspec.source.tree import (
+    Item,
+    Tree,
+    inputs_of,
+    numbers,
+    repeats,
+    scope_of,
+    when_of,
+)
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -40,8 +48,10 @@ class Body:
         """Adds the line of a statement."""
         items = [column.tree.lines.get(key, []) for column in self.columns]
         first = next(group[0] for group in items if group)
-        looped = repeats(first) and max(map(len, items)) > 1
-        looped = looped or (repeats(first) and min(map(len, items)) == 0)
+        # In a mapping a repeat of one is a chain too: its instance is called `0`.
+        alone = not self.columns[0].tree.scope.listed and "@" not in key
+        counts = set(map(len, items))
+        looped = repeats(first) and (alone or max(counts) > 1 or 0 in counts)
         variable = self.writer.variables[self.depth] if looped else ""
         depth = self.depth + 1 if looped else self.depth
         cells = [
@@ -51,7 +61,7 @@ class Body:
         ]
         refs = self._sources(items)
         channels = [self._channels_at(ref) for ref in refs]
-        count = self._count(items, first) if looped else None
+        count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
         index = Expr(variable) if variable else None
         if looped:
@@ -81,6 +91,7 @@ class Body:
                 index=variable,
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
+                single=repeats(first) and not looped,
             )
         )
         self.made.append(out)
@@ -146,7 +157,7 @@ class Body:
                 for (column, _), place in zip(reads, places, strict=True)
             ):
                 return candidate
-        raise Unfit("instances are wired differently")
+        raise Unlike(self.columns[0].tree.scope.definition)
 
     def _resolved(self, ref: Ref, column: Column) -> Ref:
         """What a reference means in one instance, where its line may be absent."""
@@ -168,8 +179,16 @@ class Body:
         name = f"with_{first.name.rpartition('.')[2]}"
         return self.writer.choose(cells, present, texts, name)
 
-    def _count(self, items: Sequence[list[Item]], first: Item) -> Arg:
+    def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
         text = first.repeat if isinstance(first, Node) else first.scope.repeat
+        runs = [column.tree.runs.get(key.partition("@")[0]) for column in self.columns]
+        others = {
+            len(run) - len(group)
+            for run, group in zip(runs, items, strict=True)
+            if run is not None
+        }
+        if text and len(others) == 1:
+            text = f"({text}) - {others.pop()}"
         cells = [Cell(first, column, column.env) for column in self.columns]
         texts = [Text(text, scope_of(first)) if text else None for _ in self.columns]
         counts = [len(group) for group in items]
@@ -281,12 +300,27 @@ class Body:
         self, cells: list[Cell], channels: list[Arg], index: Arg | None
     ) -> tuple[Target, tuple[Arg, ...]]:
         nodes = [cell.item for cell in cells if isinstance(cell.item, Node)]
+        shapes = [
+            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
+        ]
+        fixed = self.forest.signature(nodes[0].op, shapes[0])
+        if "in_channels" in fixed:
+            read = CLEAN.union(*(self.forest.taint(node.inputs[0]) for node in nodes))
+            if read & self.writer.whole.arguments:
+                raise Unfit("in_channels is fixed", read)
         attributes: dict[str, Arg] = {}
         for name in type(nodes[0].op).model_fields:
             if name == "init":
                 continue
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
             values = [getattr(node.op, name) for node in nodes]
+            if name in fixed:
+                taint = self._taint(texts) & self.writer.whole.arguments
+                if taint:
+                    raise Unfit(f"{name} is fixed", taint)
+                if fixed[name] is not ...:
+                    attributes[name] = values[0]
+                    continue
             attributes[name] = self.writer.choose(
                 cells,
                 values,
@@ -295,10 +329,10 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        shapes = [
-            tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
-        ]
-        made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
+        given = attributes
+        if nodes[0].op.kind == "pad":
+            given = attributes | {"channels": parts(attributes["channels"])}
+        made = nodes[0].op.out_channels(tuple(channels), given, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 
@@ -382,21 +416,3 @@ def _tabled(target: Target, variable: str) -> bool:
         isinstance(arg, Expr) and f"][{variable}]" in arg.text
         for arg in target.arguments.values()
     )
-
-
-def inputs_of(item: Item) -> tuple[str, ...]:
-    """The values that an instance of a statement reads."""
-    return item.inputs if isinstance(item, Node) else tuple(item.scope.inputs.values())
-
-
-def when_of(item: Item) -> str | None:
-    """The formula of an instance's `when`."""
-    return item.when if isinstance(item, Node) else item.scope.when
-
-
-def scope_of(item: Item) -> Scope:
-    """The scope whose names the formulas of a statement read."""
-    if isinstance(item, Node):
-        return item.scope
-    assert item.scope.parent is not None
-    return item.scope.parent

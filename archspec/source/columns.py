@@ -20,12 +20,20 @@ class Unfit(Exception):
         self.params = params
 
 
+class Unlike(Exception):
+    """Instances of `definition` read different values: they share no code."""
+
+    def __init__(self, definition: str) -> None:
+        super().__init__("instances are wired differently")
+        self.definition = definition
+
+
 class Unroll(Exception):
     """A short repeat whose instances read better one by one: `key` in `definition`."""
 
     def __init__(self, definition: str, key: str) -> None:
         super().__init__(key)
-        self.place = (definition, key)
+        self.place = (definition, key.partition("@")[0])
 
 
 @dataclass(slots=True, eq=False)

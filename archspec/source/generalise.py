@@ -8,11 +8,15 @@ from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
-from archspec.source.arrange import arrange
 from archspec.source.body import Body
-from archspec.source.columns import INDICES, Cell, Column, Text, Unfit, Unroll
+from archspec.source.columns import (
+    INDICES,
+    Cell,
+    Column,
+    Text,
+    Unfit,
+)
 from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
-from archspec.source.naming import rename
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -20,7 +24,10 @@ from archspec.source.outline import (
     Ref,
     free_names,
 )
-from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
+from archspec.source.tree import Forest, Tree, kept, numbers, ordered
+
+FLAG = "with_"
+"""How an argument starts that says whether a node is there."""
 
 
 class Generaliser:
@@ -221,8 +228,9 @@ class Writer:
         if self.model:
             raise Unfit(f"{hint} varies in the net")
         filled = [by_owner.get(n, values[0]) for n in range(len(self.group))]
+        alike = FLAG if hint.startswith(FLAG) else hint
         for name, argument in self.definition.arguments.items():
-            if name.startswith(hint) and argument.values == filled:
+            if name.startswith(alike) and argument.values == filled:
                 return Expr(name)
         name, number = hint, 2
         while name in self.definition.arguments or name in self.envs[0]:
@@ -293,12 +301,13 @@ class Writer:
 
     def _translated(self, text: Text) -> Arg | None:
         """A formula in the names of printed code; None where a name has none."""
-        if not printable(text.text):
-            return None
         try:
-            return substitute(text.text, lambda name: self._name(name, text))
+            found = substitute(text.text, lambda name: self._name(name, text))
         except LookupError:
             return None
+        if isinstance(found, Expr) and not printable(found.text):
+            return None
+        return found
 
     def _name(self, name: str, text: Text) -> Arg:
         """What stands in printed code for a name of a formula."""
@@ -333,6 +342,8 @@ class Writer:
 
     def _own(self, name: str, scope: Scope) -> Arg:
         """A param of the definition, or of the file that it stands in."""
+        if name in self.definition.channel_arguments:
+            raise LookupError(name)  # a param of the same name is something else
         if name in self.definition.arguments or name in self.definition.constants:
             return Expr(name)
         if self.model:
@@ -379,30 +390,3 @@ def file_of(scope: Scope) -> Scope:
         above = above.parent
     assert above is not None
     return above
-
-
-def outline(graph: Graph, signature: Signature) -> list[Definition]:
-    """Definitions in the order of use, the net last.
-
-    `signature` says what of an op can't be an argument. Instances that can't share a
-    definition get one each.
-    """
-    arguments = set(graph.arguments)
-    exact = False
-    unrolled: set[tuple[str, str]] = set()
-    while True:
-        forest = Forest(graph, signature, exact, frozenset(unrolled))
-        try:
-            found = Generaliser(graph, forest, frozenset(arguments)).definitions()
-            rename(found)
-            arrange(found)
-            return found
-        except Unroll as unroll:
-            unrolled.add(unroll.place)
-        except Unfit as unfit:
-            if unfit.params & arguments:
-                arguments -= unfit.params
-            elif not exact:
-                exact = True
-            else:
-                raise ValueError(f"no code for {graph.name}: {unfit}") from unfit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
@@ -11,8 +11,9 @@ from typing import Any, Union
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Op, Shape
 
-Signature = Callable[[Op, tuple[Shape, ...]], Hashable]
-"""What of an op a backend's printed code can't take as an argument."""
+Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
+"""What of an op a backend's printed code can't take as an argument: its attributes with
+their values, and whatever else two uses of the op must have in common."""
 Kind = Any
 Item = Union["Tree", Node]
 
@@ -47,11 +48,13 @@ class Forest:
         signature: Signature,
         exact: bool,
         unrolled: frozenset[tuple[str, str]] = frozenset(),
+        unlike: frozenset[str] = frozenset(),
     ) -> None:
         self.graph = graph
         self.signature = signature
         self.exact = exact
         self.unrolled = unrolled
+        self.unlike = unlike
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
@@ -141,7 +144,8 @@ class Forest:
         """What two instances of a statement must have in common to share its line."""
         if isinstance(item, Node):
             shapes = tuple(self.shapes[name] for name in item.inputs)
-            return ("op", item.op.kind, self.signature(item.op, shapes))
+            fixed = tuple(sorted(self.signature(item.op, shapes).items(), key=_name))
+            return ("op", item.op.kind, fixed)
         if item.scope.kind == "graph":
             return ("graph", item.scope.listed, self._shape(item))
         return ("block", item.group)
@@ -168,6 +172,8 @@ class Forest:
         shape[""] = self._made(tree) if self.exact else len(tree.outputs)
         if len(tree.outputs) > 1:
             shape[""] = self._made(tree)
+        if tree.scope.definition in self.unlike:
+            shape["#"] = tuple(tree.lines)
         if self.exact:
             shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
         return shape
@@ -222,6 +228,10 @@ class Forest:
             tree.group = index
         for group in self.groups:
             group.reverse()
+
+
+def _name(item: tuple[str, Hashable]) -> str:
+    return item[0]
 
 
 def repeats(item: Item) -> bool:
@@ -296,3 +306,21 @@ def ordered(trees: list[Tree]) -> list[str]:
         keys.append(heappop(ready)[1])
         sorter.done(keys[-1])
     return keys
+
+
+def inputs_of(item: Item) -> tuple[str, ...]:
+    """The values that an instance of a statement reads."""
+    return item.inputs if isinstance(item, Node) else tuple(item.scope.inputs.values())
+
+
+def when_of(item: Item) -> str | None:
+    """The formula of an instance's `when`."""
+    return item.when if isinstance(item, Node) else item.scope.when
+
+
+def scope_of(item: Item) -> Scope:
+    """The scope whose names the formulas of a statement read."""
+    if isinstance(item, Node):
+        return item.scope
+    assert item.scope.parent is not None
+    return item.scope.parent

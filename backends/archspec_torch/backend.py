@@ -13,8 +13,8 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph
-from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
+from archspec.source.search import outline
 from archspec_torch.lowering import signature, unsupported
 from archspec_torch.printing import Printer
 
@@ -55,7 +55,7 @@ class TorchBackend:
         refuse_unsupported(graph, "PyTorch", unsupported)
         definitions = outline(graph, signature)
         draft = Printer(graph, definitions)
-        draft.source()
+        draft.text()
         own = (*draft.helpers(), *draft.modules.scales)
         return Printer(graph, definitions, own).source()
 
@@ -145,7 +145,8 @@ class TorchBackend:
         )
         parameters = dict(model.named_parameters())
         wanted = [*(parameters[name] for name in graph.parameters()), *given]
-        found = torch.autograd.grad(total, wanted)
+        # A value that only lends its size to a resize has no gradient: that is zero.
+        found = torch.autograd.grad(total, wanted, materialize_grads=True)
         names = [*graph.parameters(), *graph.inputs]
         outputs = {name: t.detach().cpu().numpy() for name, t in made.items()}
         grads = zip(names, found, strict=True)

@@ -207,10 +207,14 @@ def _several(
     last: dict[Ref, int],
     names: Names,
 ) -> list[str]:
-    targets = []
+    targets: list[str] = []
+    stem = line.name or "x"
+    called = f" = {flat(doc).partition('(')[0]}("
+    if INDENT + line.outputs * len(f"{stem}_0, ") + len(called) > WIDTH:
+        stem = "x"
     for output in range(line.outputs):
         ref = Ref(number, output)
-        name = names.take(f"{line.name or 'x'}_{output}") if ref in last else "_"
+        name = names.take(f"{stem}_{output}") if ref in last else "_"
         held[ref] = name
         targets.append(name)
     return assignment(", ".join(targets), doc, INDENT)

@@ -1,0 +1,101 @@
+"""Random graphs: torch and Keras agree on all of them, forward and gradients.
+
+`pytest tests/test_property.py --hypothesis-profile=thousands` draws 5000 new ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import JOINS, OF_BOTH, OF_IMAGES, OF_VECTORS, specs
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+from nets import Arrays, cotangents, graph_of, images, randomised
+
+from archspec.backend import backend
+from archspec.errors import UnsupportedError
+from archspec.graph import Graph
+from archspec.ops import BY_KIND
+from archspec.verify.native import rounding
+from archspec.verify.target import parse_all
+
+TOLERANCE = 1e-12
+ILL_CONDITIONED = 1e-6
+SHRUNK = Path(__file__).parent / "shrunk"
+
+
+def test_all_ops_are_drawn() -> None:
+    assert {*OF_IMAGES, *OF_VECTORS, *OF_BOTH, *JOINS} == set(BY_KIND)
+
+
+def apart(found: Arrays, wanted: Arrays) -> float:
+    """The largest difference, against the largest array; zeros are equal."""
+    assert list(found) == list(wanted)
+    assert all(found[k].shape == wanted[k].shape for k in wanted)
+    scale = max(float(np.linalg.norm(b)) for b in wanted.values())
+    difference = max(float(np.linalg.norm(found[k] - wanted[k])) for k in wanted)
+    assert np.isfinite(scale + difference)
+    return difference / (scale or 1.0)
+
+
+def run(
+    graph: Graph, name: str, weights: Arrays, given: Arrays, training: bool
+) -> tuple[Arrays, Arrays]:
+    chosen = backend(name)
+    copies = {k: v.copy() for k, v in weights.items()}
+    model = chosen.build(graph, copies, dtype="float64")
+    against = cotangents(graph, 3)
+    return chosen.gradients(graph, model, given, against, training=training)
+
+
+def agree(graph: Graph, training: bool) -> None:
+    """Torch and Keras give equal outputs and gradients, or the net shakes by itself.
+
+    The floor is torch on images that differ in the last bit: what that moves, no other
+    framework can be expected to hold.
+    """
+    weights, given = randomised(graph), images(graph, 3)
+    torch = run(graph, "torch", weights, given, training)
+    shaken = {k: v * (1 + 4e-16 * np.sign(v)) for k, v in given.items()}
+    floor = run(graph, "torch", weights, shaken, training)
+    keras = run(graph, "keras", weights, given, training)
+    natives = rounding(graph, parse_all("torch,keras"))
+    for n, title in enumerate(("outputs", "gradients")):
+        shake = apart(floor[n], torch[n])
+        if shake > ILL_CONDITIONED:
+            continue
+        bounds = [
+            100 * (native.backward if n else native.forward) for native in natives
+        ]
+        limit = max(TOLERANCE, 100 * shake, *bounds)
+        assert apart(keras[n], torch[n]) <= limit, title
+
+
+EXAMPLES = max(300, settings().max_examples)
+THOUSANDS = settings().max_examples > 300
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=not THOUSANDS,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(specs(), st.booleans())
+def test_random_graphs(text: str, training: bool) -> None:
+    graph = graph_of(text)
+    try:
+        agree(graph, training)
+    except UnsupportedError:
+        reject()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("path", sorted(SHRUNK.glob("*.yaml")), ids=lambda p: p.stem)
+def test_what_once_failed(path: Any, training: bool) -> None:
+    agree(graph_of(path.read_text(encoding="utf-8")), training)
