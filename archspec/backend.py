@@ -56,6 +56,10 @@ class Backend(Protocol):
         """
         ...
 
+    def start(self) -> None:
+        """Imports the framework; BackendError where that fails."""
+        ...
+
     def emit(self, graph: Graph) -> Source:
         """The source of a model; never imports the framework.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import models, reading
+from benchmarks import models, reading, weights
 
-PARTS = {"reading": reading.rows, "models": models.rows}
+PARTS = {"reading": reading.rows, "models": models.rows, "weights": weights.rows}
 
 
 def main(names: list[str]) -> None:

@@ -152,8 +152,3 @@ def ops(
     from archspec.reference import listing, page
 
     print(listing() if op is None else page(op), end="")
-
-
-def main() -> None:
-    """The command `archspec`."""
-    app()

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 import sys
 import time
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,12 +149,9 @@ def _start(chosen: Backend) -> None:
     from archspec.backend import require
 
     require(chosen)
-    # TensorFlow tells of its devices and its retracing, which no one has asked.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow tells of its retracing, which no one has asked.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # If it fails, the backend itself knows what to say.
-    with suppress(ImportError):
-        import_module(chosen.framework)
+    chosen.start()
 
 
 def _note(text: str) -> None:

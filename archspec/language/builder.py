@@ -144,7 +144,7 @@ class Builder:
         # Of one kind and without attributes, all statements of a file are one.
         same = (statement if statement.attributes else None, context.unit, kind)
         if same in self._reads:
-            key = (same, _seen(self._reads[same], instance.names, context.file_names))
+            key = (same, self._seen(same, context, instance))
             if key in self._made:
                 return self._made[key]
         attributes, texts = self._attributes(context, instance, kind)
@@ -152,9 +152,13 @@ class Builder:
         if same not in self._reads:
             raw = [entry.value for entry in context.unit.default(kind).values()]
             self._reads[same] = _names([*statement.attributes.values(), *raw])
-        key = (same, _seen(self._reads[same], instance.names, context.file_names))
+        key = (same, self._seen(same, context, instance))
         self._made[key] = _made(op, texts, attributes)
         return self._made[key]
+
+    def _seen(self, same: Any, context: Context, instance: Instance) -> Any:
+        read = self._reads[same]
+        return instance.names.seen(read), context.file_names.seen(read)
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
@@ -245,17 +249,6 @@ def _names(values: list[Any]) -> tuple[str, ...]:
         elif isinstance(raw, list | tuple):
             waiting.extend(raw)
     return tuple(found)
-
-
-def _seen(read: tuple[str, ...], *scopes: Names) -> tuple[Any, ...]:
-    """What names stand for in scopes; by its text, since 1, 1.0 and true are equal."""
-    return tuple(
-        [
-            (repr(scope.values.get(name)), scope.taints.get(name))
-            for name in read
-            for scope in scopes
-        ]
-    )
 
 
 def check_kind(unit: Unit, kind: Any, at: Location) -> None:

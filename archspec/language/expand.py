@@ -163,7 +163,7 @@ class Expander(Statements):
         declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
         inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
         given, places, texts = self._given(instance, unit.params)
-        names = Names(work=context.names.work)
+        names = Names(work=context.names.work, memo=context.names.memo)
         self.dimensions(names, inputs)
         values, defaults = bind(
             unit.params, given, places, names, f"the spec {target!r}", statement.at

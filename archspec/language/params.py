@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,6 +28,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+MEMO = 10_000
+"""Results kept; more would only be of formulas that differ in each instance."""
+
+
 @dataclass(slots=True)
 class Names:
     """What a formula sees: values by name, and the root params behind each."""
@@ -35,10 +39,12 @@ class Names:
     values: dict[str, Value] = field(default_factory=dict)
     taints: dict[str, Taint] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
+    memo: dict[Any, Known] = field(default_factory=dict)
+    """What formulas gave, by what they read: most instances of a block read alike."""
 
     def child(self) -> Names:
         """A copy to which names can be added."""
-        return Names(dict(self.values), dict(self.taints), self.work)
+        return Names(dict(self.values), dict(self.taints), self.work, self.memo)
 
     def params(self) -> Names:
         """A copy without the sizes of inputs."""
@@ -46,6 +52,17 @@ class Names:
             {k: v for k, v in self.values.items() if "." not in k},
             {k: v for k, v in self.taints.items() if "." not in k},
             self.work,
+            self.memo,
+        )
+
+    def seen(self, read: Iterable[str]) -> tuple[Any, ...]:
+        """What names stand for, as a key: as text, since 1, 1.0 and true are equal."""
+        values, taints = self.values, self.taints
+        return tuple(
+            [
+                (repr(values[name]), taints.get(name)) if name in values else None
+                for name in read
+            ]
         )
 
     def set(self, name: str, value: Value, taint: Taint = CLEAN) -> None:
@@ -95,8 +112,14 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
     if is_formula(raw):
         text = raw[1:].strip()
         try:
-            found = evaluate(text, scope.values, scope.work)
-            return Known(found, text, scope.taint(text))
+            key = (text, scope.seen(names(text)))
+            made = scope.memo.get(key)
+            if made is None:
+                found = evaluate(text, scope.values, scope.work)
+                made = Known(found, text, scope.taint(text))
+                if len(scope.memo) < MEMO:
+                    scope.memo[key] = made
+            return made
         except SpecError as error:
             error.at = formula_place(raw, at, error)
             raise

@@ -44,6 +44,10 @@ class KerasBackend:
         start(engine, dtype)
         return self
 
+    def start(self) -> None:
+        """Imports keras and what it runs on."""
+        framework()
+
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)

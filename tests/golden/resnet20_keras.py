@@ -6,7 +6,7 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 868b695a6b207f6b
+Checksum: 0db3596d15a123a1
 """
 
 import keras

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: 18293773d8f5d169
+Checksum: 55e511d3d172b638
 """
 
 import torch
