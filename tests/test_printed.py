@@ -56,6 +56,9 @@ def write(specs: tuple[str, ...], kind: str, folder: Path) -> dict[str, Any]:
 @BACKENDS
 def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
+    for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
+        backbone = load(spec, taps=True).codegen(kind).text
+        (tmp_path / f"{spec}_taps.py").write_text(backbone)
     rules = "E,F,I,UP,B,SIM,C4,RUF"
     tool("ruff", "check", "--isolated", "--select", rules, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
