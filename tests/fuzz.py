@@ -16,20 +16,20 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from archspec.authoring.codes import codes
+from archspec.authoring.lint import warnings
+from archspec.authoring.messages import facts, render
+from archspec.authoring.schema import BLOCK, FILE, NODE
+from archspec.authoring.starter import starter
 from archspec.catalog import root
-from archspec.codes import codes
 from archspec.errors import ArchspecError, SpecErrors
 from archspec.graph import Graph
 from archspec.language.files import Files
 from archspec.language.formula import evaluate
 from archspec.language.limits import Limits
 from archspec.language.net import expand
-from archspec.lint import warnings
-from archspec.messages import facts, render
 from archspec.ops import BY_KIND
-from archspec.schema import BLOCK, FILE, NODE
 from archspec.spec import Spec
-from archspec.starter import starter
 
 SECONDS = 2.0
 LIMITS = Limits(nodes=3000)

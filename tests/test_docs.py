@@ -16,14 +16,14 @@ from test_errors import cases, prelude
 from typer.testing import CliRunner
 
 import archspec
+from archspec.authoring.lint import warnings
+from archspec.authoring.reference import markdown
+from archspec.authoring.schema import BLOCK, EXPECT, FILE, NODE, schema
+from archspec.authoring.starter import EDITOR
 from archspec.catalog import root
 from archspec.cli.app import app
 from archspec.language.reader import parse
 from archspec.language.schema import BlockKeys, ExpectKeys, FileKeys, NodeKeys
-from archspec.lint import warnings
-from archspec.reference import markdown
-from archspec.schema import BLOCK, EXPECT, FILE, NODE, schema
-from archspec.starter import EDITOR
 
 HERE = Path(__file__).parent.parent
 GUIDE = (HERE / "docs" / "language.md").read_text()

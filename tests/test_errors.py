@@ -18,11 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
+from archspec.authoring.codes import codes, faults
+from archspec.authoring.lint import warnings
+from archspec.authoring.messages import render, singly
 from archspec.cli.app import app
-from archspec.codes import codes, faults
 from archspec.errors import ArchspecError, SpecErrors
-from archspec.lint import warnings
-from archspec.messages import render, singly
 
 HERE = Path(__file__).parent
 PACKAGE = Path(archspec.__file__).parent

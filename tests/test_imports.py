@@ -19,16 +19,15 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 
 LAYERS = (
     {"errors", "catalog"},
-    {"files", "messages"},
+    {"files"},
     {"ops"},
     {"graph"},
     {"fingerprint", "receptive", "memory"},
     {"language", "passes", "weights", "source", "table"},
-    {"backend", "resolved", "schema"},
-    {"spec", "starter"},
-    {"verify", "lint"},
-    {"codes"},
-    {"reference"},
+    {"backend"},
+    {"spec"},
+    {"verify"},
+    {"authoring"},
     {"", "cli", "__main__"},
 )
 """A module imports from its own part and from earlier layers; "" is the public API."""

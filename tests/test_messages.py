@@ -10,10 +10,10 @@ import torch
 from nets import graph_of
 from typer.testing import CliRunner
 
+from archspec.authoring.codes import answers
+from archspec.authoring.messages import span
 from archspec.backend import backends
 from archspec.cli.app import app
-from archspec.codes import answers
-from archspec.messages import span
 from archspec.ops import BY_KIND
 from archspec.receptive import reaches
 

@@ -86,8 +86,8 @@ def validate(
 ) -> None:
     """Reads specs, infers every shape, and checks what they expect of themselves."""
     from archspec import load
-    from archspec.lint import warnings
-    from archspec.messages import facts, singly
+    from archspec.authoring.lint import warnings
+    from archspec.authoring.messages import facts, singly
 
     given, size = options.params(params), options.image_size(input_size)
     errors: list[ArchspecError] = []
@@ -129,7 +129,8 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """A table by block: output shape, parameters, MACs and memory."""
-    from archspec import load, resolved, table
+    from archspec import load, table
+    from archspec.authoring import resolved
 
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
@@ -149,6 +150,6 @@ def ops(
     op: Annotated[str | None, typer.Argument(metavar="OP", help="One op.")] = None,
 ) -> None:
     """The ops of the language, or one with its attributes."""
-    from archspec.reference import listing, page
+    from archspec.authoring.reference import listing, page
 
     print(listing() if op is None else page(op), end="")

@@ -20,8 +20,8 @@ def new(
     force: options.Force = False,
 ) -> None:
     """Writes NAME.yaml, a spec that validates, to begin with."""
+    from archspec.authoring.starter import EDITOR, SCHEMA, starter
     from archspec.files import write_whole
-    from archspec.starter import EDITOR, SCHEMA, starter
 
     path = Path(f"{name}.yaml")
     text = starter(name, base)
@@ -38,8 +38,8 @@ def schema(
     force: options.Force = False,
 ) -> None:
     """The language as a JSON Schema, for editors."""
+    from archspec.authoring.schema import schema as made
     from archspec.files import write_whole
-    from archspec.schema import schema as made
 
     text = json.dumps(made(), indent=1, ensure_ascii=False) + "\n"
     if output == "-":
@@ -56,6 +56,6 @@ def explain(
     ] = None,
 ) -> None:
     """What a code means: the cause, an example and the cure; or all codes."""
-    from archspec import codes
+    from archspec.authoring import codes
 
     print(codes.listing() if code is None else codes.explain(code), end="")

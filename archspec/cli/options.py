@@ -102,7 +102,7 @@ def fail(error: ArchspecError) -> NoReturn:
 
 def say(errors: Iterable[ArchspecError]) -> None:
     """Prints errors and warnings for a person."""
-    from archspec.messages import render, singly
+    from archspec.authoring.messages import render, singly
 
     for item in singly(errors):
         print(render(item), file=sys.stderr)

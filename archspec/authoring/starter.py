@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from archspec.authoring.resolved import flow
 from archspec.errors import SpecError
 from archspec.language.files import Files
 from archspec.language.names import LENGTH, SPEC_NAME
-from archspec.resolved import flow
 
 SCHEMA = "archspec.schema.json"
 EDITOR = f"# yaml-language-server: $schema={SCHEMA}"

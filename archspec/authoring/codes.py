@@ -63,16 +63,16 @@ def listing() -> str:
 
 def answers(text: str) -> list[str]:
     """The messages that a spec gets, as `archspec validate` gives them."""
-    from archspec.messages import render, singly
+    from archspec.authoring.messages import render, singly
 
     return [render(error, text) for error in singly(faults(text))]
 
 
 def faults(text: str, file: str = "net.yaml") -> list[ArchspecError]:
     """The errors of a spec that is no file, or else its warnings."""
+    from archspec.authoring.lint import warnings
     from archspec.language.files import Files
     from archspec.language.net import expand
-    from archspec.lint import warnings
     from archspec.spec import Spec
 
     files = Files()

@@ -12,9 +12,9 @@ import inspect
 from collections.abc import Iterable
 from textwrap import dedent, indent
 
-from archspec import schema
+from archspec.authoring import schema
+from archspec.authoring.codes import codes
 from archspec.backend import backend, backends
-from archspec.codes import codes
 from archspec.errors import ArchspecError, SpecError, nearest
 from archspec.graph import Graph
 from archspec.language.files import Files
