@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import prod
 from typing import Any
 
 from archspec.graph import Graph, Scope
-from archspec.ops import Shape
+from archspec.ops import Shape, pair
 
 HEADINGS = ("layer", "what", "output", "params", "MACs", "memory")
 
@@ -149,8 +150,9 @@ def summary(graph: Graph) -> dict[str, str]:
         "activations": f"{size(graph.activation_bytes())} an image in float32",
     }
     if graph.taps:
+        steps = strides(graph)
         facts["taps"] = ", ".join(
-            f"{tap} {_by(shapes[value])}{_stride(graph, shapes[value])}"
+            f"{tap} {_by(shapes[value])}{_stride(steps.get(value))}"
             for tap, value in graph.taps.items()
         )
     return facts
@@ -158,7 +160,7 @@ def summary(graph: Graph) -> dict[str, str]:
 
 def data(graph: Graph) -> dict[str, Any]:
     """The same facts for machines."""
-    shapes = graph.shapes()
+    shapes, steps = graph.shapes(), strides(graph)
     return {
         "name": graph.name,
         "title": graph.title,
@@ -166,6 +168,11 @@ def data(graph: Graph) -> dict[str, Any]:
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
         "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
+        "tap_strides": {
+            name: float(steps[value])
+            for name, value in graph.taps.items()
+            if value in steps
+        },
         "parameters": graph.parameter_count(),
         "buffers": graph.buffer_count(),
         "macs": graph.macs(),
@@ -208,8 +215,42 @@ def _by(shape: Shape) -> str:
     return " x ".join(map(str, shape))
 
 
-def _stride(graph: Graph, shape: Shape) -> str:
-    image = next(iter(graph.inputs.values()))
-    if len(image) != 3 or len(shape) != 3:
-        return ""
-    return f" (stride {round(image[1] / shape[1])})"
+def strides(graph: Graph) -> dict[str, Fraction]:
+    """How many pixels of the image one step down in a value is, by value.
+
+    Values that are no grid over the image, and those of a fixed size, have none.
+    """
+    found = {n: Fraction(1) for n, shape in graph.inputs.items() if len(shape) == 3}
+    for node in graph.nodes:
+        # A second input of `resize` gives the size; of arithmetic it may be one pixel.
+        source = node.inputs[-1 if node.op.kind == "resize" else 0]
+        rule = STEPS.get(node.op.kind)
+        step = rule(node.op) if rule else Fraction(len(node.shape) == 3)
+        if step and source in found:
+            found[node.name] = found[source] * step
+    return found
+
+
+def _resized(op: Any) -> Fraction:
+    """A resize by a factor, or to the size of the value that it is measured by."""
+    if op.size is not None:
+        return Fraction(0)
+    return Fraction(1) if op.scale is None else 1 / Fraction(pair(op.scale)[0])
+
+
+STEPS: dict[str, Callable[[Any], Fraction]] = {
+    "conv2d": lambda op: Fraction(pair(op.stride)[0]),
+    "conv_transpose2d": lambda op: Fraction(1, pair(op.stride)[0]),
+    "max_pool2d": lambda op: Fraction(op.steps()[0]),
+    "avg_pool2d": lambda op: Fraction(op.steps()[0]),
+    "pixel_shuffle": lambda op: Fraction(1, op.factor),
+    "resize": _resized,
+    **dict.fromkeys(
+        ("adaptive_avg_pool2d", "adaptive_max_pool2d"), lambda op: Fraction(0)
+    ),
+}
+"""What an op multiplies the stride by; 0 where the size is fixed; others keep it."""
+
+
+def _stride(stride: Fraction | None) -> str:
+    return "" if stride is None else f" (stride {stride})"

@@ -102,7 +102,10 @@ def test_taps(name: str, tmp_path: Path) -> None:
     size, weights = (97, 65), canonical(net)
     spec = archspec.load("resnet18", size=size, taps=True)
     assert not [key for key in spec.graph.parameters() if key.startswith("fc")]
-    assert spec.graph.parameters().items() < archspec.load("resnet18").graph.parameters().items()
+    assert (
+        spec.graph.parameters().items()
+        < archspec.load("resnet18").graph.parameters().items()
+    )
     getter = _utils.IntermediateLayerGetter(net, STAGES)
     wanted = theirs(getter, images(size))
     compare(ours(spec, name, weights, images(size)), wanted)
@@ -120,7 +123,9 @@ def test_taps(name: str, tmp_path: Path) -> None:
 def test_weights_of_another_net() -> None:
     spec = archspec.load("resnet18", size=(64, 64), taps=True)
     with pytest.raises(WeightsError, match=r"surplus|unknown|not in|extra"):
-        spec.build("torch", weights={**canonical(published("resnet18")), "x.y": np.ones(1)})
+        spec.build(
+            "torch", weights={**canonical(published("resnet18")), "x.y": np.ones(1)}
+        )
 
 
 def test_no_taps() -> None:
@@ -153,5 +158,5 @@ def test_output_stride(stride: int) -> None:
     graph = archspec.load("resnet50", output_stride=stride).graph
     shapes = graph.shapes()
     assert shapes[graph.taps["c5"]] == (2048, 224 // stride, 224 // stride)
-    with pytest.raises(SpecError, match="output_stride is 8, 16 or 32; .* is 12"):
+    with pytest.raises(SpecError, match=r"output_stride is 8, 16 or 32; .* is 12"):
         archspec.load("resnet50", output_stride=12)

@@ -66,9 +66,7 @@ def _names(unit: Unit) -> Faults:
         yield from _caught(naming.check, name, entry.key)
     items: tuple[Mapping[str, Any], ...] = (unit.taps, unit.outputs)
     for name, entry in (pair for item in items for pair in item.items()):
-        yield from _caught(
-            naming.check, name, entry.key, number=True, attribute=False
-        )
+        yield from _caught(naming.check, name, entry.key, number=True, attribute=False)
     for name, block in unit.blocks.items():
         yield from _caught(naming.check, name, block.at, attribute=False)
 

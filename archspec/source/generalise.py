@@ -401,9 +401,7 @@ def outline(graph: Graph, signature: Signature) -> list[Definition]:
     unrolled: set[tuple[str, str]] = set()
     unlike: set[str] = set()
     while True:
-        forest = Forest(
-            graph, signature, exact, frozenset(unrolled), frozenset(unlike)
-        )
+        forest = Forest(graph, signature, exact, frozenset(unrolled), frozenset(unlike))
         try:
             found = Generaliser(graph, forest, frozenset(arguments)).definitions()
             rename(found)
