@@ -56,6 +56,10 @@ class Backend(Protocol):
         """
         ...
 
+    def start(self) -> None:
+        """Imports the framework; BackendError where that fails."""
+        ...
+
     def emit(self, graph: Graph) -> Source:
         """The source of a model; never imports the framework.
 
@@ -131,7 +135,7 @@ def backend(name: str) -> Backend:
     if point is None:
         known = backends()
         hint = nearest(name, known) or "installed are " + (", ".join(known) or "none")
-        raise BackendError(f"there is no backend {name!r}", hint=hint)
+        raise BackendError(f"there is no backend {name!r}", code="AS501", hint=hint)
     made: Backend = point.load()
     return made
 
@@ -144,6 +148,7 @@ def require(chosen: Backend) -> None:
         raise BackendError(
             f"the backend {chosen.name!r} needs {chosen.framework}, "
             "which is not installed",
+            code="AS502",
             hint=f'pip install "{DISTRIBUTION}[{chosen.extra}]"',
         )
 
@@ -179,6 +184,7 @@ def compare_names(
     raise BackendError(
         f"the {name} model's {wrong[0]!r} is {found.get(wrong[0])}, "
         f"the graph's is {wanted.get(wrong[0])}: a fault of archspec",
+        code="AS506",
         hint=f"{len(wrong)} differ",
     )
 

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1.
+
+    Attributes:
+        inner: columns from here to the first character of a value's text (1 behind a
+            quote); None where the text is not written on one line as it is.
+        length: how many characters are meant, if that is known.
+    """
 
     file: str
     line: int
     column: int
+    inner: int | None = field(default=None, compare=False)
+    length: int | None = field(default=None, compare=False)
+
+    def part(self, offset: int, length: int) -> Location:
+        """The place of a part of the text that stands here."""
+        if self.inner is None:
+            return self
+        return Location(
+            self.file, self.line, self.column + self.inner + offset, length=length
+        )
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -24,21 +41,28 @@ class ArchspecError(Exception):
 
     Args:
         message: what was found and what was expected, in one sentence.
+        code: the row of `archspec explain` that it belongs to; the class's, if none.
         at: where, if it has a place in a file.
         hint: what to do about it, such as the nearest known name.
-        notes: the way to the place (instance, block, base file), outermost first.
+        notes: what it concerns and the way to it (instance, base file), nearest first.
     """
+
+    code: str = "AS100"
+    part: tuple[int, int] | None = None
+    """Of a formula without a place yet: where in its text, and how many characters."""
 
     def __init__(
         self,
         message: str,
         *,
+        code: str | None = None,
         at: Location | None = None,
         hint: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.code = code or type(self).code
         self.at = at
         self.hint = hint
         self.notes = notes
@@ -53,9 +77,13 @@ class ArchspecError(Exception):
 class SpecError(ArchspecError):
     """The text of a spec is wrong: YAML, keys, names, formulas, types."""
 
+    code = "AS200"
+
 
 class ShapeError(ArchspecError):
     """An op can't take the shapes that it is given."""
+
+    code = "AS400"
 
 
 class SpecErrors(SpecError):
@@ -64,7 +92,13 @@ class SpecErrors(SpecError):
     def __init__(self, errors: Iterable[ArchspecError]) -> None:
         self.errors = tuple(errors)
         first = self.errors[0]
-        super().__init__(first.message, at=first.at, hint=first.hint, notes=first.notes)
+        super().__init__(
+            first.message,
+            code=first.code,
+            at=first.at,
+            hint=first.hint,
+            notes=first.notes,
+        )
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
@@ -73,20 +107,33 @@ class SpecErrors(SpecError):
 class BackendError(ArchspecError):
     """A backend is unknown, not installed, or failed to build a model."""
 
+    code = "AS500"
+
 
 class UnsupportedError(BackendError):
     """A backend can't express an op, an attribute or a combination exactly."""
 
+    code = "AS503"
+
 
 class WeightsError(ArchspecError):
     """Weights that are missing, surplus, mis-shaped or unreadable."""
+
+    code = "AS600"
 
 
 class LimitError(SpecError):
     """A spec asks for more than the limits of archspec allow."""
 
 
+class SpecWarning(ArchspecError):
+    """Something in a valid spec that is seldom meant."""
+
+    code = "AS700"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The hint that names the closest of the known names, or None."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+    lower = {other.lower(): other for other in islice(known, 2000)}
+    close = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
+    return f"did you mean {lower[close[0]]!r}?" if close else None

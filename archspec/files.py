@@ -32,11 +32,14 @@ def write_whole(
     if not os.path.isdir(target.parent):
         raise ArchspecError(
             f"{refused}: there is no folder {str(target.parent)!r}",
+            code="AS190",
             hint="make it first",
         )
     exists = os.path.exists(target)
     if exists and not target.is_file():
-        raise ArchspecError(f"{refused}: that is a folder or a device, not a file")
+        raise ArchspecError(
+            f"{refused}: that is a folder or a device, not a file", code="AS190"
+        )
     draft = target.with_name(f".{secrets.token_hex(4)}-{target.name[-200:]}")
     try:
         draft.touch(exist_ok=False)
@@ -46,7 +49,9 @@ def write_whole(
         draft.chmod(S_IMODE(mode))
         draft.replace(target)
     except OSError as error:
-        raise ArchspecError(f"{refused}: {error.strerror or error}") from error
+        raise ArchspecError(
+            f"{refused}: {error.strerror or error}", code="AS190"
+        ) from error
     finally:
         with suppress(OSError):
             draft.unlink()

@@ -187,6 +187,8 @@ class Graph:
         """Raises ValueError or ShapeError when a pass has broken the graph."""
         shapes: dict[str, Shape] = dict(self.inputs)
         read: set[str] = set(self.outputs.values()) | set(self.taps.values())
+        # Instances of a block share their ops, and most read equal shapes.
+        given: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
         for node in self.nodes:
             if node.name in shapes:
                 raise ValueError(f"the name {node.name!r} stands twice in the graph")
@@ -194,7 +196,10 @@ class Graph:
                 if name not in shapes:
                     raise ValueError(f"{node.name!r} reads {name!r} before it is made")
             read.update(node.inputs)
-            found = node.op.shape(*(shapes[name] for name in node.inputs))
+            inputs = tuple([shapes[name] for name in node.inputs])
+            found = given.get((id(node.op), inputs))
+            if found is None:
+                found = given[id(node.op), inputs] = node.op.shape(*inputs)
             if found != node.shape:
                 raise ShapeError(
                     f"{node.name!r} is said to be {list(node.shape)}, "

@@ -1,12 +1,41 @@
-"""What the ops' classes say of themselves, as text."""
+"""What the ops' classes and the key tables say of themselves, as text.
+
+    python -m archspec.reference > docs/reference.md
+
+writes the reference.
+"""
 
 from __future__ import annotations
 
+import ast
 import inspect
+from collections.abc import Iterable
+from textwrap import dedent, indent
 
-from archspec.errors import SpecError, nearest
-from archspec.ops import BY_KIND
+from archspec import schema
+from archspec.backend import backend, backends
+from archspec.codes import codes
+from archspec.errors import ArchspecError, SpecError, nearest
+from archspec.graph import Graph
+from archspec.language.files import Files
+from archspec.language.net import expand
+from archspec.ops import BY_KIND, Op
 from archspec.ops.describe import expected, summary
+from archspec.ops.init import BY_NAME, CONSTANTS
+
+EXAMPLES = {
+    "channels": 8,
+    "features": 8,
+    "kernel": 3,
+    "groups": 2,
+    "size": 2,
+    "stop": 2,
+    "factor": 2,
+}
+"""Values of required attributes in the example of an op."""
+
+CHOSEN = {"resize": "scale: 2", "pad": "spatial: 1", "drop_path": "rate: 0.1"}
+"""What makes the example of an op do something, beside what is required."""
 
 
 def listing() -> str:
@@ -20,17 +49,133 @@ def page(kind: str) -> str:
     """The documentation of one op; SpecError, with the nearest name, without one."""
     op = BY_KIND.get(kind)
     if op is None:
-        raise SpecError(f"there is no op {kind!r}", hint=nearest(kind, BY_KIND))
-    fewest, most = op.arity
-    count = str(fewest) if fewest == most else f"{fewest} or more"
-    if most is not None and most != fewest:
-        count = f"{fewest} to {most}"
-    lines = [kind, "", inspect.cleandoc(op.__doc__ or ""), "", f"inputs: {count}"]
+        raise SpecError(
+            f"there is no op {kind!r}", code="AS205", hint=nearest(kind, BY_KIND)
+        )
+    lines = [kind, "", inspect.cleandoc(op.__doc__ or ""), "", f"inputs: {_count(op)}"]
     if op.weighted:
         lines.append(f"weights: {', '.join(op.weighted)}")
     if op.model_fields:
         lines += ["", "attributes:"]
-    for name, field in op.model_fields.items():
-        default = "required" if field.is_required() else f"default {field.default!r}"
-        lines.append(f"  {name}: {expected(op, name)}, {default}")
+        lines += [f"  {name}: {_attribute(op, name)}" for name in op.model_fields]
+    graph = example(op)
+    lines += ["", f"for example {written(op)}"]
+    for name in backends():
+        lines += [f"in {name}:", indent(lowered(graph, name), "    ")]
     return "\n".join(lines) + "\n"
+
+
+def _count(op: type[Op]) -> str:
+    fewest, most = op.arity
+    if most is None:
+        return f"{fewest} or more"
+    return str(fewest) if most == fewest else f"{fewest} to {most}"
+
+
+def _attribute(op: type[Op], name: str) -> str:
+    field = op.model_fields[name]
+    default = "required" if field.is_required() else f"default {_word(field.default)}"
+    return f"{expected(op, name)}; {default}"
+
+
+def _word(value: object) -> str:
+    words = {True: "true", False: "false", None: "none"}
+    return words[value] if isinstance(value, bool | None) else str(value)
+
+
+def written(op: type[Op]) -> str:
+    """A node of this kind, with what it must say."""
+    needed = [name for name, field in op.model_fields.items() if field.is_required()]
+    parts = [f"{name}: {EXAMPLES[name]}" for name in needed]
+    parts += [CHOSEN[op.kind]] if op.kind in CHOSEN else []
+    if op.arity[0] > 1:
+        parts.append("from: [input, input]")
+    return "{" + ", ".join([f"op: {op.kind}", *parts]) + "}"
+
+
+def example(op: type[Op]) -> Graph:
+    """A graph of one such node, which reads an image, or a vector where it must."""
+    for shape in ("[4, 8, 8]", "[8]"):
+        files = Files()
+        text = f"archspec: 1\nname: example\ninputs: {{x: {shape}}}\n"
+        unit = files.text(f"{text}graph:\n  y: {written(op)}\n", op.kind)
+        try:
+            return expand(files, unit)
+        except ArchspecError:
+            continue
+    raise AssertionError(f"{op.kind} has no example")
+
+
+def lowered(graph: Graph, name: str) -> str:
+    """What a backend prints for the nodes of a graph, without what surrounds them."""
+    try:
+        text = backend(name).emit(graph).text
+    except ArchspecError as error:
+        return error.message
+    (made,) = (
+        tree
+        for tree in ast.parse(text).body
+        if isinstance(tree, ast.ClassDef | ast.FunctionDef) and tree.name == "Example"
+    )
+    functions = [made] if isinstance(made, ast.FunctionDef) else made.body
+    found = [
+        dedent(f"{' ' * line.col_offset}{ast.get_source_segment(text, line)}")
+        for function in functions
+        if isinstance(function, ast.FunctionDef)
+        for line in function.body
+    ]
+    return "\n".join(line for line in found if not line.startswith(SURROUNDING))
+
+
+SURROUNDING = (
+    "super().",
+    "self.apply(",
+    "return x",
+    "return keras.Model",
+    "inputs =",
+    '"""',
+)
+
+
+def markdown() -> str:
+    """The whole reference: keys, formulas' home, ops, initial weights, codes."""
+    parts = [
+        "# Reference",
+        "Written by `python -m archspec.reference`; "
+        "[the guide](language.md) explains it.",
+    ]
+    for title, keys in (
+        ("Keys of a file", schema.FILE),
+        ("Keys of a block", schema.BLOCK),
+        ("Keys of a node", schema.NODE),
+        ("Keys of `expect`", schema.EXPECT),
+    ):
+        parts += [f"## {title}", _table("key", "meaning", keys.items())]
+    parts.append("## Ops")
+    for kind, op in BY_KIND.items():
+        parts += [f"### {kind}", inspect.cleandoc(op.__doc__ or "")]
+        parts.append(f"Reads {_count(op)}. Example: `{written(op)}`")
+        if op.model_fields:
+            rows = [(name, _attribute(op, name)) for name in op.model_fields]
+            parts.append(_table("attribute", "value", rows))
+    parts.append("## Initial weights")
+    inits = {name: " ".join((i.__doc__ or "").split()) for name, i in BY_NAME.items()}
+    inits |= {name: f"All {value:g}." for name, value in CONSTANTS.items()}
+    parts.append(_table("name", "meaning", inits.items()))
+    parts.append("## Codes")
+    parts.append(
+        _table("code", "meaning", [(c.name, c.title) for c in codes().values()])
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(one: str, two: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"| {one} | {two} |", "|---|---|"]
+    lines += [
+        f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in rows
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

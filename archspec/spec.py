@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.errors import SpecError, WeightsError, nearest
-from archspec.graph import Graph, Value
+from archspec.graph import Graph
 from archspec.language.files import Files
-from archspec.language.net import expand
-from archspec.language.schema import Entry, Unit, shown
+from archspec.language.net import Given, expand
+from archspec.language.schema import shown
+from archspec.language.written import Entry, Unit
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Spec:
         seed: int = 0,
         dtype: Literal["float32", "float64"] = "float32",
         device: str | None = None,
+        force_memory: bool = False,
     ) -> Any:
         """A model of the backend's framework.
 
@@ -85,18 +87,23 @@ class Spec:
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
+            force_memory: builds a model even if its weights don't seem to fit.
 
         Raises:
             BackendError: the backend is unknown, its framework isn't installed, or it
-                can't express an op exactly (UnsupportedError).
+                can't express an op exactly (UnsupportedError), or the weights don't
+                fit into memory.
             WeightsError: weights are missing, surplus or of another shape.
         """
+        from archspec import memory
         from archspec import weights as canonical
         from archspec.backend import backend as find
         from archspec.backend import require
 
         chosen = find(backend)
         require(chosen)
+        if not force_memory:
+            memory.check(self.graph, dtype)
         if weights is None:
             weights = canonical.initial_weights(self.graph, seed, dtype)
         elif isinstance(weights, str | Path):
@@ -131,9 +138,9 @@ def load(
     spec: str | Path,
     *,
     size: Size | None = None,
-    params: Mapping[str, Value] | None = None,
+    params: Mapping[str, Given] | None = None,
     taps: bool = False,
-    **overrides: Value,
+    **overrides: Given,
 ) -> Spec:
     """Reads a spec.
 
@@ -156,6 +163,7 @@ def load(
     if not graph.taps:
         raise SpecError(
             f"{graph.name} has no taps",
+            code="AS307",
             at=unit.at,
             hint="taps: {name: node} names the features that a backbone gives",
         )
@@ -179,7 +187,12 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
         if name not in found:
             hint = nearest(name, found) or "known are " + ", ".join(found)
             errors.append(
-                SpecError(f"expect: unknown key {name!r}", at=entry.at, hint=hint)
+                SpecError(
+                    f"expect: unknown key {name!r}",
+                    code="AS201",
+                    at=entry.at,
+                    hint=hint,
+                )
             )
             continue
         actual = found[name]
@@ -190,6 +203,7 @@ def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
             errors.append(
                 SpecError(
                     f"expected {name} {shown(wanted)}, the net has {shown(actual)}",
+                    code="AS410",
                     at=entry.at,
                 )
             )

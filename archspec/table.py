@@ -1,17 +1,21 @@
-"""A graph as a table: by block, with shapes, parameters, MACs and memory."""
+"""A graph as a table: by block, with shapes, counts, memory and receptive field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from archspec.graph import Graph, Scope
-from archspec.ops import Shape, pair
+from archspec.ops import Shape
+from archspec.receptive import reaches, shown
 
-HEADINGS = ("layer", "what", "output", "params", "MACs", "memory")
+HEADINGS = ("layer", "what", "output", "params", "MACs", "memory", "field", "stride")
+
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +27,7 @@ class Row:
         what: the op's kind or the block's name.
         shape: the output, channels first.
         params, macs, memory: counts, and bytes of all outputs in float32.
+        field, stride: of the output, in pixels of the image, in words.
         times: how many equal ones in a row this stands for.
         rows: what a block holds.
     """
@@ -33,14 +38,17 @@ class Row:
     params: int = 0
     macs: int = 0
     memory: int = 0
+    field: str = ""
+    stride: str = ""
     times: int = 1
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = dataclasses.field(default_factory=list)
 
 
 def tree(graph: Graph) -> Row:
     """The whole net as one row, nothing folded."""
     root = Row(graph.name, "net", next(iter(graph.inputs.values())))
     made: dict[int, Row] = {id(graph.root): root}
+    known = reaches(graph)
 
     def row_of(scope: Scope) -> list[Row]:
         """The rows of a scope and of those around it, outermost first."""
@@ -67,11 +75,12 @@ def tree(graph: Graph) -> Row:
             sum(prod(shape) for shape in weights.values()),
             node.op.macs(*shapes),
             4 * prod(node.shape),
+            *shown(known, node.name),
         )
         rows = row_of(node.scope)
         rows[-1].rows.append(leaf)
         for row in rows:
-            row.shape = leaf.shape
+            row.shape, row.field, row.stride = leaf.shape, leaf.field, leaf.stride
             row.params += leaf.params
             row.macs += leaf.macs
             row.memory += leaf.memory
@@ -87,6 +96,7 @@ def folded(rows: list[Row]) -> list[Row]:
         key = _key(row)
         if found and row.rows and key == last:
             found[-1].times += 1
+            found[-1].field = row.field
             continue
         found.append(row)
         last = key
@@ -101,7 +111,7 @@ def _key(row: Row) -> Any:
 def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[str]]:
     """The cells of the rows and of what they hold, down to a depth."""
     for row in rows:
-        times = f" x{row.times}" if row.times > 1 else ""
+        times = f" {TIMES}{row.times}" if row.times > 1 else ""
         yield [
             f"{'  ' * level}{row.name}{times}",
             row.what,
@@ -109,6 +119,8 @@ def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[s
             f"{row.times * row.params:,}" if row.params else "",
             f"{row.times * row.macs:,}" if row.macs else "",
             size(row.times * row.memory),
+            row.field,
+            row.stride,
         ]
         if depth is None or level + 1 < depth:
             yield from lines(row.rows, depth, level + 1)
@@ -150,9 +162,8 @@ def summary(graph: Graph) -> dict[str, str]:
         "activations": f"{size(graph.activation_bytes())} an image in float32",
     }
     if graph.taps:
-        steps = strides(graph)
         facts["taps"] = ", ".join(
-            f"{tap} {_by(shapes[value])}{_stride(steps.get(value))}"
+            f"{tap} {_by(shapes[value])}{_stride(graph, shapes[value])}"
             for tap, value in graph.taps.items()
         )
     return facts
@@ -160,7 +171,8 @@ def summary(graph: Graph) -> dict[str, str]:
 
 def data(graph: Graph) -> dict[str, Any]:
     """The same facts for machines."""
-    shapes, steps = graph.shapes(), strides(graph)
+    shapes = graph.shapes()
+    known = reaches(graph)
     return {
         "name": graph.name,
         "title": graph.title,
@@ -168,11 +180,6 @@ def data(graph: Graph) -> dict[str, Any]:
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
         "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
-        "tap_strides": {
-            name: float(steps[value])
-            for name, value in graph.taps.items()
-            if value in steps
-        },
         "parameters": graph.parameter_count(),
         "buffers": graph.buffer_count(),
         "macs": graph.macs(),
@@ -186,6 +193,8 @@ def data(graph: Graph) -> dict[str, Any]:
                 "shape": list(node.shape),
                 "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),
                 "macs": node.op.macs(*taken),
+                "receptive_field": shown(known, node.name)[0],
+                "stride": shown(known, node.name)[1],
                 "at": str(node.at),
             }
             for node, taken in graph.located()
@@ -215,42 +224,8 @@ def _by(shape: Shape) -> str:
     return " x ".join(map(str, shape))
 
 
-def strides(graph: Graph) -> dict[str, Fraction]:
-    """How many pixels of the image one step down in a value is, by value.
-
-    Values that are no grid over the image, and those of a fixed size, have none.
-    """
-    found = {n: Fraction(1) for n, shape in graph.inputs.items() if len(shape) == 3}
-    for node in graph.nodes:
-        # A second input of `resize` gives the size; of arithmetic it may be one pixel.
-        source = node.inputs[-1 if node.op.kind == "resize" else 0]
-        rule = STEPS.get(node.op.kind)
-        step = rule(node.op) if rule else Fraction(len(node.shape) == 3)
-        if step and source in found:
-            found[node.name] = found[source] * step
-    return found
-
-
-def _resized(op: Any) -> Fraction:
-    """A resize by a factor, or to the size of the value that it is measured by."""
-    if op.size is not None:
-        return Fraction(0)
-    return Fraction(1) if op.scale is None else 1 / Fraction(pair(op.scale)[0])
-
-
-STEPS: dict[str, Callable[[Any], Fraction]] = {
-    "conv2d": lambda op: Fraction(pair(op.stride)[0]),
-    "conv_transpose2d": lambda op: Fraction(1, pair(op.stride)[0]),
-    "max_pool2d": lambda op: Fraction(op.steps()[0]),
-    "avg_pool2d": lambda op: Fraction(op.steps()[0]),
-    "pixel_shuffle": lambda op: Fraction(1, op.factor),
-    "resize": _resized,
-    **dict.fromkeys(
-        ("adaptive_avg_pool2d", "adaptive_max_pool2d"), lambda op: Fraction(0)
-    ),
-}
-"""What an op multiplies the stride by; 0 where the size is fixed; others keep it."""
-
-
-def _stride(stride: Fraction | None) -> str:
-    return "" if stride is None else f" (stride {stride})"
+def _stride(graph: Graph, shape: Shape) -> str:
+    image = next(iter(graph.inputs.values()))
+    if len(image) != 3 or len(shape) != 3:
+        return ""
+    return f" (stride {round(image[1] / shape[1])})"

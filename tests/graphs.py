@@ -199,7 +199,11 @@ class Sketch:
         facts: dict[str, Any] = {"inputs": inputs, "graph": graph}
         if len(unread) > 1 and one(self.draw, True, False):
             facts["outputs"] = {f"out{n}": name for n, name in enumerate(unread)}
-        else:
+            try:
+                graph_of(self.text(**facts))
+            except ArchspecError:
+                del facts["outputs"]  # One of them is not there.
+        if "outputs" not in facts:
             self.joined(graph, values, unread)
         return self.text(**facts)
 
@@ -337,7 +341,7 @@ class Sketch:
         if kind == "graph":
             graph, values, unread = self.mapping("input", shape, length, depth - 1)
             self.joined(graph, values, unread)
-            statement = {"graph": graph}
+            statement: Statement = {"graph": graph}
         elif kind == "list":
             statement = {"graph": self.listed(shape, length, depth - 1)[0]}
         elif kind == "block":
@@ -360,11 +364,12 @@ class Sketch:
             if found is not None:
                 return more, found
         found = self.measured(statement, shape)
-        assert found is not None, statement
+        if found is None:  # A list of which nothing is left, and what is in it.
+            return {"op": "tanh"}, shape
         return statement, found
 
     def block(self, shape: Shape, length: int, depth: int) -> Statement:
-        """A block that is new, or one that was made before."""
+        """A block that is new, or one that was made before; its body, if none fits."""
         amount = channels(self.draw)
         for name in self.blocks:
             statement = {"block": name, "channels": amount}
@@ -384,7 +389,8 @@ class Sketch:
             statement = {"block": name, "channels": amount}
             if self.measured(statement, shape) is not None:
                 return statement
-        raise AssertionError(graph)
+        del self.blocks[name]
+        return {"graph": graph}
 
     def op(self, shape: Shape) -> Statement:
         """Any op that fits; one that always does, if the one drawn doesn't."""

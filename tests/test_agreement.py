@@ -12,6 +12,7 @@ from nets import errors, graph_of
 from archspec.backend import backend as find
 from archspec.errors import UnsupportedError
 from archspec.ops import BY_KIND
+from archspec.verify import native as verify
 
 pytestmark = pytest.mark.filterwarnings(
     # torch may copy the input for an even kernel: slower, and the same numbers.
@@ -19,14 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 TOLERANCE = 1e-12
 
-NATIVE = {
-    # TensorFlow holds constants of these kernels in single precision.
-    "gelu": (1e-8, 1e-7),
-    "leaky_relu": (2e-8, 2e-8),
-    "resize bilinear": (1e-6, 1e-6),
-    # torch's backward of hardsigmoid multiplies by a single-precision 1/6.
-    "hard_sigmoid": (TOLERANCE, 1e-7),
-}
+NATIVE = {native.kind: (native.forward, native.backward) for native in verify.NATIVE}
 """Native kernels that round in float64: their bounds, forward and gradients."""
 
 

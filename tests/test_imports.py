@@ -8,14 +8,42 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import archspec_torch
 import pytest
 
 import archspec
-import archspec_torch
 
-FRAMEWORKS = ("torch", "torchvision", "keras", "tensorflow", "jax")
-HEAVY = (*FRAMEWORKS, "numpy", "jinja2", "safetensors", "archspec_torch")
-"""What costs a command time that doesn't need it."""
+FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax"}
+SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
+"""What a command that only reads a spec has no time for."""
+
+LAYERS = (
+    {"errors", "catalog"},
+    {"files", "messages"},
+    {"ops"},
+    {"graph"},
+    {"fingerprint", "receptive", "memory"},
+    {"language", "passes", "weights", "source", "table"},
+    {"backend", "resolved", "schema"},
+    {"listing", "spec", "starter"},
+    {"verify", "lint"},
+    {"codes"},
+    {"reference"},
+    {"", "cli", "__main__"},
+)
+"""A module imports from its own part and from earlier layers; "" is the public API."""
+
+ALLOWED = {("source", "language.formula")}
+"""Printed text may be a formula's, if that gives the graph's value; source asks."""
+
+READS_PICKLES = ("checkpoints.py", "torch")
+"""Only torch itself reads its files, with weights_only, when it is asked to."""
+
+FOR_BACKENDS = {"errors", "files", "ops", "graph", "source", "backend", "weights"}
+"""`weights` has the layouts of Keras' files, which its models share."""
+
+CORE = Path(archspec.__file__).parent
+BACKENDS = Path(archspec_torch.__file__).parent.parent
 
 WATCHED = """
 import runpy, sys
@@ -23,17 +51,107 @@ sys.argv = ["archspec", *sys.argv[1:]]
 try:
     runpy.run_module("archspec", run_name="__main__")
 except SystemExit as end:
-    assert not end.code, end.code
+    if end.code:
+        raise
 print("modules:", *sorted(sys.modules), file=sys.stderr)
 """
+BARE = 'import archspec, sys; print("modules:", *sys.modules, file=sys.stderr)'
 
 
-def imported(*command: str) -> set[str]:
-    """The top-level modules that a command has imported in a process of its own."""
-    code = [WATCHED, *command] if command else [WATCHED.replace('run_module("archspec", run_name="__main__")', 'run_module("archspec")')]
+def imported(*code: str) -> set[str]:
+    """The top-level modules that are there when Python has run some code."""
     run = subprocess.run(
         [sys.executable, "-c", *code], capture_output=True, text=True, check=True
     )
     last = run.stderr.splitlines()[-1]
-    assert last.startswith("modules:")
+    assert last.startswith("modules: ") and "archspec" in last
     return {name.partition(".")[0] for name in last.split()[1:]}
+
+
+def test_import_is_light() -> None:
+    assert not imported(BARE) & SLOW
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate resnet50 vgg16_bn",
+        "show resnet50",
+        "show resnet50 --json",
+        "show resnet50 --graph",
+        "list",
+        "show resnet50 --resolved",
+        "ops",
+        "schema",
+        "explain AS402",
+    ],
+)
+def test_reading_is_light(command: str) -> None:
+    assert not imported(WATCHED, *command.split()) & SLOW
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["codegen resnet18 -b torch", "codegen resnet18 -b keras", "ops conv2d"],
+)
+def test_printing_needs_no_framework(command: str) -> None:
+    assert not imported(WATCHED, *command.split()) & FRAMEWORKS
+
+
+def part(module: str) -> str:
+    """`archspec.language.formula` -> `language`."""
+    return [*module.split("."), ""][1]
+
+
+def modules(tree: ast.AST, folder: Path) -> Iterator[str]:
+    """Everything that a file imports, anywhere in it, with the dotted names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level and node.module, "imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                place = folder.joinpath(*inner.split("."))
+                known = place.with_suffix(".py").exists() or place.is_dir()
+                yield inner if known else node.module
+
+
+def files(folder: Path) -> list[Path]:
+    """The Python files of a package."""
+    found = sorted(folder.rglob("*.py"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", files(CORE), ids=lambda p: str(p.relative_to(CORE)))
+def test_imports_point_down(path: Path) -> None:
+    rank = {name: number for number, names in enumerate(LAYERS) for name in names}
+    own = path.relative_to(CORE).with_suffix("").parts[0].removesuffix("__init__")
+    for module in modules(ast.parse(path.read_text()), CORE.parent):
+        top = module.partition(".")[0]
+        if (path.name, module) == READS_PICKLES:
+            continue
+        assert top not in FRAMEWORKS, f"the core imports {module}"
+        assert not top.startswith("archspec_"), f"the core imports {module}"
+        if top != "archspec" or part(module) == own:
+            continue
+        if (own, module.removeprefix("archspec.")) in ALLOWED:
+            continue
+        below = rank[part(module)] < rank[own]
+        assert below or own in LAYERS[-1], f"{own or 'archspec'} imports {module}"
+
+
+@pytest.mark.parametrize("name", ["archspec_torch", "archspec_keras"])
+def test_backends_see_little(name: str) -> None:
+    for path in files(BACKENDS / name):
+        tree = ast.parse(path.read_text())
+        for module in modules(tree, CORE.parent):
+            top = module.partition(".")[0]
+            assert top in (name, "archspec") or not top.startswith("archspec")
+            if top == "archspec":
+                assert part(module) in FOR_BACKENDS, f"{path.name}: {module}"
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                tops = {m.partition(".")[0] for m in modules(node, CORE.parent)}
+                assert not tops & FRAMEWORKS, f"{path.name} imports {tops}"

@@ -482,13 +482,13 @@ outputs: {y: ="c" if false else "cat"}
 
 
 def test_a_bare_name_in_a_formula_gets_a_hint() -> None:
-    refused("graph: {a: relu, b: {op: relu, from: =a}}", "string in quotes")
+    refused("graph: {a: relu, b: {op: relu, from: =a}}", "string stands in quotes")
 
 
 def test_a_division_is_no_channel_count() -> None:
     refused(
         "graph: {a: {op: conv2d, channels: =8 / 2, kernel: 1}}",
-        "must be a positive int, found 4.0",
+        "must be a whole number from 1, found 4.0",
     )
 
 
@@ -499,7 +499,7 @@ def test_which_names_a_formula_sees() -> None:
     assert shape(net(block % "k" + rest)) == [1, 8, 8]  # hides the file's
     refused(block % "index" + rest, "'index'")
     nested = "graph: {a: {repeat: 2, graph: {b: {op: %s, stop: =index + 1}}}}"
-    refused(nested % "slice", "slice stops at 2 of 1 channels")
+    refused(nested % "slice", "stop 2 is behind the last of 1 channels")
 
 
 def test_index_is_the_innermost() -> None:
@@ -567,7 +567,7 @@ def test_a_type_or_a_default_fixes_the_type(
 def test_a_wrong_type(declared: str, given: Any) -> None:
     refused(
         f"params: {{p: {declared}}}\ngraph: {{a: {{op: relu, when: =p == p}}}}",
-        "p expected",
+        "p must be",
         p=given,
     )
 
@@ -576,7 +576,7 @@ def test_a_required_param() -> None:
     refused("params: {p: int}\ngraph: {a: relu}", "needs the param 'p'")
     block = "blocks: {b: {params: {w: int}, graph: {a: {op: slice, stop: =w}}}}\n"
     refused(f"{block}graph: {{x: {{block: b}}}}", "needs the param 'w'")
-    refused(f"{block}graph: {{x: {{block: b, w: 1.5}}}}", "w expected int")
+    refused(f"{block}graph: {{x: {{block: b, w: 1.5}}}}", "w must be int")
     assert shape(net(f"{block}graph: {{x: {{block: b, w: 2}}}}")) == [2, 8, 8]
 
 
@@ -724,7 +724,7 @@ outputs: {y: tail}
         ("blocks: {units: null}", "did you mean 'unit'"),
         ("params: {z: null}", "'z'"),
         ("defaults: {conv2d: {stride: null}}", "'stride'"),
-        ("params: {width: wide}", "width expected int"),
+        ("params: {width: wide}", "width must be int"),
         ("graph: [relu]", "a mapping can't extend|a list"),
         ("blocks: {unit: null}", "there is no block 'unit'"),
         ("graph: {act: null}", "'act'"),
@@ -911,7 +911,7 @@ def test_init(init: str) -> None:
     ("init", "message"),
     [
         ("{weight: kaiming_norm}", "did you mean 'kaiming_normal'"),
-        ("{wieght: 0}", "no 'wieght'"),
+        ("{wieght: 0}", "no parameter 'wieght'"),
         ("{weight: {normal: {sdt: 1.0}}}", "sdt"),
         ("{weight: {kaiming_normal: {mode: fan}}}", "fan_in"),
         ("0", "init"),

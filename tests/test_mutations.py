@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import archspec_keras.layouts
 import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
@@ -23,6 +22,7 @@ from archspec.verify.process import NotAvailable
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.target import Target, parse_all
 from archspec.verify.task import Bench, Task
+from archspec.weights import layouts
 
 NET = """
 inputs: {image: [4, 12, 12]}
@@ -163,19 +163,19 @@ def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def untransposed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras takes a square linear layer's weight as it lies."""
-    moves = archspec_keras.layouts.moves
+    moves = layouts.moves
 
     def moved(op: Any, attribute: str, shape: Any, shapes: Any) -> Any:
         if op.kind == "linear" and shape == (16, 16):
             return (lambda a: a), (lambda a: a)
         return moves(op, attribute, shape, shapes)
 
-    monkeypatch.setattr(archspec_keras.layouts, "moves", moved)
+    monkeypatch.setattr(layouts, "moves", moved)
 
 
 def other_depths(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras takes the outputs of a depthwise convolution in another order."""
-    moves = archspec_keras.layouts.moves
+    moves = layouts.moves
 
     def moved(op: Any, attribute: str, shape: Any, shapes: Any) -> Any:
         if shape == (12, 1, 3, 3):
@@ -185,7 +185,7 @@ def other_depths(monkeypatch: pytest.MonkeyPatch) -> None:
             )
         return moves(op, attribute, shape, shapes)
 
-    monkeypatch.setattr(archspec_keras.layouts, "moves", moved)
+    monkeypatch.setattr(layouts, "moves", moved)
 
 
 STEM = {"stride": (1, 2)}

@@ -7,23 +7,22 @@ from nets import distance, graph_of, images, randomised
 
 from archspec.backend import backend
 
-CONV = "{op: conv2d, channels: 4, kernel: 3, padding: 1}"
 SPECS = {
-    "block with two inputs": f"""
-inputs: {{image: [3, 8, 8]}}
+    "block with two inputs": """
+inputs: {image: [3, 8, 8]}
 blocks:
   join:
     inputs: [x, skip]
-    params: {{channels: int}}
+    params: {channels: int}
     graph:
-      conv: {{op: conv2d, from: skip, channels: =x.channels, kernel: 1}}
-      sum: {{op: add, from: [x, conv]}}
-      out: {{op: conv2d, channels: =channels, kernel: 1}}
+      conv: {op: conv2d, from: skip, channels: =x.channels, kernel: 1}
+      sum: {op: add, from: [x, conv]}
+      out: {op: conv2d, channels: =channels, kernel: 1}
 graph:
-  a: {CONV}
-  b: {{op: conv2d, from: a, channels: 6, kernel: 3, padding: 1}}
-  j: {{block: join, from: [a, b], channels: 5}}
-  k: {{block: join, from: [j, b], channels: 7}}
+  a: {op: conv2d, channels: 4, kernel: 3, padding: 1}
+  b: {op: conv2d, from: a, channels: 6, kernel: 3, padding: 1}
+  j: {block: join, from: [a, b], channels: 5}
+  k: {block: join, from: [j, b], channels: 7}
 """,
     "block with two inputs and a when": """
 inputs: {image: [3, 8, 8]}
@@ -116,7 +115,12 @@ blocks:
 graph:
   features:
     graph:
-      - {name: stage, block: stage, repeat: 3, inline: true, channels: "=[4, 6, 8][index]", depth: =index + 1}
+      - name: stage
+        block: stage
+        repeat: 3
+        inline: true
+        channels: =[4, 6, 8][index]
+        depth: =index + 1
 """,
     "an output in the middle of a repeat": """
 inputs: {image: [4, 8, 8]}
@@ -215,7 +219,11 @@ blocks:
       conv: {op: conv2d, channels: =channels, kernel: 3, padding: 1, stride: =stride}
       act: relu
 graph:
-  body: {block: unit, repeat: 7, channels: =4 + index * 2, stride: =2 if index == 3 else 1}
+  body:
+    block: unit
+    repeat: 7
+    channels: =4 + index * 2
+    stride: =2 if index == 3 else 1
   tail: {block: unit, repeat: 3, channels: =18 - index * index}
 """,
     "inlined mapping in a mapping": """
@@ -290,7 +298,11 @@ graph:
   u1: {block: unit, act: relu, channels: 4}
   u2: {block: unit, act: silu, channels: 6}
   u3: {block: unit, act: relu, channels: 5}
-  body: {block: unit, repeat: 4, act: "=\\"relu\\" if index < 2 else \\"tanh\\"", channels: 5}
+  body:
+    block: unit
+    repeat: 4
+    act: ="relu" if index < 2 else "tanh"
+    channels: 5
 """,
     "a choice of what is read": """
 inputs: {image: [4, 8, 8]}
@@ -339,7 +351,13 @@ blocks:
   forward_:
     params: {self: int, F: 0.1, kernel: 3, init: 2, stride: 1}
     graph:
-      conv: {op: conv2d, from: input, channels: =self, kernel: =kernel, stride: =stride, padding: =kernel // 2}
+      conv:
+        op: conv2d
+        from: input
+        channels: =self
+        kernel: =kernel
+        stride: =stride
+        padding: =kernel // 2
       drop: {op: dropout, rate: =F}
       out: {op: conv2d, channels: =init, kernel: 1}
   Tensor:
@@ -385,9 +403,16 @@ blocks:
   stage:
     params: {channels: int, stride: int}
     graph:
-      - {block: unit, repeat: 2, channels: =channels, stride: =stride if index == 0 else 1}
+      - block: unit
+        repeat: 2
+        channels: =channels
+        stride: =stride if index == 0 else 1
 graph:
-  body: {block: stage, repeat: 3, channels: =4 * 2 ** index, stride: =1 if index == 0 else 2}
+  body:
+    block: stage
+    repeat: 3
+    channels: =4 * 2 ** index
+    stride: =1 if index == 0 else 2
 """,
     "a whole net of one list": """
 inputs: {image: [3, 8, 8]}
@@ -430,6 +455,63 @@ graph:
   f: {op: add, from: [a, b, c, d, e]}
   g: {op: concat, from: [f, a, b]}
 """,
+    "repeats of one": """
+inputs: {image: [3, 8, 8]}
+blocks:
+  unit:
+    params: {n: int}
+    graph:
+      conv: {op: conv2d, channels: 4, kernel: 1, repeat: =n}
+      act: {op: relu, repeat: =n}
+graph:
+  c: {op: prelu, repeat: 1}
+  d: {op: conv2d, repeat: 1, channels: 3, kernel: 1}
+  e: {block: unit, n: 1}
+  f: {block: unit, n: 2, repeat: 1}
+  g: {block: unit, n: 1, repeat: 2}
+""",
+    "numbers as names": """
+inputs: {image: [3, 8, 8]}
+blocks:
+  unit:
+    params: {wide: bool}
+    graph:
+      0: {op: conv2d, channels: 4, kernel: 1}
+      1: {op: relu, when: =wide}
+      3:
+        op: conv2d
+        channels: 4
+        kernel: 1
+        when: =wide
+        init: {weight: {normal: {std: 0.1}}}
+      4: {op: add, from: [0, 3]}
+graph:
+  a: {block: unit, wide: true}
+  b: {block: unit, wide: false}
+""",
+    "blocks named like what code uses": """
+inputs: {image: [3, 8, 8]}
+blocks:
+  drop_path:
+    params: {channels: int}
+    graph:
+      conv: {op: conv2d, channels: =channels, kernel: 1}
+      drop: {op: drop_path, rate: 0.5}
+  range: {graph: {conv: {op: conv2d, channels: 4, kernel: 1, repeat: 3}}}
+  print: {graph: [{op: prelu}]}
+  none: {graph: {conv: {op: conv2d, channels: 4, kernel: 1}}}
+  tensor: {graph: {conv: {op: conv2d, channels: 4, kernel: 1}}}
+  conv2d: {graph: [{op: conv2d, channels: 4, kernel: 1, repeat: 2}]}
+  layers: {graph: [{op: prelu}, {op: prelu}]}
+graph:
+  a: {block: drop_path, channels: 5}
+  b: {block: range}
+  c: {block: print}
+  d: {block: none}
+  e: {block: tensor}
+  f: {block: conv2d}
+  g: {graph: [{block: layers, inline: true}]}
+""",
     "weights that start unlike": """
 inputs: {image: [3, 8, 8]}
 defaults:
@@ -439,7 +521,11 @@ blocks:
     graph:
       conv1: {op: conv2d, channels: 4, kernel: 3, padding: 1}
       bn1: batch_norm
-      conv2: {op: conv2d, channels: 4, kernel: 1, init: {weight: {normal: {std: 0.02}}, bias: 0.5}}
+      conv2:
+        op: conv2d
+        channels: 4
+        kernel: 1
+        init: {weight: {normal: {std: 0.02}}, bias: 0.5}
       bn2: {op: batch_norm, init: {weight: 0}}
 graph:
   u: {block: unit, repeat: 3}

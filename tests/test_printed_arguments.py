@@ -39,18 +39,18 @@ def entry(graph: Graph, kind: str) -> Any:
 def state(model: Any) -> Any:
     """What a model is made of: its modules and the shapes of its weights."""
     if isinstance(model, torch.nn.Module):
-        shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+        sizes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
         modules = [
             (name, type(module).__name__, module.extra_repr())
             for name, module in model.named_modules()
         ]
-        return modules, shapes
+        return modules, sizes
     layers = []
     for layer in model.layers:
         config = layer.get_config()
         kept = {k: v for k, v in config.items() if "initializer" not in k}
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        layers.append((type(layer).__name__, kept, shapes))
+        weights = [tuple(weight.shape) for weight in layer.weights]
+        layers.append((type(layer).__name__, kept, weights))
     return layers
 
 
@@ -128,6 +128,23 @@ graph:
 """,
         ["c", "d"],
         [],
+    ),
+    "a param with the name of what a block reads": (
+        """
+params: {in_channels: 3, classes: 2}
+inputs: {image: [=in_channels, 8, 8]}
+blocks:
+  unit:
+    graph:
+      conv: {op: conv2d, channels: =in_channels, kernel: 1}
+graph:
+  stem: {op: conv2d, channels: 3, kernel: 1}
+  unit: {block: unit}
+  pool: global_avg_pool2d
+  fc: {op: linear, features: =classes}
+""",
+        ["classes", "in_channels"],
+        ["classes"],
     ),
     "a bias that is a choice": (
         """

@@ -115,7 +115,8 @@ def randomise(model: Any) -> None:
                 array[:] = DRAW.normal(0.5, 0.3, array.shape)
             else:
                 DRAW.standard_normal(out=array)
-                array *= (2 / array[..., 0].size) ** 0.5
+                # Small logits: a saturated softmax would hide differences.
+                array *= (0.5 / array[..., 0].size) ** 0.5
         layer.set_weights(weights)
 
 
@@ -152,7 +153,7 @@ def check(sample: Any, spec: archspec.Spec, size: tuple[int, int]) -> None:
     randomise(model)
     image = DRAW.normal(size=(1, *size, 3))
     wanted = np.asarray(model(image, training=False))
-    assert wanted.max() < 0.9, "a saturated softmax hides differences"
+    assert wanted.max() < 0.9
     weights = canonical(model, spec.graph)
     del model
     keras.backend.clear_session()

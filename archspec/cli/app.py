@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
-from archspec.cli import options, weights
+from archspec.cli import authoring, options, weights
 from archspec.cli.listing import list_
 from archspec.cli.make import build, codegen
 from archspec.cli.verify import verify
-from archspec.errors import ArchspecError, SpecErrors
+from archspec.errors import ArchspecError
 
 app = typer.Typer(
     name="archspec",
@@ -25,6 +24,9 @@ app = typer.Typer(
 app.command("list")(list_)
 app.command()(build)
 app.command()(codegen)
+app.command()(authoring.new)
+app.command()(authoring.schema)
+app.command()(authoring.explain)
 app.command()(verify)
 app.add_typer(weights.app, name="weights")
 
@@ -35,24 +37,28 @@ def validate(
     specs: Annotated[list[str], options.SPEC],
     params: options.Params = None,
     input_size: options.Size = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail for warnings too.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Reads specs, infers every shape, and checks what they expect of themselves."""
     from archspec import load
+    from archspec.lint import warnings
+    from archspec.messages import facts, singly
 
     given, size = options.params(params), options.image_size(input_size)
     errors: list[ArchspecError] = []
+    doubts: list[ArchspecError] = []
     for name in specs:
         try:
             spec = load(name, params=given, size=size)
-        except SpecErrors as error:
-            errors += error.errors
-            continue
         except ArchspecError as error:
             errors.append(error)
             continue
         wrong = spec.unexpected()
         errors += wrong
+        doubts += warnings(spec)
         if not wrong and not as_json:
             skipped = ", expect skipped" if spec.overridden and spec.unit.expect else ""
             print(
@@ -60,24 +66,11 @@ def validate(
                 f"{spec.graph.macs():,} MACs{skipped}"
             )
     if as_json:
-        print(json.dumps([_facts(error) for error in errors], indent=2))
+        print(json.dumps([*map(facts, singly([*errors, *doubts]))], indent=2))
     else:
-        for found in errors:
-            print(f"error: {found}", file=sys.stderr)
-    if errors:
+        options.say([*errors, *doubts])
+    if errors or (strict and doubts):
         raise typer.Exit(1)
-
-
-def _facts(error: ArchspecError) -> dict[str, object]:
-    place = error.at
-    return {
-        "message": error.message,
-        "hint": error.hint,
-        "notes": list(error.notes),
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
 
 
 @app.command()
@@ -86,17 +79,22 @@ def show(
     spec: options.Spec,
     depth: Annotated[int, typer.Option(min=1, help="Levels of blocks.")] = 2,
     graph: Annotated[bool, typer.Option("--graph", help="Edges.")] = False,
+    resolve: Annotated[
+        bool, typer.Option("--resolved", help="A spec with everything evaluated.")
+    ] = False,
     params: options.Params = None,
     input_size: options.Size = None,
     as_json: options.Json = False,
 ) -> None:
     """A table by block: output shape, parameters, MACs and memory."""
-    from archspec import load, table
+    from archspec import load, resolved, table
 
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
     if as_json:
         print(json.dumps(table.data(found.graph), indent=2))
+    elif resolve:
+        print(resolved.render(found.graph), end="")
     elif graph:
         print(table.edges(found.graph), end="")
     else:
@@ -112,8 +110,3 @@ def ops(
     from archspec.reference import listing, page
 
     print(listing() if op is None else page(op), end="")
-
-
-def main() -> None:
-    """The command `archspec`."""
-    app()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
+import logging
 import sys
 import time
 from pathlib import Path
@@ -16,6 +16,7 @@ from archspec.errors import ArchspecError, BackendError
 
 if TYPE_CHECKING:
     from archspec import Spec
+    from archspec.backend import Backend
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -38,7 +39,10 @@ def codegen(
     """Prints source that needs the framework and nothing else."""
     from archspec import load
     from archspec.files import write_whole
+    from archspec.source import project
 
+    if check and output == "-":
+        raise typer.BadParameter("--check wants the --output that it checks")
     given, size = options.params(params), options.image_size(input_size)
     text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
     if output == "-":
@@ -48,8 +52,15 @@ def codegen(
     if check:
         _check(path, text)
         return
-    if path.exists() and not force and _read(path) != text:
-        raise ArchspecError(f"{output} exists", hint="--force overwrites it")
+    if path.exists() and not force:
+        old = _read(path)
+        if project.same(old, text):
+            return
+        if not project.untouched(old):
+            found = "has been edited" if project.printed(old) else "isn't archspec's"
+            raise ArchspecError(
+                f"{output} {found}", code="AS190", hint="--force overwrites it"
+            )
     write_whole(path, text)
 
 
@@ -57,19 +68,19 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArchspecError(f"can't read {path}: {error}") from error
+        raise ArchspecError(f"can't read {path}: {error}", code="AS190") from error
 
 
 def _check(path: Path, text: str) -> None:
     """Compares syntax trees, so that a project's formatter makes no file stale."""
+    from archspec.source import project
+
     if not path.exists():
-        raise ArchspecError(f"{path} is not there", hint="codegen without --check")
+        raise ArchspecError(
+            f"{path} is not there", code="AS190", hint="codegen without --check"
+        )
     old = _read(path)
-    try:
-        same = ast.dump(ast.parse(old)) == ast.dump(ast.parse(text))
-    except SyntaxError:
-        same = False
-    if same:
+    if project.same(old, text):
         return
     lines = difflib.unified_diff(
         old.splitlines(),
@@ -79,7 +90,8 @@ def _check(path: Path, text: str) -> None:
         lineterm="",
     )
     print("\n".join(lines))
-    raise ArchspecError(f"{path} is out of date", hint="codegen --force writes it")
+    hint = "codegen without --check writes it"
+    raise ArchspecError(f"{path} is out of date", code="AS190", hint=hint)
 
 
 @options.ended
@@ -97,6 +109,9 @@ def build(
     params: options.Params = None,
     input_size: options.Size = None,
     taps: options.Taps = False,
+    force_memory: Annotated[
+        bool, typer.Option("--force-memory", help="Even if it seems not to fit.")
+    ] = False,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -109,8 +124,16 @@ def build(
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
     _note(f"building {found.name} for {backend}")
+    _start(chosen)
     start = time.perf_counter()
-    model = found.build(backend, weights=weights, seed=seed, dtype=kind, device=device)
+    model = found.build(
+        backend,
+        weights=weights,
+        seed=seed,
+        dtype=kind,
+        device=device,
+        force_memory=force_memory,
+    )
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
@@ -119,6 +142,16 @@ def build(
     if output is not None:
         chosen.save(found.graph, model, str(output))
         print(f"saved: {output}")
+
+
+def _start(chosen: Backend) -> None:
+    """Imports a backend's framework, which takes seconds that are no build's."""
+    from archspec.backend import require
+
+    require(chosen)
+    # TensorFlow tells of its retracing, which no one has asked.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    chosen.start()
 
 
 def _note(text: str) -> None:
@@ -158,6 +191,6 @@ def _summary(
             f"standard deviation {np.std(array):.4g}"
         )
         if not np.isfinite(array).all():
-            raise BackendError("the output is not finite")
+            raise BackendError("the output is not finite", code="AS506")
     lines.append(f"  built in {built:.2f} s, one image in {ran:.2f} s")
     return lines

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, SpecErrors
+from archspec.errors import ArchspecError, SpecError
 
 P = ParamSpec("P")
+SIZE = re.compile("[1-9][0-9]{0,6}")
 
 SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
 Spec = Annotated[str, SPEC]
@@ -43,11 +45,13 @@ def params(given: list[str] | None) -> dict[str, Any]:
     for item in given or ():
         name, equals, text = item.partition("=")
         if not equals or not name:
-            raise SpecError(f"--set {item}: expected NAME=VALUE")
+            raise SpecError(f"--set {item}: expected NAME=VALUE", code="AS203")
         try:
             found[name] = parse(f"value: {text}", "--set")["value"]
         except SpecError as error:
-            raise SpecError(f"--set {item}: {error.message}", hint=error.hint) from None
+            raise SpecError(
+                f"--set {item}: {error.message}", code=error.code, hint=error.hint
+            ) from None
     return found
 
 
@@ -56,8 +60,11 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise SpecError(f"--input-size {text}: expected a number such as 224, or 97x65")
+    if len(parts) > 2 or not all(SIZE.fullmatch(part) for part in parts):
+        raise SpecError(
+            f"--input-size {text}: expected a number such as 224, or 97x65",
+            code="AS203",
+        )
     return int(parts[0]), int(parts[-1])
 
 
@@ -67,26 +74,38 @@ def dtype(text: str) -> Literal["float32", "float64"]:
         return "float32"
     if text == "float64":
         return "float64"
-    raise ArchspecError(f"--dtype {text}: expected float32 or float64")
+    raise ArchspecError(f"--dtype {text}: expected float32 or float64", code="AS505")
 
 
 def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
     """Raises ArchspecError before any work where `path` can't be written."""
     if suffixes is not None and not path.name.endswith(suffixes):
         known = ", ".join(suffixes)
-        raise ArchspecError(f"{path}: expected a file that ends in {known}")
+        raise ArchspecError(
+            f"{path}: expected a file that ends in {known}", code="AS505"
+        )
     if path.exists() and not force:
-        raise ArchspecError(f"{path} exists", hint="--force overwrites it")
+        raise ArchspecError(
+            f"{path} exists", code="AS190", hint="--force overwrites it"
+        )
     if not path.parent.is_dir():
-        raise ArchspecError(f"{path}: there is no folder {str(path.parent)!r}")
+        raise ArchspecError(
+            f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
+        )
 
 
 def fail(error: ArchspecError) -> NoReturn:
     """Prints an error and ends the command."""
-    errors = error.errors if isinstance(error, SpecErrors) else (error,)
-    for item in errors:
-        print(f"error: {item}", file=sys.stderr)
+    say([error])
     raise typer.Exit(1)
+
+
+def say(errors: Iterable[ArchspecError]) -> None:
+    """Prints errors and warnings for a person."""
+    from archspec.messages import render, singly
+
+    for item in singly(errors):
+        print(render(item), file=sys.stderr)
 
 
 def ended(command: Callable[P, None]) -> Callable[P, None]:

@@ -89,7 +89,8 @@ def inspect(file: File, as_json: options.Json = False) -> None:
         print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
     print(f"\n{kind}: {len(tensors)} tensors, {total:,} values")
     for key, text in texts.items():
-        print(f"{key}: {text}")
+        line = f"{key}: {text}"
+        print(line if line.isprintable() else ascii(line))
 
 
 @app.command()

@@ -14,8 +14,8 @@ from archspec.language.schema import shown
 from archspec.ops import Op
 from archspec.ops.describe import expected
 
-Place = Callable[[str], Location]
-"""Where an attribute stands: its value; the op itself for one that isn't there."""
+Place = Callable[..., Location]
+"""Where an attribute stands, or what lies in it at a further path; else the op."""
 
 
 def validated(
@@ -33,7 +33,10 @@ def validated(
     try:
         made = op.model_validate(values)
     except ValidationError as error:
-        faults = {str(fault): fault for fault in _faults(op, error, place, at, unknown)}
+        faults = {
+            str(fault): fault
+            for fault in _faults(op, values, error, place, at, unknown)
+        }
         if faults:
             raise SpecErrors(faults.values()) from None
         return None
@@ -42,56 +45,69 @@ def validated(
 
 def _faults(
     op: type[Op],
+    values: Mapping[str, Value],
     error: ValidationError,
     place: Place,
     at: Location,
     unknown: Collection[str],
 ) -> Iterator[SpecError]:
-    for item in error.errors():
+    items = error.errors()
+    strange = [i["loc"][0] for i in items if i["type"] == "extra_forbidden"]
+    for item in items:
         key = str(item["loc"][0]) if item["loc"] else ""
         if item["type"] == "extra_forbidden" and len(item["loc"]) == 1:
             names = tuple(op.model_fields)
             known = "it has " + ", ".join(names) if names else "it has none"
             yield SpecError(
                 f"{op.kind} has no attribute {key!r}",
+                code="AS206",
                 at=place(key),
                 hint=nearest(key, (*names, "from", "when", "repeat")) or known,
             )
         elif item["type"] == "missing" and len(item["loc"]) == 1:
-            if key not in unknown:
+            # One that is only misspelled isn't missing too.
+            if key not in unknown and not any(nearest(str(s), [key]) for s in strange):
                 yield SpecError(
-                    f"{op.kind} needs the attribute {key!r} ({expected(op, key)})",
+                    f"{op.kind} needs the attribute {key!r}: {expected(op, key)}",
+                    code="AS207",
                     at=at,
                 )
         elif not key:
             if not unknown:
-                message = item["msg"].removeprefix("Value error, ")
-                yield SpecError(f"{op.kind}: {message}", at=_spot(message, place, at))
+                yield _together(op, item, place, at)
         elif key == "init":
-            yield _init(op, item, place(key))
+            yield _init(op, item, place)
         else:
             yield SpecError(
                 f"{op.kind}'s {key} must be {expected(op, key)}, "
-                f"found {shown(_given(item, error, key))}",
+                f"found {shown(values[key])}",
+                code="AS208",
                 at=place(key),
             )
 
 
-def _given(item: Any, error: ValidationError, key: str) -> Any:
-    # Pydantic shows the part that failed; a reader looks for the whole value.
-    if len(item["loc"]) == 1:
-        return item["input"]
-    whole = [e["input"] for e in error.errors() if e["loc"][0] == key]
-    return max(whole, key=lambda value: len(repr(value)))
-
-
-def _init(op: type[Op], item: Any, at: Location) -> SpecError:
-    way = [str(step) for step in item["loc"][1:] if step != "function-before"]
+def _together(op: type[Op], item: Any, place: Place, at: Location) -> SpecError:
     message = item["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ")
+    code = "AS210" if message.startswith("init: ") else "AS209"
+    return SpecError(f"{op.kind}: {message}", code=code, at=_spot(message, place, at))
+
+
+def _init(op: type[Op], item: Any, place: Place) -> SpecError:
+    way = [step for step in item["loc"][1:] if step != "function-before"]
+    message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        message = f"there is no argument {way[-1]!r}"
-    return SpecError(f"{op.kind}'s init: {'.'.join(way)}: {message}", at=at)
+        message = f"there is no argument {way.pop()!r}"
+    elif not way:
+        message = f"expected an initialiser for each of {', '.join(op.weighted)}"
+    elif not item["msg"].startswith("Value error"):
+        message = message.replace("Input should be", "expected")
+    if "found" not in message and "there is" not in message:
+        message += f", found {shown(item['input'])}"
+    return SpecError(
+        f"{': '.join(map(str, (op.kind, 'init', *way)))}: {message}",
+        code="AS210",
+        at=place("init", *way),
+    )
 
 
 def _spot(message: str, place: Place, at: Location) -> Location:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
+from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.context import Context, Instance
-from archspec.language.formula import subscripts
+from archspec.language.formula import names, subscripts
 from archspec.language.limits import Limits
 from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
-from archspec.language.schema import Statement, Unit, shown
+from archspec.language.schema import shown
+from archspec.language.written import Statement, Unit
 from archspec.ops import BY_KIND, Op, Shape
 
 SIZES = frozenset(
@@ -22,6 +25,32 @@ SIZES = frozenset(
     """.split()  # noqa: SIM905  # ten quoted names read worse
 )
 """Attributes that an output's height and width depend on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A statement's op, with its attributes' formulas.
+
+    All instances whose formulas read the same values have it in common.
+
+    Attributes:
+        own, size: the taints of all attributes, and of those that decide the size.
+        channels: the taint of the attribute that alone decides the channels, if any.
+        shapes: the output's shape by those of the inputs.
+    """
+
+    op: Op
+    texts: Mapping[str, str]
+    own: Taint
+    size: Taint
+    channels: Taint | None
+    shapes: dict[tuple[Shape, ...], Shape] = field(default_factory=dict)
+
+    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """The output's shape; raises ShapeError."""
+        if inputs not in self.shapes:
+            self.shapes[inputs] = self.op.shape(*inputs)
+        return self.shapes[inputs]
 
 
 class Builder:
@@ -39,6 +68,8 @@ class Builder:
         self.fixed: set[str] = set()
         self.used: set[str] = set()
         self._ops: dict[Any, Op] = {}
+        self._reads: dict[Any, tuple[str, ...]] = {}
+        self._made: dict[Any, Made] = {}
 
     def fix(self, raw: Any, names: Names, at: Location) -> Known:
         """The value of a formula that decides the structure of the net."""
@@ -52,31 +83,33 @@ class Builder:
         statement = instance.statement
         if len(self.nodes) >= self.limits.nodes:
             raise LimitError(
-                f"a graph has at most {self.limits.nodes} nodes", at=statement.at
+                f"a graph has at most {self.limits.nodes} nodes",
+                code="AS321",
+                at=statement.at,
             )
-        kind = self._kind(context, instance)
-        attributes, texts = self._attributes(context, instance, kind)
-        op = self._validated(context, statement, kind, attributes)
+        made = self._op(context, instance)
+        op = made.op
+        if op.kind == "scale" and "weight" in statement.attributes:
+            naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
         shapes = tuple(self.shapes[name] for name in sources)
         try:
-            shape = op.shape(*shapes)
+            shape = made.shape(shapes)
         except ShapeError as error:
-            read = ", ".join(
-                f"{n!r} {list(s)}" for n, s in zip(sources, shapes, strict=True)
-            )
             raise ShapeError(
-                f"{instance.name}: {error.message}",
+                f"{instance.name!r}: {error.message}",
+                code=error.code,
                 at=statement.at,
-                hint=f"reads {read}",
+                hint=error.hint,
+                notes=tuple(map(self._origin, sources)),
             ) from None
         if instance.name in self.shapes:
             raise SpecError(
-                f"the name {instance.name!r} is taken twice", at=statement.at
+                f"the name {instance.name!r} is taken twice",
+                code="AS311",
+                at=statement.at,
             )
-        taints = self._taints(
-            op, sources, {key: item.taint for key, item in attributes.items()}
-        )
+        taints = self._taints(made, sources)
         node = Node(
             instance.name,
             op,
@@ -87,7 +120,7 @@ class Builder:
             statement.at,
             instance.index,
             instance.count,
-            texts,
+            made.texts,
             instance.when,
             instance.repeat,
             taints[0],
@@ -96,6 +129,36 @@ class Builder:
         self.shapes[node.name] = shape
         self.taints[node.name] = taints
         return node.name
+
+    def _origin(self, name: str) -> str:
+        """What a value is and where it was made, as a note."""
+        made = next((n for n in reversed(self.nodes) if n.name == name), None)
+        shape = list(self.shapes[name])
+        if made is None:
+            return f"reads the input {name!r}, {shape}"
+        return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
+
+    def _op(self, context: Context, instance: Instance) -> Made:
+        statement = instance.statement
+        kind = self._kind(context, instance)
+        # Of one kind and without attributes, all statements of a file are one.
+        same = (statement if statement.attributes else None, context.unit, kind)
+        if same in self._reads:
+            key = (same, self._seen(same, context, instance))
+            if key in self._made:
+                return self._made[key]
+        attributes, texts = self._attributes(context, instance, kind)
+        op = self._validated(context, statement, kind, attributes)
+        if same not in self._reads:
+            raw = [entry.value for entry in context.unit.default(kind).values()]
+            self._reads[same] = _names([*statement.attributes.values(), *raw])
+        key = (same, self._seen(same, context, instance))
+        self._made[key] = _made(op, texts, attributes)
+        return self._made[key]
+
+    def _seen(self, same: Any, context: Context, instance: Instance) -> Any:
+        read = self._reads[same]
+        return instance.names.seen(read), context.file_names.seen(read)
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
@@ -151,20 +214,41 @@ class Builder:
         self._ops[identity] = found
         return found
 
-    def _taints(
-        self, op: Op, sources: tuple[str, ...], attributes: dict[str, Taint]
-    ) -> tuple[Taint, Taint]:
+    def _taints(self, made: Made, sources: tuple[str, ...]) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
-        channels = CLEAN.union(*(self.taints[name][0] for name in sources))
-        size = CLEAN.union(*(self.taints[name][1] for name in sources))
-        own = CLEAN.union(*attributes.values())
-        size |= CLEAN.union(*(t for k, t in attributes.items() if k in SIZES))
-        made = next((k for k in ("channels", "features") if k in attributes), None)
-        if op.kind == "flatten":
+        channels, size = self.taints[sources[0]]
+        for name in sources[1:]:
+            channels |= self.taints[name][0]
+            size |= self.taints[name][1]
+        size |= made.size
+        if made.op.kind == "flatten":
             self.fixed |= size
-        if made is not None and "weight" in op.weighted:
-            return attributes[made], size
-        return channels | own, size
+        if made.channels is not None:
+            return made.channels, size
+        return channels | made.own, size
+
+
+def _made(op: Op, texts: Mapping[str, str], attributes: Mapping[str, Known]) -> Made:
+    own = CLEAN.union(*(item.taint for item in attributes.values()))
+    size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in SIZES))
+    weighted = "weight" in op.weighted
+    named = [attributes[k] for k in ("channels", "features") if k in attributes]
+    return Made(op, texts, own, size, named[0].taint if weighted and named else None)
+
+
+def _names(values: list[Any]) -> tuple[str, ...]:
+    """The names that all formulas in raw values read."""
+    found: set[str] = set()
+    waiting = values
+    while waiting:
+        raw = waiting.pop()
+        if is_formula(raw):
+            found |= names(raw[1:].strip())
+        elif isinstance(raw, dict):
+            waiting.extend(raw.values())
+        elif isinstance(raw, list | tuple):
+            waiting.extend(raw)
+    return tuple(found)
 
 
 def check_kind(unit: Unit, kind: Any, at: Location) -> None:
@@ -174,7 +258,7 @@ def check_kind(unit: Unit, kind: Any, at: Location) -> None:
     hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
     if kind in unit.blocks:
         hint = f"a block is written {{block: {kind}}}"
-    raise SpecError(f"there is no op {shown(kind)}", at=at, hint=hint)
+    raise SpecError(f"there is no op {shown(kind)}", code="AS205", at=at, hint=hint)
 
 
 def check_arity(op: type[Op], statement: Statement, found: int) -> None:
@@ -186,14 +270,20 @@ def check_arity(op: type[Op], statement: Statement, found: int) -> None:
     wanted = str(least) if least == most else wanted
     raise SpecError(
         f"{op.kind} reads {wanted} value{'' if wanted == '1' else 's'}, found {found}",
+        code="AS317",
         at=statement.place("from"),
         hint="`from` names them" if found < least else None,
     )
 
 
-def attribute_place(unit: Unit, statement: Statement, kind: str, key: str) -> Location:
+def attribute_place(
+    unit: Unit, statement: Statement, kind: str, key: str, *path: str
+) -> Location:
     """Where an op's attribute stands: at the node, or among the file's defaults."""
     entry = unit.default(kind).get(key)
+    unknown = key not in BY_KIND[kind].model_fields
     if key in statement.attributes:
-        return statement.place(key)
-    return entry.at if entry else statement.at
+        return statement.place(key, *path, key=unknown)
+    if entry is None:
+        return statement.at
+    return entry.key if unknown else entry.at

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from archspec.errors import Location, SpecError
 from archspec.graph import Scope
 from archspec.language.params import Names
-from archspec.language.schema import Statement, Unit
+from archspec.language.written import Statement, Unit
 
 Outputs = Mapping[str, str]
 """Output names and the values there; "" names the only one."""
@@ -34,7 +34,9 @@ class Space:
     def take(self, name: str, at: Location) -> str:
         """Gives a child its name, once."""
         if name in self.taken:
-            raise SpecError(f"the name {self.full(name)!r} is taken twice", at=at)
+            raise SpecError(
+                f"the name {self.full(name)!r} is taken twice", code="AS311", at=at
+            )
         self.taken.add(name)
         return self.full(name)
 
@@ -73,3 +75,8 @@ class Instance:
     count: int
     when: str | None
     repeat: str | None
+
+
+def join(prefix: str, name: str) -> str:
+    """A path below another, or at the top."""
+    return f"{prefix}.{name}" if prefix else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from archspec.errors import LimitError, Location, SpecError
@@ -9,8 +10,9 @@ from archspec.graph import Scope, Value
 from archspec.language.context import Context, Instance, Outputs
 from archspec.language.inspection import inspect, no_block, wrong_count
 from archspec.language.params import Known, Names, bind, known, require
-from archspec.language.schema import Body, Statement, shown
+from archspec.language.schema import shown
 from archspec.language.statements import Statements
+from archspec.language.written import Body, Statement
 
 NESTING = 64
 
@@ -23,12 +25,15 @@ class Expander(Statements):
     ) -> Outputs:
         statement = instance.statement
         if len(context.opened) >= NESTING:
-            raise LimitError(f"scopes nest {NESTING} deep", at=statement.at)
+            raise LimitError(
+                f"scopes nest {NESTING} deep", code="AS121", at=statement.at
+            )
         if statement.kind == "graph":
             assert statement.body is not None
             if len(sources) != 1:
                 raise SpecError(
                     f"a nested graph reads one value, found {len(sources)}",
+                    code="AS317",
                     at=statement.place("from"),
                     hint="only blocks and files have several inputs",
                 )
@@ -55,17 +60,22 @@ class Expander(Statements):
         found = self.built.fix(statement.target, instance.names, at).value
         if not isinstance(found, str):
             raise SpecError(
-                f"`{statement.kind}` is a name, found {shown(found)}", at=at
+                f"`{statement.kind}` is a name, found {shown(found)}",
+                code="AS305",
+                at=at,
             )
         return found
 
     def _given(
-        self, instance: Instance
+        self, instance: Instance, declared: Collection[str]
     ) -> tuple[dict[str, Known], dict[str, Location], dict[str, str]]:
         statement = instance.statement
-        places = {key: statement.place(key) for key in statement.attributes}
+        places = {
+            key: statement.place(key, key=key not in declared)
+            for key in statement.attributes
+        }
         given = {
-            key: known(raw, instance.names, places[key])
+            key: known(raw, instance.names, statement.place(key))
             for key, raw in statement.attributes.items()
         }
         return given, places, {k: v.text for k, v in given.items() if v.text}
@@ -84,7 +94,7 @@ class Expander(Statements):
         key = f"{context.unit.file}#{target}"
         self._no_cycle(context, key, target, statement)
         inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
-        given, places, texts = self._given(instance)
+        given, places, texts = self._given(instance, block.params)
         names = context.file_names.child()
         self.dimensions(names, inputs)
         values, defaults = bind(
@@ -110,7 +120,9 @@ class Expander(Statements):
     ) -> None:
         if key in context.opened:
             raise SpecError(
-                f"{target!r} contains itself", at=statement.place(statement.kind)
+                f"{target!r} contains itself",
+                code="AS318",
+                at=statement.place(statement.kind),
             )
 
     def _inputs(
@@ -145,11 +157,13 @@ class Expander(Statements):
             for fault in inspect(unit):
                 self.report(context, fault)
         if unit.graph is None:
-            raise SpecError(f"{target!r} has no graph", at=statement.place("spec"))
+            raise SpecError(
+                f"{target!r} has no graph", code="AS101", at=statement.place("spec")
+            )
         declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
         inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
-        given, places, texts = self._given(instance)
-        names = Names(work=context.names.work)
+        given, places, texts = self._given(instance, unit.params)
+        names = Names(work=context.names.work, memo=context.names.memo)
         self.dimensions(names, inputs)
         values, defaults = bind(
             unit.params, given, places, names, f"the spec {target!r}", statement.at
@@ -173,7 +187,9 @@ class Expander(Statements):
         if not statement.taps:
             return outputs
         if not unit.taps:
-            raise SpecError(f"{target!r} has no taps", at=statement.place("taps"))
+            raise SpecError(
+                f"{target!r} has no taps", code="AS307", at=statement.place("taps")
+            )
         outputs = {name: self.found(inner, entry) for name, entry in unit.taps.items()}
         scope.outputs.clear()
         scope.outputs.update(outputs)
@@ -196,6 +212,7 @@ class Expander(Statements):
         if statement.inline and body.listed != context.space.listed:
             raise SpecError(
                 "a list is inlined into a list, a mapping into a mapping",
+                code="AS211",
                 at=statement.place("inline"),
             )
         instance.space.listed = body.listed
@@ -256,7 +273,12 @@ class Expander(Statements):
                 name: self.found(context, entry) for name, entry in declared.items()
             }
         elif "" not in outputs:
-            self.only(outputs, "the last node", body.at)
+            raise SpecError(
+                f"the last node has the outputs {', '.join(outputs)}",
+                code="AS307",
+                at=body.at,
+                hint="a file and a block name their own with `outputs`",
+            )
         context.scope.outputs.update(outputs)
         self.closed.update(outputs.values())
         return outputs

@@ -12,7 +12,8 @@ from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, near
 from archspec.language.limits import DEFAULT, Limits
 from archspec.language.params import TYPES, accept, is_formula, type_of
 from archspec.language.reader import parse, read
-from archspec.language.schema import Body, Defaults, Entry, Unit, unit
+from archspec.language.schema import unit
+from archspec.language.written import Body, Defaults, Entry, Unit
 
 
 class Files:
@@ -38,6 +39,7 @@ class Files:
                 known = (*catalog.names(), *catalog.families())
                 raise SpecError(
                     f"{str(spec)!r} is no net of the zoo and no .yaml file",
+                    code="AS101",
                     hint=nearest(str(spec), known) or "`archspec list` names the nets",
                 )
             path = found
@@ -59,6 +61,7 @@ class Files:
                 known = (*catalog.names(), *catalog.families())
                 raise SpecError(
                     f"there is no {name!r} in the zoo",
+                    code="AS101",
                     at=at,
                     hint=nearest(name, known) or "a file of your own ends in .yaml",
                 )
@@ -66,8 +69,10 @@ class Files:
         here = Path(at.file).parent
         inside = catalog.root() if _within(here, catalog.root()) else self.folder
         path = here / name
-        if inside is None or "\0" in name or not _within(path, inside):
-            raise SpecError(f"{name!r} lies outside the folder of the spec", at=at)
+        if inside is None or "\0" in name or "://" in name or not _within(path, inside):
+            raise SpecError(
+                f"{name!r} lies outside the folder of the spec", code="AS110", at=at
+            )
         return path, str(path)
 
     def _merged(self, path: Path, label: str, at: Location | None = None) -> Unit:
@@ -76,9 +81,13 @@ class Files:
             return self.units[key]
         if key in self.reading:
             chain = " -> ".join(Path(p).stem for p in (*self.reading, key))
-            raise SpecError(f"files extend or contain one another: {chain}", at=at)
+            raise SpecError(
+                f"files extend or contain one another: {chain}", code="AS111", at=at
+            )
         if len(self.reading) >= self.limits.depth:
-            raise SpecError(f"files extend {self.limits.depth} deep", at=at)
+            raise SpecError(
+                f"files extend {self.limits.depth} deep", code="AS121", at=at
+            )
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
@@ -171,6 +180,7 @@ def _remove(merged: dict[str, Any], name: str, at: Location) -> None:
     if merged.pop(name, None) is None:
         raise SpecError(
             f"null removes {name!r}, which no base file has",
+            code="AS212",
             at=at,
             hint=nearest(name, merged),
         )
@@ -199,6 +209,7 @@ def _bodies(base: Body | None, own: Body | None) -> Body | None:
         raise SpecError(
             "a graph that is a mapping can't extend one that is a list, nor a list a "
             "mapping",
+            code="AS213",
             at=own.at,
         )
     if own.listed:

@@ -6,7 +6,7 @@ fails. So every statement is looked at here first, and all faults are named at o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,12 +16,20 @@ from archspec.language import names as naming
 from archspec.language.attributes import validated
 from archspec.language.builder import attribute_place, check_arity, check_kind
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
-from archspec.language.params import TYPES, accept, is_formula, missing, type_of
+from archspec.language.params import (
+    TYPES,
+    accept,
+    formula_place,
+    is_formula,
+    missing,
+    type_of,
+)
 from archspec.language.params import unknown as unknown_param
 from archspec.language.reader import locate
-from archspec.language.schema import RESERVED, Block, Body, Entry, Statement, Unit
-from archspec.language.statements import BRACES
-from archspec.ops import BY_KIND
+from archspec.language.schema import RESERVED
+from archspec.language.statements import BRACES, no_name
+from archspec.language.written import Block, Body, Entry, Statement, Unit
+from archspec.ops import BY_KIND, Op
 
 Faults = Iterator[ArchspecError]
 
@@ -35,6 +43,7 @@ class Sight:
     inputs: tuple[str, ...] = ()
     earlier: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     """Nodes written before, each with the names of its outputs where they are known."""
+    later: Collection[str] = ()
 
     def inside(self, inputs: tuple[str, ...], *names: str) -> Sight:
         """The sight of a scope with these inputs and further names of formulas."""
@@ -87,10 +96,14 @@ def _params(
     names = sight.names
     for name, entry in params.items():
         if name in RESERVED or name in inputs:
-            yield SpecError(f"the param name {name!r} is reserved", at=entry.key)
+            yield SpecError(
+                f"the param name {name!r} is reserved", code="AS311", at=entry.key
+            )
         elif name in FUNCTIONS or name in CONSTANTS:
             yield SpecError(
-                f"the param name {name!r} is a word of formulas", at=entry.key
+                f"the param name {name!r} is a word of formulas",
+                code="AS311",
+                at=entry.key,
             )
         else:
             yield from _caught(naming.check, name, entry.key, attribute=False)
@@ -108,7 +121,7 @@ def _defaults(file: Sight) -> Faults:
         for key, entry in file.unit.default(kind).items():
             yield from _formulas(entry.value, entry.at, file.names)
             values = {key: entry.value}
-            place = partial(_given_place, key, entry)
+            place = partial(_given_place, key, entry, op)
             others = {*op.model_fields, "from"} - {key}
             if not _has_formula(entry.value):
                 yield from _caught(
@@ -118,8 +131,10 @@ def _defaults(file: Sight) -> Faults:
                 yield from _caught(validated, op, {key: 0}, place, defaults.at, others)
 
 
-def _given_place(key: str, entry: Entry, asked: str) -> Location:
-    return entry.at if asked == key else entry.key
+def _given_place(
+    key: str, entry: Entry, op: type[Op], asked: str, *path: str
+) -> Location:
+    return entry.at if asked == key and key in op.model_fields else entry.key
 
 
 def _block(file: Sight, block: Block) -> Faults:
@@ -129,7 +144,9 @@ def _block(file: Sight, block: Block) -> Faults:
             yield from _caught(naming.check, name, block.at)
     if len(set(block.inputs)) < len(block.inputs):
         yield SpecError(
-            f"the block {block.name!r} has two inputs of one name", at=block.at
+            f"the block {block.name!r} has two inputs of one name",
+            code="AS311",
+            at=block.at,
         )
     yield from _params(scope, block.params, block.inputs)
     scope = file.inside(block.inputs, *block.params)
@@ -141,7 +158,8 @@ def _block(file: Sight, block: Block) -> Faults:
 
 def _body(scope: Sight, body: Body) -> Faults:
     if not body.statements:
-        yield SpecError("a graph has at least one node", at=body.at)
+        yield SpecError("a graph has at least one node", code="AS202", at=body.at)
+    scope = replace(scope, later=body.statements)
     for position, statement in enumerate(body.statements.values()):
         if not body.listed and not BRACES.search(statement.key):
             yield from _caught(naming.check, statement.key, statement.at, number=True)
@@ -149,7 +167,9 @@ def _body(scope: Sight, body: Body) -> Faults:
             at = statement.place("name")
             yield from _caught(naming.check, statement.name, at, attribute=False)
             if statement.name in scope.earlier:
-                yield SpecError(f"the name {statement.name!r} is taken twice", at=at)
+                yield SpecError(
+                    f"the name {statement.name!r} is taken twice", code="AS311", at=at
+                )
         yield from _statement(scope, statement, first=position == 0)
         scope.earlier[statement.name or statement.key] = _outputs(scope, statement)
 
@@ -166,12 +186,15 @@ def _outputs(scope: Sight, statement: Statement) -> tuple[str, ...] | None:
 
 def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     own = scope.names | ({"index"} if statement.repeat is not None else set())
-    yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
-    yield from _formulas(statement.when, statement.place("when"), own)
+    if is_formula(statement.repeat):
+        yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
+    if is_formula(statement.when):
+        yield from _formulas(statement.when, statement.place("when"), own)
     for text in BRACES.findall(statement.key):
         yield from _formulas(f"={text}", statement.at, own)
     for key, value in statement.attributes.items():
-        yield from _formulas(value, statement.place(key), own)
+        if _has_formula(value):
+            yield from _formulas(value, statement.place(key), own)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
     count = _count(statement) if not faults else None
@@ -200,24 +223,28 @@ def _count(statement: Statement) -> int | None:
 
 
 def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
-    raw, at = statement.sources, statement.place("from")
-    if raw == []:
-        yield SpecError("`from` names at least one node", at=at)
+    raw = statement.sources
     if raw is None:
         if first and len(scope.inputs) > 1:
             inputs = ", ".join(scope.inputs)
             yield SpecError(
                 f"the first node of a scope with inputs {inputs} says `from`",
+                code="AS306",
                 at=statement.at,
             )
         return
+    at = statement.place("from")
+    if raw == []:
+        yield SpecError("`from` names at least one node", code="AS305", at=at)
     faults = list(_formulas(raw, at, scope.names))
     yield from faults
     if is_formula(raw) or faults:
         return
     for index, ref in enumerate(raw if isinstance(raw, list) else [raw]):
         place = statement.place("from", index) if isinstance(raw, list) else at
-        if not is_formula(ref) and not isinstance(ref, bool):
+        if isinstance(ref, bool) or not isinstance(ref, int | str):
+            yield no_name(ref, place)
+        elif not is_formula(ref):
             yield from _read(scope, str(ref), place)
 
 
@@ -230,10 +257,16 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
         if outputs is not None and output not in outputs:
             named = ", ".join(outputs)
             if outputs == ("",):
-                yield SpecError(f"{node!r} has no output {output!r}, it has one", at=at)
+                yield SpecError(
+                    f"{node!r} has no output {output!r}",
+                    code="AS307",
+                    at=at,
+                    hint=f"its only output is read as {node!r}",
+                )
             elif output:
                 yield SpecError(
                     f"{node!r} has no output {output!r}",
+                    code="AS307",
                     at=at,
                     hint=nearest(output, outputs) or f"its outputs: {named}",
                 )
@@ -242,10 +275,13 @@ def _read(scope: Sight, name: str, at: Location) -> Faults:
     if node in scope.inputs or dynamic:
         return
     known = (*scope.inputs, *scope.earlier)
+    hint = nearest(name, known) or "it can read " + ", ".join(known[-20:])
+    if name in scope.unit.inputs and "input" in scope.inputs:
+        hint = "the only input of a scope is called `input`"
+    elif node in scope.later:
+        hint = f"{node!r} is written further down; a node reads what is above it"
     yield SpecError(
-        f"there is no node {name!r} before this one",
-        at=at,
-        hint=nearest(name, known) or "here are " + ", ".join(known[-20:]),
+        f"there is no node {name!r} before this one", code="AS306", at=at, hint=hint
     )
 
 
@@ -257,7 +293,11 @@ def _op(unit: Unit, statement: Statement, count: int | None) -> Faults:
         return
     op = BY_KIND[kind]
     if statement.inline:
-        yield SpecError("an op has no children to inline", at=statement.place("inline"))
+        yield SpecError(
+            "an op has no children to inline",
+            code="AS211",
+            at=statement.place("inline"),
+        )
     given = {key: entry.value for key, entry in unit.default(kind).items()}
     given |= statement.attributes
     later = [key for key, value in given.items() if _has_formula(value)]
@@ -297,7 +337,7 @@ def no_block(unit: Unit, name: str, at: Location) -> SpecError:
     hint = nearest(name, unit.blocks) or f"the file's blocks: {known}"
     if name in BY_KIND:
         hint = f"an op is written {{op: {name}}}"
-    return SpecError(f"there is no block {name!r}", at=at, hint=hint)
+    return SpecError(f"there is no block {name!r}", code="AS309", at=at, hint=hint)
 
 
 def wrong_count(
@@ -307,6 +347,7 @@ def wrong_count(
     values = "1 value" if len(names) == 1 else f"{len(names)} values"
     return SpecError(
         f"{owner} reads {values} ({', '.join(names)}), found {found}",
+        code="AS317",
         at=statement.place("from"),
     )
 
@@ -315,7 +356,7 @@ def _formulas(raw: Any, at: Location, names: frozenset[str]) -> Faults:
     """The faults of the formulas in a value."""
     if is_formula(raw):
         for fault in inspected(raw[1:].strip(), names):
-            fault.at = at
+            fault.at = formula_place(raw, at, fault)
             yield fault
     elif isinstance(raw, list):
         for index, item in enumerate(raw):

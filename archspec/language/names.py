@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from functools import lru_cache
 
 from archspec.errors import Location, SpecError
 
@@ -40,9 +41,12 @@ def check(
         return
     reason = _reason(name, attribute)
     if reason:
-        raise SpecError(f"the name {name!r} {reason}", at=at, hint="choose another")
+        raise SpecError(
+            f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
+        )
 
 
+@lru_cache(maxsize=4096)
 def _reason(name: str, attribute: bool) -> str | None:
     if len(name) > LENGTH:
         return f"is longer than {LENGTH} characters"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,20 +11,23 @@ from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
 from archspec.language.context import Context, Space
 from archspec.language.expand import Expander
+from archspec.language.faults import Ended
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
 from archspec.language.params import CLEAN, Known, Names, bind, known, require
-from archspec.language.schema import Unit, shown
-from archspec.language.statements import Ended
+from archspec.language.schema import shown
+from archspec.language.written import Unit
 from archspec.ops import Shape
 
 Size = tuple[int, int]
+Given = bool | int | float | str | None | Sequence["Given"]
+"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(
     files: Files,
     unit: Unit,
-    overrides: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Given] | None = None,
     size: Size | None = None,
 ) -> Graph:
     """The checked graph of a spec.
@@ -33,10 +36,16 @@ def expand(
     input that is an image. Raises SpecError or ShapeError with the place in the file.
     """
     if unit.graph is None:
-        raise SpecError("a spec has a graph", at=unit.at, hint="or it extends one")
+        raise SpecError(
+            "the key 'graph' is missing",
+            code="AS202",
+            at=unit.at,
+            hint="or `extends` a file that has one",
+        )
     if not naming.SPEC_NAME.fullmatch(unit.name) or len(unit.name) > naming.LENGTH:
         raise SpecError(
             f"the name {shown(unit.name)} may hold letters, digits, '_', '-' and '.'",
+            code="AS310",
             at=unit.at,
         )
     expander = Expander(files)
@@ -47,7 +56,7 @@ def expand(
 
 
 def _expanded(
-    expander: Expander, unit: Unit, overrides: Mapping[str, Value], size: Size | None
+    expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
     for fault in inspect(unit):
         expander.report(None, fault)
@@ -120,6 +129,7 @@ def _check_layer_names(graph: Graph) -> None:
             raise SpecError(
                 f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
                 "'_', as in Keras",
+                code="AS311",
                 at=node.at,
                 hint="rename one",
             )
@@ -144,7 +154,10 @@ def _root_inputs(
     """The graph's inputs, and the formulas of their channels as `name.channels`."""
     if not unit.inputs:
         raise SpecError(
-            "a spec has inputs", at=start, hint="inputs: {image: [3, 224, 224]}"
+            "the key 'inputs' is missing, or empty",
+            code="AS202",
+            at=start,
+            hint="for example inputs: {image: [3, 224, 224]}",
         )
     shapes: dict[str, Shape] = {}
     texts: dict[str, str] = {}
@@ -162,6 +175,7 @@ def _root_inputs(
             raise SpecError(
                 f"an input is [channels, height, width] or [features], "
                 f"found {shown(found.value)}",
+                code="AS215",
                 at=entry.at,
             )
         ints = tuple(int(str(n)) for n in shape)
@@ -211,6 +225,7 @@ def _live(expander: Expander, live: set[str]) -> tuple[Node, ...]:
         elif node.name not in read or not _has_outputs(node.scope):
             raise SpecError(
                 f"nothing reads {node.name!r}, and it is no output and no tap",
+                code="AS316",
                 at=node.at,
             )
     return tuple(reversed(kept))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.formula import Work, evaluate, names
+from archspec.language.formula import CONSTANTS, evaluate, names
 from archspec.language.reader import Seq, locate
-from archspec.language.schema import Entry, shown
+from archspec.language.schema import shown
+from archspec.language.work import Work
+from archspec.language.written import Entry
 from archspec.ops.base import Shape
 
 Taint = frozenset[str]
@@ -26,6 +28,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+MEMO = 10_000
+"""Results kept; more would only be of formulas that differ in each instance."""
+
+
 @dataclass(slots=True)
 class Names:
     """What a formula sees: values by name, and the root params behind each."""
@@ -33,10 +39,12 @@ class Names:
     values: dict[str, Value] = field(default_factory=dict)
     taints: dict[str, Taint] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
+    memo: dict[Any, Known] = field(default_factory=dict)
+    """What formulas gave, by what they read: most instances of a block read alike."""
 
     def child(self) -> Names:
         """A copy to which names can be added."""
-        return Names(dict(self.values), dict(self.taints), self.work)
+        return Names(dict(self.values), dict(self.taints), self.work, self.memo)
 
     def params(self) -> Names:
         """A copy without the sizes of inputs."""
@@ -44,6 +52,17 @@ class Names:
             {k: v for k, v in self.values.items() if "." not in k},
             {k: v for k, v in self.taints.items() if "." not in k},
             self.work,
+            self.memo,
+        )
+
+    def seen(self, read: Iterable[str]) -> tuple[Any, ...]:
+        """What names stand for, as a key: as text, since 1, 1.0 and true are equal."""
+        values, taints = self.values, self.taints
+        return tuple(
+            [
+                (repr(values[name]), taints.get(name)) if name in values else None
+                for name in read
+            ]
         )
 
     def set(self, name: str, value: Value, taint: Taint = CLEAN) -> None:
@@ -75,6 +94,14 @@ class Known:
     taint: Taint
 
 
+def formula_place(raw: str, at: Location, error: SpecError) -> Location:
+    """Where in a file a formula's error is: the part of it, if that is known."""
+    if error.part is None:
+        return at
+    offset, length = error.part
+    return at.part(len(raw) - len(raw[1:].lstrip()) + offset, length)
+
+
 def is_formula(raw: Any) -> bool:
     """Whether a raw value is a formula, not a constant."""
     return isinstance(raw, str) and raw.startswith("=")
@@ -85,10 +112,16 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
     if is_formula(raw):
         text = raw[1:].strip()
         try:
-            found = evaluate(text, scope.values, scope.work)
-            return Known(found, text, scope.taint(text))
+            key = (text, scope.seen(names(text)))
+            made = scope.memo.get(key)
+            if made is None:
+                found = evaluate(text, scope.values, scope.work)
+                made = Known(found, text, scope.taint(text))
+                if len(scope.memo) < MEMO:
+                    scope.memo[key] = made
+            return made
         except SpecError as error:
-            error.at = at
+            error.at = formula_place(raw, at, error)
             raise
     if not isinstance(raw, list | tuple | dict):
         return Known(raw, None, CLEAN)
@@ -138,7 +171,7 @@ def bind(
             values[name] = accept(found.value, wanted, f"{owner}: {name}", where)
             taint = found.taint
         elif required:
-            raise missing(owner, name, entry, at)
+            raise missing(owner, name, entry, entry.key if root else at)
         else:
             default = known(entry.value, scope, entry.at)
             wanted = type_of(entry)
@@ -155,18 +188,28 @@ def bind(
 def require(conditions: Mapping[str, Entry], scope: Names, owner: str) -> None:
     """Raises SpecError, with the params' values, for a condition that doesn't hold.
 
-    `conditions` are a file's `require`: in words, and as a formula over its params.
+    `conditions` are a file's `require`: what must hold, in words, and as a formula.
     """
     for words, entry in conditions.items():
+        if not is_formula(entry.value):
+            raise SpecError(
+                f"require: a condition is a formula, found {shown(entry.value)}",
+                code="AS305",
+                at=entry.at,
+            )
         found = known(entry.value, scope, entry.at)
         if not isinstance(found.value, bool):
             raise SpecError(
-                f"`require` is true or false, found {shown(found.value)}", at=entry.at
+                f"require: a condition is true or false, found {shown(found.value)}",
+                code="AS305",
+                at=entry.at,
             )
         if not found.value:
-            read = sorted(names(found.text or ""))
+            read = sorted(names(found.text or "").difference(CONSTANTS))
             values = ", ".join(f"{n} is {shown(scope.values[n])}" for n in read)
-            raise SpecError(f"{owner} requires: {words}; {values}", at=entry.at)
+            raise SpecError(
+                f"{owner} requires: {words}; {values}", code="AS315", at=entry.at
+            )
 
 
 def unknown(
@@ -175,13 +218,21 @@ def unknown(
     """The error for a param that isn't declared."""
     known = "its params: " + ", ".join(declared) if declared else "it has none"
     return SpecError(
-        f"{owner} has no param {name!r}", at=at, hint=nearest(name, declared) or known
+        f"{owner} has no param {name!r}",
+        code="AS312",
+        at=at,
+        hint=nearest(name, declared) or known,
     )
 
 
 def missing(owner: str, name: str, entry: Entry, at: Location) -> SpecError:
     """The error for a param that is required and not given."""
-    return SpecError(f"{owner} needs the param {name!r} ({entry.value})", at=at)
+    return SpecError(
+        f"{owner} needs the param {name!r}",
+        code="AS313",
+        at=at,
+        hint=f"it is declared as {entry.value}, without a default",
+    )
 
 
 def type_of(entry: Entry) -> str:
@@ -205,7 +256,9 @@ def accept(value: Any, wanted: str, what: str, at: Location) -> Value:
     allowed = TYPES.get(wanted, TYPES["any"])
     wrong_bool = isinstance(value, bool) and bool not in allowed
     if wrong_bool or not isinstance(value, allowed):
-        raise SpecError(f"{what} expected {wanted}, found {shown(value)}", at=at)
+        raise SpecError(
+            f"{what} must be {wanted}, found {shown(value)}", code="AS314", at=at
+        )
     if wanted == "float" and isinstance(value, int):
         return float(value)
     return cast(Value, value)

@@ -18,7 +18,8 @@ import yaml
 from archspec.errors import LimitError, Location, SpecError
 from archspec.language.limits import DEFAULT, Limits
 
-Place = tuple[int, int]
+Place = tuple[int, int, int | None]
+"""Line, column, and how far behind it the text begins (`Location.inner`)."""
 
 QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
@@ -90,12 +91,12 @@ def read(path: Path, limits: Limits = DEFAULT) -> Map:
     file = str(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise SpecError(f"{file} is not a file")
+            raise SpecError(f"{file} is not a file", code="AS101")
         with path.open("rb") as stream:
             data = stream.read(limits.file_bytes + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SpecError(f"{file} can't be read: {reason}") from None
+        raise SpecError(f"{file} can't be read: {reason}", code="AS101") from None
     return parse(data, file, limits)
 
 
@@ -104,16 +105,18 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     start = Location(file, 1, 1)
     data = text.encode() if isinstance(text, str) else text
     if len(data) > limits.file_bytes:
-        raise LimitError(f"a spec has at most {limits.file_bytes} bytes", at=start)
+        raise LimitError(
+            f"a spec has at most {limits.file_bytes} bytes", code="AS120", at=start
+        )
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(
-            f"a spec is UTF-8 text; byte {error.start} is not", at=start
+            f"a spec is UTF-8 text; byte {error.start} is not", code="AS102", at=start
         ) from None
     value = _Composer(file, decoded, limits).compose()
     if not isinstance(value, Map):
-        raise SpecError("a spec is a mapping of keys to values", at=start)
+        raise SpecError("a spec is a mapping of keys to values", code="AS107", at=start)
     return value
 
 
@@ -143,24 +146,37 @@ class _Composer:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", "")
         if mark is None:
-            return SpecError(f"not YAML: {problem}", at=Location(self.file, 1, 1))
+            return SpecError(
+                f"not YAML: {problem}", code="AS103", at=Location(self.file, 1, 1)
+            )
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
             return LimitError(
                 f"a spec nests at most {self.limits.depth} deep",
+                code="AS121",
                 at=Location(self.file, mark.line + 1, mark.column + 1),
             )
+        opened = getattr(error, "context_mark", None)
+        if opened is not None and "end of stream" in str(problem):
+            mark = opened
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
         return SpecError(
             f"not YAML: {problem}",
+            code="AS106" if formula else "AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else None,
+            hint=QUOTES if formula else _cure(str(problem)),
         )
 
     def _place(self, event: Any) -> Place:
-        return event.start_mark.line + 1, event.start_mark.column + 1
+        start, end = event.start_mark, event.end_mark
+        inner = None
+        if isinstance(event, yaml.ScalarEvent) and start.line == end.line:
+            quotes = 1 if event.style in ("'", '"') else 0
+            written = end.column - start.column - 2 * quotes
+            inner = quotes if written == len(event.value) else None
+        return start.line + 1, start.column + 1, inner
 
     def _at(self, event: Any) -> Location:
         return Location(self.file, *self._place(event))
@@ -178,13 +194,17 @@ class _Composer:
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
             if self.started:
-                raise SpecError("a spec is one YAML document", at=self._at(event))
+                raise SpecError(
+                    "a spec is one YAML document", code="AS105", at=self._at(event)
+                )
             self.started = True
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
             raise SpecError(
-                f"tags such as {event.tag!r} mean nothing here", at=self._at(event)
+                f"tags such as {event.tag!r} mean nothing here",
+                code="AS105",
+                at=self._at(event),
             )
 
     def _scalar(self, event: Any) -> None:
@@ -202,15 +222,19 @@ class _Composer:
         if not event.style and text == "<<":
             raise SpecError(
                 "the merge key << is not part of the language",
+                code="AS105",
                 at=self._at(event),
                 hint="use `extends` for a base file, `defaults` for shared attributes",
             )
         if not event.style and not isinstance(self._resolve(event), str | int):
-            raise SpecError(f"the key {text!r} is no name", at=self._at(event))
+            raise SpecError(
+                f"the key {text!r} is no name", code="AS109", at=self._at(event)
+            )
         if text in owner:
-            line, column = owner.keys_at[text]
+            line, column, _ = owner.keys_at[text]
             raise SpecError(
                 f"the key {text!r} stands twice, first in line {line}, column {column}",
+                code="AS104",
                 at=self._at(event),
             )
         self.key = (text, self._place(event))
@@ -231,20 +255,27 @@ class _Composer:
         if isinstance(number, int) and abs(number) > self.limits.integer:
             raise LimitError(
                 f"the integer {text} is beyond {self.limits.integer}",
+                code="AS124",
                 at=self._at(event),
             )
         if not math.isfinite(number):
-            raise SpecError(f"{text[:40]} is not a finite number", at=self._at(event))
+            raise SpecError(
+                f"{text[:40]} is not a finite number", code="AS108", at=self._at(event)
+            )
         return number
 
     def _open(self, event: Any) -> None:
         if len(self.stack) >= self.limits.depth:
             raise LimitError(
-                f"a spec nests at most {self.limits.depth} deep", at=self._at(event)
+                f"a spec nests at most {self.limits.depth} deep",
+                code="AS121",
+                at=self._at(event),
             )
         owner = self.stack[-1][0] if self.stack else None
         if isinstance(owner, Map) and self.key is None:
-            raise SpecError("a key is a name, not a collection", at=self._at(event))
+            raise SpecError(
+                "a key is a name, not a collection", code="AS109", at=self._at(event)
+            )
         kind = Map if isinstance(event, yaml.MappingStartEvent) else Seq
         value = kind(self._at(event))
         self._add(value, event)
@@ -259,6 +290,7 @@ class _Composer:
         if event.anchor not in self.anchors:
             raise SpecError(
                 f"the alias *{event.anchor} names no finished anchor",
+                code="AS105",
                 at=self._at(event),
             )
         value = self.anchors[event.anchor]
@@ -266,11 +298,14 @@ class _Composer:
         if self.expanded > self.limits.alias_nodes:
             raise LimitError(
                 f"aliases expand to more than {self.limits.alias_nodes} values",
+                code="AS122",
                 at=self._at(event),
             )
         owner = self.stack[-1][0] if self.stack else None
         if isinstance(owner, Map) and self.key is None:
-            raise SpecError("a key is a name, not an alias", at=self._at(event))
+            raise SpecError(
+                "a key is a name, not an alias", code="AS109", at=self._at(event)
+            )
         self._add(value, event)
 
     def _add(self, value: Any, event: Any) -> None:
@@ -281,6 +316,7 @@ class _Composer:
         if len(owner) >= self.limits.list_length:
             raise LimitError(
                 f"a collection has at most {self.limits.list_length} entries",
+                code="AS123",
                 at=self._at(event),
             )
         if isinstance(owner, Seq):
@@ -299,8 +335,24 @@ class _Composer:
         plain = isinstance(event, yaml.ScalarEvent) and not event.style
         if plain and isinstance(value, str) and value[:1] == "=" and _cut(value):
             raise SpecError(
-                f"the formula {value!r} is cut off", at=self._at(event), hint=QUOTES
+                f"the formula {value!r} is cut off",
+                code="AS106",
+                at=self._at(event),
+                hint=QUOTES,
             )
+
+
+def _cure(problem: str) -> str | None:
+    """What mends the mistakes that are made most."""
+    if "unexpected end of stream" in problem:
+        return "what is opened here is never closed"
+    if "expected ',' or" in problem:
+        return "a comma is missing, or a bracket of this or an earlier line is open"
+    if "cannot start any token" in problem:
+        return "YAML indents with spaces, no tabs; text with such a sign wants quotes"
+    if "block" in problem or "mapping values" in problem:
+        return "see to the indent of this line and the one above"
+    return None
 
 
 def _cut(text: str) -> bool:

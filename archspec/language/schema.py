@@ -6,16 +6,24 @@ have values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.language.reader import Map, Seq, locate
+from archspec.language.written import (
+    Block,
+    Body,
+    Defaults,
+    Entry,
+    Statement,
+    Unit,
+)
 
 KINDS = ("op", "block", "graph", "spec")
-Text = Field(default=None, strict=True)
+ABSENT: Any = None
+"""The default of a key that null is no value for."""
 
 
 class Strict(BaseModel):
@@ -33,9 +41,9 @@ class FileKeys(Strict):
     description: str = ""
     source: str = ""
     publisher: str = ""
-    extends: str | None = None
+    extends: str = ABSENT
     params: dict[str, Any] = {}
-    require: dict[str, Any] = {}
+    require: dict[str, str | None] = {}
     preprocessing: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     defaults: dict[str, dict[str, Any] | None] = {}
@@ -49,10 +57,10 @@ class FileKeys(Strict):
 class ExpectKeys(Strict):
     """What a file may expect of its graph; see `archspec.spec.unexpected`."""
 
-    params: int | None = None
-    buffers: int | None = None
-    macs: int | None = None
-    output: list[int] | dict[str, list[int]] | None = None
+    params: int = ABSENT
+    buffers: int = ABSENT
+    macs: int = ABSENT
+    output: list[int] | dict[str, list[int]] = ABSENT
 
 
 class BlockKeys(Strict):
@@ -86,142 +94,71 @@ RESERVED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Statement:
-    """One node as written; `key` is its name, or its position in a list."""
+EXPECTED = {
+    "from": "the name of a node, or a list of names",
+    "when": "true, false or a formula",
+    "repeat": "a whole number or a formula",
+    "require": "a formula for each condition",
+}
+"""What a key takes, where the types don't say it."""
 
-    key: str
-    at: Location
-    kind: str
-    target: Any
-    sources: Any
-    when: bool | str
-    repeat: int | str | None
-    inline: bool
-    name: str | None
-    taps: bool
-    attributes: dict[str, Any]
-    raw: Map | None
-    body: Body | None = None
-
-    def place(self, *path: str | int, key: bool = False) -> Location:
-        """Where the value of a key stands, or the key itself."""
-        if self.raw is None or path[0] not in self.raw:
-            return self.at
-        return locate(self.raw, path, key=key)
+WORDS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "model_type": "a mapping",
+}
+"""What pydantic expected, by its type of error, in the language's words."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Body:
-    """The statements of a scope; `listed` is a chain whose children are numbered."""
-
-    listed: bool
-    statements: dict[str, Statement]
-    at: Location
-    removed: dict[str, Location] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """A raw value, where it stands, and its type where a base file fixed it.
-
-    In a file that `extends`, the value None removes what the base has.
-    """
-
-    value: Any
-    at: Location
-    key: Location
-    kind: str | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """A block as written; without a body it removes what the base has."""
-
-    name: str
-    at: Location
-    params: dict[str, Entry] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ("input",)
-    value: Body | None = None
-    outputs: dict[str, Entry] = field(default_factory=dict)
-
-    @property
-    def body(self) -> Body:
-        """The statements of a block that removes nothing."""
-        assert self.value is not None
-        return self.value
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Defaults:
-    """The attributes that a file gives to all ops of a kind; None removes a base's."""
-
-    value: dict[str, Entry] | None
-    at: Location
-
-
-@dataclass(slots=True, eq=False)
-class Unit:
-    """One file, with everything that it inherits already merged in."""
-
-    file: str
-    name: str
-    at: Location
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    publisher: str = ""
-    extends: Entry | None = None
-    params: dict[str, Entry] = field(default_factory=dict)
-    require: dict[str, Entry] = field(default_factory=dict)
-    preprocessing: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, Entry] = field(default_factory=dict)
-    defaults: dict[str, Defaults] = field(default_factory=dict)
-    blocks: dict[str, Block] = field(default_factory=dict)
-    graph: Body | None = None
-    outputs: dict[str, Entry] = field(default_factory=dict)
-    taps: dict[str, Entry] = field(default_factory=dict)
-    expect: dict[str, Entry] = field(default_factory=dict)
-
-    def default(self, kind: str) -> dict[str, Entry]:
-        """The attributes that the file gives to every op of a kind."""
-        found = self.defaults.get(kind)
-        return found.value or {} if found else {}
-
-
-def problems(
-    error: ValidationError, raw: Map | None, keys: tuple[str, ...], at: Location
-) -> SpecErrors:
+def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErrors:
     """Pydantic's findings as errors with a place; `keys` are the known ones."""
-    found = []
-
-    def place(path: tuple[Any, ...], *, key: bool = False) -> Location:
-        return at if raw is None else locate(raw, path, key=key)
-
+    found: list[SpecError] = []
+    wrong: dict[tuple[Any, ...], list[str]] = {}
+    values: dict[tuple[Any, ...], Any] = {}
     for item in error.errors():
-        path = tuple(step for step in item["loc"] if step not in UNION_TAGS)
-        key = str(path[-1]) if path else ""
+        path = _written(raw, item["loc"])
+        key = str(item["loc"][-1])
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
+            at = locate(raw, path, key=True)
             found.append(
-                SpecError(f"unknown key {key!r}", at=place(path, key=True), hint=hint)
+                SpecError(f"unknown key {key!r}", code="AS201", at=at, hint=hint)
             )
         elif item["type"] == "missing":
-            found.append(SpecError(f"the key {key!r} is missing", at=at))
+            found.append(
+                SpecError(f"the key {key!r} is missing", code="AS202", at=raw.at)
+            )
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            message = message.removeprefix("Input should be ").removeprefix("a valid ")
-            text = f"{'.'.join(map(str, path))}: expected {message}"
-            if item["type"] in ("value_error", "assertion_error"):
-                text = message
-            text += f", found {shown(item['input'])}"
-            found.append(SpecError(text, at=place(path)))
-    return SpecErrors({str(e): e for e in found}.values())
+            message = item["msg"].removeprefix("Input should be ")
+            wrong.setdefault(path, []).append(WORDS.get(item["type"], message))
+            values[path] = item["input"]
+    for path, words in wrong.items():
+        name = ".".join(map(str, path))
+        wanted = EXPECTED.get(str(path[0])) or " or ".join(dict.fromkeys(words))
+        found.append(
+            SpecError(
+                f"{name} must be {wanted}, found {shown(values[path])}",
+                code="AS203",
+                at=locate(raw, path),
+            )
+        )
+    return SpecErrors(found)
 
 
-UNION_TAGS = frozenset(
-    ("str", "int", "bool", "float", "list[any]", "dict[str,any]", "tuple[int, int]")
-)
+def _written(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of pydantic's path that is in the text; the rest names its types."""
+    path: list[int | str] = []
+    for step in steps:
+        listed = isinstance(raw, Seq) and isinstance(step, int) and step < len(raw)
+        if listed or (isinstance(raw, Map) and step in raw):
+            path.append(step)
+            raw = raw[step]
+        if not isinstance(raw, Map | Seq):
+            break
+    return tuple(path)
 
 
 def shown(value: Any) -> str:
@@ -229,10 +166,16 @@ def shown(value: Any) -> str:
     text = (
         {True: "true", False: "false", None: "null"}.get(value)
         if isinstance(value, bool | None)
-        else repr(list(value) if isinstance(value, tuple) else value)
+        else repr(_listed(value))
     )
     text = text or ""
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_listed(item) for item in value]
+    return value
 
 
 def _check(model: type[BaseModel], raw: Map) -> Any:
@@ -240,7 +183,7 @@ def _check(model: type[BaseModel], raw: Map) -> Any:
         return model.model_validate(raw)
     except ValidationError as error:
         names = tuple(f.alias or name for name, f in model.model_fields.items())
-        raise problems(error, raw, names, raw.at) from None
+        raise problems(error, raw, names) from None
 
 
 def _entries(raw: Any) -> dict[str, Any]:
@@ -319,7 +262,13 @@ def _block(name: str, blocks: Map) -> Block:
 def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     if not isinstance(raw, Map | Seq):
         raise SpecErrors(
-            [SpecError(f"a graph is a mapping or a list, found {shown(raw)}", at=at)]
+            [
+                SpecError(
+                    f"a graph is a mapping or a list, found {shown(raw)}",
+                    code="AS203",
+                    at=at,
+                )
+            ]
         )
     listed = isinstance(raw, Seq)
     items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
@@ -332,7 +281,9 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
             removed[str(key)] = place
             continue
         try:
-            statements[str(key)] = _statement(str(key), value, place, listed)
+            statements[str(key)] = _statement(
+                str(key), value, place, locate(raw, (key,)), listed
+            )
         except SpecErrors as error:
             errors.extend(e for e in error.errors if isinstance(e, SpecError))
         except SpecError as error:
@@ -342,31 +293,40 @@ def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
     return Body(listed, statements, at, removed)
 
 
-def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
+def _statement(
+    key: str, raw: Any, at: Location, value_at: Location, listed: bool
+) -> Statement:
     if isinstance(raw, str):
         return Statement(
-            key, at, "op", raw, None, True, None, False, None, False, {}, None
+            key, at, "op", raw, None, True, None, False, None, False, {}, None, value_at
         )
     if not isinstance(raw, Map):
-        raise SpecError(f"a node is a name or a mapping, found {shown(raw)}", at=at)
+        raise SpecError(
+            f"a node is a name or a mapping, found {shown(raw)}",
+            code="AS203",
+            at=value_at,
+        )
     keys: NodeKeys = _check(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none of them"
         raise SpecError(
             f"a node has exactly one of op, block, graph and spec, found {found}",
+            code="AS204",
             at=at if not kinds else locate(raw, (kinds[1],), key=True),
             hint=None if kinds else _guess(raw),
         )
     if listed and "from" in raw:
         raise SpecError(
             "a list is a chain: its nodes take no `from`",
+            code="AS211",
             at=locate(raw, ("from",), key=True),
             hint="write the graph as a mapping",
         )
     if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
         raise SpecError(
             "only an entry of a list takes a `name`; here the key is the name",
+            code="AS211",
             at=locate(raw, ("name",), key=True),
         )
     kind = kinds[0]
@@ -376,6 +336,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         if extra:
             raise SpecError(
                 f"a nested graph takes no attributes, found {extra[0]!r}",
+                code="AS211",
                 at=locate(raw, (extra[0],), key=True),
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
@@ -383,6 +344,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
     if kind != "spec" and "taps" in raw:
         raise SpecError(
             "`taps` makes the taps of a `spec` its outputs",
+            code="AS211",
             at=locate(raw, ("taps",), key=True),
             hint="a block names its own with `outputs`",
         )
@@ -399,6 +361,7 @@ def _statement(key: str, raw: Any, at: Location, listed: bool) -> Statement:
         taps=keys.taps,
         attributes={k: raw[k] for k in keys.model_extra or {}},
         raw=raw,
+        value_at=value_at,
         body=body,
     )
 

@@ -3,86 +3,46 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from archspec.errors import (
     ArchspecError,
     LimitError,
     Location,
     SpecError,
-    SpecErrors,
     nearest,
 )
 from archspec.graph import Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder
-from archspec.language.context import BROKEN, Context, Instance, Outputs, Space
+from archspec.language.context import BROKEN, Context, Instance, Outputs, Space, join
+from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.params import Names, known
-from archspec.language.schema import Body, Entry, Statement, shown
+from archspec.language.schema import shown
+from archspec.language.written import Body, Entry, Statement
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 ABSENT: Outputs = {}
 """The outputs of a path whose node does not exist."""
 
 
-MOST = 50
-"""Faults named at once; further ones help nobody."""
-
-
-class Ended(Exception):
-    """Nothing more can be found out; the faults are kept."""
-
-
-class Statements:
+class Statements(Faults):
     """Takes statements in order.
 
     Attributes:
         paths: the outputs of every path, by which taps and outputs are found.
         closed: every value that is an output of some scope.
-        faults: what failed so far, by its place. A node that fails is BROKEN, and so is
-            who reads it; everything else goes on.
+        weight: how many times the open instances stand for, if all are like the first.
     """
 
     def __init__(self, files: Files) -> None:
-        self.files = files
+        super().__init__(files)
         self.built = Builder(files.limits)
         self.paths: dict[str, Outputs] = {}
         self.closed: set[str] = set()
         self.inspected: set[str] = set()
-        self.faults: dict[Location | None, ArchspecError] = {}
-
-    def report(self, context: Context | None, error: ArchspecError) -> None:
-        """Keeps an error with the way to it; a limit ends everything."""
-        for item in error.errors if isinstance(error, SpecErrors) else (error,):
-            if item.at not in self.faults:
-                item.notes += self._way(context, item.at)
-                self.faults[item.at] = item
-        if isinstance(error, LimitError) or len(self.faults) >= MOST:
-            raise Ended
-
-    def _way(self, context: Context | None, at: Location | None) -> tuple[str, ...]:
-        notes = []
-        scope = context.scope if context else None
-        while scope is not None and scope.parent is not None:
-            what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
-            kind = what.get(scope.kind, f"the block {scope.title!r}")
-            notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
-            scope = scope.parent
-        return (*notes, *self.files.chain(at))
-
-    def finish(self) -> None:
-        """Raises what failed, if anything did, in the order of the text."""
-        files = list(dict.fromkeys(at.file for at in self.faults if at))
-
-        def order(error: ArchspecError) -> tuple[int, int, int]:
-            at = error.at
-            return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
-
-        found = sorted(self.faults.values(), key=order)
-        if len(found) == 1:
-            raise found[0]
-        if found:
-            raise SpecErrors(found)
+        self.weight = 1
 
     def found(self, context: Context, entry: Entry) -> str:
         """The value at a path; broken, and the error kept, where there is none."""
@@ -104,7 +64,7 @@ class Statements:
                 self._remember(context, statement, outputs)
                 context.broken |= bool(BRACES.search(statement.key))
         if outputs is None:
-            raise SpecError("a graph has at least one node", at=body.at)
+            raise SpecError("a graph has at least one node", code="AS202", at=body.at)
         return outputs
 
     def _statement(
@@ -145,7 +105,16 @@ class Statements:
                 when,
                 repeat,
             )
-            last = path = self._instance(context, instance, sources)
+            nodes = len(self.built.nodes)
+            last = path = self._weighed(context, instance, sources)
+            numbered = count is not None or context.space.listed
+            if numbered and len(self.built.nodes) == nodes and last is not BROKEN:
+                raise SpecError(
+                    f"nothing is left of {name!r}, which has a number",
+                    code="AS319",
+                    at=statement.at,
+                    hint="a `when` of its own, not of its children, frees the number",
+                )
             for prefix in prefixes if statement.inline else {*prefixes, name}:
                 self.paths[prefix] = last
             if braced:
@@ -154,7 +123,9 @@ class Statements:
                 break
             if count is not None:
                 if "" not in last:
-                    raise SpecError("a repeated node has one output", at=statement.at)
+                    raise SpecError(
+                        "a repeated node has one output", code="AS317", at=statement.at
+                    )
                 sources = tuple(last.values())
         if not braced and (not context.space.listed or statement.name):
             self._remember(context, statement, last, path)
@@ -165,10 +136,14 @@ class Statements:
         naming.check(key, statement.at, number=True)
         if key == "input" or key in context.scope.inputs:
             raise SpecError(
-                f"the name {key!r} is taken by an input of the scope", at=statement.at
+                f"the name {key!r} is taken by an input of the scope",
+                code="AS311",
+                at=statement.at,
             )
         if key in context.local:
-            raise SpecError(f"the name {key!r} is taken twice", at=statement.at)
+            raise SpecError(
+                f"the name {key!r} is taken twice", code="AS311", at=statement.at
+            )
         if not statement.inline:
             context.space.take(key, statement.at)
 
@@ -179,7 +154,9 @@ class Statements:
         found = self.built.fix(statement.when, names, at)
         if not isinstance(found.value, bool):
             raise SpecError(
-                f"`when` is true or false, found {shown(found.value)}", at=at
+                f"`when` is true or false, found {shown(found.value)}",
+                code="AS305",
+                at=at,
             )
         return found.value, found.text
 
@@ -206,14 +183,19 @@ class Statements:
         found = self.built.fix(statement.repeat, context.names, at)
         count = found.value
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise SpecError(f"`repeat` is a whole number, found {shown(count)}", at=at)
+            raise SpecError(
+                f"`repeat` is a whole number, found {shown(count)}", code="AS305", at=at
+            )
         if count > self.files.limits.nodes:
             raise LimitError(
-                f"a graph has at most {self.files.limits.nodes} nodes", at=at
+                f"a graph has at most {self.files.limits.nodes} nodes",
+                code="AS321",
+                at=at,
             )
         if len(sources) != 1:
             raise SpecError(
                 f"a repeated node reads one value, found {len(sources)}",
+                code="AS317",
                 at=statement.at,
             )
         return count, found.text
@@ -248,7 +230,9 @@ class Statements:
             found = self.built.fix("=" + match[1], names, at).value
             if not isinstance(found, int) or isinstance(found, bool):
                 raise SpecError(
-                    f"braces in a name hold a whole number, found {shown(found)}", at=at
+                    f"braces in a name hold a whole number, found {shown(found)}",
+                    code="AS305",
+                    at=at,
                 )
             return str(found)
 
@@ -265,6 +249,7 @@ class Statements:
                 inputs = ", ".join(context.scope.inputs)
                 raise SpecError(
                     f"the first node of a scope with inputs {inputs} says `from`",
+                    code="AS306",
                     at=statement.at,
                 )
             return tuple(context.scope.inputs.values())
@@ -273,7 +258,7 @@ class Statements:
         if not isinstance(found, tuple):
             return (self.read(context, found, at),)
         if not found:
-            raise SpecError("`from` names at least one node", at=at)
+            raise SpecError("`from` names at least one node", code="AS305", at=at)
         places = [statement.place("from", index) for index in range(len(found))]
         return tuple(
             self.read(context, ref, place)
@@ -285,15 +270,16 @@ class Statements:
             listed = ", ".join(outputs)
             raise SpecError(
                 f"{what} has the outputs {listed}",
+                code="AS307",
                 at=at,
-                hint=f"read one as node.{next(iter(outputs), 'output')}",
+                hint=f"say which: NODE.{next(iter(outputs), 'output')}",
             )
         return outputs[""]
 
     def read(self, context: Context, ref: Value, at: Location) -> str:
         """The value that a name of the scope stands for."""
         if isinstance(ref, bool) or not isinstance(ref, int | str):
-            raise SpecError(f"expected the name of a node, found {shown(ref)}", at=at)
+            raise no_name(ref, at)
         name = str(ref)
         if name in context.local:
             return self.only(context.local[name], repr(name), at)
@@ -308,17 +294,43 @@ class Statements:
                 return BROKEN[""]
             raise SpecError(
                 f"{node!r} has no output {output!r}",
+                code="AS307",
                 at=at,
                 hint=nearest(output, outputs) or "its outputs: " + ", ".join(outputs),
             )
         if context.broken:
             return BROKEN[""]
-        known_names = (*context.scope.inputs, *context.local)
+        known_names = (*context.scope.inputs, *context.local)[-20:]
         raise SpecError(
             f"there is no node {name!r} before this one",
+            code="AS306",
             at=at,
-            hint=nearest(name, known_names) or "here are " + ", ".join(known_names),
+            hint=nearest(name, known_names)
+            or "it can read " + ", ".join(known_names[-20:]),
         )
+
+    def _weighed(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Outputs:
+        """Refuses a repeat whose first instance shows that it can't be afforded."""
+        if instance.index != 0:
+            return self._instance(context, instance, sources)
+        outer, before = self.weight, len(self.built.nodes)
+        self.weight *= instance.count
+        try:
+            outputs = self._instance(context, instance, sources)
+            made = (len(self.built.nodes) - before) * self.weight
+        finally:
+            self.weight = outer
+        most = self.files.limits.nodes
+        # Later instances may be smaller than the first, but hardly by half.
+        if made > 2 * most:
+            raise LimitError(
+                f"a graph has at most {most} nodes, this would be about {made}",
+                code="AS321",
+                at=instance.statement.place("repeat"),
+            )
+        return outputs
 
     def _instance(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
@@ -330,7 +342,9 @@ class Statements:
             return self.open(context, instance, sources)
         if statement.inline:
             raise SpecError(
-                "an op has no children to inline", at=statement.place("inline")
+                "an op has no children to inline",
+                code="AS211",
+                at=statement.place("inline"),
             )
         return {"": self.built.add(context, instance, sources)}
 
@@ -340,6 +354,7 @@ class Statements:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise SpecError(
                 f"expected the path of a node, found {shown(value)}",
+                code="AS305",
                 at=entry.at,
                 hint="a path of two numbers wants quotes",
             )
@@ -361,11 +376,13 @@ class Statements:
             return BROKEN[""]
         start = f"{prefix}." if prefix else ""
         below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
-        absent = " (its `when` is false)" if full in self.paths else ""
         raise SpecError(
-            f"there is no node {path!r}{absent}",
+            f"there is no node {path!r}",
+            code="AS308",
             at=entry.at,
-            hint=nearest(path, below[:5000]),
+            hint="its `when` is false, or its `repeat` 0"
+            if full in self.paths
+            else nearest(path, below),
         )
 
     def open(
@@ -375,5 +392,8 @@ class Statements:
         raise NotImplementedError
 
 
-def join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
+def no_name(ref: Any, at: Location) -> SpecError:
+    """The error for what can't be the name of a node."""
+    return SpecError(
+        f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
+    )

@@ -1,7 +1,5 @@
 """Activations and regularisers: the shape stays as it is."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What every op says of itself: attributes, shape, weights, MACs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
@@ -93,7 +91,7 @@ class Weighted(Op):
         for name in self.init or {}:
             if self.weighted and name not in self.weighted:
                 names = " and ".join(self.weighted)
-                raise ValueError(f"init: {self.kind} has no {name!r}, it has {names}")
+                raise ValueError(f"init: there is no parameter {name!r}, but {names}")
         return self
 
 
@@ -106,7 +104,8 @@ def image(kind: str, shape: Shape) -> tuple[int, int, int]:
     """The shape as (channels, height, width); raises ShapeError for another rank."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{kind} needs an image (channels, height, width), found {list(shape)}"
+            f"{kind} needs an image (channels, height, width), found {list(shape)}",
+            code="AS401",
         )
     return shape[0], shape[1], shape[2]
 

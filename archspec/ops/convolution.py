@@ -1,7 +1,5 @@
 """Convolutions and the linear layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -79,8 +77,9 @@ class Conv2d(Weighted):
         ):
             if n + lo + hi < extent:
                 raise ShapeError(
-                    f"conv2d's kernel covers {extent} pixels, more than the {n} + "
-                    f"{lo} + {hi} of the padded image {height}x{width}"
+                    f"conv2d's kernel covers {extent} pixels, more than the "
+                    f"{n + lo + hi} of the padded image ({n} + {lo} + {hi})",
+                    code="AS403",
                 )
             made.append((n + lo + hi - extent) // step + 1)
         return (self.channels, *made)
@@ -155,7 +154,9 @@ class ConvTranspose2d(Weighted):
             for n, k, s, p, extra, d in axes
         ]
         if min(made) < 1:
-            raise ShapeError(f"padding {self.padding} leaves nothing of {made} pixels")
+            raise ShapeError(
+                f"nothing is left: height and width would be {made}", code="AS403"
+            )
         return (self.channels, *made)
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
@@ -191,8 +192,9 @@ class Linear(Weighted):
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
             raise ShapeError(
-                f"linear needs a vector [features], found {list(inputs[0])}: "
-                "put a flatten before it"
+                f"linear needs a vector [features], found {list(inputs[0])}",
+                code="AS401",
+                hint="put a flatten before it",
             )
         return (self.features,)
 
@@ -216,7 +218,9 @@ def divided(groups: int, *channels: int) -> None:
     """Raises ShapeError when groups don't divide every number of channels."""
     for number in channels:
         if number % groups:
-            raise ShapeError(f"groups {groups} must divide the {number} channels")
+            raise ShapeError(
+                f"groups {groups} must divide the {number} channels", code="AS404"
+            )
 
 
 def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:

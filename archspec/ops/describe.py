@@ -16,38 +16,56 @@ def summary(op: type[Op]) -> str:
 
 
 def expected(op: type[Op], attribute: str) -> str:
-    """What may stand for an attribute, such as `a positive int`."""
+    """What may stand for an attribute, such as `a whole number from 1`."""
     field = op.model_fields[attribute]
-    bounds = [bound for fact in field.metadata for bound in _bounds(fact)]
-    return _type(field.annotation, next(iter(bounds), None))
+    return _words(field.annotation, list(field.metadata))
 
 
-def _type(annotation: object, least: object = None) -> str:
-    """A type in the language's words; `least` is the smallest number."""
+SHORT = {int: "int", float: "number", bool: "true or false", str: "text"}
+LONG = {**SHORT, int: "a whole number", float: "a number"}
+
+
+def _words(annotation: Any, facts: list[Any]) -> str:
+    """A type in the language's words; `facts` are the bounds around it."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner, *facts = parts
+        inner, *own = parts
         if get_origin(inner) in (Union, UnionType) and len(get_args(inner)) > 4:
-            return "an initializer"
-        bounds = [bound for fact in facts for bound in _bounds(fact)]
-        return _type(inner, next(iter(bounds), None))
+            return "an initialiser"
+        return _words(inner, [*own, *facts])
     if origin is Literal:
         return " or ".join(map(str, parts))
     if origin is dict:
-        return f"{_type(parts[1])} by parameter"
+        return f"{_words(parts[1], [])} by parameter"
     if origin is tuple:
-        return f"[{', '.join(_type(part) for part in parts)}]"
+        return _short(annotation)
     if origin in (Union, UnionType):
         kept = [part for part in parts if part is not NoneType]
-        return " or ".join(dict.fromkeys(_type(part, least) for part in kept))
-    if annotation is int and least is not None:
-        return "a positive int" if least == 1 else f"an int from {least}"
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        words = list(dict.fromkeys(_words(part, facts) for part in kept))
+        return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return f"{LONG.get(annotation, str(annotation))}{_bounds(facts)}"
 
 
-def _bounds(fact: object) -> list[Any]:
-    """The lower bounds that an annotation sets."""
+def _short(annotation: Any) -> str:
+    """A type inside brackets: [int, int]."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _short(parts[0])
+    if origin is tuple:
+        return f"[{', '.join(map(_short, parts))}]"
+    return SHORT.get(annotation, str(annotation))
+
+
+BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
+
+
+def _bounds(facts: list[Any]) -> str:
+    """The bounds among the facts of an annotation, without those for memory's sake."""
     found = [
-        getattr(part, "ge", None) for part in (fact, *getattr(fact, "metadata", ()))
+        text.format(f"{value:g}")
+        for fact in facts
+        for part in (fact, *getattr(fact, "metadata", ()))
+        for name, text in BOUNDS.items()
+        if (value := getattr(part, name, None)) is not None and value < 2**20
     ]
-    return [bound for bound in found if bound is not None]
+    return "".join(f" {text}" for text in found)

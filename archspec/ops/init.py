@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from archspec.errors import nearest
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Init(BaseModel):
     """One initialiser; frozen, so that an op that holds it stays hashable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False
+    )
 
     name: ClassVar[str]
 
@@ -139,7 +141,16 @@ def _read(value: Any) -> Any:
     return BY_NAME[name].model_validate(arguments)
 
 
-Initializer = Annotated[AnyInit, BeforeValidator(_read)]
+class _Reads:
+    """Lets `_read` alone validate; pydantic's own check of the union costs a start."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core.core_schema import no_info_plain_validator_function
+
+        return no_info_plain_validator_function(_read)
+
+
+Initializer = Annotated[AnyInit, _Reads()]
 
 
 def fans(shape: Shape) -> tuple[int, int]:

@@ -1,7 +1,5 @@
 """Normalisations and the learned scale."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -111,12 +109,16 @@ class Scale(Weighted):
     def _inits(self) -> Self:
         for name in self.init or {}:
             if name != self.weight:
-                raise ValueError(f"init: scale has the weight {self.weight!r}")
+                raise ValueError(
+                    f"init: there is no parameter {name!r}, but {self.weight}"
+                )
         return self
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) not in (1, 3):
-            raise ShapeError(f"scale needs channels, found {list(inputs[0])}")
+            raise ShapeError(
+                f"scale needs channels, found {list(inputs[0])}", code="AS401"
+            )
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:

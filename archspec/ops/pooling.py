@@ -1,7 +1,5 @@
 """Pooling: windows, adaptive and global."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -80,8 +78,9 @@ class Pool(Op):
             room = n + lo + hi - extent
             if room < 0:
                 raise ShapeError(
-                    f"{self.kind}'s window covers {extent} pixels, more than the {n} + "
-                    f"{lo} + {hi} of the padded image {height}x{width}"
+                    f"{self.kind}'s window covers {extent} pixels, more than the "
+                    f"{n + lo + hi} of the padded image ({n} + {lo} + {hi})",
+                    code="AS403",
                 )
             windows = (room + (step - 1 if self.ceil_mode else 0)) // step + 1
             # torch drops a last window that starts behind the image.

@@ -1,7 +1,5 @@
 """Arithmetic between values, and ops that move values about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -39,7 +37,8 @@ class Elementwise(Op):
             if shape != full and not broadcast:
                 raise ShapeError(
                     f"{self.kind} needs equal shapes (or [C, 1, 1] beside an image), "
-                    f"found {' and '.join(str(list(s)) for s in inputs)}"
+                    f"found {' and '.join(str(list(s)) for s in inputs)}",
+                    code="AS402",
                 )
         return full
 
@@ -73,7 +72,8 @@ class Concat(Op):
         if len({shape[1:] for shape in inputs}) != 1:
             raise ShapeError(
                 "concat needs equal heights and widths, "
-                f"found {' and '.join(str(list(s)) for s in inputs)}"
+                f"found {' and '.join(str(list(s)) for s in inputs)}",
+                code="AS402",
             )
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
 
@@ -106,7 +106,10 @@ class Slice(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         if self.stop > inputs[0][0]:
-            raise ShapeError(f"slice stops at {self.stop} of {inputs[0][0]} channels")
+            raise ShapeError(
+                f"stop {self.stop} is behind the last of {inputs[0][0]} channels",
+                code="AS405",
+            )
         return (self.stop - self.start, *inputs[0][1:])
 
     def out_channels(
@@ -157,6 +160,10 @@ class Pad(Op):
         """Padding in pixels: (top, bottom), (left, right)."""
         return four_sides(self.spatial)
 
+    def beside(self) -> bool:
+        """Whether channels are padded."""
+        return any(pair(self.channels))
+
     def shape(self, *inputs: Shape) -> Shape:
         channels, height, width = image(self.kind, inputs[0])
         (top, bottom), (left, right) = self.sides()
@@ -172,7 +179,9 @@ class Pad(Op):
         attributes: Mapping[str, Any],
         shapes: tuple[Shape, ...],
     ) -> Any:
-        return inputs[0] + sum(pair(self.channels))
+        padded = attributes["channels"]
+        before, after = padded if isinstance(padded, tuple) else (padded, padded)
+        return inputs[0] + before + after
 
 
 class Resize(Op):
@@ -192,7 +201,7 @@ class Resize(Op):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.size is not None and self.scale is not None:
-            raise ValueError("resize takes size or scale, not both")
+            raise ValueError("size or scale, not both")
         return self
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -201,7 +210,8 @@ class Resize(Op):
         if ways != 1:
             raise ShapeError(
                 "resize takes exactly one of size, scale and a second input, "
-                f"found {ways} of them"
+                f"found {ways} of them",
+                code="AS406",
             )
         if len(inputs) == 2:
             return (channels, *image(self.kind, inputs[1])[1:])
@@ -213,7 +223,9 @@ class Resize(Op):
             int(n * (f or 0)) for n, f in zip((height, width), factors, strict=True)
         )
         if min(made) < 1:
-            raise ShapeError(f"scale {scale} leaves nothing of {height}x{width} pixels")
+            raise ShapeError(
+                f"scale {scale} leaves nothing of {height}x{width} pixels", code="AS403"
+            )
         return (channels, *made)
 
 
@@ -231,7 +243,8 @@ class PixelShuffle(Op):
         if channels % self.factor**2:
             raise ShapeError(
                 f"pixel_shuffle needs a multiple of {self.factor**2} channels, "
-                f"found {channels}"
+                f"found {channels}",
+                code="AS404",
             )
         return channels // self.factor**2, height * self.factor, width * self.factor
 

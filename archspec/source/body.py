@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archspec.graph import Node, Scope
+from archspec.graph import Node
 from archspec.language.formula import names
 from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
-from archspec.source.expr import Arg, Expr, substitute
+from archspec.source.expr import Arg, Expr, parts, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
-from archspec.source.tree import Item, Tree, numbers, repeats
+from archspec.source.tree import (
+    Item,
+    Tree,
+    inputs_of,
+    numbers,
+    repeats,
+    scope_of,
+    when_of,
+)
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -83,6 +91,7 @@ class Body:
                 index=variable,
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
+                single=repeats(first) and not looped,
             )
         )
         self.made.append(out)
@@ -320,7 +329,10 @@ class Body:
                 self._taint(texts),
                 index.text if isinstance(index, Expr) else "",
             )
-        made = nodes[0].op.out_channels(tuple(channels), attributes, shapes[0])
+        given = attributes
+        if nodes[0].op.kind == "pad":
+            given = attributes | {"channels": parts(attributes["channels"])}
+        made = nodes[0].op.out_channels(tuple(channels), given, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 
@@ -404,21 +416,3 @@ def _tabled(target: Target, variable: str) -> bool:
         isinstance(arg, Expr) and f"][{variable}]" in arg.text
         for arg in target.arguments.values()
     )
-
-
-def inputs_of(item: Item) -> tuple[str, ...]:
-    """The values that an instance of a statement reads."""
-    return item.inputs if isinstance(item, Node) else tuple(item.scope.inputs.values())
-
-
-def when_of(item: Item) -> str | None:
-    """The formula of an instance's `when`."""
-    return item.when if isinstance(item, Node) else item.scope.when
-
-
-def scope_of(item: Item) -> Scope:
-    """The scope whose names the formulas of a statement read."""
-    if isinstance(item, Node):
-        return item.scope
-    assert item.scope.parent is not None
-    return item.scope.parent

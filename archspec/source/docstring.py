@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
-from archspec.source.program import fingerprint
 from archspec.source.text import WIDTH, prose
 
 QUOTES = 3

@@ -90,6 +90,23 @@ def text_of(arg: Any) -> str:
     return repr(arg)
 
 
+def parts(arg: Any) -> tuple[Any, Any]:
+    """Both parts of an argument that is a pair, or one number for both."""
+    if isinstance(arg, tuple):
+        return arg[0], arg[1]
+    if not isinstance(arg, Expr):
+        return arg, arg
+    tree = ast.parse(arg.text, mode="eval").body
+    if not isinstance(tree, ast.List):
+        return arg, arg
+    first, second = (simplified(ast.unparse(item)) for item in tree.elts)
+    return _settled(first), _settled(second)
+
+
+def _settled(expr: Expr) -> Arg:
+    return expr if expr.names() else expr.value({})
+
+
 def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:
     """The number behind an argument."""
     return arg.value(env) if isinstance(arg, Expr) else arg
@@ -232,8 +249,12 @@ def _is(tree: ast.expr, number: int) -> bool:
 
 
 def _cancelled(node: ast.BinOp) -> ast.expr:
-    """`x * a // a` is x, and `x * a * b` is x * ab, for whole numbers."""
+    """`x * a // a` is x, `x * a * b` is x * ab and `x + (y - x)` is y, for integers."""
     inner = node.left
+    other = node.right
+    if isinstance(node.op, ast.Add) and isinstance(other, ast.BinOp):
+        alike = ast.unparse(inner) == ast.unparse(other.right)
+        return other.left if alike and isinstance(other.op, ast.Sub) else node
     if (
         not isinstance(inner, ast.BinOp)
         or not isinstance(inner.op, ast.Mult)

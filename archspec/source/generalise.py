@@ -8,7 +8,6 @@ from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
-from archspec.source.arrange import arrange
 from archspec.source.body import Body
 from archspec.source.columns import (
     INDICES,
@@ -16,11 +15,8 @@ from archspec.source.columns import (
     Column,
     Text,
     Unfit,
-    Unlike,
-    Unroll,
 )
 from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
-from archspec.source.naming import rename
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -28,7 +24,10 @@ from archspec.source.outline import (
     Ref,
     free_names,
 )
-from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
+from archspec.source.tree import Forest, Tree, kept, numbers, ordered
+
+FLAG = "with_"
+"""How an argument starts that says whether a node is there."""
 
 
 class Generaliser:
@@ -229,8 +228,9 @@ class Writer:
         if self.model:
             raise Unfit(f"{hint} varies in the net")
         filled = [by_owner.get(n, values[0]) for n in range(len(self.group))]
+        alike = FLAG if hint.startswith(FLAG) else hint
         for name, argument in self.definition.arguments.items():
-            if name.startswith(hint) and argument.values == filled:
+            if name.startswith(alike) and argument.values == filled:
                 return Expr(name)
         name, number = hint, 2
         while name in self.definition.arguments or name in self.envs[0]:
@@ -342,6 +342,8 @@ class Writer:
 
     def _own(self, name: str, scope: Scope) -> Arg:
         """A param of the definition, or of the file that it stands in."""
+        if name in self.definition.channel_arguments:
+            raise LookupError(name)  # a param of the same name is something else
         if name in self.definition.arguments or name in self.definition.constants:
             return Expr(name)
         if self.model:
@@ -388,38 +390,3 @@ def file_of(scope: Scope) -> Scope:
         above = above.parent
     assert above is not None
     return above
-
-
-def outline(graph: Graph, signature: Signature) -> list[Definition]:
-    """Definitions in the order of use, the net last.
-
-    `signature` says what of an op can't be an argument. Instances that can't share a
-    definition get one each.
-    """
-    arguments = set(graph.arguments)
-    exact = False
-    unrolled: set[tuple[str, str]] = set()
-    unlike: set[str] = set()
-    while True:
-        forest = Forest(graph, signature, exact, frozenset(unrolled), frozenset(unlike))
-        try:
-            found = Generaliser(graph, forest, frozenset(arguments)).definitions()
-            rename(found)
-            arrange(found)
-            return found
-        except Unroll as unroll:
-            if unroll.place in unrolled:
-                raise ValueError(f"no code for {graph.name}: {unroll}") from unroll
-            unrolled.add(unroll.place)
-        except Unlike as wired:
-            if exact:
-                raise ValueError(f"no code for {graph.name}: {wired}") from wired
-            exact = wired.definition in unlike
-            unlike.add(wired.definition)
-        except Unfit as unfit:
-            if unfit.params & arguments:
-                arguments -= unfit.params
-            elif not exact:
-                exact = True
-            else:
-                raise ValueError(f"no code for {graph.name}: {unfit}") from unfit

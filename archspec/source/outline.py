@@ -97,6 +97,7 @@ class Line:
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
         carried: arguments that a loop sets anew after each turn.
+        single: whether it is an instance of a repeat, named by its number.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Line:
     nodes: list[str] = field(default_factory=list)
     outputs: int = 1
     carried: dict[str, Arg] = field(default_factory=dict)
+    single: bool = False
 
     def counts(self) -> bool:
         """Whether what a loop repeats reads its index."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import linecache
 import sys
 from collections.abc import Mapping
@@ -31,21 +30,6 @@ class Source:
     entry: str
     name: str
     backend: str
-
-
-def fingerprint(graph: Graph) -> str:
-    """SHA-256, in hex, of what a graph computes; not of its title or description."""
-    nodes = [
-        [n.name, n.op.kind, n.op.model_dump(mode="json"), list(n.inputs), list(n.shape)]
-        for n in graph.nodes
-    ]
-    whole = {
-        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
-        "nodes": nodes,
-        "outputs": dict(graph.outputs),
-    }
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def execute(source: Source) -> ModuleType:

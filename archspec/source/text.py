@@ -67,6 +67,13 @@ class Display:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A dict with strings as keys."""
+
+    items: tuple[tuple[str, Doc], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Star:
     """`*value` in a call or a list."""
 
@@ -98,7 +105,7 @@ class Choice:
     other: Doc
 
 
-Doc = Code | Call | Display | Star | Loop | Each | Choice | Expr | Value
+Doc = Code | Call | Display | Table | Star | Loop | Each | Choice | Expr | Value
 
 
 def call(fn: str, *args: Doc, **kwargs: tuple[Doc, Value]) -> Call:
@@ -123,6 +130,9 @@ def flat(doc: Doc) -> str:
         return f"{doc.fn}({', '.join(flat_arguments(doc))})"
     if isinstance(doc, Display):
         return f"[{', '.join(flat(item) for item in doc.items)}]"
+    if isinstance(doc, Table):
+        pairs = (f"{lit(key)}: {flat(value)}" for key, value in doc.items)
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(doc, Star):
         choice = isinstance(doc.value, Choice)
         return f"*({flat(doc.value)})" if choice else f"*{flat(doc.value)}"
@@ -162,6 +172,9 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         return _bracketed(items, indent, f"{lead}{doc.fn}(", f"){trail}")
     if isinstance(doc, Display):
         return _bracketed([("", i) for i in doc.items], indent, f"{lead}[", f"]{trail}")
+    if isinstance(doc, Table):
+        items = [(f"{lit(key)}: ", value) for key, value in doc.items]
+        return _bracketed(items, indent, f"{lead}{{", f"}}{trail}")
     if isinstance(doc, Loop):
         return [
             f"{start}{lead}(",
@@ -231,8 +244,17 @@ def prose(text: str) -> str:
 def class_name(text: str) -> str:
     """The letters and digits of a title or a name, as a class is named."""
     parts = "".join(c if c.isascii() and c.isalnum() else " " for c in text).split()
-    name = "".join(part[0].upper() + part[1:] for part in parts)
+    name = ""
+    for part in parts:
+        apart = "_" if name[-1:].isdigit() and part[0].isdigit() else ""
+        name += apart + part[0].upper() + part[1:]
     return name if name[:1].isalpha() else f"Net{name}"
+
+
+def function_name(text: str) -> str:
+    """The letters, digits and `_` of a title or a name, as a function is named."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
 
 
 class Names:

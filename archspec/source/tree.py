@@ -306,3 +306,21 @@ def ordered(trees: list[Tree]) -> list[str]:
         keys.append(heappop(ready)[1])
         sorter.done(keys[-1])
     return keys
+
+
+def inputs_of(item: Item) -> tuple[str, ...]:
+    """The values that an instance of a statement reads."""
+    return item.inputs if isinstance(item, Node) else tuple(item.scope.inputs.values())
+
+
+def when_of(item: Item) -> str | None:
+    """The formula of an instance's `when`."""
+    return item.when if isinstance(item, Node) else item.scope.when
+
+
+def scope_of(item: Item) -> Scope:
+    """The scope whose names the formulas of a statement read."""
+    if isinstance(item, Node):
+        return item.scope
+    assert item.scope.parent is not None
+    return item.scope.parent

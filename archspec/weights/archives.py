@@ -120,6 +120,9 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
         raise WeightsError(f"{name!r} is no {MAGIC[magic][3:]}: it is {what}")
     try:
         with opener(place) as archive:
+            odd = next((key for key in archive.tensors if not key.isprintable()), None)
+            if odd is not None:
+                raise WeightsError(f"{name!r}: {odd!a} is no name of a tensor")
             yield archive
     except OSError as error:
         raise WeightsError(f"can't read {name!r}: {error.strerror or error}") from error

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archspec.errors import WeightsError
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
-from archspec.source.program import fingerprint
 from archspec.weights import archives, checkpoints, files, hdf5
 from archspec.weights.archives import counted
 from archspec.weights.fit import compare

@@ -91,6 +91,7 @@ def compare(
     raise WeightsError(
         f"{what} don't fit the net: {len(missing)} missing, {len(extra)} surplus, "
         f"{len(wrong)} of another shape",
+        code="AS601",
         notes=(
             *(
                 f"missing: {shown(name)} {list(missing[name])}{hint}"

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,9 @@ INSIDE = "model.weights.h5"
 EXPANSION = 1000
 """How many times its size in the archive that member may have."""
 
+PATIENCE = 20
+"""Seconds that listing what is in a file may take."""
+
 ATTRIBUTE_LIMIT = 64512
 """Bytes: HDF5 keeps no larger attribute, so the legacy layout cuts them up."""
 
@@ -43,6 +48,10 @@ def opened(path: Path) -> Iterator[Archive]:
     """The variables of the layers in an HDF5 file that Keras wrote."""
     h5py = _h5py(path)
     name = os.fspath(path)
+    if not _survives(path):
+        raise WeightsError(
+            f"{name!r} is a damaged HDF5 file: no reader gets through it"
+        )
     try:
         with h5py.File(path, "r") as file:
             yield Archive(*_layout(h5py, file))
@@ -51,6 +60,32 @@ def opened(path: Path) -> Iterator[Archive]:
         raise WeightsError(
             f"{name!r} is a damaged HDF5 file, or none at all: {error}"
         ) from error
+
+
+def probe(path: str) -> None:
+    """Opens a file and forgets it; an orderly refusal is the caller's to repeat."""
+    h5py = _h5py(Path(path))
+    with suppress(Exception), h5py.File(path, "r") as file:
+        _layout(h5py, file)
+
+
+def _survives(path: Path) -> bool:
+    """Whether a process of its own gets to the end of `probe`.
+
+    libhdf5 is known to crash and to hang on files that are damaged with intent.
+    """
+    code = "import sys; from archspec.weights.hdf5 import probe; probe(sys.argv[1])"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, os.fspath(path)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 @contextmanager

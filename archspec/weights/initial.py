@@ -138,6 +138,7 @@ def _checked(node: Node, name: str, shape: Shape) -> Fill:
     except ArchspecError as error:
         raise WeightsError(
             f"{node.name}.{name} can't be initialised: {error.message}",
+            code="AS603",
             at=node.at,
             hint=error.hint,
         ) from error
@@ -211,6 +212,7 @@ def _fans(shape: Shape) -> tuple[int, int]:
     if len(shape) < 2:
         raise WeightsError(
             f"kaiming and xavier need a fan in and a fan out, {list(shape)} has none",
+            code="AS603",
             hint="say constant, normal, trunc_normal or uniform",
         )
     return fans(shape)
@@ -247,7 +249,8 @@ def _proposal(mean: float, std: float, a: float, b: float) -> Proposal:
     """
     if not a < b or std <= 0:
         raise WeightsError(
-            f"trunc_normal needs a < b and std > 0, found a={a}, b={b}, std={std}"
+            f"trunc_normal needs a < b and std > 0, found a={a}, b={b}, std={std}",
+            code="AS603",
         )
     low, high = (a - mean) / std, (b - mean) / std
     peak = max(low, min(0.0, high)) ** 2 / 2
@@ -257,6 +260,7 @@ def _proposal(mean: float, std: float, a: float, b: float) -> Proposal:
         raise WeightsError(
             f"trunc_normal with mean {mean} and std {std} has almost nothing between "
             f"{a} and {b}",
+            code="AS603",
             hint="a and b are absolute values, not multiples of std",
         )
     if inside >= from_uniform:

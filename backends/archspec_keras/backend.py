@@ -10,11 +10,11 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError
+from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph
-from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
+from archspec.source.search import outline
 from archspec_keras.lowering import signature, unsupported
 from archspec_keras.printing import Printer, arguments_apart
 
@@ -44,9 +44,14 @@ class KerasBackend:
         start(engine, dtype)
         return self
 
+    def start(self) -> None:
+        """Imports keras and what it runs on."""
+        framework()
+
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
+        refuse_unread(graph)
         graph = arguments_apart(graph)
         return Printer(graph, outline(graph, signature)).source()
 
@@ -166,6 +171,27 @@ class KerasBackend:
         write_whole(path, lambda draft: write(str(draft)))
 
 
+def refuse_unread(graph: Graph) -> None:
+    """Raises UnsupportedError for a layer with weights that only lends its size.
+
+    A functional model holds the layers that its outputs are computed from, and no size
+    is computed: it is known when the model is made.
+    """
+    live = set(graph.outputs.values())
+    for node in reversed(graph.nodes):
+        if node.name in live:
+            live.update(node.inputs[:1] if node.op.kind == "resize" else node.inputs)
+    for node, shapes in graph.located():
+        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        if held and node.name not in live:
+            raise UnsupportedError(
+                f"Keras has no place for {node.name!r}: nothing reads its values, a "
+                "resize only reads its size",
+                at=node.at,
+                hint="let the resize read what it reads",
+            )
+
+
 def framework() -> Any:
     """The module keras; BackendError when what it runs on is missing."""
     if "keras" in sys.modules:
@@ -179,6 +205,7 @@ def framework() -> Any:
     except ImportError as error:
         raise BackendError(
             f"Keras can't start: {error}",
+            code="AS503",
             hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
         ) from error
     return keras
@@ -254,7 +281,9 @@ def _compare(graph: Graph, model: Any) -> None:
     compare_names(graph, "Keras", found)
     seeds = sum(v.name == "seed_generator_state" for v in model.variables)
     if len(model.variables) - seeds != len(found):
-        raise BackendError("the Keras model has more weights: a fault of archspec")
+        raise BackendError(
+            "the Keras model has more weights: a fault of archspec", code="AS506"
+        )
 
 
 def _given(keras: Any, graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> Any:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from archspec_keras.printing import Printer
 
 REGISTERS = ("x", "y", "z")
+COUNTING = ("i", "n", "number")
+"""What numbers names; one of them that no loop around is called."""
+LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class Body:
         self.made: list[str] = []
         self.results: list[str] = []
         self.counters = 0
+        self.labels = 0
         self.last: tuple[int, str, Doc, str] | None = None
+        self.open = (0, 0, "")
 
     @staticmethod
     def read(line: Line) -> set[str]:
@@ -136,9 +141,14 @@ class Body:
         """A variable that gives numbered names."""
         self.counters += 1
         name = "names" if self.counters == 1 else f"names{self.counters}"
-        text = _text(f"{prefix}{{i}}")
-        self._put(f"{name} = ({text} for i in count())")
+        index = next(n for n in COUNTING if n not in _indexed(Naming(prefix)))
+        text = _text(f"{prefix}{{{index}}}")
+        self._put(f"{name} = ({text} for {index} in count())")
         return name
+
+    def _label(self) -> str:
+        """A variable for a name; those of the scopes around stay as they are."""
+        return f"{LABEL}{self.labels + 1}" if self.labels else LABEL
 
     def _child(
         self,
@@ -192,19 +202,28 @@ class Body:
         if chained and names[0] != args[0]:
             self._put(f"{names[0]} = {args[0]}")
             args = [names[0] if a == args[0] else a for a in args]
+        start = len(self.made)
         if line.count is not None:
             read = self.read(Line("", line.target, ())) | _indexed(child)
             index = line.index if line.index in read else "_"
             self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
         elif line.when is not True:
-            self._put(f"if {flat(line.when)}:")
+            test = f"if {flat(line.when)}:"
+            if (len(self.made), self.indent, test) != self.open:
+                self._put(test)
         else:
             self._target(line, args, names, child, live)
             return
+        header = len(self.made) - start
         self.indent += 4
         self._target(line, args, names, child, live | frozenset(names))
         self._carry(line)
         self.indent -= 4
+        if len(self.made) == start + header:
+            # An identity needs no statement, and a loop or a condition needs one.
+            del self.made[start:]
+        elif line.when is not True:
+            self.open = (len(self.made), self.indent, f"if {flat(line.when)}:")
 
     def _carry(self, line: Line) -> None:
         """Sets the arguments anew that a loop carries, and that it reads."""
@@ -239,8 +258,9 @@ class Body:
         if child.counter:
             label = Code(f"next({child.counter})")
             if len(named) > 1:
-                self._put(f"label = {flat(label)}")
-                child, label = Naming("{label}"), Code("label")
+                held = self._label()
+                self._put(f"{held} = {flat(label)}")
+                child, label = Naming(f"{{{held}}}"), Code(held)
             elif not named:
                 self._put(flat(label))
         for step in steps:
@@ -311,12 +331,16 @@ class Body:
         if child.counter and nested.inline:
             naming = child
         elif child.counter:
-            self._put(f"label = next({child.counter})")
-            naming = Naming("{label}_")
+            held = self._label()
+            self._put(f"{held} = next({child.counter})")
+            naming = Naming(f"{{{held}}}_")
+            self.labels += 1
         busy = live - frozenset(names)
         results = self.scope(
             nested.lines, nested.listed, args, nested.outputs, naming, busy
         )
+        if child.counter and not nested.inline:
+            self.labels -= 1
         moved = [(a, b) for a, b in zip(names, results, strict=True) if a != b]
         if moved:
             targets, values = zip(*moved, strict=True)
@@ -354,8 +378,10 @@ def applied(lead: str, doc: Doc, indent: int, trail: str) -> list[str]:
 
 def _text(template: str) -> str:
     """A name as code: a string, with the function's own names in braces."""
-    if template == "{label}":
-        return "label"
+    if template.startswith(f"{{{LABEL}") and template.count("}") == 1 == (
+        template.endswith("}")
+    ):
+        return template[1:-1]
     return f'f"{template}"' if "{" in template else f'"{template}"'
 
 
@@ -394,5 +420,5 @@ def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
     return {
         name: "0" if all(x.count is None and x.when is True for x in group) else ""
         for name, group in seen.items()
-        if len(group) > 1
+        if len(group) > 1 or group[0].single
     }

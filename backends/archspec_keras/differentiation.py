@@ -22,7 +22,9 @@ def gradients(
     """Outputs, and gradients by the variables and then by the inputs."""
     engine = keras.backend.backend()
     if engine not in ENGINES:
-        raise BackendError(f"archspec has no gradients for Keras on {engine}")
+        raise BackendError(
+            f"archspec has no gradients for Keras on {engine}", code="AS503"
+        )
     return ENGINES[engine](model, variables, images, run, training)
 
 
@@ -36,7 +38,9 @@ def tensorflow(
     with tf.GradientTape() as tape:
         tape.watch(images)
         made, total = run(images, lambda given: model(given, training=training))
-    found = tape.gradient(total, [*values, *images])
+    # A value that only lends its size to a resize has no gradient: that is zero.
+    zero = tf.UnconnectedGradients.ZERO
+    found = tape.gradient(total, [*values, *images], unconnected_gradients=zero)
     return made, [tf.convert_to_tensor(value) for value in found]
 
 
@@ -50,7 +54,7 @@ def torch(
     leaves = [image.detach().requires_grad_() for image in images]
     with torch.enable_grad():
         made, total = run(leaves, lambda given: model(given, training=training))
-        found = torch.autograd.grad(total, [*values, *leaves])
+        found = torch.autograd.grad(total, [*values, *leaves], materialize_grads=True)
     return {name: value.detach() for name, value in made.items()}, list(found)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
-from archspec.ops.pooling import Pool
-from archspec.ops.shaping import Resize
-from archspec.source.expr import Expr
+from archspec.ops.pooling import AdaptiveMaxPool2d, Pool
+from archspec.ops.shaping import Pad, Resize
+from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call
+from archspec.source.text import Call, Code, Doc, call, flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             named += ["stride", "dilation"]
     if isinstance(op, Pool):
         named += type(op).model_fields
+    if isinstance(op, Pad):
+        fixed["beside"] = op.beside()
     return fixed | {name: getattr(op, name) for name in named}
 
 
@@ -67,7 +69,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "conv_transpose2d": ("padding", "output_padding", "stride", "kernel"),
     "flatten": ("order",),
-    "pad": ("spatial", "channels"),
+    "pad": ("spatial",),
     "prelu": ("shared",),
     "resize": ("mode", "size", "scale"),
     "gelu": ("approximate",),
@@ -360,10 +362,11 @@ def pad(use: OpUse, inits: Inits) -> Steps:
     """Zeros around the image, or also beside the channels."""
     op = first(use)
     (top, bottom), (left, right) = op.sides()
-    channels = pair(op.channels)
-    if not any(channels):
+    if not op.beside():
         return [Layer(Call("layers.ZeroPadding2D", (sides(op.spatial),)))]
-    width = ((0, 0), (top, bottom), (left, right), channels)
+    before, after = (flat(part) for part in parts(use["channels"]))
+    spatial = f"({top}, {bottom}), ({left}, {right})"
+    width = Code(f"((0, 0), {spatial}, ({before}, {after}))")
     return [Apply(lambda x: Call("ops.pad", (Code(x[0]), width)), ("pad",))]
 
 
@@ -473,6 +476,18 @@ LOWERINGS: dict[str, Lowering] = {
 }
 
 
+def underived(op: AdaptiveMaxPool2d, shape: Shape) -> bool:
+    """Whether Keras would pool a window of more pixels than there are.
+
+    It pools with windows of two sizes, of which only one may be needed; of a pool that
+    gives nothing TensorFlow's gradient is left as it lies in memory.
+    """
+    size = pair(op.size)
+    return size != (1, 1) and any(
+        -(-n // o) + 1 > n for n, o in zip(shape[1:], size, strict=True)
+    )
+
+
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
@@ -481,6 +496,11 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         op.groups > 1 or max(pair(op.dilation)) > 1
     ):
         return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
+    if isinstance(op, AdaptiveMaxPool2d) and underived(op, shapes[0]):
+        return (
+            "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody wrote "
+            "where it makes one row or column of many, or many of one"
+        )
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
     if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):

@@ -11,16 +11,23 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import pair
 from archspec.ops.pooling import Adaptive
+from archspec.ops.shaping import Resize
 from archspec.source.docstring import docstring
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
+from archspec.source.project import names_in, seal
 from archspec.source.text import (
     Call,
+    Code,
+    Doc,
     Names,
+    Table,
     assignment,
     class_name,
     flat,
+    function_name,
     header,
+    layout,
     lit,
 )
 from archspec_keras.body import Body, Naming
@@ -41,6 +48,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "pixel_shuffle": ("static_size",),
 }
 """Printed functions that a printed function needs."""
+MODULES = ("KerasTensor", "initializers", "layers", "ops")
 SUFFIXES = ("pad", "crop", "permute")
 PIXELWISE = frozenset(
     """
@@ -51,6 +59,7 @@ PIXELWISE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Ops that give a single pixel when they read single pixels."""
+SIZED = "this net needs an input_shape with a height and a width"
 DEEP = 900
 """Layers from which on Keras, which recurses once a layer, needs a higher limit."""
 
@@ -87,7 +96,7 @@ class Printer:
         }
         for definition in definitions[:-1]:
             self.titles[id(definition)] = self.names.take(
-                re.sub(r"\W", "_", definition.title, flags=re.ASCII)
+                function_name(definition.title)
             )
         self.initials = Initials()
         self.layers: list[Call] = []
@@ -120,7 +129,7 @@ class Printer:
         }
         text = render("archspec_keras", "module.jinja", values)
         entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, "keras")
+        return Source(seal(text), entry, self.graph.name, "keras")
 
     def _suffixes(self) -> dict[str, str]:
         """What is added to an op's name for its padding layer: nothing that clashes."""
@@ -219,6 +228,15 @@ class Printer:
             lines.append(
                 f"    sys.setrecursionlimit(max(sys.getrecursionlimit(), {limit}))"
             )
+        if sized(graph):
+            pairs = zip(shapes, graph.inputs.values(), strict=True)
+            images = [parameter for parameter, shape in pairs if len(shape) == 3]
+            every = ", ".join(f"*{parameter}" for parameter in images)
+            told = images[0] if len(images) == 1 else f"({every})"
+            lines += [
+                f"    if None in {told}:",
+                f'        raise ValueError("{SIZED}")',
+            ]
         for (name, shape), variable, parameter in zip(
             graph.inputs.items(), names, shapes, strict=True
         ):
@@ -238,17 +256,17 @@ class Printer:
         outputs = dict(zip(definition.outputs, body.results, strict=True))
         given = names[0] if single else f"[{', '.join(names)}]"
         if list(outputs) == [""]:
-            result = outputs[""]
+            result: Doc = Code(outputs[""])
         else:
-            items = ", ".join(f'"{k}": {v}' for k, v in outputs.items())
-            result = f"{{{items}}}"
+            result = Table(tuple((k, Code(value)) for k, value in outputs.items()))
+        model = Call("keras.Model", (Code(given), result), (("name", Code("name")),))
         title = self.titles[id(definition)]
         return [
             *header(f"def {title}", parameters, "keras.Model", 0),
             *lines,
             *constants(definition, 4),
             *made,
-            f"    return keras.Model({given}, {result}, name=name)",
+            *layout(model, 4, "return "),
         ]
 
 
@@ -286,22 +304,36 @@ def pixels(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
+def sized(graph: Graph) -> bool:
+    """Whether the number of features that a flatten gives depends on the image."""
+    free = {name for name, shape in graph.inputs.items() if len(shape) == 3}
+    read = {name for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        if free.isdisjoint(node.inputs):
+            continue
+        if node.op.kind == "flatten" and node.name in read:
+            return True
+        op = node.op
+        fixed = isinstance(op, Adaptive)
+        fixed = fixed or (isinstance(op, Resize) and op.size is not None)
+        if len(node.shape) == 3 and not fixed:
+            free.add(node.name)
+    return False
+
+
 def _imports(code: str) -> list[str]:
     """The import lines that the code needs."""
+    read = names_in(code)
     standard = []
-    if "sys." in code:
+    if "sys" in read:
         standard.append("import sys")
-    if "Iterator[" in code:
+    if "Iterator" in read:
         standard.append("from collections.abc import Iterator")
-    if "count()" in code:
+    if "count" in read:
         standard.append("from itertools import count")
     found = [*standard, ""] if standard else []
     found.append("import keras")
-    if "np." in code:
+    if "np" in read:
         found.append("import numpy as np")
-    modules = [
-        name
-        for name in ("KerasTensor", "initializers", "layers", "ops")
-        if re.search(rf"\b{name}\b", code)
-    ]
-    return [*found, *([f"from keras import {', '.join(modules)}"] if modules else [])]
+    modules = ", ".join(name for name in MODULES if name in read)
+    return [*found, f"from keras import {modules}"] if modules else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -13,8 +14,8 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph
-from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
+from archspec.source.search import outline
 from archspec_torch.lowering import signature, unsupported
 from archspec_torch.printing import Printer
 
@@ -50,12 +51,16 @@ class TorchBackend:
         require(self)
         return TorchBackend(channels_last=engine == "channels_last")
 
+    def start(self) -> None:
+        """Imports torch."""
+        import_module(self.framework)
+
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
         definitions = outline(graph, signature)
         draft = Printer(graph, definitions)
-        draft.source()
+        draft.text()
         own = (*draft.helpers(), *draft.modules.scales)
         return Printer(graph, definitions, own).source()
 
@@ -72,7 +77,7 @@ class TorchBackend:
 
         source = self.emit(graph)
         make = getattr(execute(source), source.entry)
-        with torch.device("meta"):
+        with torch.device("meta"), _undrawn():
             model = make()
         state = {k: torch.from_numpy(v) for k, v in weights.items()}
         counters: dict[str, Any] = {}
@@ -145,7 +150,8 @@ class TorchBackend:
         )
         parameters = dict(model.named_parameters())
         wanted = [*(parameters[name] for name in graph.parameters()), *given]
-        found = torch.autograd.grad(total, wanted)
+        # A value that only lends its size to a resize has no gradient: that is zero.
+        found = torch.autograd.grad(total, wanted, materialize_grads=True)
         names = [*graph.parameters(), *graph.inputs]
         outputs = {name: t.detach().cpu().numpy() for name, t in made.items()}
         grads = zip(names, found, strict=True)
@@ -197,3 +203,23 @@ def _called(
     finally:
         model.train(was)
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
+
+
+def _undrawn() -> Any:
+    """A context in which nothing is drawn.
+
+    The values are written afterwards; and to draw on the meta device, torch imports its
+    whole compiler, which takes seconds.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            given = kwargs or {}
+            if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+                return args[0] if args else given["tensor"]
+            return func(*args, **given)
+
+    return Undrawn()

@@ -19,7 +19,7 @@ from archspec.ops.init import (
     initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import Call, Code, Doc, call, layout
+from archspec.source.text import Call, Code, Doc, call, flat, layout
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -103,42 +103,43 @@ def native(kind: str, parameter: str) -> AnyInit | None:
     return Constant(value=0.25) if kind == "prelu" else None
 
 
-def common(graph: Graph) -> dict[str, dict[str, AnyInit]]:
-    """What `init_weights` gives each kind of layer; norms start as PyTorch's do."""
-    found = {}
-    for kind, of in plans(graph).items():
-        if kind in LAYERS:
-            found[kind] = usual(of)
-    return found
+class Initials:
+    """What a graph's weights start from, as rules for kinds of layers and exceptions.
 
+    A kind's commonest initialisers make its rule; norms start as PyTorch's do.
+    """
 
-def rules(
-    graph: Graph, definitions: list[Definition], titles: dict[int, str]
-) -> list[str]:
-    """The function `init_weights`."""
-    by_plan: dict[Plan, list[str]] = {}
-    for kind, of in common(graph).items():
-        told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
-        if told:
-            by_plan.setdefault(told, []).append(kind)
-    lines = [
-        "def init_weights(module: nn.Module) -> None:",
-        '    """Sets the initial weights of a layer."""',
-    ]
-    word = "if"
-    for plan_, kinds in by_plan.items():
-        layers = " | ".join(LAYERS[kind] for kind in kinds)
-        lines.append(f"    {word} isinstance(module, {layers}):")
-        word = "elif"
-        for parameter, init in reversed(plan_):
-            indent = 8
-            if parameter == "bias" and not _always_biased(graph, kinds):
-                lines.append("        if module.bias is not None:")
-                indent = 12
-            lines += layout(statement(init, f"module.{parameter}"), indent)
-    for definition in definitions[:-1]:
-        own = _exceptions(graph, definition)
-        if own:
+    def __init__(self, graph: Graph, definitions: list[Definition]) -> None:
+        self.definitions = definitions
+        self.plans = plans(graph)
+        self.common = {k: usual(of) for k, of in self.plans.items() if k in LAYERS}
+
+    def rules(self, titles: dict[int, str]) -> list[str]:
+        """The function `init_weights`."""
+        by_plan: dict[Plan, list[str]] = {}
+        for kind, of in self.common.items():
+            told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
+            if told:
+                by_plan.setdefault(told, []).append(kind)
+        lines = [
+            "def init_weights(module: nn.Module) -> None:",
+            '    """Sets the initial weights of a layer."""',
+        ]
+        word = "if"
+        for plan_, kinds in by_plan.items():
+            layers = " | ".join(LAYERS[kind] for kind in kinds)
+            lines.append(f"    {word} isinstance(module, {layers}):")
+            word = "elif"
+            for parameter, init in reversed(plan_):
+                indent = 8
+                if parameter == "bias" and not self._always_biased(kinds):
+                    lines.append("        if module.bias is not None:")
+                    indent = 12
+                lines += layout(statement(init, f"module.{parameter}"), indent)
+        for definition in self.definitions[:-1]:
+            own = self._exceptions(definition)
+            if not own:
+                continue
             name = titles[id(definition)]
             lines.append(f"    {word} isinstance(module, {name}):")
             word = "elif"
@@ -148,83 +149,63 @@ def rules(
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
                 lines += layout(statement(init, f"module.{path}"), indent)
-    if word == "if":
-        return []
-    return lines
+        return lines if word == "elif" else []
 
+    def _always_biased(self, kinds: list[str]) -> bool:
+        """Whether a bias is never None; torch's types say so of linear layers alone."""
+        return kinds == ["linear"] and all(
+            len(plan_) == 2 for plan_ in self.plans["linear"].values()
+        )
 
-def _always_biased(graph: Graph, kinds: list[str]) -> bool:
-    """Whether a bias is never None; torch's types say so of linear layers alone."""
-    return kinds == ["linear"] and all(
-        len(plan_) == 2 for plan_ in plans(graph)["linear"].values()
-    )
+    def _differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
+        expected = self.common.get(kind, {}).get(parameter) or native(kind, parameter)
+        return init != expected
 
+    def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
+        """Parameters of a class whose start differs from the rule, in all instances."""
+        if definition.listed or definition.model:
+            return []
+        return [found for line in definition.lines for found in self._own(line)]
 
-def _differs(graph: Graph, node: str, kind: str, parameter: str, init: AnyInit) -> bool:
-    usual_of = common(graph).get(kind, {})
-    expected = usual_of.get(parameter) or native(kind, parameter)
-    return init != expected
+    def _own(self, line: Line) -> list[tuple[str, AnyInit]]:
+        plain = line.count is None and line.when is True
+        if not isinstance(line.target, OpUse) or not plain or line.name.isdigit():
+            return []
+        kind = line.target.kind
+        of = self.plans.get(kind, {})
+        own = [of[name] for name in line.nodes if name in of]
+        if not own or any(plan_ != own[0] for plan_ in own):
+            return []
+        return [
+            (f"{line.name}.{parameter}", init)
+            for parameter, init in own[0]
+            if self._differs(kind, parameter, init)
+        ]
 
-
-def _exceptions(graph: Graph, definition: Definition) -> list[tuple[str, AnyInit]]:
-    """Parameters of a class whose start differs from the rule, in all instances."""
-    if definition.listed or definition.model:
-        return []
-    found = []
-    for line in definition.lines:
-        found += _line_exceptions(graph, line)
-    return found
-
-
-def _line_exceptions(graph: Graph, line: Line) -> list[tuple[str, AnyInit]]:
-    if not isinstance(line.target, OpUse) or line.count is not None:
-        return []
-    if line.when is not True:
-        return []
-    kind = line.target.kind
-    of = plans(graph).get(kind, {})
-    own = [of[name] for name in line.nodes if name in of]
-    if not own or any(plan != own[0] for plan in own):
-        return []
-    return [
-        (f"{line.name}.{parameter}", init)
-        for parameter, init in own[0]
-        if _differs(graph, line.nodes[0], kind, parameter, init)
-    ]
-
-
-def overrides(graph: Graph, definitions: list[Definition]) -> list[str]:
-    """Statements for the parameters that no rule covers, by name."""
-    covered: set[str] = set()
-    for definition in definitions[:-1]:
-        if definition.listed:
-            continue
-        for line in definition.lines:
-            for path, _ in _line_exceptions(graph, line):
-                parameter = path.rpartition(".")[2]
-                covered.update(f"{node}.{parameter}" for node in line.nodes)
-    by_init: dict[AnyInit, list[str]] = {}
-    for kind, of in plans(graph).items():
-        for node, plan_ in of.items():
-            for parameter, init in plan_:
-                name = f"{node}.{parameter}"
-                if name in covered:
-                    continue
-                if _differs(graph, node, kind, parameter, init):
-                    by_init.setdefault(init, []).append(name)
-    lines: list[str] = []
-    for init, names in by_init.items():
-        if len(names) == 1:
-            tensor = f'self.get_parameter("{names[0]}")'
-            lines += layout(statement(init, tensor), 8)
-            continue
-        joined = ", ".join(f'"{name}"' for name in names)
-        head = f"        for name in ({joined}):"
-        if len(head) <= 88:
-            lines.append(head)
-        else:
-            lines += ["        for name in ("]
-            lines += [f'            "{name}",' for name in names]
-            lines += ["        ):"]
-        lines += layout(statement(init, "self.get_parameter(name)"), 12)
-    return lines
+    def overrides(self) -> list[str]:
+        """Statements for the parameters that no rule covers, by name."""
+        covered: set[str] = set()
+        for definition in self.definitions[:-1]:
+            if definition.listed:
+                continue
+            for line in definition.lines:
+                for path, _ in self._own(line):
+                    parameter = path.rpartition(".")[2]
+                    covered.update(f"{node}.{parameter}" for node in line.nodes)
+        by_init: dict[AnyInit, list[str]] = {}
+        for kind, of in self.plans.items():
+            for node, plan_ in of.items():
+                for parameter, init in plan_:
+                    name = f"{node}.{parameter}"
+                    if name not in covered and self._differs(kind, parameter, init):
+                        by_init.setdefault(init, []).append(name)
+        lines: list[str] = []
+        for init, names in by_init.items():
+            if len(names) == 1:
+                tensor = flat(Call("self.get_parameter", (names[0],)))
+                lines += layout(statement(init, tensor), 8)
+                continue
+            each = Call("", tuple(names))
+            lines += layout(each, 8, "for name in ", ":")
+            lines += layout(statement(init, "self.get_parameter(name)"), 12)
+        return lines

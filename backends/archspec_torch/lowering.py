@@ -14,9 +14,10 @@ from typing import Any
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.pooling import AvgPool2d, MaxPool2d
-from archspec.source.expr import Expr
+from archspec.ops.shaping import Pad
+from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call, class_name
+from archspec.source.text import Call, Code, Doc, call, class_name, flat
 
 Lowering = Callable[[OpUse], Call]
 
@@ -28,13 +29,15 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     named = FIXED.get(op.kind, ())
     if padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
+    if isinstance(op, Pad):
+        fixed["beside"] = op.beside()
     return fixed | {name: getattr(op, name) for name in named}
 
 
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "flatten": ("order",),
-    "pad": ("spatial", "channels"),
+    "pad": ("spatial",),
     "prelu": ("shared",),
     "resize": ("mode", "size", "scale"),
     "scale": ("weight",),
@@ -198,9 +201,11 @@ def hwc(use: OpUse) -> bool:
 def pad(use: OpUse) -> Call:
     """Zero padding of an image, and of its channels."""
     sides = last_first(use["spatial"])
-    before, after = pair(use["channels"])  # type: ignore[arg-type]  # never an Expr
-    if before or after:
-        return Call("nn.ConstantPad3d", ((*sides, before, after), 0.0))
+    if any(op.beside() for op in ops(use)):
+        before, after = parts(use["channels"])
+        items = (Code(flat(item)) for item in (*sides, before, after))
+        width = Code(f"({', '.join(item.text for item in items)})")
+        return Call("nn.ConstantPad3d", (width, 0.0))
     return Call("nn.ZeroPad2d", (sides,))
 
 

@@ -62,9 +62,10 @@ class Modules:
         for line in lines:
             groups.setdefault(line.name, []).append(line)
         made: list[str] = []
+        several = shared(lines)
         for name, group in groups.items():
             line = group[0]
-            if len(group) > 1 or line.count is not None:
+            if name in several or line.count is not None:
                 made += _set(name, Call("nn.Sequential", tuple(self.items(group))))
             elif functional(line):
                 if line.when is not True:
@@ -166,8 +167,9 @@ def functional(line: Line) -> bool:
 
 
 def shared(lines: Sequence[Line]) -> set[str]:
-    """The names of several lines each: unequal instances of a repeat."""
-    return {name for name, n in Counter(line.name for line in lines).items() if n > 1}
+    """The names that stand for repeats: of several lines each, or of one instance."""
+    counts = Counter(line.name for line in lines)
+    return {line.name for line in lines if counts[line.name] > 1 or line.single}
 
 
 def flag(name: str) -> str:

@@ -20,9 +20,21 @@ from archspec.source.outline import (
     free_names,
 )
 from archspec.source.program import Source, render
-from archspec.source.text import Call, Names, assignment, class_name, flat, header
-from archspec_torch import initial
+from archspec.source.project import names_in, seal
+from archspec.source.text import (
+    Call,
+    Code,
+    Names,
+    Table,
+    assignment,
+    class_name,
+    flat,
+    function_name,
+    header,
+    layout,
+)
 from archspec_torch.forward import chain, collected, expressions, statements
+from archspec_torch.initial import Initials
 from archspec_torch.lowering import HELPERS
 from archspec_torch.modules import Modules
 
@@ -48,13 +60,14 @@ class Printer:
             id(definitions[-1]): self.names.take(class_name(title)),
         }
         for definition in definitions[:-1]:
-            name = class_name(definition.title.replace("_", " "))
+            name = _class(definition.title)
             if definition.listed and definition.inline:
-                name = definition.title
+                name = function_name(definition.title)
             self.titles[id(definition)] = self.names.take(name)
         self.classes: list[list[str]] = []
         self.current = definitions[-1]
-        self.rules = initial.rules(graph, definitions, self.titles)
+        self.initials = Initials(graph, definitions)
+        self.rules = self.initials.rules(self.titles)
 
     def helpers(self) -> set[str]:
         """The classes and functions beside the net's own that the text has."""
@@ -65,6 +78,11 @@ class Printer:
 
     def source(self) -> Source:
         """The whole module."""
+        entry = self.titles[id(self.definitions[-1])]
+        return Source(seal(self.text()), entry, self.graph.name, "torch")
+
+    def text(self) -> str:
+        """The whole module's text, without its checksum."""
         for definition in self.definitions:
             self.current = definition
             self.classes.append(self._definition(definition))
@@ -76,19 +94,17 @@ class Printer:
         }
         helpers = render("archspec_torch", "helpers.jinja", values)
         rules = "\n".join(self.rules)
-        text = render(
+        return render(
             "archspec_torch",
             "module.jinja",
             {
                 "doc": docstring(self.graph),
-                "imports": _imports(helpers + body + rules),
+                "imports": _imports(f"{helpers}\n{body}\n{rules}"),
                 "helpers": helpers,
                 "rules": rules,
                 "body": body,
             },
         )
-        entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, "torch")
 
     # Definitions
 
@@ -112,7 +128,7 @@ class Printer:
         if definition.model:
             if self.rules:
                 made.append("        self.apply(init_weights)")
-            made += initial.overrides(self.graph, self.definitions)
+            made += self.initials.overrides()
         elif definition.listed and not definition.numbers:
             return made
         if definition.listed and list(outputs) == [""]:
@@ -179,7 +195,7 @@ class Printer:
 
     def _nest(self, nested: Nested) -> Call:
         """A nested graph is a class of its own; its arguments are what it reads."""
-        name = self.names.take(class_name(nested.title.replace("_", " ")))
+        name = self.names.take(_class(nested.title))
         read = sorted({n for line in nested.lines for n in free_names(line)})
         arguments = [self._argument(name) for name in read]
         outputs = {str(n): ref for n, ref in enumerate(nested.outputs)}
@@ -226,11 +242,8 @@ def _forward(
     result = "Tensor"
     if named:
         result = "dict[str, Tensor]"
-        docs = [f'"{k}": {v}' for k, v in zip(outputs, results, strict=True)]
-        returned = [f"        return {{{', '.join(docs)}}}"]
-        if len(returned[0]) > 88:
-            items = (f"            {text}," for text in docs)
-            returned = ["        return {", *items, "        }"]
+        pairs = zip(outputs, map(Code, results), strict=True)
+        returned = layout(Table(tuple(pairs)), 8, "return ")
     elif len(outputs) > 1:
         result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
         returned = [f"        return {', '.join(results)}"]
@@ -238,6 +251,10 @@ def _forward(
         body, returned = _returned(body, results[0], inputs)
     typed = [f"{text}: Tensor" for text in inputs]
     return [*header("def forward", ["self", *typed], result, 4), *body, *returned]
+
+
+def _class(title: str) -> str:
+    return class_name(function_name(title).replace("_", " "))
 
 
 def _parameter(argument: Argument) -> str:
@@ -273,11 +290,10 @@ def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
 
 def _imports(code: str) -> list[str]:
     """The import lines that the code needs."""
-    found = []
-    if "torch." in code.replace("torch.nn", ""):
-        found.append("import torch")
-    names = "Tensor, nn" if "Tensor" in code else "nn"
+    read = names_in(code)
+    found = ["import torch"] if "torch" in read else []
+    names = "Tensor, nn" if "Tensor" in read else "nn"
     found.append(f"from torch import {names}")
-    if "F." in code:
+    if "F" in read:
         found.append("from torch.nn import functional as F")
     return found

@@ -1,0 +1,61 @@
+"""The commands that help to write a spec."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archspec.cli import options
+
+
+@options.ended
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the net.")],
+    base: Annotated[
+        str | None, typer.Option("--from", help="A net of the zoo to extend.")
+    ] = None,
+    force: options.Force = False,
+) -> None:
+    """Writes NAME.yaml, a spec that validates, to begin with."""
+    from archspec.files import write_whole
+    from archspec.starter import EDITOR, SCHEMA, starter
+
+    path = Path(f"{name}.yaml")
+    text = starter(name, base)
+    options.writable(path, None, force)
+    write_whole(path, text)
+    print(f"wrote {path}; try: archspec validate {path}")
+    print(f"For completion and checks in your editor: archspec schema -o {SCHEMA}")
+    print(f"The file's first line leads there: {EDITOR}")
+
+
+@options.ended
+def schema(
+    output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
+    force: options.Force = False,
+) -> None:
+    """The language as a JSON Schema, for editors."""
+    from archspec.files import write_whole
+    from archspec.schema import schema as made
+
+    text = json.dumps(made(), indent=1, ensure_ascii=False) + "\n"
+    if output == "-":
+        print(text, end="")
+        return
+    options.writable(Path(output), None, force)
+    write_whole(output, text)
+
+
+@options.ended
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="Such as AS402.")
+    ] = None,
+) -> None:
+    """What a code means: the cause, an example and the cure; or all codes."""
+    from archspec import codes
+
+    print(codes.listing() if code is None else codes.explain(code), end="")

@@ -1,0 +1,37 @@
+"""One number for what a net is, the same in printed source and in weight files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from archspec.graph import Graph
+from archspec.ops import Op
+
+
+def fingerprint(graph: Graph) -> str:
+    """SHA-256, in hex, of what a graph computes and starts from.
+
+    Titles, descriptions, sources, comments and `expect` don't count, nor do attributes
+    that a later release adds with a default that changes nothing.
+    """
+    nodes = [
+        [n.name, n.op.kind, _attributes(n.op), list(n.inputs), list(n.shape)]
+        for n in graph.nodes
+    ]
+    whole = {
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "nodes": nodes,
+        "outputs": dict(graph.outputs),
+    }
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _attributes(op: Op) -> dict[str, Any]:
+    found = op.model_dump(mode="json", exclude_defaults=True, exclude={"init"})
+    for name, init in op.inits().items():
+        made = init.model_dump(mode="json", exclude_defaults=True)
+        found[f"init.{name}"] = [init.name, made]
+    return found

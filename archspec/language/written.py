@@ -1,0 +1,121 @@
+"""What a file says, as values with places: statements, blocks, the whole unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.errors import Location
+from archspec.language.reader import Map, locate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """One node as written; `key` is its name, or its position in a list."""
+
+    key: str
+    at: Location
+    kind: str
+    target: Any
+    sources: Any
+    when: bool | str
+    repeat: int | str | None
+    inline: bool
+    name: str | None
+    taps: bool
+    attributes: dict[str, Any]
+    raw: Map | None
+    value_at: Location
+    body: Body | None = None
+    places: dict[Any, Location] = field(default_factory=dict)
+
+    def place(self, *path: str | int, key: bool = False) -> Location:
+        """Where the value of a key stands, or the key itself."""
+        # Asked for by every instance of a block.
+        found = self.places.get((path, key))
+        if found is None:
+            found = self.places[path, key] = self._place(path, key)
+        return found
+
+    def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
+        if self.raw is None or path[0] not in self.raw:
+            return self.value_at if path[0] == self.kind else self.at
+        return locate(self.raw, path, key=key)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """The statements of a scope; `listed` is a chain whose children are numbered."""
+
+    listed: bool
+    statements: dict[str, Statement]
+    at: Location
+    removed: dict[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A raw value, where it stands, and its type where a base file fixed it.
+
+    In a file that `extends`, the value None removes what the base has.
+    """
+
+    value: Any
+    at: Location
+    key: Location
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A block as written; without a body it removes what the base has."""
+
+    name: str
+    at: Location
+    params: dict[str, Entry] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ("input",)
+    value: Body | None = None
+    outputs: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def body(self) -> Body:
+        """The statements of a block that removes nothing."""
+        assert self.value is not None
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defaults:
+    """The attributes that a file gives to all ops of a kind; None removes a base's."""
+
+    value: dict[str, Entry] | None
+    at: Location
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """One file, with everything that it inherits already merged in."""
+
+    file: str
+    name: str
+    at: Location
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    publisher: str = ""
+    extends: Entry | None = None
+    params: dict[str, Entry] = field(default_factory=dict)
+    require: dict[str, Entry] = field(default_factory=dict)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Entry] = field(default_factory=dict)
+    defaults: dict[str, Defaults] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    graph: Body | None = None
+    outputs: dict[str, Entry] = field(default_factory=dict)
+    taps: dict[str, Entry] = field(default_factory=dict)
+    expect: dict[str, Entry] = field(default_factory=dict)
+
+    def default(self, kind: str) -> dict[str, Entry]:
+        """The attributes that the file gives to every op of a kind."""
+        found = self.defaults.get(kind)
+        return found.value or {} if found else {}

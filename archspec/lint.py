@@ -1,0 +1,197 @@
+"""What a valid spec seldom means: warnings, which never change what is built.
+
+Each can be answered in the spec itself: by removing what is unused, or by writing out
+what would else be a default (`bias: true`, four-sided padding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from archspec.errors import Location, SpecWarning, nearest
+from archspec.graph import Graph, Node
+from archspec.language.formula import names, strings
+from archspec.language.statements import BRACES
+from archspec.language.written import Body, Entry, Statement, Unit
+from archspec.ops import pair
+from archspec.spec import Spec
+
+
+def warnings(spec: Spec) -> list[SpecWarning]:
+    """Every warning about a spec's own file, in the order of the text."""
+    found: dict[Location, SpecWarning] = {}
+    for warning in (
+        *_unused_params(spec.unit),
+        *_unused_blocks(spec.unit),
+        *_unread_outputs(spec.unit),
+        *_biases(spec.graph),
+        *_even_kernels(spec.graph),
+    ):
+        # What is wrong with a base file is said where that file is validated.
+        if warning.at is not None and warning.at.file == spec.unit.file:
+            found.setdefault(warning.at, warning)
+    return [found[at] for at in sorted(found, key=lambda at: (at.line, at.column))]
+
+
+def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
+    """Params of the file, and of its blocks, that no formula reads."""
+    everywhere = set(_formulas(_all(unit)))
+    for name, entry in unit.params.items():
+        if name not in _read(everywhere):
+            yield _unread_param("no formula reads the param", name, entry, everywhere)
+    # Blocks among which a formula chooses take what any of them needs.
+    for block in () if _chosen(unit) else unit.blocks.values():
+        values = [entry.value for entry in block.params.values()]
+        values += [entry.value for entry in block.outputs.values()]
+        inside = set(_formulas([*values, *_values(block.body)]))
+        for name, entry in block.params.items():
+            if name not in _read(inside):
+                text = f"no formula of the block {block.name!r} reads its param"
+                yield _unread_param(text, name, entry, inside)
+
+
+def _unread_param(
+    text: str, name: str, entry: Entry, formulas: Iterable[str]
+) -> SpecWarning:
+    return SpecWarning(
+        f"{text} {name!r}",
+        code="AS701",
+        at=entry.key,
+        hint=nearest(name, _read(formulas)),
+    )
+
+
+def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
+    """Blocks that nothing names; none where a param may name any."""
+    if _chosen(unit):
+        return
+    targets = _targets(unit)
+    named = {*targets}.union(*map(strings, _formulas(targets)))
+    for name, block in unit.blocks.items():
+        if name not in named:
+            yield SpecWarning(
+                f"nothing uses the block {name!r}", code="AS702", at=block.at
+            )
+
+
+def _targets(unit: Unit) -> list[Any]:
+    return [s.target for s in _statements(unit) if s.kind == "block"]
+
+
+def _chosen(unit: Unit) -> bool:
+    """Whether a param chooses among the blocks, so that any may be used."""
+    return bool(_read(_formulas(_targets(unit))))
+
+
+def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
+    """Named outputs of blocks that nothing in the file reads."""
+    raw = list(_all(unit))
+    words = [value for value in _flat(raw) if isinstance(value, str)]
+    words += [word for text in _formulas(raw) for word in strings(text)]
+    for block in unit.blocks.values():
+        for name, entry in block.outputs.items():
+            if not any(word.endswith(f".{name}") for word in words):
+                yield SpecWarning(
+                    f"nothing reads the output {name!r} of the block {block.name!r}; "
+                    "what only it needs is not built",
+                    code="AS705",
+                    at=entry.key,
+                )
+
+
+def _biases(graph: Graph) -> Iterator[SpecWarning]:
+    """Convolutions whose default bias the batch norm behind them takes away."""
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in node.inputs:
+            readers.setdefault(name, []).append(node)
+    kept = {*graph.outputs.values(), *graph.taps.values()}
+    for node in graph.nodes:
+        after = readers.get(node.name, [])
+        if "bias" in node.op.model_fields_set or node.name in kept or not after:
+            continue
+        if getattr(node.op, "bias", False) and all(
+            reader.op.kind == "batch_norm" for reader in after
+        ):
+            yield SpecWarning(
+                f"{node.name!r} has a bias, which the batch norm right after it, "
+                f"{after[0].name!r}, takes away",
+                code="AS703",
+                at=node.at,
+                hint="say `bias: false`, or `bias: true` to keep it all the same",
+            )
+
+
+def _even_kernels(graph: Graph) -> Iterator[SpecWarning]:
+    """Even kernels at stride 1 whose equal padding shifts and resizes the image."""
+    for node in graph.nodes:
+        kernel: Any = getattr(node.op, "kernel", None)
+        padding: Any = getattr(node.op, "padding", None)
+        stride: Any = getattr(node.op, "stride", None)
+        if kernel is None or stride is None or isinstance(padding, str | None):
+            continue
+        axes = zip(pair(kernel), pair(padding), pair(stride), strict=True)
+        if any(k % 2 == 0 and isinstance(p, int) and p and s == 1 for k, p, s in axes):
+            yield SpecWarning(
+                f"{node.name!r} pads an even kernel equally on both sides: the image "
+                "changes its size by a pixel and moves by half of one",
+                code="AS704",
+                at=node.at,
+                hint="say `padding: same`, or all four sides, [[0, 1], [0, 1]]",
+            )
+
+
+def _read(formulas: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(names, formulas))
+
+
+def _formulas(values: Iterable[Any]) -> Iterator[str]:
+    for value in _flat(values):
+        if isinstance(value, str) and value.startswith("="):
+            yield value[1:].strip()
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, dict):
+            yield from _flat(value.values())
+        elif isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _all(unit: Unit) -> Iterator[Any]:
+    """Every raw value of a file."""
+    groups = [unit.params, unit.inputs, unit.require, unit.taps, unit.outputs]
+    groups += [unit.default(kind) for kind in unit.defaults]
+    for block in unit.blocks.values():
+        groups += [block.params, block.outputs]
+        yield from _values(block.body)
+    if unit.graph is not None:
+        yield from _values(unit.graph)
+    yield from (entry.value for group in groups for entry in group.values())
+
+
+def _values(body: Body) -> Iterator[Any]:
+    for statement in _inside(body):
+        yield from (f"={text}" for text in BRACES.findall(statement.key))
+        if statement.kind != "graph":
+            yield statement.target
+        yield from (statement.sources, statement.when, statement.repeat)
+        yield from statement.attributes.values()
+
+
+def _statements(unit: Unit) -> Iterator[Statement]:
+    for body in (*(block.body for block in unit.blocks.values()), unit.graph):
+        if body is not None:
+            yield from _inside(body)
+
+
+def _inside(body: Body) -> Iterator[Statement]:
+    """The statements of a body and of the graphs nested in it."""
+    for statement in body.statements.values():
+        yield statement
+        if statement.body is not None:
+            yield from _inside(statement.body)

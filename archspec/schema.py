@@ -1,0 +1,320 @@
+"""A JSON Schema of the language for editors, made from the ops and the key tables.
+
+It refuses what no formula can mend: unknown keys, ops and attributes, wrong types.
+What needs values, names or shapes is left to `archspec validate`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from archspec.language.schema import KINDS
+from archspec.ops import OPS, Op, Weighted
+from archspec.ops.describe import expected
+from archspec.ops.init import BY_NAME, CONSTANTS
+
+Json = dict[str, Any]
+
+FILE = {
+    "archspec": "The version of the language: 1.",
+    "name": "The net's name; letters, digits, '_', '-' and '.'.",
+    "title": "Its name for people; its letters and digits name the printed class.",
+    "description": "One or two sentences, printed in docstrings.",
+    "source": "Where the net comes from, such as a paper's address.",
+    "publisher": "Whose code and weights it is equal to, such as torchvision.",
+    "extends": "A base file: a net or a family of the zoo, or a path ending in .yaml. "
+    "Entries of the file are merged over it by name; null removes one.",
+    "params": "What may vary: a default value, or a type name (int, float, bool, str, "
+    "list, any) for a required one. Formulas read them, --set overrides them.",
+    "require": "What params must fulfil: in words, and as a formula.",
+    "preprocessing": "What images it expects: size, mean, std. Printed in docstrings.",
+    "inputs": "Each input's shape, [channels, height, width] or [features], without "
+    "the batch.",
+    "defaults": "Attributes for every op of a kind that is written in this file.",
+    "blocks": "Named parts, used by {block: name}.",
+    "graph": "The net: a mapping of named nodes, or a list, which is a chain.",
+    "outputs": "Names of outputs and the nodes that give them; else the last node.",
+    "taps": "Names of features and the paths of the nodes that give them.",
+    "expect": "What `archspec validate` compares: params, buffers, macs, output.",
+}
+BLOCK = {
+    "params": "The block's own params, as those of a file; they hide the file's.",
+    "inputs": "Names of several inputs; without it the block reads one, `input`.",
+    "graph": "A mapping of named nodes, or a list, which is a chain.",
+    "outputs": "Names of outputs and the nodes that give them; else the last node.",
+}
+NODE = {
+    "op": "The kind of an op.",
+    "block": "A block of this file; its params are given as keys beside it.",
+    "graph": "Nodes of its own scope, nested here.",
+    "spec": "Another file, or a net of the zoo; its params are given beside it.",
+    "from": "The node or nodes that it reads; else the one before it.",
+    "when": "Whether it exists; who reads it then reads its first input.",
+    "repeat": "How many instances are chained; `index` counts them from 0.",
+    "inline": "Whether its children take their names in the enclosing scope.",
+    "name": "In a list: a name for taps, outputs and messages.",
+    "taps": "With spec: its taps are the outputs, and its head does not exist.",
+}
+EXPECT = {
+    "params": "Number of trainable parameters.",
+    "buffers": "Number of stored, untrained values.",
+    "macs": "Multiply-accumulates of one image.",
+    "output": "The output's shape, or each output's by name.",
+}
+FORMULA: Json = {"type": "string", "pattern": "^=", "description": "A formula."}
+
+
+def schema() -> Json:
+    """The schema, draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "archspec, version 1",
+        "description": "A neural network as one spec.",
+        **_object(FILE, _file(), required=["archspec", "name"]),
+        "anyOf": [{"required": ["extends"]}, {"required": ["inputs", "graph"]}],
+        "$defs": {
+            "formula": FORMULA,
+            "scope": _scope("node", "entry"),
+            "block": _object(BLOCK, _block(), required=["graph"]),
+            "node": _node(listed=False),
+            "entry": _node(listed=True),
+            "initialiser": _initialiser(),
+            **{op.kind: _op(op) for op in OPS},
+        },
+    }
+
+
+def _object(texts: dict[str, str], types: Json, **more: Any) -> Json:
+    """An object with exactly these keys, each with its documentation."""
+    assert list(texts) == list(types)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {"description": texts[key], **value} for key, value in types.items()
+        },
+        **more,
+    }
+
+
+def _map(values: Json) -> Json:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _or(*options: Json) -> Json:
+    return {"anyOf": [*options, _ref("formula")]}
+
+
+def _file() -> Json:
+    text = {"type": "string"}
+    path = {"type": ["string", "integer", "null"]}
+    size = {"anyOf": [{"type": "integer", "minimum": 1}, _ref("formula")]}
+    defaults = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            op.kind: {"anyOf": [{"type": "null"}, _attributes(op, removable=True)]}
+            for op in OPS
+        },
+    }
+    shape = {"type": "array", "minItems": 1, "maxItems": 3, "items": size}
+    whole = {"type": "integer"}
+    counts = {"type": "array", "items": whole}
+    expect = {
+        "params": whole,
+        "buffers": whole,
+        "macs": whole,
+        "output": {"anyOf": [counts, _map(counts)]},
+    }
+    return {
+        "archspec": {"const": 1},
+        "name": text,
+        "title": text,
+        "description": text,
+        "source": text,
+        "publisher": text,
+        "extends": text,
+        "params": {"type": "object"},
+        "require": _map({"anyOf": [_ref("formula"), {"type": "null"}]}),
+        "preprocessing": {"type": "object"},
+        "inputs": _map(_or(shape, {"type": "null"})),
+        "defaults": defaults,
+        "blocks": _map({"anyOf": [{"type": "null"}, _ref("block")]}),
+        "graph": _scope("node", "entry", removable=True),
+        "outputs": _map(path),
+        "taps": _map(path),
+        "expect": _object(EXPECT, expect),
+    }
+
+
+def _block() -> Json:
+    return {
+        "params": {"type": "object"},
+        "inputs": {"type": "array", "items": {"type": "string"}},
+        "graph": _ref("scope"),
+        "outputs": _map({"type": ["string", "integer"]}),
+    }
+
+
+def _scope(node: str, entry: str, *, removable: bool = False) -> Json:
+    """A mapping of nodes or a list of entries; at a file's top null removes one."""
+    value = _ref(node)
+    if removable:
+        value = {"anyOf": [{"type": "null"}, value]}
+    return {
+        "if": {"type": "array"},
+        "then": {"items": _ref(entry)},
+        "else": _map(value),
+    }
+
+
+def _node_keys(*, listed: bool) -> Json:
+    name = {"type": "string"}
+    types = {
+        "op": _or({"enum": [op.kind for op in OPS]}),
+        "block": name,
+        "graph": _ref("scope"),
+        "spec": name,
+        "from": {"type": ["string", "integer", "array"]},
+        "when": _or({"type": "boolean"}),
+        "repeat": _or({"type": "integer", "minimum": 0}),
+        "inline": {"type": "boolean"},
+        "name": name,
+        "taps": {"type": "boolean"},
+    }
+    gone = {"from"} if listed else {"name"}
+    return {
+        key: {"description": NODE[key], **types[key]} for key in NODE if key not in gone
+    }
+
+
+def _node(*, listed: bool) -> Json:
+    """An op by its bare name, or a mapping whose kind decides what else it takes."""
+    keys = _node_keys(listed=listed)
+    wiring = [key for key in keys if key not in KINDS]
+    plain = [key for key in wiring if key != "taps"]
+    cases = [
+        _case("op", {"const": op.kind}, ["op", *plain], closed=True, op=op)
+        for op in OPS
+    ]
+    cases += [
+        _case("op", _ref("formula"), ["op", *plain]),
+        _case("block", {}, ["block", *plain]),
+        _case("spec", {}, ["spec", *wiring]),
+        _case("graph", {}, ["graph", *plain], closed=True),
+    ]
+    return {
+        "if": {"type": "string"},
+        "then": _or({"enum": [op.kind for op in OPS]}),
+        "else": {
+            "type": "object",
+            "oneOf": [{"required": [kind]} for kind in KINDS],
+            "properties": keys,
+            "allOf": cases,
+        },
+    }
+
+
+def _case(
+    kind: str,
+    value: Json,
+    keys: list[str],
+    *,
+    closed: bool = False,
+    op: type[Op] | None = None,
+) -> Json:
+    """What a node of a kind takes: these keys, and params or the op's attributes."""
+    allowed: Json = dict.fromkeys(keys, True)
+    then: Json = {"properties": allowed}
+    if op is not None:
+        then = {**_ref(op.kind), **then}
+        allowed.update(dict.fromkeys(op.model_fields, True), inline={"const": False})
+    if closed:
+        then["additionalProperties"] = False
+    else:
+        others = {*NODE, "op"}.difference(keys)
+        allowed.update({key: False for key in NODE if key in others})
+    return {
+        "if": {"required": [kind], "properties": {kind: value}},
+        "then": then,
+    }
+
+
+def _op(op: type[Op]) -> Json:
+    return {"description": inspect.cleandoc(op.__doc__ or ""), **_attributes(op)}
+
+
+def _attributes(op: type[Op], *, removable: bool = False) -> Json:
+    """The attributes of an op; whether one is missing is not a schema's to say."""
+    properties = {}
+    for name, field in op.model_fields.items():
+        if issubclass(op, Weighted) and name == "init":
+            types = _or(_inits(op))
+        else:
+            types = _or(_formulas(_types(field)))
+        if removable:
+            types["anyOf"].append({"type": "null"})
+        text = expected(op, name)
+        properties[name] = {"description": f"{text[:1].upper()}{text[1:]}.", **types}
+        if not field.is_required() and field.default is not None:
+            properties[name]["default"] = field.default
+    closed = {"additionalProperties": False} if removable else {}
+    return {"type": "object", "properties": properties, **closed}
+
+
+def _types(field: FieldInfo) -> Json:
+    """Pydantic's schema of one field, with its bounds."""
+    whole: Any = Annotated[field.annotation, Field(), *field.metadata]
+    return TypeAdapter(whole).json_schema()
+
+
+def _inits(op: type[Weighted]) -> Json:
+    if not op.weighted:  # its parameter has a name of the spec's choice
+        return _map(_ref("initialiser"))
+    names = dict.fromkeys(op.weighted, _ref("initialiser"))
+    return {"type": "object", "additionalProperties": False, "properties": names}
+
+
+def _formulas(value: Json) -> Json:
+    """A schema of pydantic's in which formulas may stand in lists."""
+    kept = {key: item for key, item in value.items() if key not in ("title", "default")}
+    if "anyOf" in kept:
+        options = [_formulas(item) for item in kept["anyOf"]]
+        kept["anyOf"] = [item for item in options if item != {"type": "null"}]
+    if "prefixItems" in kept:
+        kept["prefixItems"] = [_or(_formulas(item)) for item in kept["prefixItems"]]
+    return kept
+
+
+def _initialiser() -> Json:
+    """A number, a name, or one name with its arguments."""
+    named = {}
+    for name, init in BY_NAME.items():
+        made = init.model_json_schema()
+        named[name] = {
+            "description": inspect.cleandoc(init.__doc__ or ""),
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                key: _or(_formulas(value)) for key, value in made["properties"].items()
+            },
+        }
+    return _or(
+        {"type": "number"},
+        {"enum": [*(name for name in BY_NAME if name != "constant"), *CONSTANTS]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": named,
+        },
+    )

@@ -1,0 +1,106 @@
+"""Printed files in a user's project: is one up to date, and was it edited by hand?
+
+Files are compared as syntax trees, so that a project's own formatter changes nothing.
+The docstring ends with a checksum of the code, by which a file that nobody edited is
+known, whichever spec and release it came from.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+
+CHECKSUM = re.compile(r"^Checksum: ([0-9a-f]{16})$", re.MULTILINE)
+END = '\n"""\n'
+
+
+def seal(text: str) -> str:
+    """Printed text with its checksum as the docstring's last line."""
+    return text.replace(END, f"\nChecksum: {checksum(ast.parse(text))}{END}", 1)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts are the same code; False where one is none."""
+    trees = _parsed(one), _parsed(other)
+    if trees[0] is None or trees[1] is None:
+        return False
+    return list(_walk(trees[0])) == list(_walk(trees[1]))
+
+
+def printed(text: str) -> bool:
+    """Whether archspec printed a text; someone may have edited it since."""
+    tree = _parsed(text)
+    return tree is not None and CHECKSUM.search(_docstring(tree)) is not None
+
+
+def untouched(text: str) -> bool:
+    """Whether archspec printed a text and nobody edited it, but for its layout."""
+    tree = _parsed(text)
+    if tree is None or _commented(text):
+        return False
+    found = CHECKSUM.search(_docstring(tree))
+    return found is not None and found[1] == checksum(tree)
+
+
+def checksum(tree: ast.Module) -> str:
+    """16 hex digits that stand for a module, without the line that holds them."""
+    return hashlib.sha256("\n".join(_walk(tree)).encode()).hexdigest()[:16]
+
+
+def names_in(code: str) -> set[str]:
+    """The names that code reads, as far as they are no attributes."""
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _docstring(tree: ast.Module) -> str:
+    return ast.get_docstring(tree) or ""
+
+
+def _commented(text: str) -> bool:
+    """Whether there are comments; printed text has none."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    try:
+        return any(token.type == tokenize.COMMENT for token in tokens)
+    except (SyntaxError, tokenize.TokenError):
+        return True
+
+
+def _walk(tree: ast.Module) -> Iterator[str]:
+    """A module as parts that are the same in every release of Python."""
+    yield " ".join(CHECKSUM.sub("", _docstring(tree)).split())
+    body = tree.body[1:] if _docstring(tree) else tree.body
+    code = [item for item in body if not isinstance(item, ast.Import | ast.ImportFrom)]
+    yield from sorted(_imports(body))  # a project may sort them in its own way
+    waiting: list[object] = [code]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            yield "["
+            waiting += ["]", *reversed(item)]
+        elif isinstance(item, ast.AST):
+            yield type(item).__name__
+            fields = [(k, v) for k, v in ast.iter_fields(item) if k != "kind"]
+            # Fields that Python adds are empty where nothing uses them.
+            told = [(k, v) for k, v in fields if v is not None and v != []]
+            waiting += [part for pair in reversed(told) for part in reversed(pair)]
+        else:
+            yield f"{type(item).__name__} {item!r}"
+
+
+def _imports(body: list[ast.stmt]) -> Iterator[str]:
+    for item in body:
+        if isinstance(item, ast.Import | ast.ImportFrom):
+            module = item.module if isinstance(item, ast.ImportFrom) else ""
+            for name in item.names:
+                yield f"{module} {name.name} {name.asname}"

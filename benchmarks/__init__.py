@@ -1,0 +1,1 @@
+"""How long archspec takes, as ratios to what others take in the same run."""

@@ -1,0 +1,73 @@
+"""Specs without a framework: the command's start, and graphs small and large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archspec import load
+from archspec.catalog import root
+from benchmarks.measure import Row, alone, best, milliseconds, processes
+
+CHAIN = """
+import time
+from archspec.language.files import Files
+from archspec.language.net import expand
+from benchmarks.measure import peak
+
+text = '''
+archspec: 1
+name: chain
+inputs: {{image: [8, 8, 8]}}
+blocks:
+  unit:
+    params: {{channels: 8}}
+    graph:
+      conv: {{op: conv2d, channels: =channels, kernel: 3, padding: 1}}
+      bn: batch_norm
+      relu: relu
+      add: {{op: add, from: [relu, input]}}
+graph:
+  chain: {{block: unit, repeat: {units}}}
+'''
+files = Files()
+start = time.process_time()
+graph = expand(files, files.text(text, "chain.yaml"))
+print(time.process_time() - start, peak(), len(graph.nodes))
+"""
+
+
+def rows() -> Iterator[Row]:
+    path = str(root() / "resnet152.yaml")
+    imports, command = processes(
+        10,
+        ["-c", "import pydantic, yaml, typer, rich"],
+        ["-m", "archspec", "validate", path],
+    )
+    yield Row(
+        "validate ResNet-152, to `import pydantic, yaml, typer, rich`",
+        milliseconds(command),
+        milliseconds(imports),
+        command / imports,
+        "2",
+    )
+    load(path)
+    (seconds,) = best(30, lambda: load(path))
+    yield Row(
+        "YAML text to checked graph, ResNet-152, to 25 ms",
+        milliseconds(seconds),
+        "25 ms",
+        seconds / 0.025,
+        "1",
+    )
+    half, _, _ = alone(CHAIN.format(units=12_500))
+    whole, memory, nodes = alone(CHAIN.format(units=25_000))
+    assert nodes == 100_000
+    yield Row("100,000 nodes, to 5 s", f"{whole:.2f} s", "5 s", whole / 5, "1")
+    yield Row("its memory, to 1 GiB", f"{memory:.0f} MiB", "1 GiB", memory / 1024, "1")
+    yield Row(
+        "100,000 nodes to 50,000 (2 is linear)",
+        f"{whole:.2f} s",
+        f"{half:.2f} s",
+        whole / half,
+        "2",
+    )

@@ -1,0 +1,81 @@
+"""Keras ResNet-50 V2: Pre-activation ResNet-50, as keras.applications' ResNet50V2.
+
+Source: https://arxiv.org/abs/1603.05027
+Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
+Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
+Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
+Checksum: 17728536cad40c55
+"""
+
+from itertools import count
+
+import keras
+from keras import KerasTensor, layers
+
+
+def keeping(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
+    y = layers.ReLU(name=f"{name}_preact_relu")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(y)
+    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
+    y = layers.Conv2D(
+        channels, 3, strides=stride, use_bias=False, name=f"{name}_conv2"
+    )(y)
+    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn2")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(y)
+    if stride > 1:
+        x = layers.MaxPooling2D(1, strides=2, name=f"{name}_pool")(x)
+    return layers.Add(name=f"{name}_out")([x, y])
+
+
+def projecting(x: KerasTensor, channels: int, name: str) -> KerasTensor:
+    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
+    x = layers.ReLU(name=f"{name}_preact_relu")(x)
+    y = layers.Conv2D(channels * 4, 1, name=f"{name}_shortcut")(x)
+    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(x)
+    x = layers.ReLU(name=f"{name}_relu1")(x)
+    x = layers.Conv2D(
+        channels, 3, padding="same", use_bias=False, name=f"{name}_conv2"
+    )(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn2")(x)
+    x = layers.ReLU(name=f"{name}_relu2")(x)
+    x = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(x)
+    return layers.Add(name=f"{name}_out")([y, x])
+
+
+def stage(
+    x: KerasTensor, channels: int, depth: int, stride: int, name: str
+) -> KerasTensor:
+    names = (f"{name}_{i}" for i in count())
+    x = projecting(x, channels, name=next(names))
+    for i in range(depth - 1):
+        x = keeping(
+            x, channels, stride=stride if i == depth - 2 else 1, name=next(names)
+        )
+    return x
+
+
+def KerasResNet50V2(
+    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
+    num_classes: int = 1000,
+    name: str = "keras_resnet50v2",
+) -> keras.Model:
+    inputs = keras.Input(input_shape, name="image")
+    x = layers.ZeroPadding2D(3, name="conv1_conv_pad")(inputs)
+    x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+    x = stage(x, 64, depth=3, stride=2, name="conv2")
+    x = stage(x, 128, depth=4, stride=2, name="conv3")
+    x = stage(x, 256, depth=6, stride=2, name="conv4")
+    x = stage(x, 512, depth=3, stride=1, name="conv5")
+    x = layers.BatchNormalization(epsilon=1.001e-5, name="post_bn")(x)
+    x = layers.ReLU(name="post_relu")(x)
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = layers.Dense(num_classes, name="predictions")(x)
+    x = layers.Softmax(name="softmax")(x)
+    return keras.Model(inputs, x, name=name)

@@ -1,0 +1,68 @@
+"""ResNet-20 for CIFAR.
+
+The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
+
+Source: https://arxiv.org/abs/1512.03385
+Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
+Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
+Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
+Checksum: 0db3596d15a123a1
+"""
+
+import keras
+from keras import KerasTensor, initializers, layers, ops
+
+
+def conv2d(*args: object, **kwargs: object) -> layers.Layer:
+    init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    return layers.Conv2D(*args, use_bias=False, kernel_initializer=init, **kwargs)
+
+
+def batch_normalization(**kwargs: object) -> layers.Layer:
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, **kwargs)
+
+
+def zero_padding(x: KerasTensor, channels: int, name: str) -> KerasTensor:
+    in_channels = x.shape[-1]
+    x = layers.MaxPooling2D(1, strides=2, name=f"{name}_0")(x)
+    return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
+
+
+def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    in_channels = x.shape[-1]
+    y = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
+    y = conv2d(channels, 3, strides=stride, name=f"{name}_conv1")(y)
+    y = batch_normalization(name=f"{name}_bn1")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = conv2d(channels, 3, padding="same", name=f"{name}_conv2")(y)
+    y = batch_normalization(name=f"{name}_bn2")(y)
+    if stride != 1 or in_channels != channels:
+        x = zero_padding(x, channels, name=f"{name}_downsample")
+    x = layers.Add(name=f"{name}_add")([y, x])
+    return layers.ReLU(name=f"{name}_relu2")(x)
+
+
+def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    for i in range(3):
+        x = basic_block(x, channels, stride, name=f"{name}_{i}")
+        stride = 1
+    return x
+
+
+def ResNet20ForCIFAR(
+    input_shape: tuple[int | None, int | None, int] = (32, 32, 3),
+    num_classes: int = 10,
+    name: str = "resnet20",
+) -> keras.Model:
+    inputs = keras.Input(input_shape, name="image")
+    x = conv2d(16, 3, padding="same", name="conv1")(inputs)
+    x = batch_normalization(name="bn1")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = stage(x, 16, stride=1, name="layer1")
+    x = stage(x, 32, stride=2, name="layer2")
+    x = stage(x, 64, stride=2, name="layer3")
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    init = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    x = layers.Dense(num_classes, kernel_initializer=init, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

@@ -1,0 +1,90 @@
+"""ResNet-50 with the layout and the parameter names of torchvision.
+
+Source: https://arxiv.org/abs/1512.03385
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
+Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
+Checksum: 468a208d5c2e5bfb
+"""
+
+import keras
+from keras import KerasTensor, initializers, layers, ops
+
+
+def conv2d(*args: object, **kwargs: object) -> layers.Layer:
+    init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    return layers.Conv2D(*args, use_bias=False, kernel_initializer=init, **kwargs)
+
+
+def batch_normalization(**kwargs: object) -> layers.Layer:
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, **kwargs)
+
+
+def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    x = conv2d(channels, 1, strides=stride, name=f"{name}_0")(x)
+    return batch_normalization(name=f"{name}_1")(x)
+
+
+def bottleneck(
+    x: KerasTensor,
+    channels: int,
+    stride: int,
+    groups: int,
+    width_per_group: int,
+    name: str,
+) -> KerasTensor:
+    in_channels = x.shape[-1]
+    width = channels * width_per_group // 64 * groups
+    y = conv2d(width, 1, name=f"{name}_conv1")(x)
+    y = batch_normalization(name=f"{name}_bn1")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
+    y = conv2d(width, 3, strides=stride, groups=groups, name=f"{name}_conv2")(y)
+    y = batch_normalization(name=f"{name}_bn2")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = conv2d(channels * 4, 1, name=f"{name}_conv3")(y)
+    y = batch_normalization(name=f"{name}_bn3")(y)
+    if stride != 1 or in_channels != channels * 4:
+        x = projection(x, channels * 4, stride, name=f"{name}_downsample")
+    x = layers.Add(name=f"{name}_add")([y, x])
+    return layers.ReLU(name=f"{name}_relu3")(x)
+
+
+def stage(
+    x: KerasTensor,
+    channels: int,
+    groups: int,
+    width_per_group: int,
+    depth: int,
+    stride: int,
+    name: str,
+) -> KerasTensor:
+    for i in range(depth):
+        x = bottleneck(x, channels, stride, groups, width_per_group, name=f"{name}_{i}")
+        stride = 1
+    return x
+
+
+def ResNet50(
+    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
+    groups: int = 1,
+    width_per_group: int = 64,
+    num_classes: int = 1000,
+    name: str = "resnet50",
+) -> keras.Model:
+    inputs = keras.Input(input_shape, name="image")
+    x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
+    x = conv2d(64, 7, strides=2, name="conv1")(x)
+    x = batch_normalization(name="bn1")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=float("-inf"))
+    x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
+    x = stage(x, 64, groups, width_per_group, depth=3, stride=1, name="layer1")
+    x = stage(x, 128, groups, width_per_group, depth=4, stride=2, name="layer2")
+    x = stage(x, 256, groups, width_per_group, depth=6, stride=2, name="layer3")
+    x = stage(x, 512, groups, width_per_group, depth=3, stride=2, name="layer4")
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    init = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    x = layers.Dense(num_classes, kernel_initializer=init, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

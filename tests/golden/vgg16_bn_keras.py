@@ -1,0 +1,59 @@
+"""VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
+
+Source: https://arxiv.org/abs/1409.1556
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
+Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
+Checksum: 95d85bb78496eeb5
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+import keras
+from keras import KerasTensor, initializers, layers
+
+
+def dense(*args: object, **kwargs: object) -> layers.Layer:
+    init = initializers.RandomNormal(stddev=0.01)
+    return layers.Dense(*args, kernel_initializer=init, **kwargs)
+
+
+def stage(
+    x: KerasTensor, channels: int, depth: int, names: Iterator[str]
+) -> KerasTensor:
+    for _ in range(depth):
+        init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        x = layers.Conv2D(
+            channels, 3, padding="same", kernel_initializer=init, name=next(names)
+        )(x)
+        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=next(names))(x)
+        x = layers.ReLU(name=next(names))(x)
+    return layers.MaxPooling2D(2, name=next(names))(x)
+
+
+def VGG16BN(
+    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
+    hidden: int = 4096,
+    dropout: float = 0.5,
+    num_classes: int = 1000,
+    name: str = "vgg16_bn",
+) -> keras.Model:
+    inputs = keras.Input(input_shape, name="image")
+    names = (f"features_{i}" for i in count())
+    x = stage(inputs, 64, depth=2, names=names)
+    x = stage(x, 128, depth=2, names=names)
+    x = stage(x, 256, depth=3, names=names)
+    x = stage(x, 512, depth=3, names=names)
+    x = stage(x, 512, depth=3, names=names)
+    x = layers.AdaptiveAveragePooling2D(7, name="avgpool")(x)
+    x = layers.Permute((3, 1, 2), name="flatten_permute")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = dense(hidden, name="classifier_0")(x)
+    x = layers.ReLU(name="classifier_1")(x)
+    x = layers.Dropout(dropout, name="classifier_2")(x)
+    x = dense(hidden, name="classifier_3")(x)
+    x = layers.ReLU(name="classifier_4")(x)
+    x = layers.Dropout(dropout, name="classifier_5")(x)
+    x = dense(num_classes, name="classifier_6")(x)
+    return keras.Model(inputs, x, name=name)

@@ -1,0 +1,69 @@
+"""VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
+
+Source: https://arxiv.org/abs/1409.1556
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
+Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
+Checksum: 45c5129ce5221c84
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def init_weights(module: nn.Module) -> None:
+    """Sets the initial weights of a layer."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)
+
+
+def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [
+            nn.Conv2d(in_channels, channels, 3, padding=1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        ]
+        in_channels = channels
+    return [*layers, nn.MaxPool2d(2)]
+
+
+class VGG16BN(nn.Module):
+    def __init__(
+        self,
+        hidden: int = 4096,
+        dropout: float = 0.5,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *stage(in_channels, 64, depth=2),
+            *stage(64, 128, depth=2),
+            *stage(128, 256, depth=3),
+            *stage(256, 512, depth=3),
+            *stage(512, 512, depth=3),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        self.classifier = nn.Sequential(
+            nn.Linear(25088, hidden),
+            nn.ReLU(),
+            nn.Dropout(p=dropout),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Dropout(p=dropout),
+            nn.Linear(hidden, num_classes),
+        )
+        self.apply(init_weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.features(x)
+        x = torch.flatten(self.avgpool(x), 1)
+        x = self.classifier(x)
+        return x

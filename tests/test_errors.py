@@ -1,0 +1,243 @@
+"""Bad specs: each gets its code at its place; and every code has a bad spec.
+
+`errors/*.txt` hold cases. A case begins with `## CODE LINE:COLUMN ...`, one for each
+message; the lines that follow are the file `net.yaml`, and behind `--- NAME` further
+files. What a case lacks of `archspec`, `name` and `inputs` is put before it, and does
+not count as lines of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+import archspec
+from archspec.cli.app import app
+from archspec.codes import codes, faults
+from archspec.errors import ArchspecError, SpecErrors
+from archspec.lint import warnings
+from archspec.messages import render, singly
+
+HERE = Path(__file__).parent
+PACKAGE = Path(archspec.__file__).parent
+IMAGE = "inputs: {image: [3, 8, 8]}\n"
+
+
+class Case(NamedTuple):
+    """One bad spec."""
+
+    name: str
+    expected: tuple[tuple[str, str], ...]
+    files: dict[str, str]
+
+
+def cases() -> Iterator[Case]:
+    for path in sorted((HERE / "errors").glob("*.txt")):
+        parts = re.split(r"^## (.*)\n", path.read_text(), flags=re.MULTILINE)[1:]
+        for number, (head, text) in enumerate(
+            zip(parts[::2], parts[1::2], strict=True)
+        ):
+            words = head.split()
+            expected = tuple(zip(words[::2], words[1::2], strict=True))
+            own, *rest = re.split(r"^--- (\S+)\n", text, flags=re.MULTILINE)
+            files = {"net.yaml": own, **dict(zip(rest[::2], rest[1::2], strict=True))}
+            yield Case(f"{path.stem}-{number}-{words[0]}", expected, files)
+
+
+def prelude(name: str, text: str) -> str:
+    """What a case lacks of a file's first keys."""
+    lines = [f"archspec: 1\nname: {Path(name).stem}\n"]
+    if text.startswith("name:"):
+        lines = ["archspec: 1\n"]
+    if text.startswith("archspec:"):
+        lines = []
+    inputs = re.search(r"^(inputs|extends):", text, re.MULTILINE)
+    return "".join([*lines, *([] if inputs else [IMAGE])])
+
+
+def found(case: Case, folder: Path) -> list[ArchspecError]:
+    for name, text in case.files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(prelude(name, text) + text)
+    try:
+        spec = archspec.load(folder / "net.yaml")
+    except SpecErrors as error:
+        return singly(error.errors)
+    except ArchspecError as error:
+        return [error]
+    return [*spec.unexpected(), *warnings(spec)]
+
+
+def places(case: Case, errors: list[ArchspecError], folder: Path) -> list[str]:
+    """Code and place of every error; lines counted as the case is written."""
+    made = []
+    for error in errors:
+        assert error.at is not None
+        name = Path(error.at.file).relative_to(folder).as_posix()
+        line = error.at.line - prelude(name, case.files[name]).count("\n")
+        file = "" if name == "net.yaml" else f"{name}:"
+        made.append(f"{error.code} {file}{line}:{error.at.column}")
+    return made
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
+def test_a_bad_spec(case: Case, tmp_path: Path) -> None:
+    errors = found(case, tmp_path)
+    expected = [" ".join(pair) for pair in case.expected]
+    assert places(case, errors, tmp_path) == expected
+    for error in errors:
+        text = render(error)
+        assert "^" in text and f"[{error.code}]" in text
+
+
+@pytest.mark.parametrize(
+    "case",
+    # Only `validate` compares a file's `expect` and warns.
+    [case for case in cases() if case.expected[0][0] < "AS410"],
+    ids=lambda case: case.name,
+)
+def test_a_bad_spec_writes_nothing(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(case, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    files = sorted(tmp_path.rglob("*"))
+    command = ["codegen", "net.yaml", "-b", "torch", "-o", "net.py"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert f"[{case.expected[0][0]}]" in result.stderr
+    assert not result.stdout
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_a_framework_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = CliRunner().invoke(app, ["build", "resnet18", "-b", "torch"])
+    assert result.exit_code == 1
+    assert "[AS502]" in result.stderr and "pip install" in result.stderr
+
+
+def test_there_are_many() -> None:
+    assert len(list(cases())) >= 120
+
+
+def test_independent_errors_are_all_named_and_no_other(tmp_path: Path) -> None:
+    text = """\
+blocks:
+  unit: {graph: [{op: conv2d, channels: 8, kernel: 3, stirde: 2}, relu]}
+graph:
+  a: {block: unit}
+  b: {block: unit, wdith: 2}
+  c: {op: add, from: [a, b, d]}
+  e: {op: conv2d, channels: 8, kernel: 11, from: input}
+  f: {op: linear, features: =classes, from: e}
+  g: {op: rellu, from: f}
+"""
+    case = Case("several", (), {"net.yaml": text})
+    assert places(case, found(case, tmp_path), tmp_path) == [
+        "AS206 2:55",
+        "AS312 5:20",
+        "AS306 6:29",
+        "AS403 7:3",
+        "AS301 8:30",
+        "AS205 9:11",
+    ]
+
+
+COMMANDS = {
+    "AS100": ["explain", "AS999"],
+    "AS190": ["codegen", "resnet18", "-b", "torch", "-o", "no/such/folder.py"],
+    "AS501": ["build", "resnet18", "-b", "jaxx"],
+    "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=9999999"],
+    "AS505": ["build", "resnet18", "-b", "torch", "-o", "model.zip"],
+    "AS603": ["build", "tiny.yaml", "-b", "torch"],
+    "AS600": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
+}
+
+
+@pytest.mark.parametrize(("code", "command"), COMMANDS.items())
+def test_a_bad_command(
+    code: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bias = "{op: linear, features: 2, init: {bias: kaiming_normal}}"
+    (tmp_path / "tiny.yaml").write_text(
+        f"archspec: 1\nname: tiny\ninputs: {{x: [2]}}\ngraph: [{bias}]\n"
+    )
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert f"[{code}]" in result.stderr
+    assert not result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+LIMITS = {
+    "AS102": "archspec: 1\n".encode("utf-16"),
+    "AS107": b"",
+    "AS120": b"#" * (2**20 + 1),
+    "AS122": b"a: &a [" + b"1, " * 200 + b"]\nb: [" + b"*a, " * 99 + b"]",
+    "AS123": b"a: [" + b"1, " * 100_001 + b"]",
+}
+
+
+@pytest.mark.parametrize(("code", "data"), LIMITS.items())
+def test_a_file_that_is_none(code: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_bytes(data)
+    with pytest.raises(ArchspecError) as caught:
+        archspec.load(path)
+    assert caught.value.code == code and caught.value.at is not None
+
+
+FRAMEWORKS = {"AS500", "AS502", "AS503", "AS506", "AS601"}
+"""Raised by backends and weights; their tests are tests of these."""
+
+GENERAL = {"AS200", "AS400", "AS700"}
+"""What a subclass of ours is called that says nothing else; no site of ours does."""
+
+
+def test_every_code_has_a_bad_spec() -> None:
+    told = {code for case in cases() for code, _ in case.expected}
+    told |= {*COMMANDS, *LIMITS, *FRAMEWORKS, *GENERAL}
+    told |= {code.name for code in codes().values() if code.spec}
+    assert set(codes()) == told
+
+
+@pytest.mark.parametrize("name", [c.name for c in codes().values() if c.spec])
+def test_an_explained_example_gets_its_code(name: str) -> None:
+    assert [error.code for error in faults(codes()[name].spec)] == [name]
+    result = CliRunner().invoke(app, ["explain", name.lower()])
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{name}: ") and f"[{name}]" in result.stdout
+
+
+def raised() -> Iterator[tuple[str, str]]:
+    """Every place of our own code that makes an error, with its code."""
+    for path in PACKAGE.rglob("*.py"):
+        for tree in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+                continue
+            if tree.func.id in ("SpecError", "ShapeError", "LimitError", "SpecWarning"):
+                given = {word.arg: word.value for word in tree.keywords}
+                place = f"{path.relative_to(PACKAGE)}:{tree.lineno}"
+                for value in ast.walk(given.get("code", ast.Constant(None))):
+                    if isinstance(value, ast.Constant):
+                        yield place, str(value.value)
+
+
+def test_every_error_of_a_spec_has_a_code_of_the_table() -> None:
+    strange = {
+        place: code
+        for place, code in raised()
+        # The builder passes on what an op said, the graph checks archspec itself.
+        if code not in codes()
+        and not place.startswith(("graph.py", "language/builder"))
+    }
+    assert not strange

@@ -1,0 +1,346 @@
+"""Whatever a spec is called or says, printed code holds nothing else than it should.
+
+Each output is parsed. Its tree must have the shape that a harmless spec's has, and every
+name and string in it must be one of the harmless print's, or a name that the spec may
+give; only the docstring holds free text, in printable ASCII.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from nets import graph_of
+
+from archspec.backend import backend
+from archspec.errors import ArchspecError
+from archspec.language.files import Files
+from archspec.language.net import expand
+from archspec.source.text import lit
+
+PARTS = [
+    *(
+        '"',
+        "'",
+        '"""',
+        "'''",
+        "\\",
+        "\n",
+        "\r",
+        "\r\n",
+        "\t",
+        "\x85",
+        "\u2028",
+        "\u2029",
+    ),
+    *(
+        "{",
+        "}",
+        "{x}",
+        "{{",
+        "%s",
+        "${x}",
+        "#",
+        ";",
+        ":",
+        "(",
+        ")",
+        "\\x41",
+        "\\N{DOT}",
+    ),
+    *(
+        "import os",
+        "__import__('os')",
+        "exec",
+        "lambda: 0",
+        "*/",
+        "--",
+        "{% if %}",
+        "{{ x }}",
+    ),
+    *(
+        "\u0430",
+        "\ufb01",
+        "\u202e",
+        "\u200b",
+        "\u00e9",
+        "\u00d7",
+        "\U0001f642",
+        "\u00df",
+    ),
+    *(
+        "A" * 3000,
+        "x" * 90,
+        "/" * 100,
+        " ",
+        "  ",
+        "net",
+        "0",
+        "1e999",
+        "Fingerprint: 0",
+    ),
+    '"""\nimport os\n"""',
+    'Checksum: 0123456789abcdef\n"""\n',
+]
+NAMES = [
+    *(
+        "self",
+        "x",
+        "y",
+        "z",
+        "nn",
+        "F",
+        "torch",
+        "Tensor",
+        "layers",
+        "ops",
+        "keras",
+        "names",
+    ),
+    *(
+        "label",
+        "count",
+        "init",
+        "initializers",
+        "inputs",
+        "outputs",
+        "input_shape",
+        "args",
+    ),
+    *(
+        "print",
+        "range",
+        "super",
+        "int",
+        "str",
+        "list",
+        "tuple",
+        "match",
+        "case",
+        "_a",
+        "a__",
+    ),
+    *(
+        "None",
+        "class",
+        "type",
+        "forward",
+        "append",
+        "init_weights",
+        "same_padding",
+        "conv2d",
+    ),
+    *(
+        "drop_path",
+        "true",
+        "index",
+        "x" * 100,
+        "x" * 101,
+        "a" * 99,
+    ),
+    *(
+        "\u0430b",
+        "\ufb01x",
+        "a b",
+        "a;b",
+        'a"b',
+        "a\nb",
+        "a.b",
+        "",
+        "a-b",
+        "Net",
+    ),
+]
+SPEC = """archspec: 1
+name: {spec}
+title: {title}
+description: {description}
+source: {source}
+preprocessing: {{{note}: {note2}}}
+params: {{{width}: 4, {rate}: 0.5}}
+inputs: {{{image}: [3, 8, 8]}}
+outputs: {{{out}: {one}, {out2}: {last}}}
+blocks:
+  {block}:
+    params: {{{channels}: int}}
+    graph:
+      {conv}: {{op: conv2d, channels: ={channels}, kernel: 1}}
+      {act}: relu
+      {drop}: {{op: dropout, rate: ={rate}}}
+  {other}:
+    graph:
+      - {{op: conv2d, channels: ={width}, kernel: 1, repeat: 2}}
+      - {{op: scale, weight: {weight}}}
+graph:
+  {one}: {{block: {block}, {channels}: ={width}}}
+  {two}: {{block: {other}}}
+  {three}: {{block: {block}, {channels}: 5}}
+  {last}: {{op: add, from: [{three}, {three}]}}
+"""
+FREE = ("title", "description", "source", "note", "note2")
+HARMLESS = {
+    **dict.fromkeys(FREE, "plain"),
+    **{"note2": "text", "spec": "fine", "width": "width", "rate": "rate"},
+    **{"image": "image", "out": "early", "out2": "late", "block": "unit"},
+    **{"other": "chain", "channels": "wide", "conv": "conv", "act": "act"},
+    **{"drop": "drop", "weight": "gamma", "one": "one", "two": "two"},
+    **{"three": "three", "last": "last"},
+}
+
+
+def spec_of(words: dict[str, str]) -> str:
+    """The spec with these words, each as a YAML string."""
+    quoted = {
+        key: word if re.fullmatch("[A-Za-z]{2,}", word) else json.dumps(word)
+        for key, word in words.items()
+    }
+    text = SPEC.format(**quoted)
+    for key in ("channels", "width", "rate"):  # as formulas: plain
+        text = text.replace(f"={quoted[key]}", f"={words[key]}")
+    return text
+
+
+def drawn(draw: random.Random) -> dict[str, str]:
+    """Words of a spec: hostile free text, and up to three hostile names."""
+    words = dict(HARMLESS)
+    for key in FREE:
+        words[key] = "".join(draw.choices(PARTS, k=draw.randint(0, 5)))
+    for key in draw.sample(sorted(set(words) - set(FREE)), draw.randint(0, 3)):
+        words[key] = draw.choice(NAMES)
+    return words
+
+
+def shape(tree: ast.AST) -> list[str]:
+    return [type(node).__name__ for node in ast.walk(tree)]
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """Every identifier in a tree."""
+    for node in ast.walk(tree):
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, str) and field not in ("value", "kind"):
+                yield value
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """Every string but the docstring."""
+    first = tree.body[0]
+    assert isinstance(first, ast.Expr)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or node is first.value:
+            continue
+        if isinstance(node.value, str):
+            yield node.value
+
+
+def bare(title: str) -> str:
+    """The letters and digits of a title, without a number at its end."""
+    return re.sub(r"[^a-z0-9]", "", title.lower()).rstrip("0123456789")
+
+
+def check(text: str, plain: ast.Module, words: dict[str, str]) -> None:
+    """Fails for a token that neither a harmless print has nor a checked name is."""
+    tree = ast.parse(text)
+    if all(len(word) < 60 for key, word in words.items() if key not in FREE):
+        assert shape(tree) == shape(plain)  # a long name may want a line of its own
+    doc = ast.get_docstring(tree, clean=False)
+    assert doc is not None and doc.isascii()
+    assert all(c.isprintable() or c == "\n" for c in doc)
+    given = set(words.values())
+    starts = ("", "net", "scale", "block")
+    titles = {bare(f"{start}{word}") for word in given for start in starts}
+    known = set(names(plain))
+    for name in names(tree):
+        assert name.isascii() and name.replace(".", "").isidentifier()
+        assert not keyword.iskeyword(name)
+        if name in known or name in given or name.removesuffix("_") in given:
+            continue
+        assert bare(name) in titles, name
+    strings = set(texts(plain))
+    for string in texts(tree):
+        parts = string.replace("_", ".").split(".")
+        allowed = {part for word in given for part in word.replace("_", ".").split(".")}
+        assert (
+            string in strings
+            or string in given
+            or set(parts)
+            <= {
+                *allowed,
+                *(
+                    part
+                    for text in strings
+                    for part in text.replace("_", ".").split(".")
+                ),
+            }
+        ), string
+
+
+@pytest.mark.parametrize(
+    "outputs", [1_000, pytest.param(10_000, marks=pytest.mark.proof)]
+)
+def test_hostile_specs(outputs: int) -> None:
+    plain = {
+        kind: ast.parse(backend(kind).emit(graph_of(spec_of(HARMLESS))).text)
+        for kind in ("torch", "keras")
+    }
+    draw = random.Random(outputs)
+    printed, refused = 0, 0
+    while printed < outputs:
+        words = drawn(draw)
+        try:
+            files = Files()
+            graph = expand(files, files.text(spec_of(words), words["title"] or "x"), {})
+        except ArchspecError:
+            refused += 1
+            continue
+        for kind, tree in plain.items():
+            try:
+                text = backend(kind).emit(graph).text
+            except ArchspecError:
+                refused += 1
+                continue
+            check(text, tree, words)
+            printed += 1
+    assert refused > outputs // 100, "some names have to be refused"
+
+
+@pytest.mark.parametrize("value", [*PARTS, *NAMES, "".join(PARTS)])
+def test_a_literal_is_what_it_says(value: str) -> None:
+    text = lit(value)
+    assert text.isascii() and "\n" not in text
+    assert ast.literal_eval(text) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        0,
+        -3,
+        2**70,
+        0.1,
+        1e-5,
+        1e-300,
+        1e22,
+        123456789.0,
+        None,
+        (),
+        (1,),
+        ((1, 2), 3),
+    ],
+)
+def test_a_number_is_what_it_says(value: Any) -> None:
+    found = ast.literal_eval(lit(value))
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), {}, [1], b"x", object()])
+def test_nothing_else_has_a_literal(value: Any) -> None:
+    with pytest.raises(TypeError):
+        lit(value)
