@@ -9,7 +9,7 @@ from archspec import catalog
 from archspec.errors import SpecError, nearest
 from archspec.language.files import Files
 from archspec.language.params import Names, bind, known
-from archspec.language.schema import Unit
+from archspec.language.written import Unit
 
 
 @dataclass(frozen=True, slots=True)
