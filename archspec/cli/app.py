@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from archspec.cli import authoring, options, weights
+from archspec.cli.listing import list_
 from archspec.cli.make import build, codegen
 from archspec.cli.verify import verify
 from archspec.errors import ArchspecError
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command("list")(list_)
 app.command()(build)
 app.command()(codegen)
 app.command()(authoring.new)
@@ -27,50 +29,6 @@ app.command()(authoring.schema)
 app.command()(authoring.explain)
 app.command()(verify)
 app.add_typer(weights.app, name="weights")
-
-
-@app.command("list")
-@options.ended
-def list_(as_json: options.Json = False) -> None:
-    """The zoo: name, parameters, MACs, family and source of every net."""
-    from archspec import load
-    from archspec.catalog import names
-
-    rows = []
-    for name in names():
-        spec = load(name)
-        base = spec.unit.extends
-        rows.append(
-            {
-                "name": name,
-                "title": spec.graph.title,
-                "params": spec.graph.parameter_count(),
-                "macs": spec.graph.macs(),
-                "family": str(base.value).removeprefix("families/") if base else "",
-                "source": spec.graph.source,
-            }
-        )
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    cells = [["name", "params", "MACs", "family", "source"]]
-    cells += [
-        [
-            str(row["name"]),
-            f"{row['params']:,}",
-            f"{row['macs']:,}",
-            str(row["family"]),
-            str(row["source"]),
-        ]
-        for row in rows
-    ]
-    widths = [max(len(row[n]) for row in cells) for n in range(5)]
-    for row in cells:
-        padded = [
-            cell.rjust(width) if n in (1, 2) else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(padded).rstrip())
 
 
 @app.command()
