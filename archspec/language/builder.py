@@ -92,7 +92,7 @@ class Builder:
         if op.kind == "scale" and "weight" in statement.attributes:
             naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
-        shapes = tuple(self.shapes[name] for name in sources)
+        shapes = tuple([self.shapes[name] for name in sources])
         try:
             shape = made.shape(shapes)
         except ShapeError as error:
@@ -162,8 +162,10 @@ class Builder:
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
-        at = statement.place("op")
         kind = statement.target
+        if kind in BY_KIND:
+            return str(kind)
+        at = statement.place("op")
         if is_formula(kind):
             kind = self.fix(kind, instance.names, at).value
         check_kind(context.unit, kind, at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
@@ -85,8 +85,7 @@ class Names:
         return CLEAN.union(*(self.taints.get(name, CLEAN) for name in names(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """An evaluated value: `text` is its formula, if it is one as a whole."""
 
     value: Value
@@ -107,6 +106,24 @@ def is_formula(raw: Any) -> bool:
     return isinstance(raw, str) and raw.startswith("=")
 
 
+def has_formula(raw: Any) -> bool:
+    """Whether a raw value is a formula or holds one."""
+    if isinstance(raw, dict):
+        return any(map(has_formula, raw.values()))
+    if isinstance(raw, list | tuple):
+        return any(map(has_formula, raw))
+    return is_formula(raw)
+
+
+def frozen(raw: Any) -> Any:
+    """A raw value with its lists as tuples."""
+    if isinstance(raw, list | tuple):
+        return tuple(map(frozen, raw))
+    if isinstance(raw, dict):
+        return {key: frozen(item) for key, item in raw.items()}
+    return raw
+
+
 def known(raw: Any, scope: Names, at: Location) -> Known:
     """The value of what stands in a spec: formulas computed, lists as tuples."""
     if is_formula(raw):
@@ -123,8 +140,8 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
         except SpecError as error:
             error.at = formula_place(raw, at, error)
             raise
-    if not isinstance(raw, list | tuple | dict):
-        return Known(raw, None, CLEAN)
+    if not has_formula(raw):
+        return Known(frozen(raw), None, CLEAN)
     if isinstance(raw, dict):
         pairs = {k: known(v, scope, _inner(raw, k, at)) for k, v in raw.items()}
         taint = CLEAN.union(*(item.taint for item in pairs.values()))

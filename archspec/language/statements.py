@@ -259,10 +259,11 @@ class Statements(Faults):
             return (self.read(context, found, at),)
         if not found:
             raise SpecError("`from` names at least one node", code="AS305", at=at)
-        places = [statement.place("from", index) for index in range(len(found))]
         return tuple(
-            self.read(context, ref, place)
-            for ref, place in zip(found, places, strict=True)
+            [
+                self.read(context, ref, statement.place("from", index))
+                for index, ref in enumerate(found)
+            ]
         )
 
     def only(self, outputs: Outputs, what: str, at: Location) -> str:
