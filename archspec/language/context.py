@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from archspec.errors import Location, SpecError
 from archspec.graph import Scope
@@ -63,7 +62,8 @@ class Context:
     """Whether a node failed whose name is a formula's, so that any may be missing."""
 
 
-class Instance(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Instance:
     """One instance of a statement: its place in a repeat and its formulas' names."""
 
     statement: Statement
