@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import archspec
 from archspec.backend import backend
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.weights import load
 
 TOLERANCE = 1e-12
@@ -108,7 +108,9 @@ def save(model: Any, path: Path) -> None:
 
 
 def convert(*arguments: object) -> str:
-    result = CliRunner().invoke(app, ["weights", "convert", *map(str, arguments)])
+    result = CliRunner().invoke(
+        application(), ["weights", "convert", *map(str, arguments)]
+    )
     assert result.exit_code == 0, result.stderr
     return result.stdout
 

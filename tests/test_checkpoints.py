@@ -25,7 +25,7 @@ from typer.testing import CliRunner, Result
 
 import archspec
 from archspec.backend import backend
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.errors import WeightsError
 from archspec.weights import load, metadata, write
 
@@ -50,7 +50,7 @@ graph:
 
 
 def command(*arguments: object) -> Result:
-    return CliRunner().invoke(app, list(map(str, arguments)))
+    return CliRunner().invoke(application(), list(map(str, arguments)))
 
 
 def done(*arguments: object) -> str:

@@ -21,7 +21,7 @@ from archspec.authoring.reference import markdown
 from archspec.authoring.schema import BLOCK, EXPECT, FILE, NODE, schema
 from archspec.authoring.starter import EDITOR
 from archspec.catalog import root
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.language.reader import parse
 from archspec.language.schema import BlockKeys, ExpectKeys, FileKeys, NodeKeys
 
@@ -71,7 +71,7 @@ def test_the_committed_schema_is_current() -> None:
     assert json.loads(text) == json.loads(json.dumps(schema())), (
         "run: archspec schema -o docs/archspec.schema.json --force"
     )
-    assert CliRunner().invoke(app, ["schema"]).stdout == text
+    assert CliRunner().invoke(application(), ["schema"]).stdout == text
 
 
 def test_every_key_is_documented() -> None:
@@ -129,21 +129,21 @@ def test_new(base: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     run = CliRunner().invoke
     options = ["--from", base] if base else []
-    result = run(app, ["new", "mynet", *options])
+    result = run(application(), ["new", "mynet", *options])
     assert result.exit_code == 0 and EDITOR in result.stdout
     assert (tmp_path / "mynet.yaml").read_text().startswith(EDITOR)
-    assert run(app, ["validate", "--strict", "mynet.yaml"]).exit_code == 0
+    assert run(application(), ["validate", "--strict", "mynet.yaml"]).exit_code == 0
     VALIDATOR.validate(parse((tmp_path / "mynet.yaml").read_text(), "mynet.yaml"))
-    again = run(app, ["new", "mynet", *options])
+    again = run(application(), ["new", "mynet", *options])
     assert again.exit_code == 1 and "exists" in again.stderr
     for bad in ("../evil", "a/b", ""):
-        assert run(app, ["new", bad]).exit_code == 1
+        assert run(application(), ["new", bad]).exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mynet.yaml"]
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "sample_resnet", "resnet50d"])
 def test_a_resolved_spec_is_the_same_net(name: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["show", name, "--resolved"])
+    result = CliRunner().invoke(application(), ["show", name, "--resolved"])
     path = tmp_path / "resolved.yaml"
     path.write_text(result.stdout)
     found, wanted = archspec.load(path).graph, archspec.load(name).graph

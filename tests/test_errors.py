@@ -21,7 +21,7 @@ import archspec
 from archspec.authoring.codes import codes, faults
 from archspec.authoring.lint import warnings
 from archspec.authoring.messages import render, singly
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.errors import ArchspecError, SpecErrors
 
 HERE = Path(__file__).parent
@@ -110,7 +110,7 @@ def test_a_bad_spec_writes_nothing(
     monkeypatch.chdir(tmp_path)
     files = sorted(tmp_path.rglob("*"))
     command = ["codegen", "net.yaml", "-b", "torch", "-o", "net.py"]
-    result = CliRunner().invoke(app, command)
+    result = CliRunner().invoke(application(), command)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert f"[{case.expected[0][0]}]" in result.stderr
     assert not result.stdout
@@ -119,7 +119,7 @@ def test_a_bad_spec_writes_nothing(
 
 def test_a_framework_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    result = CliRunner().invoke(app, ["build", "resnet18", "-b", "torch"])
+    result = CliRunner().invoke(application(), ["build", "resnet18", "-b", "torch"])
     assert result.exit_code == 1
     assert "[AS502]" in result.stderr and "pip install" in result.stderr
 
@@ -171,7 +171,7 @@ def test_a_bad_command(
     (tmp_path / "tiny.yaml").write_text(
         f"archspec: 1\nname: tiny\ninputs: {{x: [2]}}\ngraph: [{bias}]\n"
     )
-    result = CliRunner().invoke(app, command)
+    result = CliRunner().invoke(application(), command)
     assert result.exit_code == 1
     assert f"[{code}]" in result.stderr
     assert not result.stdout
@@ -213,7 +213,7 @@ def test_every_code_has_a_bad_spec() -> None:
 @pytest.mark.parametrize("name", [c.name for c in codes().values() if c.spec])
 def test_an_explained_example_gets_its_code(name: str) -> None:
     assert [error.code for error in faults(codes()[name].spec)] == [name]
-    result = CliRunner().invoke(app, ["explain", name.lower()])
+    result = CliRunner().invoke(application(), ["explain", name.lower()])
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{name}: ") and f"[{name}]" in result.stdout
 

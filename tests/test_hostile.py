@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import archspec
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.errors import ArchspecError
 from archspec.language.formula import evaluate
 
@@ -88,7 +88,7 @@ def test_a_hostile_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_bytes(data)
     start = time.process_time()
-    result = CliRunner().invoke(app, ["validate", str(path)])
+    result = CliRunner().invoke(application(), ["validate", str(path)])
     assert time.process_time() - start < SECONDS
     assert result.exit_code == 1
     assert f"[{code}]" in result.stderr
@@ -198,6 +198,6 @@ def test_a_hostile_formula(text: str) -> None:
 def test_nothing_of_a_spec_moves_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(f'{HEAD}graph:\n  "a\\e[31m": relu # \x9b\n', encoding="utf-8")
-    result = CliRunner().invoke(app, ["validate", str(path)])
+    result = CliRunner().invoke(application(), ["validate", str(path)])
     assert result.exit_code == 1
     assert "\x1b" not in result.stderr and "\x9b" not in result.stderr

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from archspec.authoring.codes import answers
 from archspec.authoring.messages import span
 from archspec.backend import backends
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.ops import BY_KIND
 from archspec.receptive import reaches
 
@@ -58,7 +58,7 @@ def test_a_shape_error_in_a_block_of_a_base_file(
         "archspec: 1\nname: net\nextends: base.yaml\n"
         "graph: {layer3: {block: unit, repeat: 2, channels: 4}}\n"
     )
-    result = CliRunner().invoke(app, ["validate", "net.yaml"])
+    result = CliRunner().invoke(application(), ["validate", "net.yaml"])
     assert result.exit_code == 1 and not result.stdout
     assert result.stderr == (
         "base.yaml:9:7: error: 'layer3.0.add': add needs equal shapes (or [C, 1, 1] "
@@ -71,7 +71,7 @@ def test_a_shape_error_in_a_block_of_a_base_file(
         "    extended by net.yaml:3:10\n"
     )
     found = json.loads(
-        CliRunner().invoke(app, ["validate", "net.yaml", "--json"]).stdout
+        CliRunner().invoke(application(), ["validate", "net.yaml", "--json"]).stdout
     )
     assert [
         (f["code"], f["severity"], f["file"], f["line"], f["column"], f["end_column"])
@@ -92,17 +92,17 @@ def test_warnings_are_errors_if_asked(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(f"{HEAD}params: {{width: 3}}\ngraph: [relu]\n")
     run = CliRunner().invoke
-    found = run(app, ["validate", str(path)])
+    found = run(application(), ["validate", str(path)])
     assert found.exit_code == 0
     assert "warning: no formula reads the param 'width' [AS701]" in found.stderr
-    assert run(app, ["validate", "--strict", str(path)]).exit_code == 1
-    facts = json.loads(run(app, ["validate", "--json", str(path)]).stdout)
+    assert run(application(), ["validate", "--strict", str(path)]).exit_code == 1
+    facts = json.loads(run(application(), ["validate", "--json", str(path)]).stdout)
     assert [fact["severity"] for fact in facts] == ["warning"]
 
 
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_an_ops_page(kind: str) -> None:
-    result = CliRunner().invoke(app, ["ops", kind])
+    result = CliRunner().invoke(application(), ["ops", kind])
     assert result.exit_code == 0
     for name in backends():
         shown = result.stdout.partition(f"in {name}:\n")[2]

@@ -11,7 +11,7 @@ import yaml
 from nets import graph_of
 from typer.testing import CliRunner, Result
 
-from archspec.cli.app import app
+from archspec.cli.app import application
 from archspec.fingerprint import fingerprint
 from archspec.source import project
 
@@ -36,7 +36,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def codegen(kind: str, *args: str) -> Result:
-    return CliRunner().invoke(app, ["codegen", "small.yaml", "-b", kind, *args])
+    return CliRunner().invoke(
+        application(), ["codegen", "small.yaml", "-b", kind, *args]
+    )
 
 
 def ruff(*args: str) -> None:
@@ -155,9 +157,9 @@ def test_the_pre_commit_hook_is_a_command(monkeypatch: pytest.MonkeyPatch) -> No
     assert command == "archspec" and hook["language"] == "python"
     assert not hook["pass_filenames"]
     args = [*words, "small.yaml", "--backend", "torch", "--output", "net.py"]
-    assert CliRunner().invoke(app, args).exit_code == 1
+    assert CliRunner().invoke(application(), args).exit_code == 1
     codegen("torch", "-o", "net.py")
-    assert CliRunner().invoke(app, args).exit_code == 0
+    assert CliRunner().invoke(application(), args).exit_code == 0
 
 
 GRAPH = """

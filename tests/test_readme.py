@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
-from archspec.cli.app import app
+from archspec.cli.app import application
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -33,7 +33,7 @@ def test_the_spec_is_twelve_lines_and_prints_the_code(spec: str) -> None:
 def test_the_message(spec: str) -> None:
     text = Path(spec).read_text().replace("pool: global_avg_pool2d", "pool: relu6")
     Path(spec).write_text(text)
-    result = CliRunner().invoke(app, ["validate", spec])
+    result = CliRunner().invoke(application(), ["validate", spec])
     assert result.exit_code == 1
     assert result.stderr == blocks("text")[0]
 
@@ -49,7 +49,7 @@ def test_the_commands() -> None:
     runner = CliRunner()
     for line in blocks("sh")[0].splitlines():
         command = line.partition("#")[0].split()
-        known = runner.invoke(app, [command[1], "--help"])
+        known = runner.invoke(application(), [command[1], "--help"])
         assert known.exit_code == 0, line
         for option in (word for word in command if word.startswith("--")):
             assert option in known.stdout, line

@@ -1,6 +1,8 @@
 """The command line: parses, prints, exits."""
 
 import gc
+import os
+import sys
 
 __all__ = ["main"]
 
@@ -9,6 +11,8 @@ def main() -> None:
     """The command `archspec`."""
     # Starting makes thousands of objects that stay; looking through them takes time.
     gc.set_threshold(50_000)
-    from archspec.cli.app import app
+    # Pydantic reads the metadata of every installed package for plugins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from archspec.cli.app import application
 
-    app()
+    application(next(iter(sys.argv[1:]), None))()

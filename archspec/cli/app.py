@@ -1,113 +1,45 @@
-"""The commands that need no model."""
+"""The commands, and where each is."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from importlib import import_module
 
 import typer
 
-from archspec.cli import authoring, options, weights
-from archspec.cli.listing import list_
-from archspec.cli.make import build, codegen
-from archspec.cli.verify import verify
-from archspec.errors import ArchspecError
-
-app = typer.Typer(
-    name="archspec",
-    help="A neural network as one spec, compiled into native PyTorch and Keras.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("list")(list_)
-app.command()(build)
-app.command()(codegen)
-app.command()(authoring.new)
-app.command()(authoring.schema)
-app.command()(authoring.explain)
-app.command()(verify)
-app.add_typer(weights.app, name="weights")
+COMMANDS = {
+    "build": "make:build",
+    "codegen": "make:codegen",
+    "new": "authoring:new",
+    "schema": "authoring:schema",
+    "explain": "authoring:explain",
+    "verify": "verify:verify",
+    "list": "listing:list_",
+    "validate": "specs:validate",
+    "show": "specs:show",
+    "ops": "specs:ops",
+    "weights": "weights:app",
+}
 
 
-@app.command()
-@options.ended
-def validate(
-    specs: Annotated[list[str], options.SPEC],
-    params: options.Params = None,
-    input_size: options.Size = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail for warnings too.")
-    ] = False,
-    as_json: options.Json = False,
-) -> None:
-    """Reads specs, infers every shape, and checks what they expect of themselves."""
-    from archspec import load
-    from archspec.authoring.lint import warnings
-    from archspec.authoring.messages import facts, singly
-
-    given, size = options.params(params), options.image_size(input_size)
-    errors: list[ArchspecError] = []
-    doubts: list[ArchspecError] = []
-    for name in specs:
-        try:
-            spec = load(name, params=given, size=size)
-        except ArchspecError as error:
-            errors.append(error)
+def application(called: str | None = None) -> typer.Typer:
+    """The command line; of a command that is called, it alone, which starts sooner."""
+    app = typer.Typer(
+        name="archspec",
+        help="A neural network as one spec, compiled into native PyTorch and Keras.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    # Without a callback typer takes a command that is alone for the whole program.
+    app.callback()(lambda: None)
+    for name, place in COMMANDS.items():
+        if called in COMMANDS and name != called:
             continue
-        wrong = spec.unexpected()
-        errors += wrong
-        doubts += warnings(spec)
-        if not wrong and not as_json:
-            skipped = ", expect skipped" if spec.overridden and spec.unit.expect else ""
-            print(
-                f"{name}: ok, {spec.graph.parameter_count():,} params, "
-                f"{spec.graph.macs():,} MACs{skipped}"
-            )
-    if as_json:
-        print(json.dumps([*map(facts, singly([*errors, *doubts]))], indent=2))
-    else:
-        options.say([*errors, *doubts])
-    if errors or (strict and doubts):
-        raise typer.Exit(1)
-
-
-@app.command()
-@options.ended
-def show(
-    spec: options.Spec,
-    depth: Annotated[int, typer.Option(min=1, help="Levels of blocks.")] = 2,
-    graph: Annotated[bool, typer.Option("--graph", help="Edges.")] = False,
-    resolve: Annotated[
-        bool, typer.Option("--resolved", help="A spec with everything evaluated.")
-    ] = False,
-    params: options.Params = None,
-    input_size: options.Size = None,
-    as_json: options.Json = False,
-) -> None:
-    """A table by block: output shape, parameters, MACs and memory."""
-    from archspec import load, table
-    from archspec.authoring import resolved
-
-    given, size = options.params(params), options.image_size(input_size)
-    found = load(spec, params=given, size=size)
-    if as_json:
-        print(json.dumps(table.data(found.graph), indent=2))
-    elif resolve:
-        print(resolved.render(found.graph), end="")
-    elif graph:
-        print(table.edges(found.graph), end="")
-    else:
-        print(found.show(depth), end="")
-
-
-@app.command()
-@options.ended
-def ops(
-    op: Annotated[str | None, typer.Argument(metavar="OP", help="One op.")] = None,
-) -> None:
-    """The ops of the language, or one with its attributes."""
-    from archspec.authoring.reference import listing, page
-
-    print(listing() if op is None else page(op), end="")
+        module, _, attribute = place.partition(":")
+        command = getattr(import_module(f"archspec.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app

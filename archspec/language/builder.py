@@ -48,9 +48,10 @@ class Made:
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The output's shape; raises ShapeError."""
-        if inputs not in self.shapes:
-            self.shapes[inputs] = self.op.shape(*inputs)
-        return self.shapes[inputs]
+        found = self.shapes.get(inputs)
+        if found is None:
+            found = self.shapes[inputs] = self.op.shape(*inputs)
+        return found
 
 
 class Builder:
@@ -92,7 +93,7 @@ class Builder:
         if op.kind == "scale" and "weight" in statement.attributes:
             naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
         check_arity(type(op), statement, len(sources))
-        shapes = tuple(self.shapes[name] for name in sources)
+        shapes = tuple([self.shapes[name] for name in sources])
         try:
             shape = made.shape(shapes)
         except ShapeError as error:
@@ -144,26 +145,28 @@ class Builder:
         # Of one kind and without attributes, all statements of a file are one.
         same = (statement if statement.attributes else None, context.unit, kind)
         if same in self._reads:
-            key = (same, self._seen(same, context, instance))
-            if key in self._made:
-                return self._made[key]
+            made = self._made.get((same, *self._seen(same, context, instance)))
+            if made is not None:
+                return made
         attributes, texts = self._attributes(context, instance, kind)
         op = self._validated(context, statement, kind, attributes)
         if same not in self._reads:
             raw = [entry.value for entry in context.unit.default(kind).values()]
             self._reads[same] = _names([*statement.attributes.values(), *raw])
-        key = (same, self._seen(same, context, instance))
-        self._made[key] = _made(op, texts, attributes)
-        return self._made[key]
+        made = _made(op, texts, attributes)
+        self._made[same, *self._seen(same, context, instance)] = made
+        return made
 
-    def _seen(self, same: Any, context: Context, instance: Instance) -> Any:
+    def _seen(self, same: Any, context: Context, instance: Instance) -> tuple[Any, Any]:
         read = self._reads[same]
         return instance.names.seen(read), context.file_names.seen(read)
 
     def _kind(self, context: Context, instance: Instance) -> str:
         statement = instance.statement
-        at = statement.place("op")
         kind = statement.target
+        if kind in BY_KIND:
+            return str(kind)
+        at = statement.place("op")
         if is_formula(kind):
             kind = self.fix(kind, instance.names, at).value
         check_kind(context.unit, kind, at)

@@ -62,7 +62,7 @@ class Context:
     """Whether a node failed whose name is a formula's, so that any may be missing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Instance:
     """One instance of a statement: its place in a repeat and its formulas' names."""
 

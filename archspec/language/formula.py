@@ -166,7 +166,7 @@ def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
         yield error
         return
     for part in parts:
-        name = ast.unparse(part)
+        name = _dotted(part)
         if name not in known and name not in CONSTANTS:
             yield _at(part, _unknown(name, known))
 
@@ -245,8 +245,7 @@ def _condition(tree: ast.expr, env: Env) -> bool:
 
 
 def _name(tree: Any, env: Env) -> Value:
-    # As ast.unparse says it, which takes fifty times as long.
-    name = tree.id if isinstance(tree, ast.Name) else f"{tree.value.id}.{tree.attr}"
+    name = _dotted(tree)
     if name in env.lookup:
         return env.lookup[name]
     if name in CONSTANTS:
@@ -350,7 +349,12 @@ def subscripts(text: str) -> frozenset[str]:
 
 
 def _names(tree: ast.expr) -> frozenset[str]:
-    return frozenset(ast.unparse(part) for part in _parts(tree))
+    return frozenset(map(_dotted, _parts(tree)))
+
+
+def _dotted(tree: Any) -> str:
+    # As ast.unparse says it, which takes fifty times as long.
+    return tree.id if isinstance(tree, ast.Name) else f"{tree.value.id}.{tree.attr}"
 
 
 def _parts(tree: ast.expr) -> list[ast.expr]:

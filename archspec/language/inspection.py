@@ -20,6 +20,8 @@ from archspec.language.params import (
     TYPES,
     accept,
     formula_place,
+    frozen,
+    has_formula,
     is_formula,
     missing,
     type_of,
@@ -123,7 +125,7 @@ def _defaults(file: Sight) -> Faults:
             values = {key: entry.value}
             place = partial(_given_place, key, entry, op)
             others = {*op.model_fields, "from"} - {key}
-            if not _has_formula(entry.value):
+            if not has_formula(entry.value):
                 yield from _caught(
                     validated, op, values, place, defaults.at, tuple(others)
                 )
@@ -193,7 +195,7 @@ def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     for text in BRACES.findall(statement.key):
         yield from _formulas(f"={text}", statement.at, own)
     for key, value in statement.attributes.items():
-        if _has_formula(value):
+        if has_formula(value):
             yield from _formulas(value, statement.place(key), own)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
@@ -300,8 +302,8 @@ def _op(unit: Unit, statement: Statement, count: int | None) -> Faults:
         )
     given = {key: entry.value for key, entry in unit.default(kind).items()}
     given |= statement.attributes
-    later = [key for key, value in given.items() if _has_formula(value)]
-    values = {key: _frozen(v) for key, v in given.items() if key not in later}
+    later = [key for key, value in given.items() if has_formula(value)]
+    values = {key: frozen(v) for key, v in given.items() if key not in later}
     values |= {key: 0 for key in later if key not in op.model_fields}
     place = partial(attribute_place, unit, statement, kind)
     yield from _caught(validated, op, values, place, statement.at, later)
@@ -321,10 +323,10 @@ def _call(unit: Unit, statement: Statement, count: int | None) -> Faults:
         at = statement.place(key, key=True)
         if key not in block.params:
             yield unknown_param(owner, key, block.params, at)
-        elif not _has_formula(value):
+        elif not has_formula(value):
             kind = type_of(block.params[key])
             yield from _caught(
-                accept, _frozen(value), kind, f"{owner}: {key}", statement.place(key)
+                accept, frozen(value), kind, f"{owner}: {key}", statement.place(key)
             )
     for name, entry in block.params.items():
         if name not in statement.attributes and entry.value in tuple(TYPES):
@@ -368,19 +370,3 @@ def _formulas(raw: Any, at: Location, names: frozenset[str]) -> Faults:
 
 def _inner(raw: Any, key: Any, at: Location) -> Location:
     return locate(raw, (key,)) if hasattr(raw, "at") else at
-
-
-def _has_formula(raw: Any) -> bool:
-    if isinstance(raw, dict):
-        return any(_has_formula(value) for value in raw.values())
-    if isinstance(raw, list):
-        return any(_has_formula(value) for value in raw)
-    return is_formula(raw)
-
-
-def _frozen(raw: Any) -> Any:
-    if isinstance(raw, list):
-        return tuple(_frozen(item) for item in raw)
-    if isinstance(raw, dict):
-        return {key: _frozen(item) for key, item in raw.items()}
-    return raw

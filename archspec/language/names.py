@@ -37,9 +37,7 @@ def check(
 
     `number`s may be names where asked for; an `attribute` is one of a torch module.
     """
-    if number and NUMBER.fullmatch(name):
-        return
-    reason = _reason(name, attribute)
+    reason = _reason(name, number, attribute)
     if reason:
         raise SpecError(
             f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
@@ -47,7 +45,9 @@ def check(
 
 
 @lru_cache(maxsize=4096)
-def _reason(name: str, attribute: bool) -> str | None:
+def _reason(name: str, number: bool, attribute: bool) -> str | None:
+    if number and NUMBER.fullmatch(name):
+        return None
     if len(name) > LENGTH:
         return f"is longer than {LENGTH} characters"
     if not IDENTIFIER.fullmatch(name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from archspec.errors import Location, SpecError, nearest
 from archspec.graph import Value
@@ -30,6 +30,8 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 MEMO = 10_000
 """Results kept; more would only be of formulas that differ in each instance."""
+LONG = 1000
+"""Items of a list from which on a formula that reads it is computed each time."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Names:
         values, taints = self.values, self.taints
         return tuple(
             [
-                (repr(values[name]), taints.get(name)) if name in values else None
+                (_text(values[name]), taints.get(name)) if name in values else None
                 for name in read
             ]
         )
@@ -85,8 +87,7 @@ class Names:
         return CLEAN.union(*(self.taints.get(name, CLEAN) for name in names(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """An evaluated value: `text` is its formula, if it is one as a whole."""
 
     value: Value
@@ -102,9 +103,33 @@ def formula_place(raw: str, at: Location, error: SpecError) -> Location:
     return at.part(len(raw) - len(raw[1:].lstrip()) + offset, length)
 
 
+def _text(value: Value) -> object:
+    """A value's text; for a list that takes long to write, what equals nothing."""
+    long = isinstance(value, tuple) and len(value) > LONG
+    return object() if long else repr(value)
+
+
 def is_formula(raw: Any) -> bool:
     """Whether a raw value is a formula, not a constant."""
     return isinstance(raw, str) and raw.startswith("=")
+
+
+def has_formula(raw: Any) -> bool:
+    """Whether a raw value is a formula or holds one."""
+    if isinstance(raw, dict):
+        return any(map(has_formula, raw.values()))
+    if isinstance(raw, list | tuple):
+        return any(map(has_formula, raw))
+    return is_formula(raw)
+
+
+def frozen(raw: Any) -> Any:
+    """A raw value with its lists as tuples."""
+    if isinstance(raw, list | tuple):
+        return tuple(map(frozen, raw))
+    if isinstance(raw, dict):
+        return {key: frozen(item) for key, item in raw.items()}
+    return raw
 
 
 def known(raw: Any, scope: Names, at: Location) -> Known:
@@ -123,8 +148,8 @@ def known(raw: Any, scope: Names, at: Location) -> Known:
         except SpecError as error:
             error.at = formula_place(raw, at, error)
             raise
-    if not isinstance(raw, list | tuple | dict):
-        return Known(raw, None, CLEAN)
+    if not has_formula(raw):
+        return Known(frozen(raw), None, CLEAN)
     if isinstance(raw, dict):
         pairs = {k: known(v, scope, _inner(raw, k, at)) for k, v in raw.items()}
         taint = CLEAN.union(*(item.taint for item in pairs.values()))

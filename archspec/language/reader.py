@@ -245,7 +245,7 @@ class _Composer:
             return text
         if text in CONSTANTS:
             return CONSTANTS[text]
-        for pattern, convert in NUMBERS:
+        for pattern, convert in NUMBERS if text[0] in "+-.0123456789" else ():
             if pattern.fullmatch(text):
                 return self._number(text, convert, event)
         return text

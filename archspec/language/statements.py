@@ -208,7 +208,7 @@ class Statements(Faults):
         index: int,
         count: int | None,
     ) -> tuple[str, Space, tuple[str, ...]]:
-        """Full name, space of the children and paths of an instance."""
+        """Full name, space of the children (no op has any) and paths of an instance."""
         space = context.space
         steps = [key]
         if space.listed:
@@ -222,8 +222,10 @@ class Statements(Faults):
             key = space.number()
             steps.append(key)
         name = space.full(key)
-        prefixes = tuple(join(p, s) for p in context.prefixes for s in steps)
-        return name, Space(name, listed=False), prefixes
+        prefixes = tuple([join(p, s) for p in context.prefixes for s in steps])
+        if statement.kind != "op":
+            space = Space(name, listed=False)
+        return name, space, prefixes
 
     def _fill(self, key: str, names: Names, at: Location) -> str:
         def value(match: re.Match[str]) -> str:
@@ -259,10 +261,11 @@ class Statements(Faults):
             return (self.read(context, found, at),)
         if not found:
             raise SpecError("`from` names at least one node", code="AS305", at=at)
-        places = [statement.place("from", index) for index in range(len(found))]
         return tuple(
-            self.read(context, ref, place)
-            for ref, place in zip(found, places, strict=True)
+            [
+                self.read(context, ref, statement.place("from", index))
+                for index, ref in enumerate(found)
+            ]
         )
 
     def only(self, outputs: Outputs, what: str, at: Location) -> str:
