@@ -70,7 +70,9 @@ FILES: dict[str, tuple[bytes, str]] = {
     ),
     "much work": (
         f"{HEAD}params: {{a: =range(99999), b: 1}}\ngraph:\n".encode()
-        + b"".join(b"  n%d: {op: relu, when: =sum(a) > 0}\n" % n for n in range(999)),
+        + b"".join(
+            b"  n%d: {op: relu, when: =sum(a) > %d}\n" % (n, n) for n in range(999)
+        ),
         "AS304",
     ),
     "many faults": (

@@ -30,8 +30,6 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 MEMO = 10_000
 """Results kept; more would only be of formulas that differ in each instance."""
-LONG = 1000
-"""Items of a list from which on a formula that reads it is computed each time."""
 
 
 @dataclass(slots=True)
@@ -40,42 +38,48 @@ class Names:
 
     values: dict[str, Value] = field(default_factory=dict)
     taints: dict[str, Taint] = field(default_factory=dict)
+    keys: dict[str, tuple[str, Taint]] = field(default_factory=dict)
+    """Both as a key, the value as text, since 1, 1.0 and true are equal."""
     work: Work = field(default_factory=Work)
     memo: dict[Any, Known] = field(default_factory=dict)
     """What formulas gave, by what they read: most instances of a block read alike."""
 
     def child(self) -> Names:
         """A copy to which names can be added."""
-        return Names(dict(self.values), dict(self.taints), self.work, self.memo)
+        return Names(
+            dict(self.values),
+            dict(self.taints),
+            dict(self.keys),
+            self.work,
+            self.memo,
+        )
 
     def params(self) -> Names:
         """A copy without the sizes of inputs."""
         return Names(
             {k: v for k, v in self.values.items() if "." not in k},
             {k: v for k, v in self.taints.items() if "." not in k},
+            {k: v for k, v in self.keys.items() if "." not in k},
             self.work,
             self.memo,
         )
 
     def seen(self, read: Iterable[str]) -> tuple[Any, ...]:
-        """What names stand for, as a key: as text, since 1, 1.0 and true are equal."""
-        values, taints = self.values, self.taints
-        return tuple(
-            [
-                (_text(values[name]), taints.get(name)) if name in values else None
-                for name in read
-            ]
-        )
+        """What names stand for, as a key."""
+        return tuple(map(self.keys.get, read))
 
     def set(self, name: str, value: Value, taint: Taint = CLEAN) -> None:
         """Adds a name, or hides the one that is there."""
         self.values[name] = value
         self.taints[name] = taint
+        # Here, since a list may be long, and many formulas may read it.
+        self.keys[name] = (repr(value), taint)
 
     def set_input(self, name: str, shape: Shape, taints: tuple[Taint, Taint]) -> None:
         """Adds `name.channels`, and for an image height and width."""
         for dimension in ("channels", "height", "width"):
             self.values.pop(f"{name}.{dimension}", None)
+            self.keys.pop(f"{name}.{dimension}", None)
         for dimension, size in zip(
             ("channels", "height", "width"), shape, strict=False
         ):
@@ -101,12 +105,6 @@ def formula_place(raw: str, at: Location, error: SpecError) -> Location:
         return at
     offset, length = error.part
     return at.part(len(raw) - len(raw[1:].lstrip()) + offset, length)
-
-
-def _text(value: Value) -> object:
-    """A value's text; for a list that takes long to write, what equals nothing."""
-    long = isinstance(value, tuple) and len(value) > LONG
-    return object() if long else repr(value)
 
 
 def is_formula(raw: Any) -> bool:
