@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import archspec
 from archspec.catalog import names
@@ -25,7 +24,7 @@ def run(*options: str) -> Result:
 
 def test_every_net_has_a_line() -> None:
     heading, *lines = run().stdout.splitlines()
-    assert heading.split() == "name family params MACs input publisher".split()
+    assert heading.split() == ["name", "family", "params", "MACs", "input", "publisher"]
     assert [line.split()[0] for line in lines] == list(names())
 
 
