@@ -59,6 +59,7 @@ def nets(family: str | None = None) -> list[Net]:
     if family is not None and family not in known_families:
         raise SpecError(
             f"there is no family {family!r}",
+            code="AS101",
             hint=nearest(family, known_families)
             or "known: " + ", ".join(known_families),
         )
@@ -87,7 +88,7 @@ def _expected(unit: Unit, key: str) -> int:
     """A number of the file's `expect`, which a test compares with the expanded net."""
     entry = unit.expect.get(key)
     if entry is None:
-        raise SpecError(f"a net of the zoo expects its {key}", at=unit.at)
+        raise SpecError(f"a net of the zoo expects its {key}", code="AS202", at=unit.at)
     return int(entry.value)
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 import archspec
 from archspec.catalog import names
-from archspec.cli.app import app
+from archspec.cli.app import application
 
 OF_D = (
     *("resnet101d", "resnet152d", "resnet18d", "resnet200d", "resnet26t", "resnet34d"),
@@ -19,7 +19,7 @@ OF_D = (
 
 
 def run(*options: str) -> Result:
-    return CliRunner().invoke(app, ["list", *options])
+    return CliRunner().invoke(application(), ["list", *options])
 
 
 def test_every_net_has_a_line() -> None:
