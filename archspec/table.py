@@ -162,8 +162,9 @@ def summary(graph: Graph) -> dict[str, str]:
         "activations": f"{size(graph.activation_bytes())} an image in float32",
     }
     if graph.taps:
+        known = reaches(graph)
         facts["taps"] = ", ".join(
-            f"{tap} {_by(shapes[value])}{_stride(graph, shapes[value])}"
+            f"{tap} {_by(shapes[value])}{_stride(shown(known, value)[1])}"
             for tap, value in graph.taps.items()
         )
     return facts
@@ -224,8 +225,5 @@ def _by(shape: Shape) -> str:
     return " x ".join(map(str, shape))
 
 
-def _stride(graph: Graph, shape: Shape) -> str:
-    image = next(iter(graph.inputs.values()))
-    if len(image) != 3 or len(shape) != 3:
-        return ""
-    return f" (stride {round(image[1] / shape[1])})"
+def _stride(words: str) -> str:
+    return f" (stride {words})" if words else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from archspec import load
 from archspec.catalog import root
@@ -59,6 +60,16 @@ def rows() -> Iterator[Row]:
         seconds / 0.025,
         "1",
     )
+    for name in ("resnet1202", "resnet1001"):
+        load(name)
+        (seconds,) = best(5, partial(load, name))
+        yield Row(
+            f"YAML text to checked graph, {name}, to 0.5 s",
+            milliseconds(seconds),
+            "500 ms",
+            seconds / 0.5,
+            "1",
+        )
     half, _, _ = alone(CHAIN.format(units=12_500))
     whole, memory, nodes = alone(CHAIN.format(units=25_000))
     assert nodes == 100_000

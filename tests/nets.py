@@ -19,7 +19,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def graph_of(text: str, **params: Any) -> Graph:
     """The graph of a spec; `archspec` and `name` are added where they lack."""
-    if not text.startswith("archspec"):
+    if "archspec: 1\n" not in text:
         text = f"archspec: 1\nname: net\n{text}"
     files = Files()
     return expand(files, files.text(text, "net.yaml"), params)

@@ -94,7 +94,7 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [*root().rglob("*.yaml"), *(HERE / "examples").glob("*.yaml")],
+    [*root().rglob("*.yaml"), *(HERE / "examples").rglob("*.yaml")],
     ids=lambda path: path.stem,
 )
 def test_the_schema_accepts(path: Path) -> None:

@@ -25,7 +25,7 @@ LAYERS = (
     {"fingerprint", "receptive", "memory"},
     {"language", "passes", "weights", "source", "table"},
     {"backend"},
-    {"spec"},
+    {"listing", "spec"},
     {"verify"},
     {"authoring"},
     {"", "cli", "__main__"},

@@ -97,6 +97,7 @@ def test_compile(model: torch.nn.Module) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.proof  # a C++ compiler's work, which can't link below a path with a space
 @pytest.mark.parametrize("spec", ["resnet20"])
 def test_compile_with_inductor(model: torch.nn.Module) -> None:
     compiled = torch.compile(model, fullgraph=True)

@@ -22,6 +22,12 @@ from archspec.ops import BY_KIND
 from archspec.verify.native import rounding
 from archspec.verify.target import parse_all
 
+pytestmark = [
+    # Of one channel a softmax gives 1, which is what torch gives, without a word.
+    pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning"),
+    # torch may copy the input for an even kernel: slower, and the same numbers.
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
+]
 TOLERANCE = 1e-12
 ILL_CONDITIONED = 1e-6
 SHRUNK = Path(__file__).parent / "shrunk"

@@ -13,7 +13,7 @@ COMMANDS = {
     "schema": "authoring:schema",
     "explain": "authoring:explain",
     "verify": "verify:verify",
-    "list": "specs:list_",
+    "list": "listing:list_",
     "validate": "specs:validate",
     "show": "specs:show",
     "ops": "specs:ops",

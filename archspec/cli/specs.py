@@ -1,4 +1,4 @@
-"""The commands that need no model."""
+"""The commands that read specs and make nothing of them."""
 
 from __future__ import annotations
 
@@ -9,49 +9,6 @@ import typer
 
 from archspec.cli import options
 from archspec.errors import ArchspecError
-
-
-@options.ended
-def list_(as_json: options.Json = False) -> None:
-    """The zoo: name, parameters, MACs, family and source of every net."""
-    from archspec import load
-    from archspec.catalog import names
-
-    rows = []
-    for name in names():
-        spec = load(name)
-        base = spec.unit.extends
-        rows.append(
-            {
-                "name": name,
-                "title": spec.graph.title,
-                "params": spec.graph.parameter_count(),
-                "macs": spec.graph.macs(),
-                "family": str(base.value).removeprefix("families/") if base else "",
-                "source": spec.graph.source,
-            }
-        )
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    cells = [["name", "params", "MACs", "family", "source"]]
-    cells += [
-        [
-            str(row["name"]),
-            f"{row['params']:,}",
-            f"{row['macs']:,}",
-            str(row["family"]),
-            str(row["source"]),
-        ]
-        for row in rows
-    ]
-    widths = [max(len(row[n]) for row in cells) for n in range(5)]
-    for row in cells:
-        padded = [
-            cell.rjust(width) if n in (1, 2) else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(padded).rstrip())
 
 
 @options.ended

@@ -133,7 +133,7 @@ def _within(path: Path, folder: Path) -> bool:
 def merge(base: Unit, own: Unit) -> Unit:
     """`own` on top of what it extends; null removes, a replaced entry keeps its place.
 
-    name, title, description, source and expect are the file's own, never inherited.
+    name, title, description, source, publisher and expect are the file's own.
     """
     return replace(
         own,

@@ -32,6 +32,8 @@ from archspec_keras.lowering import LOWERINGS, Layer, Steps
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
 
+SIZED = frozenset(("scale",))
+"""Ops whose layers are told how many channels they read."""
 REGISTERS = ("x", "y", "z")
 COUNTING = ("i", "n", "number")
 """What numbers names; one of them that no loop around is called."""
@@ -73,6 +75,8 @@ class Body:
             docs: list[object] = [inner.when, inner.count]
             if isinstance(inner.target, OpUse):
                 docs += inner.target.attributes.values()
+                if inner.target.kind in SIZED:
+                    docs += inner.target.channels
             elif isinstance(inner.target, Use):
                 channels = inner.target.definition.channel_arguments
                 given = inner.target.arguments

@@ -1,0 +1,112 @@
+"""What the zoo holds: a line of facts for each net, none of which is expanded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archspec import catalog
+from archspec.errors import SpecError, nearest
+from archspec.language.files import Files
+from archspec.language.params import Names, bind, known
+from archspec.language.written import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A net of the zoo.
+
+    Attributes:
+        name, title, description, source, publisher: as its file says.
+        families: the families that it extends, the nearest first.
+        params: number of trainable parameters.
+        macs: multiply-accumulates of one image.
+        inputs: input names and their shapes, channels first.
+    """
+
+    name: str
+    title: str
+    description: str
+    source: str
+    publisher: str
+    families: tuple[str, ...]
+    params: int
+    macs: int
+    inputs: dict[str, list[int]]
+
+    def facts(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "family": next(iter(self.families), None),
+            "families": list(self.families),
+            "params": self.params,
+            "macs": self.macs,
+            "inputs": self.inputs,
+            "publisher": self.publisher or None,
+            "source": self.source,
+        }
+
+
+def nets(family: str | None = None) -> list[Net]:
+    """All nets, or those of a family and of the families that extend it.
+
+    Raises SpecError for a family that isn't there.
+    """
+    known_families = [name.removeprefix("families/") for name in catalog.families()]
+    if family is not None and family not in known_families:
+        raise SpecError(
+            f"there is no family {family!r}",
+            code="AS101",
+            hint=nearest(family, known_families)
+            or "known: " + ", ".join(known_families),
+        )
+    files = Files()
+    found = [_net(files, name) for name in catalog.names()]
+    return [net for net in found if family is None or family in net.families]
+
+
+def _net(files: Files, name: str) -> Net:
+    unit = files.open(name)
+    params, macs = (_expected(unit, key) for key in ("params", "macs"))
+    return Net(
+        name,
+        unit.title,
+        unit.description,
+        unit.source,
+        unit.publisher,
+        _families(files, unit),
+        params,
+        macs,
+        _inputs(unit),
+    )
+
+
+def _expected(unit: Unit, key: str) -> int:
+    """A number of the file's `expect`, which a test compares with the expanded net."""
+    entry = unit.expect.get(key)
+    if entry is None:
+        raise SpecError(f"a net of the zoo expects its {key}", code="AS202", at=unit.at)
+    return int(entry.value)
+
+
+def _families(files: Files, unit: Unit) -> tuple[str, ...]:
+    found: list[str] = []
+    while unit.extends is not None:
+        name = str(unit.extends.value)
+        if name.startswith("families/"):
+            found.append(name.removeprefix("families/"))
+        unit = files.named(name, unit.extends.at)
+    return tuple(found)
+
+
+def _inputs(unit: Unit) -> dict[str, list[int]]:
+    names = Names()
+    bind(unit.params, {}, {}, names, unit.name, unit.at, root=True)
+    shapes: dict[str, Any] = {
+        name: known(entry.value, names, entry.at).value
+        for name, entry in unit.inputs.items()
+    }
+    return {name: list(shape) for name, shape in shapes.items()}
