@@ -61,7 +61,7 @@ def nets(family: str | None = None) -> list[Net]:
             f"there is no family {family!r}",
             code="AS101",
             hint=nearest(family, known_families)
-            or "known: " + ", ".join(known_families),
+            or "families are " + ", ".join(known_families),
         )
     files = Files()
     found = [_net(files, name) for name in catalog.names()]

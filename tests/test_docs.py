@@ -62,7 +62,7 @@ def test_the_guides_fourth_net_is_a_resnet(tmp_path: Path) -> None:
 
 def test_the_reference_is_current() -> None:
     assert (HERE / "docs" / "reference.md").read_text() == markdown(), (
-        "run: python -m archspec.reference > docs/reference.md"
+        "run: python -m archspec.authoring.reference > docs/reference.md"
     )
 
 
