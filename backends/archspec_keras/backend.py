@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ class KerasBackend:
         source = self.emit(graph)
         keras = framework()
         make = getattr(execute(source), source.entry)
-        with keras.device(device) if device else _nothing(), _policy(keras, dtype):
+        with keras.device(device) if device else nullcontext(), _policy(keras, dtype):
             with _undrawn(keras):
                 model = make()
             _compare(graph, model)
@@ -224,11 +224,6 @@ def _silence() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager
