@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archspec import errors
-from archspec.graph import Graph
-from archspec.language.net import Given
-from archspec.spec import Spec, load
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from archspec import errors
+    from archspec.graph import Graph
+    from archspec.language.net import Given
     from archspec.source.program import Source
+    from archspec.spec import Spec, load
 
 __all__ = ["Graph", "Spec", "build", "codegen", "errors", "load"]
 __version__ = "0.1.0"
+HOMES = {
+    "Graph": "archspec.graph",
+    "Spec": "archspec.spec",
+    "load": "archspec.spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used: the command line starts sooner."""
+    if name == "errors":
+        return import_module("archspec.errors")
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def build(spec: str | Path, backend: str, **params: Given) -> Any:
     """`load(spec, **params).build(backend)`."""
+    from archspec.spec import load
+
     return load(spec, params=params).build(backend)
 
 
 def codegen(spec: str | Path, backend: str, **params: Given) -> Source:
     """`load(spec, **params).codegen(backend)`; its `text` is the source."""
+    from archspec.spec import load
+
     return load(spec, params=params).codegen(backend)

@@ -8,7 +8,7 @@ so that printed code can have a class for each block. Channels first, no batch a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
@@ -22,7 +22,7 @@ Value = bool | int | float | str | None | tuple["Value", ...]
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scope:
     """One instance of a file, a block or a nested graph.
 
@@ -105,7 +105,7 @@ class Node:
     taint: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """A whole net.
 
@@ -145,7 +145,7 @@ class Graph:
         """Every node with the shapes that it reads."""
         shapes = self.shapes()
         for node in self.nodes:
-            yield node, tuple(shapes[name] for name in node.inputs)
+            yield node, tuple([shapes[name] for name in node.inputs])
 
     def parameters(self) -> dict[str, Shape]:
         """Trainable parameters: canonical name -> shape, in canonical order."""
@@ -165,7 +165,7 @@ class Graph:
 
     def macs(self) -> int:
         """Multiply-accumulates of one image's forward pass, as papers count them."""
-        return sum(node.op.macs(*shapes) for node, shapes in self.located())
+        return self._total(lambda op, shapes: op.macs(*shapes))
 
     def flops(self) -> int:
         """Floating-point operations of one image's forward pass: 2 x MACs."""
@@ -173,11 +173,22 @@ class Graph:
 
     def parameter_count(self) -> int:
         """Number of trainable parameters."""
-        return sum(prod(shape) for shape in self.parameters().values())
+        return self._total(lambda op, shapes: _size(op.weights(*shapes)))
 
     def buffer_count(self) -> int:
         """Number of stored, untrained values."""
-        return sum(prod(shape) for shape in self.buffers().values())
+        return self._total(lambda op, shapes: _size(op.buffers(*shapes)))
+
+    def _total(self, count: Callable[[Op, tuple[Shape, ...]], int]) -> int:
+        """The sum over all nodes; instances of a block share their ops and shapes."""
+        known: dict[tuple[int, tuple[Shape, ...]], int] = {}
+        total = 0
+        for node, shapes in self.located():
+            found = known.get((id(node.op), shapes))
+            if found is None:
+                found = known[id(node.op), shapes] = count(node.op, shapes)
+            total += found
+        return total
 
     def activation_bytes(self, itemsize: int = 4) -> int:
         """Bytes of every node's output for one image, at `itemsize` bytes a value."""
@@ -214,3 +225,7 @@ class Graph:
         unread = [node.name for node in self.nodes if node.name not in read]
         if unread:
             raise ValueError(f"nothing reads {unread[0]!r}")
+
+
+def _size(shapes: Mapping[str, Shape]) -> int:
+    return sum(map(prod, shapes.values()))

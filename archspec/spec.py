@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Spec:
     """A spec that was read and found valid.
 

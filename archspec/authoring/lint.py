@@ -6,7 +6,7 @@ what would else be a default (`bias: true`, four-sided padding).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from archspec.errors import Location, SpecWarning, nearest
@@ -14,7 +14,7 @@ from archspec.graph import Graph, Node
 from archspec.language.formula import names, strings
 from archspec.language.statements import BRACES
 from archspec.language.written import Body, Entry, Statement, Unit
-from archspec.ops import pair
+from archspec.ops import Op, pair
 from archspec.spec import Spec
 
 
@@ -107,13 +107,11 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
         for name in node.inputs:
             readers.setdefault(name, []).append(node)
     kept = {*graph.outputs.values(), *graph.taps.values()}
-    for node in graph.nodes:
+    for node in _of(graph, _default_bias):
         after = readers.get(node.name, [])
-        if "bias" in node.op.model_fields_set or node.name in kept or not after:
+        if node.name in kept or not after:
             continue
-        if getattr(node.op, "bias", False) and all(
-            reader.op.kind == "batch_norm" for reader in after
-        ):
+        if all(reader.op.kind == "batch_norm" for reader in after):
             yield SpecWarning(
                 f"{node.name!r} has a bias, which the batch norm right after it, "
                 f"{after[0].name!r}, takes away",
@@ -125,21 +123,35 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
 
 def _even_kernels(graph: Graph) -> Iterator[SpecWarning]:
     """Even kernels at stride 1 whose equal padding shifts and resizes the image."""
-    for node in graph.nodes:
-        kernel: Any = getattr(node.op, "kernel", None)
-        padding: Any = getattr(node.op, "padding", None)
-        stride: Any = getattr(node.op, "stride", None)
-        if kernel is None or stride is None or isinstance(padding, str | None):
-            continue
-        axes = zip(pair(kernel), pair(padding), pair(stride), strict=True)
-        if any(k % 2 == 0 and isinstance(p, int) and p and s == 1 for k, p, s in axes):
-            yield SpecWarning(
-                f"{node.name!r} pads an even kernel equally on both sides: the image "
-                "changes its size by a pixel and moves by half of one",
-                code="AS704",
-                at=node.at,
-                hint="say `padding: same`, or all four sides, [[0, 1], [0, 1]]",
-            )
+    for node in _of(graph, _shifts):
+        yield SpecWarning(
+            f"{node.name!r} pads an even kernel equally on both sides: the image "
+            "changes its size by a pixel and moves by half of one",
+            code="AS704",
+            at=node.at,
+            hint="say `padding: same`, or all four sides, [[0, 1], [0, 1]]",
+        )
+
+
+def _of(graph: Graph, wanted: Callable[[Op], bool]) -> list[Node]:
+    """The nodes whose op is so; instances of a block share their ops."""
+    ops = {id(node.op): node.op for node in graph.nodes}
+    found = {key for key, op in ops.items() if wanted(op)}
+    return [node for node in graph.nodes if id(node.op) in found]
+
+
+def _default_bias(op: Op) -> bool:
+    return getattr(op, "bias", False) and "bias" not in op.model_fields_set
+
+
+def _shifts(op: Op) -> bool:
+    kernel: Any = getattr(op, "kernel", None)
+    padding: Any = getattr(op, "padding", None)
+    stride: Any = getattr(op, "stride", None)
+    if kernel is None or stride is None or isinstance(padding, str | None):
+        return False
+    axes = zip(pair(kernel), pair(padding), pair(stride), strict=True)
+    return any(k % 2 == 0 and isinstance(p, int) and p and s == 1 for k, p, s in axes)
 
 
 def _read(formulas: Iterable[str]) -> frozenset[str]:

@@ -5,6 +5,7 @@ import os
 import sys
 
 __all__ = ["main"]
+FRAMEWORKS = ("torch", "tensorflow", "jax")
 
 
 def main() -> None:
@@ -15,4 +16,19 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from archspec.cli.app import application
 
-    application(next(iter(sys.argv[1:]), None))()
+    try:
+        application(next(iter(sys.argv[1:]), None))()
+    except SystemExit as end:
+        _leave(end)
+
+
+def _leave(end: SystemExit) -> None:
+    """Ends the process; without frameworks, without freeing every object first."""
+    if not isinstance(end.code, int) or any(name in sys.modules for name in FRAMEWORKS):
+        raise end
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        raise end from None  # the interpreter's own end says what is wrong
+    os._exit(end.code)

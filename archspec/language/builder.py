@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
 from archspec.graph import Node
@@ -27,8 +26,7 @@ SIZES = frozenset(
 """Attributes that an output's height and width depend on."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class Made(NamedTuple):
     """A statement's op, with its attributes' formulas.
 
     All instances whose formulas read the same values have it in common.
@@ -44,7 +42,7 @@ class Made:
     own: Taint
     size: Taint
     channels: Taint | None
-    shapes: dict[tuple[Shape, ...], Shape] = field(default_factory=dict)
+    shapes: dict[tuple[Shape, ...], Shape]
 
     def shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The output's shape; raises ShapeError."""
@@ -236,7 +234,8 @@ def _made(op: Op, texts: Mapping[str, str], attributes: Mapping[str, Known]) -> 
     size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in SIZES))
     weighted = "weight" in op.weighted
     named = [attributes[k] for k in ("channels", "features") if k in attributes]
-    return Made(op, texts, own, size, named[0].taint if weighted and named else None)
+    channels = named[0].taint if weighted and named else None
+    return Made(op, texts, own, size, channels, {})
 
 
 def _names(values: list[Any]) -> tuple[str, ...]:

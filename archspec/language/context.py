@@ -18,7 +18,7 @@ BROKEN: Outputs = MappingProxyType({"": "?"})
 """Of a node that failed: who reads it fails too, and says nothing."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Space:
     """Where children take their names: a path, and what is taken below it."""
 
@@ -46,7 +46,7 @@ class Space:
         return str(self.count - 1)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Context:
     """One open scope: what its statements see."""
 
@@ -62,7 +62,7 @@ class Context:
     """Whether a node failed whose name is a formula's, so that any may be missing."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Instance:
     """One instance of a statement: its place in a repeat and its formulas' names."""
 

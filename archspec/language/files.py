@@ -190,10 +190,10 @@ def _typed(name: str, old: Entry, new: Entry) -> Entry:
     """A param's new default, of the type that the base fixed."""
     kind = type_of(old)
     if is_formula(new.value) or new.value in tuple(TYPES):
-        return replace(new, kind=None if kind == "any" else kind)
+        return new._replace(kind=None if kind == "any" else kind)
     value = tuple(new.value) if isinstance(new.value, list) else new.value
     accept(value, kind, f"the param {name}", new.at)
-    return replace(new, kind=kind)
+    return new._replace(kind=kind)
 
 
 def _defaults(op: str, old: Defaults, new: Defaults) -> Defaults:
@@ -204,7 +204,7 @@ def _bodies(base: Body | None, own: Body | None) -> Body | None:
     if own is None:
         return base
     if base is None:
-        base = Body(own.listed, {}, own.at)
+        base = Body(own.listed, {}, own.at, {})
     if base.listed != own.listed:
         raise SpecError(
             "a graph that is a mapping can't extend one that is a list, nor a list a "
@@ -217,4 +217,4 @@ def _bodies(base: Body | None, own: Body | None) -> Body | None:
     statements = {**base.statements, **own.statements}
     for name, at in own.removed.items():
         _remove(statements, name, at)
-    return Body(False, statements, own.at)
+    return Body(False, statements, own.at, {})

@@ -7,9 +7,8 @@ fails. So every statement is looked at here first, and all faults are named at o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, nearest
 from archspec.language import names as naming
@@ -36,29 +35,28 @@ from archspec.ops import BY_KIND, Op
 Faults = Iterator[ArchspecError]
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What a statement sees: names of formulas, the scope's inputs, the unit."""
 
     unit: Unit
     names: frozenset[str]
-    inputs: tuple[str, ...] = ()
-    earlier: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    inputs: tuple[str, ...]
+    earlier: dict[str, tuple[str, ...] | None]
     """Nodes written before, each with the names of its outputs where they are known."""
     later: Collection[str] = ()
 
     def inside(self, inputs: tuple[str, ...], *names: str) -> Sight:
         """The sight of a scope with these inputs and further names of formulas."""
         sizes = (f"{name}.{size}" for name in inputs for size in DIMENSIONS)
-        return Sight(self.unit, self.names.union(names, sizes), inputs)
+        return Sight(self.unit, self.names.union(names, sizes), inputs, {})
 
 
 def inspect(unit: Unit) -> Faults:
     """Every fault of a file, with all that it inherits, that needs no values."""
     yield from _names(unit)
-    file = Sight(unit, frozenset())
+    file = Sight(unit, frozenset(), (), {})
     yield from _params(file, unit.params, tuple(unit.inputs))
-    file = replace(file, names=frozenset(unit.params))
+    file = file._replace(names=frozenset(unit.params))
     for entry in (*unit.require.values(), *unit.inputs.values()):
         yield from _formulas(entry.value, entry.at, file.names)
     yield from _defaults(file)
@@ -161,7 +159,7 @@ def _block(file: Sight, block: Block) -> Faults:
 def _body(scope: Sight, body: Body) -> Faults:
     if not body.statements:
         yield SpecError("a graph has at least one node", code="AS202", at=body.at)
-    scope = replace(scope, later=body.statements)
+    scope = scope._replace(later=body.statements)
     for position, statement in enumerate(body.statements.values()):
         if not body.listed and not BRACES.search(statement.key):
             yield from _caught(naming.check, statement.key, statement.at, number=True)
@@ -203,7 +201,7 @@ def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     if statement.kind == "graph":
         assert statement.body is not None
         yield from _body(
-            replace(scope, names=own).inside(("input",)),
+            scope._replace(names=own).inside(("input",)),
             statement.body,
         )
         return

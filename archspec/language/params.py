@@ -32,7 +32,7 @@ MEMO = 10_000
 """Results kept; more would only be of formulas that differ in each instance."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Names:
     """What a formula sees: values by name, and the root params behind each."""
 

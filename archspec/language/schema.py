@@ -247,7 +247,7 @@ def unit(raw: Map, file: str) -> Unit:
 def _block(name: str, blocks: Map) -> Block:
     raw, at = blocks[name], locate(blocks, (name,), key=True)
     if raw is None:
-        return Block(name, at)
+        return Block(name, at, {}, ("input",), None, {})
     keys: BlockKeys = _check(BlockKeys, raw)
     return Block(
         name=name,
@@ -298,7 +298,21 @@ def _statement(
 ) -> Statement:
     if isinstance(raw, str):
         return Statement(
-            key, at, "op", raw, None, True, None, False, None, False, {}, None, value_at
+            key=key,
+            at=at,
+            kind="op",
+            target=raw,
+            sources=None,
+            when=True,
+            repeat=None,
+            inline=False,
+            name=None,
+            taps=False,
+            attributes={},
+            raw=None,
+            value_at=value_at,
+            body=None,
+            places={},
         )
     if not isinstance(raw, Map):
         raise SpecError(
@@ -363,6 +377,7 @@ def _statement(
         raw=raw,
         value_at=value_at,
         body=body,
+        places={},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from archspec.errors import LimitError
@@ -11,11 +10,11 @@ LIST = 100_000
 WORK = 10_000_000
 
 
-@dataclass(slots=True)
 class Work:
     """List items and characters that the formulas of one net may still touch."""
 
-    left: int = WORK
+    def __init__(self) -> None:
+        self.left = WORK
 
     def spend(self, *values: Any) -> None:
         """Counts what these values hold; LimitError when it is too much."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.errors import Location
 from archspec.language.reader import Map, locate
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Statement:
     """One node as written; `key` is its name, or its position in a list."""
 
@@ -26,12 +26,12 @@ class Statement:
     attributes: dict[str, Any]
     raw: Map | None
     value_at: Location
-    body: Body | None = None
-    places: dict[Any, Location] = field(default_factory=dict)
+    body: Body | None
+    places: dict[Any, Location]
+    """Found places, since every instance of a block asks for them."""
 
     def place(self, *path: str | int, key: bool = False) -> Location:
         """Where the value of a key stands, or the key itself."""
-        # Asked for by every instance of a block.
         found = self.places.get((path, key))
         if found is None:
             found = self.places[path, key] = self._place(path, key)
@@ -43,18 +43,16 @@ class Statement:
         return locate(self.raw, path, key=key)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Body:
+class Body(NamedTuple):
     """The statements of a scope; `listed` is a chain whose children are numbered."""
 
     listed: bool
     statements: dict[str, Statement]
     at: Location
-    removed: dict[str, Location] = field(default_factory=dict)
+    removed: dict[str, Location]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(NamedTuple):
     """A raw value, where it stands, and its type where a base file fixed it.
 
     In a file that `extends`, the value None removes what the base has.
@@ -66,16 +64,15 @@ class Entry:
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(NamedTuple):
     """A block as written; without a body it removes what the base has."""
 
     name: str
     at: Location
-    params: dict[str, Entry] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ("input",)
-    value: Body | None = None
-    outputs: dict[str, Entry] = field(default_factory=dict)
+    params: dict[str, Entry]
+    inputs: tuple[str, ...]
+    value: Body | None
+    outputs: dict[str, Entry]
 
     @property
     def body(self) -> Body:
@@ -84,15 +81,14 @@ class Block:
         return self.value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Defaults:
+class Defaults(NamedTuple):
     """The attributes that a file gives to all ops of a kind; None removes a base's."""
 
     value: dict[str, Entry] | None
     at: Location
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Unit:
     """One file, with everything that it inherits already merged in."""
 
