@@ -122,5 +122,8 @@ def ended(command: Callable[P, None]) -> Callable[P, None]:
             # Whoever read our output has gone; nothing more can be said to him.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
+        except OSError as error:
+            where = error.filename or "the output"
+            fail(ArchspecError(f"{where}: {error.strerror}", code="AS190"))
 
     return run

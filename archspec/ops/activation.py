@@ -1,6 +1,6 @@
 """Activations and regularisers: the shape stays as it is."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,19 +20,19 @@ class Pointwise(Op):
 class Relu(Pointwise):
     """max(x, 0); the derivative at 0 is 0."""
 
-    kind: ClassVar[str] = "relu"
+    kind = "relu"
 
 
 class Relu6(Pointwise):
     """min(max(x, 0), 6)."""
 
-    kind: ClassVar[str] = "relu6"
+    kind = "relu6"
 
 
 class LeakyRelu(Pointwise):
     """x where positive, negative_slope x elsewhere."""
 
-    kind: ClassVar[str] = "leaky_relu"
+    kind = "leaky_relu"
     negative_slope: float = 0.01
 
 
@@ -42,8 +42,8 @@ class Prelu(Weighted):
     Weights: weight [1] or [C], 0.25 at first. https://arxiv.org/abs/1502.01852
     """
 
-    kind: ClassVar[str] = "prelu"
-    weighted: ClassVar[tuple[str, ...]] = ("weight",)
+    kind = "prelu"
+    weighted = ("weight",)
     shared: Flag = True
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -59,14 +59,14 @@ class Prelu(Weighted):
 class Elu(Pointwise):
     """x where positive, alpha (exp(x) - 1) elsewhere. https://arxiv.org/abs/1511.07289"""
 
-    kind: ClassVar[str] = "elu"
+    kind = "elu"
     alpha: float = 1.0
 
 
 class Selu(Pointwise):
     """Scaled elu with the fixed constants of https://arxiv.org/abs/1706.02515."""
 
-    kind: ClassVar[str] = "selu"
+    kind = "selu"
 
 
 class Gelu(Pointwise):
@@ -75,68 +75,68 @@ class Gelu(Pointwise):
     https://arxiv.org/abs/1606.08415
     """
 
-    kind: ClassVar[str] = "gelu"
+    kind = "gelu"
     approximate: Literal["none", "tanh"] = "none"
 
 
 class Silu(Pointwise):
     """x sigmoid(x), also called swish."""
 
-    kind: ClassVar[str] = "silu"
+    kind = "silu"
 
 
 class Mish(Pointwise):
     """x tanh(softplus(x)). https://arxiv.org/abs/1908.08681"""
 
-    kind: ClassVar[str] = "mish"
+    kind = "mish"
 
 
 class Sigmoid(Pointwise):
     """1 / (1 + exp(-x))."""
 
-    kind: ClassVar[str] = "sigmoid"
+    kind = "sigmoid"
 
 
 class HardSigmoid(Pointwise):
     """relu6(x + 3) / 6. https://arxiv.org/abs/1905.02244"""
 
-    kind: ClassVar[str] = "hard_sigmoid"
+    kind = "hard_sigmoid"
 
 
 class HardSwish(Pointwise):
     """x relu6(x + 3) / 6. https://arxiv.org/abs/1905.02244"""
 
-    kind: ClassVar[str] = "hard_swish"
+    kind = "hard_swish"
 
 
 class Tanh(Pointwise):
     """Hyperbolic tangent."""
 
-    kind: ClassVar[str] = "tanh"
+    kind = "tanh"
 
 
 class Softplus(Pointwise):
     """log(1 + exp(x))."""
 
-    kind: ClassVar[str] = "softplus"
+    kind = "softplus"
 
 
 class Softmax(Pointwise):
     """exp(x) over its sum over the channels."""
 
-    kind: ClassVar[str] = "softmax"
+    kind = "softmax"
 
 
 class LogSoftmax(Pointwise):
     """Logarithm of the softmax over the channels."""
 
-    kind: ClassVar[str] = "log_softmax"
+    kind = "log_softmax"
 
 
 class Identity(Pointwise):
     """x itself."""
 
-    kind: ClassVar[str] = "identity"
+    kind = "identity"
 
 
 class Dropout(Pointwise):
@@ -145,7 +145,7 @@ class Dropout(Pointwise):
     https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    kind: ClassVar[str] = "dropout"
+    kind = "dropout"
     rate: Rate = 0.5
 
 
@@ -155,5 +155,5 @@ class DropPath(Pointwise):
     Stochastic depth, https://arxiv.org/abs/1603.09382; timm's DropPath.
     """
 
-    kind: ClassVar[str] = "drop_path"
+    kind = "drop_path"
     rate: Rate = 0.0

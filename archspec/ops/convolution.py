@@ -1,7 +1,7 @@
 """Convolutions and the linear layer."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -35,8 +35,8 @@ class Conv2d(Weighted):
     padded image. Source: torch.nn.Conv2d; tf.nn.conv2d for `same`.
     """
 
-    kind: ClassVar[str] = "conv2d"
-    weighted: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    kind = "conv2d"
+    weighted = ("weight", "bias")
     channels: Positive
     kernel: Positive | Pair
     stride: Positive | Pair = 1
@@ -111,8 +111,8 @@ class ConvTranspose2d(Weighted):
     torch.nn.ConvTranspose2d.
     """
 
-    kind: ClassVar[str] = "conv_transpose2d"
-    weighted: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    kind = "conv_transpose2d"
+    weighted = ("weight", "bias")
     channels: Positive
     kernel: Positive | Pair
     stride: Positive | Pair = 1
@@ -184,8 +184,8 @@ class Linear(Weighted):
     torch.nn.Linear.
     """
 
-    kind: ClassVar[str] = "linear"
-    weighted: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    kind = "linear"
+    weighted = ("weight", "bias")
     features: Positive
     bias: Flag = True
 

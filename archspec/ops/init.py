@@ -40,33 +40,33 @@ class Kaiming(Init):
 class KaimingNormal(Kaiming):
     """N(0, gain² / fan). https://arxiv.org/abs/1502.01852"""
 
-    name: ClassVar[str] = "kaiming_normal"
+    name = "kaiming_normal"
 
 
 class KaimingUniform(Kaiming):
     """U(-b, b) with b = gain · sqrt(3 / fan). https://arxiv.org/abs/1502.01852"""
 
-    name: ClassVar[str] = "kaiming_uniform"
+    name = "kaiming_uniform"
 
 
 class XavierNormal(Init):
     """N(0, gain² · 2 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
-    name: ClassVar[str] = "xavier_normal"
+    name = "xavier_normal"
     gain: float = 1.0
 
 
 class XavierUniform(Init):
     """U(-b, b), b = gain · sqrt(6 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
-    name: ClassVar[str] = "xavier_uniform"
+    name = "xavier_uniform"
     gain: float = 1.0
 
 
 class TruncNormal(Init):
     """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute."""
 
-    name: ClassVar[str] = "trunc_normal"
+    name = "trunc_normal"
     mean: float = 0.0
     std: float = 1.0
     a: float = -2.0
@@ -76,7 +76,7 @@ class TruncNormal(Init):
 class Normal(Init):
     """N(mean, std²)."""
 
-    name: ClassVar[str] = "normal"
+    name = "normal"
     mean: float = 0.0
     std: float = 1.0
 
@@ -84,7 +84,7 @@ class Normal(Init):
 class Uniform(Init):
     """U(a, b)."""
 
-    name: ClassVar[str] = "uniform"
+    name = "uniform"
     a: float = 0.0
     b: float = 1.0
 
@@ -92,7 +92,7 @@ class Uniform(Init):
 class Constant(Init):
     """The same value everywhere."""
 
-    name: ClassVar[str] = "constant"
+    name = "constant"
     value: float
 
 

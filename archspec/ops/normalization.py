@@ -1,6 +1,6 @@
 """Normalisations and the learned scale."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,7 @@ Epsilon = Annotated[float, Field(gt=0)]
 class Norm(Weighted):
     """What the norms share: a factor of one and an offset of zero per channel."""
 
-    weighted: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    weighted = ("weight", "bias")
     eps: Epsilon = 1e-5
     affine: Flag = True
 
@@ -40,7 +40,7 @@ class BatchNorm(Norm):
     torch.nn.BatchNorm2d.
     """
 
-    kind: ClassVar[str] = "batch_norm"
+    kind = "batch_norm"
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
     running_var: Literal["unbiased", "biased"] | None = None
 
@@ -56,7 +56,7 @@ class LayerNorm(Norm):
     LayerNorm2d for images.
     """
 
-    kind: ClassVar[str] = "layer_norm"
+    kind = "layer_norm"
 
 
 class GroupNorm(Norm):
@@ -66,7 +66,7 @@ class GroupNorm(Norm):
     https://arxiv.org/abs/1803.08494, torch.nn.GroupNorm.
     """
 
-    kind: ClassVar[str] = "group_norm"
+    kind = "group_norm"
     groups: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -82,7 +82,7 @@ class LocalResponseNorm(Op):
     torch.nn.LocalResponseNorm.
     """
 
-    kind: ClassVar[str] = "local_response_norm"
+    kind = "local_response_norm"
     size: Positive
     alpha: float = 1e-4
     beta: float = 0.75
@@ -99,8 +99,8 @@ class Scale(Weighted):
     https://arxiv.org/abs/2103.17239.
     """
 
-    kind: ClassVar[str] = "scale"
-    weighted: ClassVar[tuple[str, ...]] = ()
+    kind = "scale"
+    weighted = ()
     weight: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = (
         "weight"
     )

@@ -1,6 +1,6 @@
 """Pooling: windows, adaptive and global."""
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -98,7 +98,7 @@ class MaxPool2d(Pool):
     than the padded image. Source: torch.nn.MaxPool2d.
     """
 
-    kind: ClassVar[str] = "max_pool2d"
+    kind = "max_pool2d"
     dilation: Positive | Pair = 1
 
     def extent(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class AvgPool2d(Pool):
     counted, nor is the padding of `same`. Source: torch.nn.AvgPool2d.
     """
 
-    kind: ClassVar[str] = "avg_pool2d"
+    kind = "avg_pool2d"
     count_include_pad: Flag = True
 
 
@@ -133,7 +133,7 @@ class AdaptiveAvgPool2d(Adaptive):
     Source: torch.nn.AdaptiveAvgPool2d.
     """
 
-    kind: ClassVar[str] = "adaptive_avg_pool2d"
+    kind = "adaptive_avg_pool2d"
 
 
 class AdaptiveMaxPool2d(Adaptive):
@@ -142,7 +142,7 @@ class AdaptiveMaxPool2d(Adaptive):
     Source: torch.nn.AdaptiveMaxPool2d.
     """
 
-    kind: ClassVar[str] = "adaptive_max_pool2d"
+    kind = "adaptive_max_pool2d"
 
 
 class Global(Op):
@@ -155,10 +155,10 @@ class Global(Op):
 class GlobalAvgPool2d(Global):
     """The mean over the image; [C, H, W] -> [C]."""
 
-    kind: ClassVar[str] = "global_avg_pool2d"
+    kind = "global_avg_pool2d"
 
 
 class GlobalMaxPool2d(Global):
     """The largest value of the image; [C, H, W] -> [C]; ties share the gradient."""
 
-    kind: ClassVar[str] = "global_max_pool2d"
+    kind = "global_max_pool2d"

@@ -46,27 +46,27 @@ class Elementwise(Op):
 class Add(Elementwise):
     """Sum of two or more values; equal shapes, or [C, 1, 1] beside an image."""
 
-    kind: ClassVar[str] = "add"
+    kind = "add"
 
 
 class Subtract(Elementwise):
     """The first value less the second; equal shapes, or [C, 1, 1] beside an image."""
 
-    kind: ClassVar[str] = "subtract"
-    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    kind = "subtract"
+    arity = (2, 2)
 
 
 class Multiply(Elementwise):
     """Product of two or more values; equal shapes, or [C, 1, 1] beside an image."""
 
-    kind: ClassVar[str] = "multiply"
+    kind = "multiply"
 
 
 class Concat(Op):
     """Joins two or more values along the channels; height and width must agree."""
 
-    kind: ClassVar[str] = "concat"
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
+    kind = "concat"
+    arity = (2, None)
 
     def shape(self, *inputs: Shape) -> Shape:
         if len({shape[1:] for shape in inputs}) != 1:
@@ -92,7 +92,7 @@ class Slice(Op):
     ShapeError when there are fewer than `stop` channels.
     """
 
-    kind: ClassVar[str] = "slice"
+    kind = "slice"
     start: Natural = 0
     stop: Positive
 
@@ -127,7 +127,7 @@ class Flatten(Op):
     `order` is chw (torch, canonical) or hwc (what a Keras Flatten gives).
     """
 
-    kind: ClassVar[str] = "flatten"
+    kind = "flatten"
     order: Literal["chw", "hwc"] = "chw"
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -152,7 +152,7 @@ class Pad(Op):
     right]]; `channels` a number of channels on both sides or [before, after].
     """
 
-    kind: ClassVar[str] = "pad"
+    kind = "pad"
     spatial: Natural | NaturalPair | FourSides = 0
     channels: Natural | NaturalPair = 0
 
@@ -192,8 +192,8 @@ class Resize(Op):
     centres, no antialiasing) as torch.nn.functional.interpolate defines them.
     """
 
-    kind: ClassVar[str] = "resize"
-    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    kind = "resize"
+    arity = (1, 2)
     mode: Literal["nearest", "bilinear"] = "nearest"
     size: Positive | Pair | None = None
     scale: Factor | tuple[Factor, Factor] | None = None
@@ -235,7 +235,7 @@ class PixelShuffle(Op):
     https://arxiv.org/abs/1609.05158
     """
 
-    kind: ClassVar[str] = "pixel_shuffle"
+    kind = "pixel_shuffle"
     factor: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -263,7 +263,7 @@ class ChannelShuffle(Op):
     ShapeError when groups don't divide the channels. https://arxiv.org/abs/1707.01083
     """
 
-    kind: ClassVar[str] = "channel_shuffle"
+    kind = "channel_shuffle"
     groups: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
