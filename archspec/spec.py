@@ -105,8 +105,9 @@ class Spec:
         if not force_memory:
             memory.check(self.graph, dtype)
         if weights is None:
-            weights = canonical.initial_weights(self.graph, seed, dtype)
-        elif isinstance(weights, str | Path):
+            with canonical.drawing(self.graph, seed, dtype) as drawn:
+                return chosen.build(self.graph, drawn, dtype=dtype, device=device)
+        if isinstance(weights, str | Path):
             weights = self._loaded(weights)
         else:
             weights = self._own(weights)

@@ -45,7 +45,8 @@ CORE = Path(archspec.__file__).parent
 BACKENDS = Path(archspec_torch.__file__).parent.parent
 
 WATCHED = """
-import runpy, sys
+import os, runpy, sys
+os._exit = sys.exit
 sys.argv = ["archspec", *sys.argv[1:]]
 try:
     runpy.run_module("archspec", run_name="__main__")

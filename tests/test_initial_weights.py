@@ -21,7 +21,7 @@ from archspec.errors import Location, WeightsError
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape, Weighted
-from archspec.weights import initial_weights
+from archspec.weights import drawing, initial_weights
 from archspec.weights.initial import CHUNK
 
 AT = Location("net.yaml", 3, 5)
@@ -276,6 +276,18 @@ class TestSameSeedSameModel:
     def test_any_number_of_threads(self, threads: int) -> None:
         one = initial_weights(net(TRIO), threads=1)
         assert same(one, initial_weights(net(TRIO), threads=threads))
+
+    def test_drawn_meanwhile(self) -> None:
+        with drawing(net(TRIO), 0, "float32") as drawn:
+            assert list(drawn) == list(initial_weights(net(TRIO)))
+            assert same(dict(drawn), initial_weights(net(TRIO)))
+
+    def test_drawn_for_nobody(self) -> None:
+        many = net({"x": tensor(NORMAL, 100 * CHUNK)})
+        with pytest.raises(ZeroDivisionError), drawing(many, 0, "float32") as drawn:
+            draws = drawn._draws
+            raise ZeroDivisionError
+        assert any(draw.cancelled() for draw in draws)
 
     def test_any_order(self) -> None:
         backwards = dict(reversed(TRIO.items()))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from math import erf, exp, pi, prod, sqrt
@@ -89,6 +90,57 @@ def initial_weights(
     Raises:
         WeightsError: an initialiser can't be used for the parameter it is given to.
     """
+    arrays, jobs = _prepared(graph, seed, dtype, only)
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for _ in pool.map(_draw, jobs):
+            pass
+    return arrays
+
+
+@contextmanager
+def drawing(
+    graph: Graph, seed: int, dtype: Literal["float32", "float64"]
+) -> Iterator[Drawn]:
+    """`initial_weights`, drawn while the body does something else.
+
+    Who reads a value waits for all of them. Raises WeightsError at once.
+    """
+    arrays, jobs = _prepared(graph, seed, dtype, None)
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield Drawn(arrays, [pool.submit(_draw, job) for job in jobs])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class Drawn(Mapping[str, NDArray[Any]]):
+    """Arrays by name, whose values are there when a reader gets them."""
+
+    def __init__(
+        self, arrays: Mapping[str, NDArray[Any]], draws: list[Future[None]]
+    ) -> None:
+        self._arrays = arrays
+        self._draws = draws
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        while self._draws:
+            self._draws.pop().result()
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+def _prepared(
+    graph: Graph,
+    seed: int,
+    dtype: Literal["float32", "float64"],
+    only: Collection[str] | None,
+) -> tuple[dict[str, NDArray[Any]], list[Job]]:
+    """Arrays without values, and the jobs that fill them."""
     shapes: dict[str, Shape] = {}
     fills: dict[str, Fill] = {}
     for name, shape, fill in _tensors(graph):
@@ -96,16 +148,13 @@ def initial_weights(
             continue
         shapes[name] = shape
         fills[name] = fill
-    weights = allocate(shapes, dtype)
+    arrays = allocate(shapes, dtype)
     jobs = [
         job
-        for name, array in weights.items()
+        for name, array in arrays.items()
         for job in _jobs(array, fills[name], f"{seed}:{name}")
     ]
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for _ in pool.map(_draw, jobs):
-            pass
-    return weights
+    return arrays, jobs
 
 
 def allocate(shapes: Mapping[str, Shape], dtype: str) -> dict[str, NDArray[Any]]:

@@ -79,7 +79,6 @@ class TorchBackend:
         make = getattr(execute(source), source.entry)
         with torch.device("meta"), _undrawn():
             model = make()
-        state = {k: torch.from_numpy(v) for k, v in weights.items()}
         counters: dict[str, Any] = {}
         found: dict[str, tuple[int, ...]] = {}
         for name, tensor in model.state_dict().items():
@@ -89,8 +88,8 @@ class TorchBackend:
                 found[name] = tuple(tensor.shape)
         compare_names(graph, self.name, found)
         kind = getattr(torch, dtype)
-        for name, tensor in state.items():
-            state[name] = tensor.to(device, kind)
+        # Last, since initial values may still be being drawn.
+        state = {k: torch.from_numpy(v).to(device, kind) for k, v in weights.items()}
         for name, tensor in counters.items():
             state[name] = tensor.to(device)
         model.load_state_dict(state, assign=True)
