@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -45,6 +44,8 @@ def validate(
                 f"{spec.graph.macs():,} MACs{skipped}"
             )
     if as_json:
+        import json
+
         print(json.dumps([*map(facts, singly([*errors, *doubts]))], indent=2))
     else:
         options.say([*errors, *doubts])
@@ -71,6 +72,8 @@ def show(
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
     if as_json:
+        import json
+
         print(json.dumps(table.data(found.graph), indent=2))
     elif resolve:
         print(resolved.render(found.graph), end="")
