@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from archspec.errors import Location, SpecError
 from archspec.graph import Scope
@@ -58,6 +59,8 @@ class Context:
     prefixes: tuple[str, ...]
     opened: tuple[str, ...]
     local: dict[str, Outputs] = field(default_factory=dict)
+    like: dict[Any, Any] = field(default_factory=dict)
+    """Instances of repeated blocks, by all that they depend on."""
     broken: bool = False
     """Whether a node failed whose name is a formula's, so that any may be missing."""
 

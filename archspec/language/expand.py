@@ -95,6 +95,10 @@ class Expander(Statements):
         self._no_cycle(context, key, target, statement)
         inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
         given, places, texts = self._given(instance, block.params)
+        like = self.likeness(instance, target, given, sources[0])
+        made, before = context.like.get(like), self.marks()
+        if made and before.nodes + len(made.nodes) <= self.files.limits.nodes:
+            return self.replay(made, context, instance, sources[0])
         names = context.file_names.child()
         self.dimensions(names, inputs)
         values, defaults = bind(
@@ -113,7 +117,10 @@ class Expander(Statements):
             defaults,
         )
         inner = self._inner(context, instance, scope, names, key)
-        return self.close(inner, block.body, block.outputs)
+        outputs = self.close(inner, block.body, block.outputs)
+        if like and not self.faults:
+            context.like[like] = self.record(instance, sources[0], outputs, before)
+        return outputs
 
     def _no_cycle(
         self, context: Context, key: str, target: str, statement: Statement
@@ -280,5 +287,6 @@ class Expander(Statements):
                 hint="a file and a block name their own with `outputs`",
             )
         context.scope.outputs.update(outputs)
-        self.closed.update(outputs.values())
+        self.closed.extend(outputs.values())
+        self.scopes.append(context.scope)
         return outputs

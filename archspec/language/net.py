@@ -217,7 +217,7 @@ def _live(expander: Expander, live: set[str]) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept: list[Node] = []
     nodes = expander.built.nodes
-    read = expander.closed.union(*(node.inputs for node in nodes))
+    read = set(expander.closed).union(*(node.inputs for node in nodes))
     for node in reversed(nodes):
         if node.name in live:
             live.update(node.inputs)

@@ -14,11 +14,10 @@ from archspec.errors import (
 )
 from archspec.graph import Value
 from archspec.language import names as naming
-from archspec.language.builder import Builder
 from archspec.language.context import BROKEN, Context, Instance, Outputs, Space, join
-from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.params import Names, known
+from archspec.language.replay import Replay
 from archspec.language.schema import shown
 from archspec.language.written import Body, Entry, Statement
 
@@ -27,20 +26,15 @@ ABSENT: Outputs = {}
 """The outputs of a path whose node does not exist."""
 
 
-class Statements(Faults):
+class Statements(Replay):
     """Takes statements in order.
 
     Attributes:
-        paths: the outputs of every path, by which taps and outputs are found.
-        closed: every value that is an output of some scope.
         weight: how many times the open instances stand for, if all are like the first.
     """
 
     def __init__(self, files: Files) -> None:
         super().__init__(files)
-        self.built = Builder(files.limits)
-        self.paths: dict[str, Outputs] = {}
-        self.closed: set[str] = set()
         self.inspected: set[str] = set()
         self.weight = 1
 
