@@ -65,9 +65,11 @@ def test_two_backends(spec: Path) -> None:
     found = verify(str(spec), "--json")
     assert found.returncode == 0, found.stderr
     single, double = json.loads(found.stdout)
-    assert [row["verdict"] for row in single["rows"]] == ["pass"] * 3
+    titles = [check.title for check in CHECKS]
+    assert [row["check"] for row in single["rows"]] == titles[:2]
+    assert [row["verdict"] for row in single["rows"]] == ["pass"] * 2
     checks = {row["check"]: row for row in double["rows"]}
-    assert list(checks) == [check.title for check in CHECKS]
+    assert list(checks) == titles[2:]
     assert all(row["verdict"] == "pass" for row in checks.values())
     assert all(0 <= row["error"] <= 1e-12 for row in checks.values())
     assert all(row["floor"] <= 1e-13 for row in checks.values())
@@ -106,7 +108,7 @@ def test_a_table_in_a_pipe(spec: Path) -> None:
         "where",
         "verdict",
     ]
-    assert rows[0].startswith("outputs, initial weights")
+    assert rows[0].startswith("outputs, conditioned weights")
     assert rows[0].split()[-2:] == ["fc", "pass"]
     assert found.stderr == ""
 
@@ -213,8 +215,10 @@ class TestComparison:
             (2e-12, 1e-12, "float64", "pass"),
             (1e-13, 2e-6, "float64", "ill-conditioned"),
             (1e-13, None, "float64", "pass"),
+            (1e-13, inf, "float64", "ill-conditioned"),
             (9e-6, 2e-6, "float32", "pass"),
-            (2e-5, 2e-5, "float32", "FAIL"),
+            (2e-5, 9e-6, "float32", "FAIL"),
+            (9e-6, 2e-5, "float32", "ill-conditioned"),
         ],
     )
     def test_limits(

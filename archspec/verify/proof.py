@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Open = Callable[[Target], Session]
 Note = Callable[[str], None]
-TASKS = {"float32": ("eval",), "float64": ("eval", "train")}
+TASKS = {"float32": ("single",), "float64": ("eval", "train")}
 """Gradients are compared in float64 only: in float32 rounding hides what matters."""
 
 
@@ -81,8 +81,8 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        tasks = TASKS[dtype] if training else ("eval",)
-        self.tasks = tasks if graph.parameters() else ("eval",)
+        training = training and bool(graph.parameters())
+        self.tasks = TASKS[dtype] if training else TASKS[dtype][:1]
         self.results: dict[tuple[Target, str], Result] = {}
         self.findings: dict[str, Finding | str] = {}
 

@@ -79,13 +79,19 @@ class Report:
             for row in (proof.rows if proof else ())
             if row.verdict == "FAIL" and row.at
         ]
+        shaky = [
+            f"{row.check} on {row.target}: ill-conditioned: torch is {row.floor:.1e} "
+            "from itself with other kernels, which hides a fault"
+            for row in (proof.rows if proof else ())
+            if row.verdict == "ill-conditioned"
+        ]
         missing = dict.fromkeys(
             f"{row.target}: not available: {row.reason}"
             for row in (proof.rows if proof else ())
             if row.reason
         )
         notes = [f"note: {text}" for text in (proof.notes if proof else ())]
-        return [*self.notes, *missing, *found, *wrong, *notes]
+        return [*self.notes, *missing, *found, *wrong, *shaky, *notes]
 
     def plain(self) -> str:
         """The table as text, for a pipe."""
