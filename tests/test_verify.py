@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from math import inf, nan
@@ -38,6 +39,7 @@ graph:
   fc: {op: linear, features: 5}
 taps: {c1: relu}
 """
+BACKENDS = Path(__file__).parent.parent / "backends"
 DYING = """
 import os, signal
 if os.environ.get("KERAS_BACKEND") == "jax":
@@ -92,6 +94,46 @@ def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> 
         if row["target"] == "keras:jax":
             assert "killed, as systems do when memory runs out" in row["reason"]
     assert by_target == {"keras:jax": {"not available"}, "keras:torch": {"pass"}}
+
+
+@pytest.mark.parametrize(
+    ("module", "right", "wrong", "place", "node"),
+    [
+        (
+            "archspec_keras",
+            '"relu": layer("ReLU")',
+            '"relu": layer("ReLU", 1.0)',
+            "9:3",
+            "'relu' (relu)",
+        ),
+        (
+            "archspec_torch",
+            "padding=(evened(padding), 0), **rest)",
+            'padding=(evened(padding), 0), padding_mode=("reflect", "zeros"), **rest)',
+            "7:3",
+            "'conv' (conv2d)",
+        ),
+    ],
+)
+def test_a_broken_backend(
+    spec: Path,
+    tmp_path: Path,
+    module: str,
+    right: str,
+    wrong: str,
+    place: str,
+    node: str,
+) -> None:
+    """A copy of a backend with one line changed: its own processes tell on it."""
+    copy = tmp_path / "broken" / module
+    shutil.copytree(BACKENDS / module, copy)
+    text = (copy / "lowering.py").read_text()
+    assert text.count(right) == 1
+    (copy / "lowering.py").write_text(text.replace(right, wrong))
+    args = ("--eval", "--dtype", "float64")
+    found = verify(str(spec), *args, path=str(copy.parent))
+    assert found.returncode == 1
+    assert f"{spec}:{place}: the first node that differs is {node}" in found.stdout
 
 
 def test_a_table_in_a_pipe(spec: Path) -> None:
