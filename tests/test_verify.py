@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import numpy as np
 import pytest
 import torch
 from nets import graph_of
+from rich.console import Console
 
 from archspec.errors import ArchspecError, BackendError
 from archspec.verify import comparison, memory, task
-from archspec.verify.comparison import CHECKS, distance, limit_of, verdict
+from archspec.verify.comparison import CHECKS, Row, distance, limit_of, verdict
 from archspec.verify.data import SCALE, Data
+from archspec.verify.proof import Proof
+from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse, parse_all
 
@@ -281,6 +285,31 @@ class TestComparison:
         outputs = limit_of(graph, by_part["outputs"], pair, "float64", 0.0)
         gradients = limit_of(graph, by_part["gradients"], pair, "float64", 0.0)
         assert (outputs, gradients) == (forward, backward)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_table_has_room_for_every_name(width: int) -> None:
+    where = "stages.2.blocks.110.downsample.conv1.weight"
+    rows = [
+        Row("float64", check.title, target, outcome, 2e-9, where, "", 1e-15, 1e-12)
+        for check in CHECKS
+        for target in ("keras:tensorflow", "keras:torch")
+        for outcome in ("pass", "ill-conditioned")
+    ]
+    report = Report("net", Setting("net"), "torch", Proof(tuple(rows), (), ()))
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(report.rich())
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(text.count(number) == len(rows) for number in ("2.0e-09", "1.0e-12"))
+    assert text.count(" keras:tensorflow ") == len(rows) // 2
+    header, *lines = text.splitlines()[2:]
+    start, end = header.index("where"), header.index("verdict")
+    table = lines[: next(n for n, line in enumerate(lines) if not line.strip())]
+    assert "".join(line[start:end].strip(" ─") for line in table) == where * len(rows)
+    verdicts = "".join(line[end:].strip(" ─") for line in table)
+    assert verdicts == "passill-conditioned" * (len(rows) // 2)
 
 
 def test_targets() -> None:
