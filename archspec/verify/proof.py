@@ -32,6 +32,7 @@ Open = Callable[[Target], Session]
 Note = Callable[[str], None]
 TASKS = {"float32": ("single",), "float64": ("eval", "train")}
 """Gradients are compared in float64 only: in float32 rounding hides what matters."""
+DOING = {"single": "evaluating", "eval": "evaluating", "train": "training"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Prover:
             return
         try:
             for kind in self.tasks:
-                self.note(f"{target}, {self.dtype}: {kind}")
+                self.note(f"{target}, {self.dtype}: {DOING[kind]}")
                 try:
                     self.results[target, kind] = session.ask(Task(kind))
                 except NotAvailable as error:

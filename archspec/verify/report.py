@@ -118,7 +118,7 @@ class Report:
         from rich.text import Text
 
         table = Table(title=self.title(), title_justify="left", box=SIMPLE_HEAD)
-        table.padding, table.pad_edge = (0, 1, 0, 0), False
+        table.padding, table.show_edge = (0, 1, 0, 0), False
         for name in HEADER:
             right = name in ("error", "floor", "limit")
             table.add_column(
