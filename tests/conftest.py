@@ -1,4 +1,4 @@
-"""What all tests need before torchvision can be imported."""
+"""What all tests need before torchvision can be imported, and hypothesis's profiles."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import torch
+from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -14,3 +15,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
 for op in ("nms", "qnms"):
     LIBRARY.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+# For `pytest tests/test_property.py --hypothesis-profile=thousands`.
+settings.register_profile("thousands", max_examples=5000)

@@ -9,12 +9,16 @@ not count as lines of it.
 from __future__ import annotations
 
 import ast
+import os
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+import safetensors.numpy
 from typer.testing import CliRunner
 
 import archspec
@@ -151,6 +155,24 @@ graph:
     ]
 
 
+class Harm:
+    """What a hostile pickle would have done."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("harmed",)
+
+
+WHOLE = safetensors.numpy.save(
+    {"0.weight": np.ones((2, 2), np.int32), "0.bias": np.ones(2, np.float32)}
+)
+FILES = {
+    "whole.safetensors": WHOLE,
+    "damaged.safetensors": WHOLE[:-1],
+    "other.safetensors": safetensors.numpy.save({"1.weight": np.ones((2, 2))}),
+    "pickle.safetensors": pickle.dumps(Harm()),
+    "hostile.pth": pickle.dumps({"0.weight": Harm()}),
+}
+TINY = ["--spec", "tiny.yaml", "-o", "out.safetensors"]
 COMMANDS = {
     "AS100": ["explain", "AS999"],
     "AS190": ["codegen", "resnet18", "-b", "torch", "-o", "no/such/folder.py"],
@@ -158,7 +180,13 @@ COMMANDS = {
     "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=9999999"],
     "AS505": ["build", "resnet18", "-b", "torch", "-o", "model.zip"],
     "AS603": ["build", "tiny.yaml", "-b", "torch"],
-    "AS600": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
+    "AS601": ["weights", "convert", "other.safetensors", *TINY],
+    "AS602": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
+    "AS604": ["weights", "inspect", "damaged.safetensors"],
+    "AS605": ["weights", "convert", "hostile.pth", *TINY],
+    "AS606": ["weights", "inspect", "pickle.safetensors"],
+    "AS607": ["weights", "convert", "whole.safetensors", *TINY],
+    "AS608": ["weights", "init", "resnet20", "-o", "x.pth", "--to", "keras"],
 }
 
 
@@ -171,11 +199,13 @@ def test_a_bad_command(
     (tmp_path / "tiny.yaml").write_text(
         f"archspec: 1\nname: tiny\ninputs: {{x: [2]}}\ngraph: [{bias}]\n"
     )
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
     result = CliRunner().invoke(application(), command)
     assert result.exit_code == 1
     assert f"[{code}]" in result.stderr
     assert not result.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.yaml", *FILES}
 
 
 LIMITS = {
@@ -196,10 +226,10 @@ def test_a_file_that_is_none(code: str, data: bytes, tmp_path: Path) -> None:
     assert caught.value.code == code and caught.value.at is not None
 
 
-FRAMEWORKS = {"AS500", "AS502", "AS503", "AS506", "AS601"}
+FRAMEWORKS = {"AS500", "AS502", "AS503", "AS506", "AS609"}
 """Raised by backends and weights; their tests are tests of these."""
 
-GENERAL = {"AS200", "AS400", "AS700"}
+GENERAL = {"AS200", "AS400", "AS600", "AS700"}
 """What a subclass of ours is called that says nothing else; no site of ours does."""
 
 
@@ -218,13 +248,16 @@ def test_an_explained_example_gets_its_code(name: str) -> None:
     assert result.stdout.startswith(f"{name}: ") and f"[{name}]" in result.stdout
 
 
+OWN = ("SpecError", "ShapeError", "LimitError", "SpecWarning", "WeightsError")
+
+
 def raised() -> Iterator[tuple[str, str]]:
     """Every place of our own code that makes an error, with its code."""
     for path in PACKAGE.rglob("*.py"):
         for tree in ast.walk(ast.parse(path.read_text())):
             if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
                 continue
-            if tree.func.id in ("SpecError", "ShapeError", "LimitError", "SpecWarning"):
+            if tree.func.id in OWN:
                 given = {word.arg: word.value for word in tree.keywords}
                 place = f"{path.relative_to(PACKAGE)}:{tree.lineno}"
                 for value in ast.walk(given.get("code", ast.Constant(None))):
@@ -232,7 +265,7 @@ def raised() -> Iterator[tuple[str, str]]:
                         yield place, str(value.value)
 
 
-def test_every_error_of_a_spec_has_a_code_of_the_table() -> None:
+def test_every_error_of_a_spec_or_of_weights_has_a_code_of_the_table() -> None:
     strange = {
         place: code
         for place, code in raised()

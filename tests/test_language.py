@@ -450,6 +450,17 @@ def test_taps_name_paths() -> None:
     assert graph.taps == {"a": "0", "b": "1.0", "c": "1.0"}
     refused("graph: [relu, {graph: [tanh]}]\ntaps: {a: 1.0}\n", "quotes")
     refused("graph: {conv: relu}\ntaps: {a: cnov}\n", "did you mean 'conv'")
+    for absent in ("when: false", "repeat: 0"):
+        for path in ("b", "b.c", "b.0", "b.cc"):
+            refused(
+                "blocks: {b: {graph: {c: relu}}}\n"
+                f"graph: {{b: {{block: b, {absent}}}, d: relu}}\ntaps: {{t: {path}}}\n",
+                f"no node '{path}' .the `when` of 'b' is false or its `repeat` 0",
+            )
+    refused(
+        "graph: {conv: {op: relu, when: false}, conv1: relu}\ntaps: {t: conw}\n",
+        "did you mean 'conv1'",
+    )
     refused("graph: {conv: relu}\ntaps: {a: [conv]}\n", "path of a node|string")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import JOINS, OF_BOTH, OF_IMAGES, OF_VECTORS, specs
+from attributes import OF_BOTH, OF_IMAGES, OF_VECTORS
+from graphs import JOINS, specs
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised

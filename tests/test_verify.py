@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from io import StringIO
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,14 @@ import numpy as np
 import pytest
 import torch
 from nets import graph_of
+from rich.console import Console
 
 from archspec.errors import ArchspecError, BackendError
 from archspec.verify import comparison, memory, task
-from archspec.verify.comparison import CHECKS, distance, limit_of, verdict
+from archspec.verify.comparison import CHECKS, Row, distance, limit_of, verdict
 from archspec.verify.data import SCALE, Data
+from archspec.verify.proof import Proof
+from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse, parse_all
 
@@ -38,6 +43,7 @@ graph:
   fc: {op: linear, features: 5}
 taps: {c1: relu}
 """
+BACKENDS = Path(__file__).parent.parent / "backends"
 DYING = """
 import os, signal
 if os.environ.get("KERAS_BACKEND") == "jax":
@@ -65,9 +71,11 @@ def test_two_backends(spec: Path) -> None:
     found = verify(str(spec), "--json")
     assert found.returncode == 0, found.stderr
     single, double = json.loads(found.stdout)
-    assert [row["verdict"] for row in single["rows"]] == ["pass"] * 3
+    titles = [check.title for check in CHECKS]
+    assert [row["check"] for row in single["rows"]] == titles[:2]
+    assert [row["verdict"] for row in single["rows"]] == ["pass"] * 2
     checks = {row["check"]: row for row in double["rows"]}
-    assert list(checks) == [check.title for check in CHECKS]
+    assert list(checks) == titles[2:]
     assert all(row["verdict"] == "pass" for row in checks.values())
     assert all(0 <= row["error"] <= 1e-12 for row in checks.values())
     assert all(row["floor"] <= 1e-13 for row in checks.values())
@@ -92,6 +100,46 @@ def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> 
     assert by_target == {"keras:jax": {"not available"}, "keras:torch": {"pass"}}
 
 
+@pytest.mark.parametrize(
+    ("module", "right", "wrong", "place", "node"),
+    [
+        (
+            "archspec_keras",
+            '"relu": layer("ReLU")',
+            '"relu": layer("ReLU", 1.0)',
+            "9:3",
+            "'relu' (relu)",
+        ),
+        (
+            "archspec_torch",
+            "padding=(evened(padding), 0), **rest)",
+            'padding=(evened(padding), 0), padding_mode=("reflect", "zeros"), **rest)',
+            "7:3",
+            "'conv' (conv2d)",
+        ),
+    ],
+)
+def test_a_broken_backend(
+    spec: Path,
+    tmp_path: Path,
+    module: str,
+    right: str,
+    wrong: str,
+    place: str,
+    node: str,
+) -> None:
+    """A copy of a backend with one line changed: its own processes tell on it."""
+    copy = tmp_path / "broken" / module
+    shutil.copytree(BACKENDS / module, copy)
+    text = (copy / "lowering.py").read_text()
+    assert text.count(right) == 1
+    (copy / "lowering.py").write_text(text.replace(right, wrong))
+    args = ("--eval", "--dtype", "float64")
+    found = verify(str(spec), *args, path=str(copy.parent))
+    assert found.returncode == 1
+    assert f"{spec}:{place}: the first node that differs is {node}" in found.stdout
+
+
 def test_a_table_in_a_pipe(spec: Path) -> None:
     found = verify(str(spec), "--eval", "--dtype", "float32", "--set", "widths=[2]")
     assert found.returncode == 0, found.stderr
@@ -106,7 +154,7 @@ def test_a_table_in_a_pipe(spec: Path) -> None:
         "where",
         "verdict",
     ]
-    assert rows[0].startswith("outputs, initial weights")
+    assert rows[0].startswith("outputs, conditioned weights")
     assert rows[0].split()[-2:] == ["fc", "pass"]
     assert found.stderr == ""
 
@@ -213,8 +261,10 @@ class TestComparison:
             (2e-12, 1e-12, "float64", "pass"),
             (1e-13, 2e-6, "float64", "ill-conditioned"),
             (1e-13, None, "float64", "pass"),
+            (1e-13, inf, "float64", "ill-conditioned"),
             (9e-6, 2e-6, "float32", "pass"),
-            (2e-5, 2e-5, "float32", "FAIL"),
+            (2e-5, 9e-6, "float32", "FAIL"),
+            (9e-6, 2e-5, "float32", "ill-conditioned"),
         ],
     )
     def test_limits(
@@ -235,6 +285,32 @@ class TestComparison:
         outputs = limit_of(graph, by_part["outputs"], pair, "float64", 0.0)
         gradients = limit_of(graph, by_part["gradients"], pair, "float64", 0.0)
         assert (outputs, gradients) == (forward, backward)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_table_has_room_for_every_name(width: int) -> None:
+    where = "stages.2.blocks.110.downsample.conv1.weight"
+    rows = [
+        Row("float64", check.title, target, outcome, 2e-9, where, "", 1e-15, 1e-12)
+        for check in CHECKS
+        for target in ("keras:tensorflow", "keras:torch")
+        for outcome in ("pass", "ill-conditioned")
+    ]
+    report = Report("net", Setting("net"), "torch", Proof(tuple(rows), (), ()))
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(report.rich())
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(text.count(number) == len(rows) for number in ("2.0e-09", "1.0e-12"))
+    assert text.count(" keras:tensorflow ") == len(rows) // 2
+    _, header, *lines = text.splitlines()
+    start, end = header.index("where"), header.index("verdict")
+    ends = (n for n, line in enumerate(lines) if ": ill-conditioned:" in line)
+    table = lines[: next(ends)]
+    assert "".join(line[start:end].strip(" ─") for line in table) == where * len(rows)
+    verdicts = "".join(line[end:].strip(" ─") for line in table)
+    assert verdicts == "passill-conditioned" * (len(rows) // 2)
 
 
 def test_targets() -> None:

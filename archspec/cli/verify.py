@@ -93,13 +93,17 @@ def verify(
 
 
 def _print(report: Report) -> None:
-    """A table on a terminal, plain text in a pipe."""
-    if not sys.stdout.isatty():
-        print(report.plain(), flush=True)
-        return
-    from rich.console import Console
+    """A table on a terminal that has room for it, plain text elsewhere."""
+    from archspec.verify.report import NARROW
 
-    Console(highlight=False).print(report.rich())
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        if console.width >= NARROW:
+            console.print(report.rich())
+            return
+    print(report.plain(), flush=True)
 
 
 def _note(place: str, text: str) -> None:

@@ -160,7 +160,9 @@ def _write(
         return f", written as {to}" if to else ""
     if not own:
         known = ", ".join(OWN)
-        raise WeightsError(f"{output}: expected a file that ends in {known} for keras")
+        raise WeightsError(
+            f"{output}: expected a file that ends in {known} for keras", code="AS608"
+        )
     from archspec.backend import backend, require
 
     keras = backend("keras")

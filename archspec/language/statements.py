@@ -365,21 +365,17 @@ class Statements(Replay):
             return outputs[output]
         if self.paths.get(full):
             return self.only(self.paths[full], repr(path), entry.at)
-        while node:
-            if self.paths.get(node) is BROKEN:
-                return BROKEN[""]
-            node = node.rpartition(".")[0]
-        if context.broken:
+        parts = full.split(".")
+        around = [".".join(parts[: n + 1]) for n in range(len(parts))]
+        if context.broken or any(self.paths.get(p) is BROKEN for p in around):
             return BROKEN[""]
         start = f"{prefix}." if prefix else ""
-        below = [p.removeprefix(start) for p in self.paths if p.startswith(start)]
+        made = (p for p in self.paths if self.paths[p] and p.startswith(start))
+        absent = next((p for p in around if self.paths.get(p) == ABSENT), "")
+        why = f"the `when` of {absent.removeprefix(start)!r} is false or its `repeat` 0"
+        hint = why if absent else nearest(path, (p.removeprefix(start) for p in made))
         raise SpecError(
-            f"there is no node {path!r}",
-            code="AS308",
-            at=entry.at,
-            hint="its `when` is false, or its `repeat` 0"
-            if full in self.paths
-            else nearest(path, below),
+            f"there is no node {path!r}", code="AS308", at=entry.at, hint=hint
         )
 
     def open(

@@ -13,11 +13,21 @@ INDICES = "ijklmnopq"
 
 
 class Unfit(Exception):
-    """No expression gives a value; `params` could not be arguments because of it."""
+    """No expression gives a value; `params` could not be arguments because of it.
 
-    def __init__(self, message: str, params: frozenset[str] = frozenset()) -> None:
+    `repeat` is the one whose instances could be written one by one instead: the
+    definition that it stands in, and its key there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        params: frozenset[str] = frozenset(),
+        repeat: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.params = params
+        self.repeat = repeat
 
 
 class Unlike(Exception):

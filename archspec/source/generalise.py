@@ -224,7 +224,8 @@ class Writer:
         by_owner: dict[int, Value] = {}
         for cell, value in zip(cells, values, strict=True):
             if by_owner.setdefault(cell.column.owner, value) != value:
-                raise Unfit(f"{hint} varies within an instance")
+                around = self.forest.around(cell.column.tree)
+                raise Unfit(f"{hint} varies within an instance", repeat=around)
         if self.model:
             raise Unfit(f"{hint} varies in the net")
         filled = [by_owner.get(n, values[0]) for n in range(len(self.group))]

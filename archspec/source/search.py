@@ -42,5 +42,8 @@ def outline(graph: Graph, signature: Signature) -> list[Definition]:
                 arguments -= unfit.params
             elif not exact:
                 exact = True
+            elif unfit.repeat is not None and unfit.repeat not in unrolled:
+                unrolled.add(unfit.repeat)
+                exact = False
             else:
                 raise ValueError(f"no code for {graph.name}: {unfit}") from unfit

@@ -125,6 +125,17 @@ class Forest:
         key = self._key(tree, name, slot)
         return tree.runs[key][index or 0] if key in tree.runs else key
 
+    def around(self, tree: Tree) -> tuple[str, str] | None:
+        """The nearest repeat of graphs that a tree is in: its definition, its key."""
+        scope = tree.scope
+        while scope.kind == "graph" and scope.parent is not None:
+            parent = self._tree(scope.parent)
+            if scope.index is not None:
+                key = self._key(parent, scope.name, scope.slot)
+                return parent.scope.definition, key
+            scope = parent.scope
+        return None
+
     def taint(self, value: str) -> frozenset[str]:
         """The root params that the channels of a value depend on."""
         maker = self.makers.get(value)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, NDArray[Any]]
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
-ILL_CONDITIONED = 1e-6
-"""A float64 floor above this says that the comparison could not show a fault."""
+ILL_CONDITIONED = {"float32": 1e-5, "float64": 1e-6}
+"""A floor above this says that the comparison could not show a fault."""
 SLACK = 10
 """How many floors two frameworks may be apart."""
 
@@ -47,6 +47,8 @@ class Check:
 
 
 CHECKS: tuple[Check, ...] = (
+    Check("outputs, conditioned weights", "single", "outputs", "conditioned"),
+    Check("taps, conditioned weights", "single", "taps", "conditioned"),
     Check("outputs, initial weights", "eval", "initial", "initial"),
     Check("outputs, disturbed weights", "eval", "outputs", "disturbed"),
     Check("taps, disturbed weights", "eval", "taps", "disturbed"),
@@ -158,6 +160,6 @@ def limit_of(
 
 def verdict(error: float, limit: float, floor: float | None, dtype: str) -> str:
     """Whether an error passes."""
-    if dtype == "float64" and floor is not None and floor > ILL_CONDITIONED:
+    if floor is not None and floor > ILL_CONDITIONED[dtype]:
         return "ill-conditioned"
     return "pass" if error <= limit else "FAIL"

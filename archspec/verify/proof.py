@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 Open = Callable[[Target], Session]
 Note = Callable[[str], None]
-TASKS = {"float32": ("eval",), "float64": ("eval", "train")}
+TASKS = {"float32": ("single",), "float64": ("eval", "train")}
 """Gradients are compared in float64 only: in float32 rounding hides what matters."""
+DOING = {"single": "evaluating", "eval": "evaluating", "train": "training"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        tasks = TASKS[dtype] if training else ("eval",)
-        self.tasks = tasks if graph.parameters() else ("eval",)
+        training = training and bool(graph.parameters())
+        self.tasks = TASKS[dtype] if training else TASKS[dtype][:1]
         self.results: dict[tuple[Target, str], Result] = {}
         self.findings: dict[str, Finding | str] = {}
 
@@ -110,7 +111,7 @@ class Prover:
             return
         try:
             for kind in self.tasks:
-                self.note(f"{target}, {self.dtype}: {kind}")
+                self.note(f"{target}, {self.dtype}: {DOING[kind]}")
                 try:
                     self.results[target, kind] = session.ask(Task(kind))
                 except NotAvailable as error:

@@ -12,6 +12,10 @@ from archspec.verify.comparison import Row
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 
+LEAST = {"check": 11, "where": 8, "verdict": 9}
+"""Columns that may be narrower than what they hold, and how narrow: as their words."""
+NARROW = 80
+"""Columns of a terminal; with fewer the table has no room."""
 HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
 
 
@@ -79,13 +83,19 @@ class Report:
             for row in (proof.rows if proof else ())
             if row.verdict == "FAIL" and row.at
         ]
+        shaky = [
+            f"{row.check} on {row.target}: ill-conditioned: torch is {row.floor:.1e} "
+            "from itself with other kernels, which hides a fault"
+            for row in (proof.rows if proof else ())
+            if row.verdict == "ill-conditioned"
+        ]
         missing = dict.fromkeys(
             f"{row.target}: not available: {row.reason}"
             for row in (proof.rows if proof else ())
             if row.reason
         )
         notes = [f"note: {text}" for text in (proof.notes if proof else ())]
-        return [*self.notes, *missing, *found, *wrong, *notes]
+        return [*self.notes, *missing, *found, *wrong, *shaky, *notes]
 
     def plain(self) -> str:
         """The table as text, for a pipe."""
@@ -101,15 +111,24 @@ class Report:
         return "\n".join([self.title(), *lines, *self.lines()]) + "\n"
 
     def rich(self) -> Any:
-        """The table for a terminal."""
+        """The table for a terminal of NARROW columns or more."""
+        from rich.box import SIMPLE_HEAD
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=self.title(), title_justify="left")
+        table = Table(title=self.title(), title_justify="left", box=SIMPLE_HEAD)
+        table.padding, table.show_edge = (0, 1, 0, 0), False
         for name in HEADER:
             right = name in ("error", "floor", "limit")
-            table.add_column(name, justify="right" if right else "left")
+            table.add_column(
+                name,
+                justify="right" if right else "left",
+                # A name is never cut: what has no room goes on in the next line.
+                no_wrap=name not in LEAST,
+                min_width=LEAST.get(name),
+                overflow="fold",
+            )
         for *row, outcome in self.cells():
             style = "green" if outcome == "pass" else "bold red"
             table.add_row(*map(Text, row), Text(outcome, style))

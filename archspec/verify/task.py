@@ -28,7 +28,9 @@ class Task:
 
     Attributes:
         kind: `eval` (outputs at initial weights, outputs and taps at disturbed ones),
-            `train` (conditioned weights: outputs and gradients in training mode, the
+            `single` (outputs and taps at conditioned weights, for float32, in which a
+            net of a thousand layers at its initial ones overflows), `train`
+            (conditioned weights: outputs and gradients in training mode, the
             statistics after one step, the weights after three) or `probe`.
         node, weights, training: a probe's node, and how it is run.
     """
@@ -54,7 +56,9 @@ class Bench:
     def ask(self, task: Task) -> Arrays:
         """The arrays that a task asks for, each named `what/name`."""
         if task.kind == "eval":
-            return dict(self._evaluated())
+            return dict(self._evaluated("disturbed", "initial"))
+        if task.kind == "single":
+            return dict(self._evaluated("conditioned"))
         if task.kind == "train":
             return dict(self._trained())
         return self._probed(task)
@@ -67,20 +71,21 @@ class Bench:
         given = {name: weights[name] for name in names}
         return self.chosen.build(graph, given, dtype=self.data.dtype)
 
-    def _evaluated(self) -> Iterator[tuple[str, NDArray[Any]]]:
+    def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Outputs and taps at weights of a kind, outputs also at others."""
         images = self.data.images()
-        disturbed = self.data.weights("disturbed")
+        weights = self.data.weights(kind)
         for number, (graph, keys) in enumerate(self._with_taps()):
-            model = self._build(graph, disturbed)
+            model = self._build(graph, weights)
             made = self.chosen.forward(graph, model, images)
             yield from ((keys[name], array) for name, array in made.items())
-            if number == 0:
-                self.chosen.write_weights(graph, model, self.data.weights("initial"))
+            for other in more if number == 0 else ():
+                self.chosen.write_weights(graph, model, self.data.weights(other))
                 made = self.chosen.forward(graph, model, images)
                 for name, array in made.items():
-                    kind, _, output = keys[name].partition("/")
-                    if kind == "outputs":
-                        yield f"initial/{output}", array
+                    part, _, output = keys[name].partition("/")
+                    if part == "outputs":
+                        yield f"{other}/{output}", array
 
     def _with_taps(self) -> list[tuple[Graph, dict[str, str]]]:
         """Graphs that give outputs and taps, and what their outputs are called."""

@@ -113,33 +113,45 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     start = beginning(place)
     if place.suffix not in OPENERS:
         known = ", ".join(OPENERS)
-        raise WeightsError(f"{name!r}: expected a file that ends in {known}")
+        raise WeightsError(
+            f"{name!r}: expected a file that ends in {known}", code="AS606"
+        )
     opener, magic = OPENERS[place.suffix]
     if magic and not start.startswith(magic):
         what = foreign(start) or "something else, or damaged"
-        raise WeightsError(f"{name!r} is no {MAGIC[magic][3:]}: it is {what}")
+        raise WeightsError(
+            f"{name!r} is no {MAGIC[magic][3:]}: it is {what}", code="AS606"
+        )
     try:
         with opener(place) as archive:
             odd = next((key for key in archive.tensors if not key.isprintable()), None)
             if odd is not None:
-                raise WeightsError(f"{name!r}: {odd!a} is no name of a tensor")
+                raise WeightsError(
+                    f"{name!r}: {odd!a} is no name of a tensor", code="AS607"
+                )
             yield archive
     except OSError as error:
-        raise WeightsError(f"can't read {name!r}: {error.strerror or error}") from error
+        raise WeightsError(
+            f"can't read {name!r}: {error.strerror or error}", code="AS602"
+        ) from error
 
 
 def beginning(path: Path) -> bytes:
     """The first bytes of a file; WeightsError where there is no file to read."""
     name = os.fspath(path)
     if not path.exists():
-        raise WeightsError(f"there is no file {name!r}")
+        raise WeightsError(f"there is no file {name!r}", code="AS602")
     if not path.is_file():
-        raise WeightsError(f"{name!r} is a folder or a device, not a file")
+        raise WeightsError(
+            f"{name!r} is a folder or a device, not a file", code="AS602"
+        )
     try:
         with path.open("rb") as file:
             return file.read(9)
     except OSError as error:
-        raise WeightsError(f"can't read {name!r}: {error.strerror}") from error
+        raise WeightsError(
+            f"can't read {name!r}: {error.strerror}", code="AS602"
+        ) from error
 
 
 def foreign(start: bytes) -> str | None:

@@ -35,7 +35,9 @@ def opened(path: Path) -> Iterator[Archive]:
     name = os.fspath(path)
     what = foreign(beginning(path))
     if what is not None and "HDF5" in what:
-        raise WeightsError(f"{name!r} is no torch checkpoint: it is {what}")
+        raise WeightsError(
+            f"{name!r} is no torch checkpoint: it is {what}", code="AS606"
+        )
     try:
         held = torch.load(
             path,
@@ -49,6 +51,7 @@ def opened(path: Path) -> Iterator[Archive]:
         raise WeightsError(
             f"{name!r} is damaged, no torch checkpoint, or holds more than tensors; "
             f"nothing in it was run: {reason or type(error).__name__}",
+            code="AS605",
             hint="store the model's state_dict() on its own",
         ) from error
     state, kind = held, "a torch checkpoint"
@@ -57,11 +60,14 @@ def opened(path: Path) -> Iterator[Archive]:
             state, kind = held[key], f"a torch checkpoint, its {key!r}"
             break
     if not isinstance(state, Mapping):
-        raise WeightsError(f"{name!r} holds no state_dict: {type(held).__name__}")
+        raise WeightsError(
+            f"{name!r} holds no state_dict: {type(held).__name__}", code="AS605"
+        )
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, torch.Tensor):
             raise WeightsError(
                 f"{name!r} holds no state_dict: {key!r} is {type(value).__name__}",
+                code="AS605",
                 hint="store the model's state_dict() on its own",
             )
     yield Archive(kind, False, {k: _stored(torch, k, v) for k, v in state.items()})
@@ -75,7 +81,7 @@ def _stored(torch: Any, name: str, tensor: Any) -> Stored:
             array: NDArray[Any] = plain.detach().numpy()
         except (TypeError, RuntimeError) as error:
             raise WeightsError(
-                f"{name!r} is a {tensor.dtype} tensor: {error}"
+                f"{name!r} is a {tensor.dtype} tensor: {error}", code="AS607"
             ) from error
         return array
 
@@ -100,6 +106,7 @@ def _torch(path: Path) -> Any:
     except ImportError as error:
         raise WeightsError(
             f"{os.fspath(path)!r}: torch checkpoints need torch, which isn't installed",
+            code="AS609",
             hint='pip install "archspec-nn[torch]"',
         ) from error
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
@@ -107,6 +114,7 @@ def _torch(path: Path) -> Any:
         raise WeightsError(
             f"{os.fspath(path)!r}: torch {torch.__version__} can't read a .pth file "
             "safely (CVE-2025-32434)",
+            code="AS609",
             hint="upgrade torch, or give a .safetensors file",
         )
     return torch

@@ -134,14 +134,18 @@ def _whose(
         return guessed(graph, archive.tensors, archive.layered)
     chosen = source(name)
     if chosen.layered != archive.layered:
-        raise WeightsError(f"{path!r} is {archive.kind}, which is not {name}'s format")
+        raise WeightsError(
+            f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
+        )
     return chosen
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
     tensor = archive.tensors[key]
     if tensor.dtype not in (*PRINTED, "bfloat16"):
-        raise WeightsError(f"{key!r} holds {tensor.dtype} values, no weights of a net")
+        raise WeightsError(
+            f"{key!r} holds {tensor.dtype} values, no weights of a net", code="AS607"
+        )
     return tensor.read()
 
 
@@ -172,11 +176,13 @@ def write(
     if chosen.layered != layered or not name.endswith(WRITABLE):
         known = ", ".join(s for s in WRITABLE if s.endswith(".h5") == chosen.layered)
         raise WeightsError(
-            f"{name!r}: expected a file that ends in {known} for {chosen.name}"
+            f"{name!r}: expected a file that ends in {known} for {chosen.name}",
+            code="AS608",
         )
     if chosen.name == "keras":
         raise WeightsError(
             f"{name!r}: Keras itself writes the files of a net's own Keras model",
+            code="AS608",
             hint="build the model with these weights and save it",
         )
     places = list(chosen.places(graph))

@@ -64,7 +64,9 @@ def save(
     try:
         write_whole(path, partial(save_file, arrays, metadata=texts))
     except SafetensorError as error:
-        raise WeightsError(f"can't write {os.fspath(path)!r}: {error}") from error
+        raise WeightsError(
+            f"can't write {os.fspath(path)!r}: {error}", code="AS607"
+        ) from error
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -92,16 +94,20 @@ def opened(path: Path) -> Iterator[Archive]:
             texts = dict(file.metadata() or {})
             order = list(file.offset_keys())
     except OSError as error:
-        raise WeightsError(f"can't read {name!r}: {error.strerror or error}") from error
+        raise WeightsError(
+            f"can't read {name!r}: {error.strerror or error}", code="AS602"
+        ) from error
     except SafetensorError as error:
         what = foreign(start)
         if what:
             raise WeightsError(
                 f"{name!r} is {what}; expected a safetensors file",
+                code="AS606",
                 hint="its suffix says what archspec reads it as",
             ) from error
         raise WeightsError(
-            f"{name!r} is a damaged safetensors file, or none at all: {error}"
+            f"{name!r} is a damaged safetensors file, or none at all: {error}",
+            code="AS604",
         ) from error
     with path.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
@@ -122,6 +128,7 @@ def _stored(
             raise WeightsError(
                 f"{key!r} in {name!r} holds {entry['dtype']} values, "
                 "which numpy can't read",
+                code="AS607",
                 hint="store it as F32",
             )
         offset = start + entry["data_offsets"][0]

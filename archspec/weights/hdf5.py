@@ -50,7 +50,7 @@ def opened(path: Path) -> Iterator[Archive]:
     name = os.fspath(path)
     if not _survives(path):
         raise WeightsError(
-            f"{name!r} is a damaged HDF5 file: no reader gets through it"
+            f"{name!r} is a damaged HDF5 file: no reader gets through it", code="AS604"
         )
     try:
         with h5py.File(path, "r") as file:
@@ -58,7 +58,7 @@ def opened(path: Path) -> Iterator[Archive]:
     # h5py turns whatever the C library says into one of these.
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise WeightsError(
-            f"{name!r} is a damaged HDF5 file, or none at all: {error}"
+            f"{name!r} is a damaged HDF5 file, or none at all: {error}", code="AS604"
         ) from error
 
 
@@ -97,13 +97,19 @@ def unpacked(path: Path) -> Iterator[Archive]:
             with zipfile.ZipFile(path) as archive:
                 member = archive.getinfo(INSIDE)
                 if member.file_size > EXPANSION * max(member.compress_size, 1):
-                    raise WeightsError(f"{name!r}: {INSIDE} grows beyond all reason")
+                    raise WeightsError(
+                        f"{name!r}: {INSIDE} grows beyond all reason", code="AS604"
+                    )
                 with archive.open(member) as source:
                     shutil.copyfileobj(source, draft)
         except KeyError as error:
-            raise WeightsError(f"{name!r} is no Keras model: no {INSIDE}") from error
+            raise WeightsError(
+                f"{name!r} is no Keras model: no {INSIDE}", code="AS606"
+            ) from error
         except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-            raise WeightsError(f"{name!r} is a damaged archive: {error}") from error
+            raise WeightsError(
+                f"{name!r} is a damaged archive: {error}", code="AS604"
+            ) from error
         draft.flush()
         try:
             with opened(Path(draft.name)) as found:
@@ -111,7 +117,7 @@ def unpacked(path: Path) -> Iterator[Archive]:
         except WeightsError as error:
             message = error.message.replace(draft.name, f"{name}: {INSIDE}")
             raise WeightsError(
-                message, hint=error.hint, notes=error.notes
+                message, code=error.code, hint=error.hint, notes=error.notes
             ) from error.__cause__
 
 
@@ -127,6 +133,7 @@ def _layout(h5py: Any, file: Any) -> tuple[str, bool, dict[str, Stored]]:
         return "Keras weights", True, dict(_numbered(h5py, layers))
     raise WeightsError(
         f"{file.filename!r} holds no weights of a Keras model",
+        code="AS606",
         hint="expected what save_weights() of a functional or Sequential model writes",
     )
 
@@ -148,11 +155,14 @@ def _numbered(h5py: Any, layers: Any) -> Iterator[tuple[str, Stored]]:
         if name is None:
             raise WeightsError(
                 f"layers/{key} has no name: an early Keras 3 wrote this file",
+                code="AS606",
                 hint="load it with Keras and save it again",
             )
         seen[str(name)] += 1
         if seen[str(name)] > 1:
-            raise WeightsError(f"two layers of the file are called {name!r}")
+            raise WeightsError(
+                f"two layers of the file are called {name!r}", code="AS606"
+            )
         for number in sorted(variables, key=lambda text: (len(text), text)):
             yield f"{name}/{number}", _stored(h5py, variables, number)
 
@@ -196,7 +206,9 @@ def _child(h5py: Any, group: Any, name: str) -> Any:
     """A group inside this very file: links lead to other people's files."""
     kind = group.get(name, getlink=True, getclass=True)
     if kind is not h5py.HardLink or not isinstance(group[name], h5py.Group):
-        raise WeightsError(f"{group.name}/{name} is no group of this file")
+        raise WeightsError(
+            f"{group.name}/{name} is no group of this file", code="AS607"
+        )
     return group[name]
 
 
@@ -204,12 +216,14 @@ def _stored(h5py: Any, group: Any, name: str) -> Stored:
     kind = group.get(name, getlink=True, getclass=True)
     data = group[name] if kind is h5py.HardLink else None
     if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
-        raise WeightsError(f"{group.name}/{name} is no tensor stored in this file")
+        raise WeightsError(
+            f"{group.name}/{name} is no tensor stored in this file", code="AS607"
+        )
 
     def read() -> NDArray[Any]:
         # HDF5 makes up the values that were never written.
         if data.size and not data.id.get_storage_size():
-            raise WeightsError(f"{data.name} has no values in this file")
+            raise WeightsError(f"{data.name} has no values in this file", code="AS607")
         array: NDArray[Any] = data[()]
         return array
 
@@ -276,6 +290,7 @@ def _h5py(path: Path) -> Any:
     except ImportError as error:
         raise WeightsError(
             f"{os.fspath(path)!r}: Keras' files need h5py, which isn't installed",
+            code="AS609",
             hint='pip install "archspec-nn[keras]"',
         ) from error
     return h5py

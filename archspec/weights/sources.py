@@ -86,7 +86,9 @@ def source(name: str) -> Source:
     if found is None:
         names = [known.name for known in SOURCES]
         hint = nearest(name, names) or "known are " + ", ".join(names)
-        raise WeightsError(f"there is no weight format {name!r}", hint=hint)
+        raise WeightsError(
+            f"there is no weight format {name!r}", code="AS608", hint=hint
+        )
     return found
 
 
@@ -201,6 +203,7 @@ def layers(
         if op.kind not in KINDS:
             raise WeightsError(
                 f"{path!r}: keras.applications has no {op.kind} with weights",
+                code="AS608",
                 hint="--to keras writes weights for the net's own Keras model",
             )
         of = [by_name[f"{path}.{name}"] for name in stored]
