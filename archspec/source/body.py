@@ -63,6 +63,7 @@ class Body:
         channels = [self._channels_at(ref) for ref in refs]
         count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
+        otherwise = None if when is True else self._otherwise(key, refs)
         index = Expr(variable) if variable else None
         if looped:
             channels = [self._looped(cells, channels[0], variable, depth)]
@@ -92,13 +93,15 @@ class Body:
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
                 single=repeats(first) and not looped,
+                otherwise=otherwise,
             )
         )
         self.made.append(out)
         if when is not True and len(made) > 1:
             raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
-            self.made[-1] = (self._joined(key, refs, out, when),)
+            other = self._channels_at(otherwise or refs[0])
+            self.made[-1] = (self._joined(key, other, out, when),)
 
     def outputs(self) -> tuple[list[Ref], list[Arg]]:
         """Where the scope's outputs come from, and their channels."""
@@ -165,8 +168,43 @@ class Body:
             key = next(k for k, n in self.keys.items() if n == ref.line)
             if key in column.tree.lines:
                 return ref
-            ref = self.lines[ref.line].inputs[0]
+            line = self.lines[ref.line]
+            ref = line.otherwise or line.inputs[0]
         return ref
+
+    def _otherwise(self, key: str, refs: list[Ref]) -> Ref | None:
+        """What the readers of a line read where it is absent; None: what it reads.
+
+        A reader is known by its own line and the number of its input.
+        """
+        if self.columns[0].tree.scope.listed:
+            return None
+        reads = [
+            (column, dict(self.forest.reads(column.tree))) for column in self.columns
+        ]
+        readers = {
+            reader
+            for column, values in reads
+            for reader, value in values.items()
+            if self.forest.find(column.tree, value) == key
+        }
+        wanted = [
+            (column, self._place(column, value))
+            for column, values in reads
+            if key not in column.tree.lines
+            for reader, value in values.items()
+            if reader in readers and self._is_made(column, value)
+        ]
+        inputs = [Ref(None, n) for n in range(len(self.channels))]
+        lines = [Ref(n) for n in reversed(range(len(self.lines)))]
+        for candidate in (refs[0], *inputs, *lines):
+            if all(self._resolved(candidate, column) == at for column, at in wanted):
+                return None if candidate == refs[0] else candidate
+        return None
+
+    def _is_made(self, column: Column, value: str) -> bool:
+        found = self.forest.find(column.tree, value)
+        return found is None or found in self.keys
 
     def _when(self, items: Sequence[list[Item]], first: Item) -> Arg:
         present = [bool(group) for group in items]
@@ -256,11 +294,8 @@ class Body:
             return arg
         return self.writer.choose(last, values, [None] * len(values), "channels", taint)
 
-    def _joined(
-        self, key: str, refs: list[Ref], out: tuple[Arg, ...], when: Arg
-    ) -> Arg:
+    def _joined(self, key: str, other: Arg, out: tuple[Arg, ...], when: Arg) -> Arg:
         """The channels behind a line that is not always there."""
-        other = self._channels_at(refs[0])
         cells = []
         values = []
         for column in self.columns:

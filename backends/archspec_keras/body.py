@@ -121,7 +121,7 @@ class Body:
         """Statements of a definition or nested graph; the variables of its outputs."""
         last: dict[Ref, int] = {}
         for number, line in enumerate(lines):
-            for ref in line.inputs:
+            for ref in line.reads:
                 last[ref] = number
         for ref in outputs:
             last[ref] = len(lines)
@@ -134,8 +134,10 @@ class Body:
             live = {name for ref, name in held.items() if last.get(ref, -1) > number}
             live |= busy
             child = self._child(line, number, listed, naming, groups)
-            names = self._targets(line, args, live)
-            self._line(line, args, names, child, frozenset(live))
+            other = held[line.otherwise] if line.otherwise else args[0]
+            apart = set() if line.otherwise is None else set(args)
+            names = self._targets(line, other, live | apart - {other})
+            self._line(line, args, other, names, child, frozenset(live))
             for ref in [r for r, name in held.items() if name in names]:
                 del held[ref]
             held.update((Ref(number, n), name) for n, name in enumerate(names))
@@ -180,12 +182,12 @@ class Body:
             return Naming(f"{naming.prefix}{line.name}_{{{line.index}}}")
         return Naming(f"{naming.prefix}{line.name}")
 
-    def _targets(self, line: Line, args: list[str], live: set[str]) -> list[str]:
-        """The variables that a line's outputs go to."""
-        if args and args[0] not in live and (line.outputs == 1):
+    def _targets(self, line: Line, other: str, live: set[str]) -> list[str]:
+        """The variables that a line's outputs go to; `other` is there without it."""
+        if other not in live and line.outputs == 1:
             chained = line.count is not None or line.when is not True
-            if chained or (args[0] in REGISTERS and len(args) == 1):
-                return [args[0]]
+            if chained or (other in REGISTERS and len(line.inputs) == 1):
+                return [other]
         free = [name for name in REGISTERS if name not in live]
         number = 2
         while len(free) < line.outputs:
@@ -198,14 +200,15 @@ class Body:
         self,
         line: Line,
         args: list[str],
+        other: str,
         names: list[str],
         child: Naming,
         live: frozenset[str],
     ) -> None:
         chained = line.count is not None or line.when is not True
-        if chained and names[0] != args[0]:
-            self._put(f"{names[0]} = {args[0]}")
-            args = [names[0] if a == args[0] else a for a in args]
+        if chained and names[0] != other:
+            self._put(f"{names[0]} = {other}")
+            args = [names[0] if arg == other else arg for arg in args]
         start = len(self.made)
         if line.count is not None:
             read = self.read(Line("", line.target, ())) | _indexed(child)

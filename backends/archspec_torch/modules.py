@@ -73,7 +73,7 @@ class Modules:
             elif line.when is True:
                 made += _set(name, self.module(line.target))
             else:
-                absent: Doc = Call("nn.Identity") if len(line.inputs) == 1 else None
+                absent: Doc = Call("nn.Identity") if len(line.reads) == 1 else None
                 made += _set(name, Choice(self.module(line.target), line.when, absent))
         return made
 
