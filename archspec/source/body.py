@@ -60,10 +60,12 @@ class Body:
             for n, item in enumerate(group)
         ]
         refs = self._sources(items)
+        otherwise = None if looped or all(items) else self._otherwise(key, refs)
+        if otherwise is not None and self._chains(otherwise, items):
+            refs, otherwise = [otherwise], None
         channels = [self._channels_at(ref) for ref in refs]
         count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
-        otherwise = None if when is True else self._otherwise(key, refs)
         index = Expr(variable) if variable else None
         if looped:
             channels = [self._looped(cells, channels[0], variable, depth)]
@@ -201,6 +203,19 @@ class Body:
             if all(self._resolved(candidate, column) == at for column, at in wanted):
                 return None if candidate == refs[0] else candidate
         return None
+
+    def _chains(self, ref: Ref, items: Sequence[list[Item]]) -> bool:
+        """Whether a line reads a value wherever it is there, and nothing else."""
+        reads = [
+            (column, inputs_of(group[0]))
+            for column, group in zip(self.columns, items, strict=True)
+            if group
+        ]
+        return all(
+            len(values) == 1
+            and self._resolved(ref, column) == self._place(column, values[0])
+            for column, values in reads
+        )
 
     def _is_made(self, column: Column, value: str) -> bool:
         found = self.forest.find(column.tree, value)
