@@ -19,7 +19,7 @@ from archspec.ops.init import (
     initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import Call, Code, Doc, call, flat, layout
+from archspec.source.text import WIDTH, Call, Code, Doc, call, flat, layout
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -103,6 +103,39 @@ def native(kind: str, parameter: str) -> AnyInit | None:
     return Constant(value=0.25) if kind == "prelu" else None
 
 
+def _shared(by_plan: dict[Plan, list[str]]) -> dict[tuple[str, AnyInit], list[str]]:
+    """What biases start from in several plans, and all the kinds of layers there."""
+    found: dict[tuple[str, AnyInit], list[list[str]]] = {}
+    for plan_, kinds in by_plan.items():
+        for item in plan_:
+            if item[0] == "bias":
+                found.setdefault(item, []).append(kinds)
+    return {
+        item: [kind for kinds in groups for kind in kinds]
+        for item, groups in found.items()
+        if len(groups) > 1
+    }
+
+
+def _isinstance(kinds: list[str]) -> str:
+    layers = " | ".join(LAYERS[kind] for kind in kinds)
+    return f"isinstance(module, {layers})"
+
+
+def _tested(*tests: str) -> list[str]:
+    """An `if` of several tests that all hold."""
+    line = f"    if {' and '.join(tests)}:"
+    if len(line) <= WIDTH:
+        return [line]
+    first, *rest = tests
+    return [
+        "    if (",
+        f"        {first}",
+        *(f"        and {t}" for t in rest),
+        "    ):",
+    ]
+
+
 class Initials:
     """What a graph's weights start from, as rules for kinds of layers and exceptions.
 
@@ -121,16 +154,19 @@ class Initials:
             told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
             if told:
                 by_plan.setdefault(told, []).append(kind)
+        shared = _shared(by_plan)
         lines = [
             "def init_weights(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
         ]
         word = "if"
         for plan_, kinds in by_plan.items():
-            layers = " | ".join(LAYERS[kind] for kind in kinds)
-            lines.append(f"    {word} isinstance(module, {layers}):")
+            told = tuple(item for item in reversed(plan_) if item not in shared)
+            if not told:
+                continue
+            lines.append(f"    {word} {_isinstance(kinds)}:")
             word = "elif"
-            for parameter, init in reversed(plan_):
+            for parameter, init in told:
                 indent = 8
                 if parameter == "bias" and not self._always_biased(kinds):
                     lines.append("        if module.bias is not None:")
@@ -149,6 +185,10 @@ class Initials:
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
                 lines += layout(statement(init, f"module.{path}"), indent)
+        for (_, init), kinds in shared.items():
+            lines += _tested(_isinstance(kinds), "module.bias is not None")
+            lines += layout(statement(init, "module.bias"), 8)
+            word = "elif"
         return lines if word == "elif" else []
 
     def _always_biased(self, kinds: list[str]) -> bool:
