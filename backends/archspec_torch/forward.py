@@ -83,35 +83,38 @@ def assigned(target: str, doc: Doc) -> list[str]:
 
 
 def returned(made: list[Statement], name: str, inputs: Sequence[str]) -> list[str]:
-    """The lines of a body and its return, of what mypy knows to be a Tensor."""
+    """The lines of a body and its return.
+
+    mypy doesn't know what a module gives: a variable that is returned, or an operand of
+    what is, gets its type where it is first set.
+    """
     result: Doc = Code(name)
-    if made and made[-1][0] == name:
-        lead = _lead(made[-1][1])
-        if lead in ("", *inputs) or any(target == lead for target, _ in made[:-1]):
-            *made, (_, result) = made
-    lead = _lead(result)
+    if made and made[-1][0] == name and _returnable(made[-1][1]):
+        *made, (_, result) = made
+    last = {each: doc for target, doc in made for each in target.split(", ")}
+    read = set() if _typed(result) else set(re.findall(r"\w+", flat(result)))
+    untyped = {each for each in read & last.keys() if not _typed(last[each])}
+    untyped -= {*inputs}
     lines: list[str] = []
-    typed = {"", *inputs}
     for target, doc in made:
-        if lead in target.split(", ") and lead not in typed:
-            typed.add(lead)
-            if target != lead:
-                lines.append(f"{' ' * INDENT}{lead}: Tensor")
-            elif _lead(doc) not in typed:
-                target = f"{lead}: Tensor"
+        found = [each for each in target.split(", ") if each in untyped]
+        untyped -= {*found}
+        if found == [target]:
+            target = f"{target}: Tensor"
+        else:
+            lines += [f"{' ' * INDENT}{each}: Tensor" for each in found]
         lines += assigned(target, doc)
     return [*lines, *layout(result, INDENT, "return ")]
 
 
-def _lead(doc: Doc) -> str | None:
-    """The variable that an expression is a Tensor with; "" where it is one anyway.
+def _typed(doc: Doc) -> bool:
+    """Whether mypy knows that an expression is a Tensor."""
+    return isinstance(doc, Call) and doc.fn.startswith(("F.", "torch."))
 
-    None for a call of a module, of which mypy doesn't know what it gives.
-    """
-    if isinstance(doc, Call):
-        return "" if doc.fn.startswith(("F.", "torch.")) else None
-    found = re.match(r"\w+", flat(doc))
-    return None if isinstance(doc, Choice) or found is None else found.group()
+
+def _returnable(doc: Doc) -> bool:
+    """Whether the expression can stand in a return: a module's call can't."""
+    return isinstance(doc, Code) or _typed(doc)
 
 
 def chain(lines: Sequence[Line]) -> bool:
