@@ -42,6 +42,7 @@ class Body:
         self.lines: list[Line] = []
         self.keys: dict[str, int] = {}
         self.made: list[tuple[Arg, ...]] = []
+        self.present: list[bool] = []
         self.trusting = False
 
     def add(self, key: str) -> None:
@@ -96,6 +97,7 @@ class Body:
                 outputs=len(made),
                 single=repeats(first) and not looped,
                 otherwise=otherwise,
+                instead=self._instead(items),
             )
         )
         self.made.append(out)
@@ -104,6 +106,13 @@ class Body:
         if when is not True:
             other = self._channels_at(otherwise or refs[0])
             self.made[-1] = (self._joined(key, other, out, when),)
+
+    def _instead(self, items: Sequence[list[Item]]) -> bool:
+        """Whether a line of a list is there just where the one before it isn't."""
+        before, self.present = self.present, [len(group) == 1 for group in items]
+        ones = all(len(group) < 2 for group in items)
+        listed = self.columns[0].tree.scope.listed
+        return listed and ones and before == [not found for found in self.present]
 
     def outputs(self) -> tuple[list[Ref], list[Arg]]:
         """Where the scope's outputs come from, and their channels."""

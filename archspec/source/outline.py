@@ -94,6 +94,7 @@ class Line:
         inputs: what it reads; a repeated one chains.
         when: True, or the condition under which it exists.
         otherwise: what stands for it where it is absent; None is its first input.
+        instead: whether it is there just where the line before it, in a list, is not.
         count, index: how often it is repeated, and the name that counts from 0.
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
@@ -112,6 +113,7 @@ class Line:
     carried: dict[str, Arg] = field(default_factory=dict)
     single: bool = False
     otherwise: Ref | None = None
+    instead: bool = False
 
     @property
     def reads(self) -> tuple[Ref, ...]:

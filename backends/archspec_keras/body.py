@@ -129,11 +129,13 @@ class Body:
         if listed and not naming.counter and not _static(lines):
             naming = Naming("", self._counter(naming.prefix))
         groups = _groups(lines, listed)
+        place = -1
         for number, line in enumerate(lines):
             args = [held[ref] for ref in line.inputs]
+            place += not line.instead
             live = {name for ref, name in held.items() if last.get(ref, -1) > number}
             live |= busy
-            child = self._child(line, number, listed, naming, groups)
+            child = self._child(line, place, listed, naming, groups)
             other = held[line.otherwise] if line.otherwise else args[0]
             apart = set() if line.otherwise is None else set(args)
             names = self._targets(line, other, live | apart - {other})
@@ -401,7 +403,8 @@ def _static(lines: Sequence[Line]) -> bool:
     """Whether the numbers of a list's children are known where it is printed."""
     for number, line in enumerate(lines):
         inline = isinstance(line.target, Use | Nested) and _inline(line.target)
-        if line.when is not True or inline:
+        paired = line.instead or any(x.instead for x in lines[number + 1 : number + 2])
+        if inline or (line.when is not True and not paired):
             return False
         if line.count is not None and (number or len(lines) > 1):
             return False

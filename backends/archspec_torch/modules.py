@@ -80,11 +80,19 @@ class Modules:
     def items(self, lines: Sequence[Line]) -> list[Doc]:
         """What a list holds."""
         found: list[Doc] = []
-        for line in lines:
+        for number, line in enumerate(lines):
             target = line.target
             plain = line.count is None and line.when is True
             if isinstance(target, Nested) and target.inline and plain:
                 found += self.items(target.lines)
+            elif (
+                line.instead
+                and number
+                and not (_spread(line) or _spread(lines[number - 1]))
+            ):
+                before = lines[number - 1]
+                one, other = self.module(before.target), self.module(target)
+                found[-1] = Choice(one, before.when, other)
             else:
                 found.append(self._item(line))
         return found
