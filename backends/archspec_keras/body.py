@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archspec.source.expr import Expr
+from archspec.source.naming import own
 from archspec.source.outline import (
     Definition,
     Line,
@@ -98,7 +99,13 @@ class Body:
         """All statements of a definition; `results` then holds its outputs' names."""
         outputs = list(definition.outputs.values())
         self.results = self.scope(
-            definition.lines, definition.listed, list(inputs), outputs, naming, busy
+            definition.lines,
+            definition.listed,
+            list(inputs),
+            outputs,
+            naming,
+            busy,
+            frozenset(outputs if len(set(outputs)) > 1 else ()),
         )
         return self.made
 
@@ -117,8 +124,12 @@ class Body:
         outputs: Sequence[Ref],
         naming: Naming,
         busy: frozenset[str],
+        several: frozenset[Ref] = frozenset(),
     ) -> list[str]:
-        """Statements of a definition or nested graph; the variables of its outputs."""
+        """Statements of a definition or nested graph; the variables of its outputs.
+
+        `several` are values with variables of their own names.
+        """
         last: dict[Ref, int] = {}
         for number, line in enumerate(lines):
             for ref in line.reads:
@@ -139,6 +150,10 @@ class Body:
             other = held[line.otherwise] if line.otherwise else args[0]
             apart = set() if line.otherwise is None else set(args)
             names = self._targets(line, other, live | apart - {other})
+            plain = line.count is None and line.when is True and line.outputs == 1
+            if plain and Ref(number) in several:
+                named = own(line, self.printer.names.taken | live)
+                names = [named] if named else names
             self._line(line, args, other, names, child, frozenset(live))
             for ref in [r for r, name in held.items() if name in names]:
                 del held[ref]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from archspec.errors import UnsupportedError
+from archspec.source.naming import own
 from archspec.source.outline import Line, Nested, OpUse, Ref, Use
 from archspec.source.text import (
     WIDTH,
@@ -239,14 +240,17 @@ def statements(
     pending: tuple[Ref, str] | None = None
     made: list[Statement] = []
     names = Names(inputs)
+    several = set(outputs) if len(set(outputs)) > 1 else set()
 
-    def write(ref: Ref, doc: Doc, number: int) -> None:
+    def write(ref: Ref, doc: Doc, number: int, args: Sequence[str]) -> None:
         """Assigns a value to the first name that nothing needs any more."""
         busy = {name for r, name in held.items() if last.get(r, -1) > number}
         wanted = [flat(doc.other)] if isinstance(doc, Choice) else []
         known = [name for name in wanted if name in held.values()]
-        free = [n for n in (*known, *inputs, *REGISTERS) if n not in busy]
-        name = free[0] if free else names.take(f"x{number}")
+        known += [name for name in inputs if len(inputs) == 1 or name in args]
+        free = [n for n in (*known, *REGISTERS) if n not in busy]
+        named = own(lines[number], names.taken) if ref in several else None
+        name = named or (free[0] if free else names.take(f"x{number}"))
         names.taken.add(name)
         for other in [r for r, n in held.items() if n == name]:
             del held[other]
@@ -278,7 +282,7 @@ def statements(
             if fits and INDENT + len(f"x = {flat(following)}") <= WIDTH:
                 pending = (ref, flat(doc))
                 continue
-        write(ref, doc, number)
+        write(ref, doc, number, args)
     return made, [held[ref] for ref in outputs]
 
 
@@ -292,10 +296,14 @@ def _several(
 ) -> str:
     """The names that several outputs go to."""
     targets: list[str] = []
-    stem = line.name or "x"
     called = f" = {flat(doc).partition('(')[0]}("
-    if INDENT + line.outputs * len(f"{stem}_0, ") + len(called) > WIDTH:
-        stem = "x"
+    stem = next(
+        stem
+        for stem in (line.name, *REGISTERS, f"x{number}")
+        if stem
+        and INDENT + line.outputs * len(f"{stem}_0, ") + len(called) <= WIDTH
+        and names.taken.isdisjoint(f"{stem}_{n}" for n in range(line.outputs))
+    )
     for output in range(line.outputs):
         ref = Ref(number, output)
         name = names.take(f"{stem}_{output}") if ref in last else "_"
