@@ -97,9 +97,9 @@ class Body:
                 outputs=len(made),
                 single=repeats(first) and not looped,
                 otherwise=otherwise,
-                instead=self._instead(items),
             )
         )
+        self.lines[-1].instead = self._instead(items)
         self.made.append(out)
         if when is not True and len(made) > 1:
             raise Unfit(f"{name} has several outputs, and isn't always there")
@@ -108,11 +108,14 @@ class Body:
             self.made[-1] = (self._joined(key, other, out, when),)
 
     def _instead(self, items: Sequence[list[Item]]) -> bool:
-        """Whether a line of a list is there just where the one before it isn't."""
+        """Whether the last line of a list is there just where the one before isn't."""
         before, self.present = self.present, [len(group) == 1 for group in items]
-        ones = all(len(group) < 2 for group in items)
-        listed = self.columns[0].tree.scope.listed
-        return listed and ones and before == [not found for found in self.present]
+        if not self.columns[0].tree.scope.listed or len(self.lines) < 2:
+            return False
+        pair = self.lines[-2:]
+        single = all(not line.spread and line.count is None for line in pair)
+        opposite = before == [not found for found in self.present]
+        return single and opposite and not pair[0].instead
 
     def outputs(self) -> tuple[list[Ref], list[Arg]]:
         """Where the scope's outputs come from, and their channels."""

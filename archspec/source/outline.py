@@ -120,6 +120,18 @@ class Line:
         """Its inputs, and what stands for it where that is none of them."""
         return self.inputs if self.otherwise is None else (*self.inputs, self.otherwise)
 
+    @property
+    def spread(self) -> bool:
+        """Whether its children stand in the list around it."""
+        if isinstance(self.target, Nested):
+            return self.target.inline
+        return isinstance(self.target, Use) and self.target.definition.inline
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one child, and always there."""
+        return not self.spread and self.count is None and self.when is True
+
     def counts(self) -> bool:
         """Whether what a loop repeats reads its index."""
         inner = Line(self.name, self.target, self.inputs, self.when)

@@ -417,19 +417,12 @@ def _indexed(child: Naming) -> set[str]:
 def _static(lines: Sequence[Line]) -> bool:
     """Whether the numbers of a list's children are known where it is printed."""
     for number, line in enumerate(lines):
-        inline = isinstance(line.target, Use | Nested) and _inline(line.target)
         paired = line.instead or any(x.instead for x in lines[number + 1 : number + 2])
-        if inline or (line.when is not True and not paired):
+        if line.spread or (line.when is not True and not paired):
             return False
         if line.count is not None and (number or len(lines) > 1):
             return False
     return True
-
-
-def _inline(target: Use | Nested) -> bool:
-    if isinstance(target, Nested):
-        return target.inline
-    return target.definition.inline
 
 
 def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:

@@ -183,10 +183,7 @@ def _numbered(lines: Sequence[Line]) -> list[str | None]:
 
 
 def _check_plain(line: Line) -> None:
-    target = line.target
-    inline = isinstance(target, Nested) and target.inline
-    inline = inline or (isinstance(target, Use) and target.definition.inline)
-    if inline or line.count is not None or line.when is not True:
+    if not line.plain:
         raise UnsupportedError(
             f"{line.nodes[0]!r} stands beside a node with several outputs in a list "
             "or a repeat, which PyTorch code can't say",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 
 from archspec.graph import Graph, Node
 from archspec.ops.init import (
@@ -136,6 +137,18 @@ def _tested(*tests: str) -> list[str]:
     ]
 
 
+def children(definition: Definition) -> Iterator[tuple[str, Line]]:
+    """The lines of a class with the names that its children have in every instance."""
+    if definition.listed and definition.inline:
+        return
+    for number, line in enumerate(definition.lines):
+        if definition.listed and not line.plain:
+            return
+        name = str(number) if definition.listed else line.name
+        if name.isidentifier() or definition.listed:
+            yield name, line
+
+
 class Initials:
     """What a graph's weights start from, as rules for kinds of layers and exceptions.
 
@@ -181,6 +194,10 @@ class Initials:
             word = "elif"
             for path, init in own:
                 indent = 8
+                if path[0].isdigit():
+                    tensor = flat(Call("module.get_parameter", (path,)))
+                    lines += layout(statement(init, tensor), 8)
+                    continue
                 if path.endswith(".bias"):  # which torch says may be None
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
@@ -203,13 +220,14 @@ class Initials:
 
     def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
         """Parameters of a class whose start differs from the rule, in all instances."""
-        if definition.listed or definition.model:
-            return []
-        return [found for line in definition.lines for found in self._own(line)]
+        return [
+            (f"{name}.{parameter}", init)
+            for name, line in children(definition)
+            for parameter, init in self._own(line)
+        ]
 
     def _own(self, line: Line) -> list[tuple[str, AnyInit]]:
-        plain = line.count is None and line.when is True
-        if not isinstance(line.target, OpUse) or not plain or line.name.isdigit():
+        if not isinstance(line.target, OpUse) or not line.plain:
             return []
         kind = line.target.kind
         of = self.plans.get(kind, {})
@@ -217,7 +235,7 @@ class Initials:
         if not own or any(plan_ != own[0] for plan_ in own):
             return []
         return [
-            (f"{line.name}.{parameter}", init)
+            (parameter, init)
             for parameter, init in own[0]
             if self._differs(kind, parameter, init)
         ]
@@ -226,11 +244,8 @@ class Initials:
         """Statements for the parameters that no rule covers, by name."""
         covered: set[str] = set()
         for definition in self.definitions[:-1]:
-            if definition.listed:
-                continue
-            for line in definition.lines:
-                for path, _ in self._own(line):
-                    parameter = path.rpartition(".")[2]
+            for _, line in children(definition):
+                for parameter, _ in self._own(line):
                     covered.update(f"{node}.{parameter}" for node in line.nodes)
         by_init: dict[AnyInit, list[str]] = {}
         for kind, of in self.plans.items():
