@@ -184,6 +184,8 @@ graph:
   {last}: {{op: add, from: [{three}, {three}]}}
 """
 FREE = ("title", "description", "source", "note", "note2")
+REGISTERS = ("x", "y", "z")
+"""What values are called where the spec's name can't stand."""
 HARMLESS = {
     **dict.fromkeys(FREE, "plain"),
     **{"note2": "text", "spec": "fine", "width": "width", "rate": "rate"},
@@ -255,7 +257,7 @@ def check(text: str, plain: ast.Module, words: dict[str, str]) -> None:
     given = set(words.values())
     starts = ("", "net", "scale", "block")
     titles = {bare(f"{start}{word}") for word in given for start in starts}
-    known = set(names(plain))
+    known = {*names(plain), *REGISTERS}
     for name in names(tree):
         assert name.isascii() and name.replace(".", "").isidentifier()
         assert not keyword.iskeyword(name)
