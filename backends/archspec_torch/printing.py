@@ -41,6 +41,16 @@ TAKEN = (
 )
 
 
+def printed(graph: Graph, definitions: list[Definition]) -> Source:
+    """The source; printed anew where a helper has the name of a block."""
+    printer = Printer(graph, definitions)
+    source = printer.source()
+    own = {*printer.helpers(), *printer.modules.scales}
+    if own.isdisjoint(printer.names.taken.difference(TAKEN)):
+        return source
+    return Printer(graph, definitions, tuple(sorted(own))).source()
+
+
 class Printer:
     """Prints the definitions of one graph; `taken` are names that it must not use."""
 
