@@ -70,10 +70,10 @@ def test_tools_of_torch(spec: str) -> None:
     image = torch.from_numpy(images(graph)["image"]).float()
     wanted = model(image)
     assert torch.equal(torch.fx.symbolic_trace(model)(image), wanted)
-    exported: Any = torch.export.export(model, (image,)).module()
-    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-    for found in (exported(image), compiled(image)):
-        error = torch.linalg.vector_norm(found - wanted)
+    exported: Any = torch.export.export(model, (image,))
+    compiled: Any = torch.compile(model, fullgraph=True, backend="aot_eager")
+    for found in (exported.module(), compiled):
+        error = torch.linalg.vector_norm(found(image) - wanted)
         assert error <= 1e-5 * torch.linalg.vector_norm(wanted)
 
 
