@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archspec.source.expr import Expr
@@ -29,6 +28,7 @@ from archspec.source.text import (
 )
 from archspec_keras.factories import apart
 from archspec_keras.lowering import LOWERINGS, Layer, Steps
+from archspec_keras.naming import LABEL, Naming, indexed, quoted, shared, static
 
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
@@ -38,20 +38,6 @@ SIZED = frozenset(("scale",))
 REGISTERS = ("x", "y", "z")
 COUNTING = ("i", "n", "number")
 """What numbers names; one of them that no loop around is called."""
-LABEL = "label"
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """How the children of a scope are named.
-
-    Attributes:
-        prefix: what stands before a child's name; braces hold names of the function.
-        counter: the variable that gives the next name of a numbered child, or "".
-    """
-
-    prefix: str
-    counter: str = ""
 
 
 class Body:
@@ -137,9 +123,9 @@ class Body:
         for ref in outputs:
             last[ref] = len(lines)
         held = {Ref(None, n): name for n, name in enumerate(inputs)}
-        if listed and not naming.counter and not _static(lines):
+        if listed and not naming.counter and not static(lines):
             naming = Naming("", self._counter(naming.prefix))
-        groups = _groups(lines, listed)
+        groups = shared(lines, listed)
         place = -1
         for number, line in enumerate(lines):
             args = [held[ref] for ref in line.inputs]
@@ -164,8 +150,8 @@ class Body:
         """A variable that gives numbered names."""
         self.counters += 1
         name = "names" if self.counters == 1 else f"names{self.counters}"
-        index = next(n for n in COUNTING if n not in _indexed(Naming(prefix)))
-        text = _text(f"{prefix}{{{index}}}")
+        index = next(n for n in COUNTING if n not in indexed(Naming(prefix)))
+        text = quoted(f"{prefix}{{{index}}}")
         self._put(f"{name} = ({text} for {index} in count())")
         return name
 
@@ -228,7 +214,7 @@ class Body:
             args = [names[0] if arg == other else arg for arg in args]
         start = len(self.made)
         if line.count is not None:
-            read = self.read(Line("", line.target, ())) | _indexed(child)
+            read = self.read(Line("", line.target, ())) | indexed(child)
             index = line.index if line.index in read else "_"
             self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
         elif line.when is not True:
@@ -278,7 +264,7 @@ class Body:
     ) -> None:
         steps = self._steps(use, line)
         named = [step for step in steps if isinstance(step, Layer)]
-        label: Doc = Code(_text(child.prefix))
+        label: Doc = Code(quoted(child.prefix))
         if child.counter:
             label = Code(f"next({child.counter})")
             if len(named) > 1:
@@ -292,7 +278,7 @@ class Body:
                 own = label
                 if step.suffix:
                     suffix = self.printer.suffixes[step.suffix]
-                    own = Code(_text(f"{child.prefix}{suffix}"))
+                    own = Code(quoted(f"{child.prefix}{suffix}"))
                 self._note(step.call.fn)
                 self.printer.layers.append(step.call)
                 short = self.printer.factories(step.call)
@@ -338,7 +324,7 @@ class Body:
         if definition.listed and definition.inline:
             rest.append(("names", Code(child.counter)))
         else:
-            text = f"next({child.counter})" if child.counter else _text(child.prefix)
+            text = f"next({child.counter})" if child.counter else quoted(child.prefix)
             rest.append(("name", Code(text)))
         title = self.printer.titles[id(definition)]
         return Call(title, (*first, *positional), tuple(rest))
@@ -398,45 +384,3 @@ def applied(lead: str, doc: Doc, indent: int, trail: str) -> list[str]:
     if isinstance(doc, Choice) and not trail and lead.endswith("= "):
         return assignment(lead.removesuffix(" = "), doc, indent)
     return layout(doc, indent, lead, trail)
-
-
-def _text(template: str) -> str:
-    """A name as code: a string, with the function's own names in braces."""
-    if template.startswith(f"{{{LABEL}") and template.count("}") == 1 == (
-        template.endswith("}")
-    ):
-        return template[1:-1]
-    return f'f"{template}"' if "{" in template else f'"{template}"'
-
-
-def _indexed(child: Naming) -> set[str]:
-    """Loop variables in a name."""
-    return {part.partition("}")[0] for part in child.prefix.split("{")[1:]}
-
-
-def _static(lines: Sequence[Line]) -> bool:
-    """Whether the numbers of a list's children are known where it is printed."""
-    for number, line in enumerate(lines):
-        paired = line.instead or any(x.instead for x in lines[number + 1 : number + 2])
-        if line.spread or (line.when is not True and not paired):
-            return False
-        if line.count is not None and (number or len(lines) > 1):
-            return False
-    return True
-
-
-def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
-    """The names that several lines share: unequal instances of a repeat.
-
-    Each comes with its next number, where that is known, or with "".
-    """
-    if listed:
-        return {}
-    seen: dict[str, list[Line]] = {}
-    for line in lines:
-        seen.setdefault(line.name, []).append(line)
-    return {
-        name: "0" if all(x.count is None and x.when is True for x in group) else ""
-        for name, group in seen.items()
-        if len(group) > 1 or group[0].single
-    }
