@@ -27,8 +27,9 @@ from archspec.source.text import (
     layout,
 )
 from archspec_keras.factories import apart
-from archspec_keras.lowering import LOWERINGS, Layer, Steps
+from archspec_keras.lowering import LOWERINGS
 from archspec_keras.naming import LABEL, Naming, indexed, quoted, shared, static
+from archspec_keras.steps import Layer, Steps
 
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
