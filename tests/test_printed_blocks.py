@@ -178,3 +178,32 @@ def test_one_class_for_a_wiring(wiring: str, kind: str) -> None:
     assert defined(backend(kind).emit(graph).text)["unit"] == 1
     assert defined(backend(kind).emit(other).text)["unit"] == 0
     assert distance(output(graph, kind), output(other, kind)) <= 1e-12
+
+
+NUMBERED = """
+inputs: {image: [3, 8, 8]}
+blocks:
+  towers:
+    outputs: {low: "0", high: "2"}
+    graph:
+      "0": {op: conv2d, channels: 4, kernel: 1}
+      "1": {op: conv2d, channels: 5, kernel: 3}
+      "2": relu
+graph:
+  towers: {block: towers}
+  a: {op: global_avg_pool2d, from: towers.low}
+  b: {op: global_avg_pool2d, from: towers.high}
+  c: {op: concat, from: [a, b]}
+"""
+
+
+def test_numbered_children_are_a_module_list() -> None:
+    graph = graph_of(NUMBERED.replace("relu", "{op: conv2d, channels: 4, kernel: 1}"))
+    source = backend("torch").emit(graph)
+    assert "class Towers(nn.ModuleList):" in source.text
+    assert "ModuleList" not in backend("torch").emit(graph_of(NUMBERED)).text
+    model = getattr(execute(source), source.entry)().eval()
+    assert "towers.1.weight" in model.state_dict()
+    image = torch.from_numpy(images(graph)["image"]).float()
+    assert torch.equal(torch.fx.symbolic_trace(model)(image), model(image))
+    assert distance(output(graph, "torch"), output(graph, "keras")) <= 1e-12

@@ -22,7 +22,7 @@ from archspec.source.text import (
     layout,
 )
 from archspec_torch.lowering import FUNCTIONS
-from archspec_torch.modules import attribute, flag, functional, shared
+from archspec_torch.modules import attribute, flag, functional, numbered, shared
 
 REGISTERS = ("x", "y", "z")
 INDENT = 8
@@ -197,6 +197,8 @@ def _named(lines: Sequence[Line], outputs: Sequence[Ref]) -> list[str | None]:
     None for one that `forward` computes by itself; "" for all but the last instance of
     a repeat, which one nn.Sequential computes.
     """
+    if numbered(lines):
+        return [f"self[{number}]" for number in range(len(lines))]
     several = shared(lines)
     found: list[str | None] = []
     for line in lines:

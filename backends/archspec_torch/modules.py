@@ -168,6 +168,14 @@ def functional(line: Line) -> bool:
     return target.kind in FUNCTIONS
 
 
+def numbered(lines: Sequence[Line]) -> bool:
+    """Whether a mapping's children are modules called 0, 1 and so on: a ModuleList."""
+    return bool(lines) and all(
+        line.name == str(number) and line.plain and not functional(line)
+        for number, line in enumerate(lines)
+    )
+
+
 def shared(lines: Sequence[Line]) -> set[str]:
     """The names that stand for repeats: of several lines each, or of one instance."""
     counts = Counter(line.name for line in lines)

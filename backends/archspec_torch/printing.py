@@ -22,17 +22,19 @@ from archspec.source.program import Source, render
 from archspec.source.project import names_in, seal
 from archspec.source.text import (
     Call,
+    Display,
     Names,
     assignment,
     class_name,
     flat,
     function_name,
     header,
+    layout,
 )
 from archspec_torch.forward import method
 from archspec_torch.initial import Initials
 from archspec_torch.lowering import HELPERS
-from archspec_torch.modules import Modules
+from archspec_torch.modules import Modules, numbered
 
 TAKEN = (
     *("nn", "F", "torch", "Tensor", "init_weights", "same_padding"),
@@ -172,8 +174,9 @@ class Printer:
     ) -> list[str]:
         """A class as far as the end of `__init__`."""
         parameters = ["self", *(_parameter(a) for a in arguments)]
+        base = "nn.ModuleList" if numbered(lines) else "nn.Module"
         made = [
-            f"class {name}({'nn.Sequential' if listed else 'nn.Module'}):",
+            f"class {name}({'nn.Sequential' if listed else base}):",
             *header("def __init__", parameters, "None", 4),
         ]
         if listed:
@@ -181,6 +184,13 @@ class Printer:
                 *made,
                 *self._constants(constants, 8),
                 *self.modules.chained(lines),
+            ]
+        if numbered(lines):
+            items = self.modules.items(lines)
+            return [
+                *made,
+                *self._constants(constants, 8),
+                *layout(Call("super().__init__", (Display(tuple(items)),)), 8),
             ]
         return [
             *made,
