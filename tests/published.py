@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def images(name: str, count: int = 1) -> NDArray[np.float64]:
     return np.random.default_rng(1).normal(size=(count, 3, *size))
 
 
-def published(name: str, hidden: int | None = None) -> Any:
+def published(name: str, hidden: Sequence[int] | None = None) -> Any:
     """torchvision's net in eval mode and float64, all of its state random.
 
     `hidden` narrows the head of a VGG, which is 120 million parameters.
@@ -49,9 +50,9 @@ def published(name: str, hidden: int | None = None) -> Any:
     with torch.device("meta"):
         net = getattr(torchvision.models, name)()
         if hidden is not None:
-            net.classifier[0] = torch.nn.Linear(25088, hidden)
-            net.classifier[3] = torch.nn.Linear(hidden, hidden)
-            net.classifier[6] = torch.nn.Linear(hidden, 1000)
+            net.classifier[0] = torch.nn.Linear(25088, hidden[0])
+            net.classifier[3] = torch.nn.Linear(hidden[0], hidden[1])
+            net.classifier[6] = torch.nn.Linear(hidden[1], 1000)
     return scrambled(net)
 
 

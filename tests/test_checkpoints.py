@@ -20,7 +20,7 @@ from archspec.backend import backend
 from archspec.weights import load
 
 DOCS = Path(__file__).parent.parent / "docs" / "checkpoints.md"
-NARROW = {"hidden": 32}
+NARROW = {"hidden": [32, 32]}
 """The head of a VGG for each run."""
 
 
@@ -45,7 +45,12 @@ class TestDocumented:
         [
             ("resnet18", {}, [], 1e-5),
             ("resnet18", {}, ["--dtype", "float64"], 1e-12),
-            ("vgg16", NARROW, ["--set", "hidden=32", "--dtype", "float64"], 1e-12),
+            (
+                "vgg16",
+                NARROW,
+                ["--set", "hidden=[32, 32]", "--dtype", "float64"],
+                1e-12,
+            ),
             pytest.param("vgg16", {}, [], 1e-5, marks=pytest.mark.proof),
         ],
     )
@@ -53,7 +58,7 @@ class TestDocumented:
         self,
         here: Path,
         name: str,
-        params: dict[str, int],
+        params: dict[str, Any],
         extra: list[str],
         tolerance: float,
     ) -> None:
@@ -117,7 +122,7 @@ class TestTimm:
         self.narrow(net)
         net = net.double().eval()
         torch.save(net.state_dict(), "timm.pth")
-        params = {"hidden": 32, "num_classes": 7}
+        params: dict[str, Any] = {"hidden": [32, 32], "num_classes": 7}
         size = (224, 224)
         spec = archspec.load(name, params=params)
         options = [f"--set={key}={value}" for key, value in params.items()]

@@ -15,7 +15,7 @@ from archspec.backend import backend
 TOLERANCE = 1e-12
 FEW = ("resnet18", "resnet50", "resnext50_32x4d")
 """Nets of every kind of block, cheap enough for each run."""
-NARROW = {"hidden": 32}
+NARROW = {"hidden": [32, 32]}
 """The head of a VGG for each run."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
-from archspec_keras.lowering import Apply, Layer
+from archspec_keras.steps import Apply, Layer
 from nets import graph_of
 
 from archspec.errors import ArchspecError

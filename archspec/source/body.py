@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node
 from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit, Unlike, Unroll
+from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
 from archspec.source.expr import Arg, Expr, parts, substitute
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.tree import (
@@ -19,6 +19,7 @@ from archspec.source.tree import (
     scope_of,
     when_of,
 )
+from archspec.source.wiring import Wiring
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
@@ -39,8 +40,8 @@ class Body:
         self.columns = columns
         self.channels = channels
         self.depth = depth
-        self.lines: list[Line] = []
-        self.keys: dict[str, int] = {}
+        self.wiring = Wiring(writer.forest, columns)
+        self.lines = self.wiring.lines
         self.made: list[tuple[Arg, ...]] = []
         self.trusting = False
 
@@ -59,7 +60,10 @@ class Body:
             for column, group in zip(self.columns, items, strict=True)
             for n, item in enumerate(group)
         ]
-        refs = self._sources(items)
+        refs = self.wiring.sources(items)
+        otherwise = None if looped or all(items) else self.wiring.otherwise(key, refs)
+        if otherwise is not None and self.wiring.chains(otherwise, items):
+            refs, otherwise = [otherwise], None
         channels = [self._channels_at(ref) for ref in refs]
         count = self._count(items, first, key) if looped else None
         when = True if looped else self._when(items, first)
@@ -80,7 +84,7 @@ class Body:
             for number, arg in enumerate(made)
         )
         name = "" if self.columns[0].tree.scope.listed else key.partition("@")[0]
-        self.keys[key] = len(self.lines)
+        self.wiring.keys[key] = len(self.lines)
         self.lines.append(
             Line(
                 name=name,
@@ -92,19 +96,24 @@ class Body:
                 nodes=[cell.item.name for cell in cells],
                 outputs=len(made),
                 single=repeats(first) and not looped,
+                otherwise=otherwise,
             )
         )
+        self.lines[-1].instead = self.wiring.instead(items)
         self.made.append(out)
         if when is not True and len(made) > 1:
             raise Unfit(f"{name} has several outputs, and isn't always there")
         if when is not True:
-            self.made[-1] = (self._joined(key, refs, out, when),)
+            other = self._channels_at(otherwise or refs[0])
+            self.made[-1] = (self._joined(key, other, out, when),)
 
     def outputs(self) -> tuple[list[Ref], list[Arg]]:
         """Where the scope's outputs come from, and their channels."""
         number = len(self.columns[0].tree.outputs)
         refs = [
-            self._ref([(column, column.tree.outputs[n]) for column in self.columns])
+            self.wiring.ref(
+                [(column, column.tree.outputs[n]) for column in self.columns]
+            )
             for n in range(number)
         ]
         return refs, [self._channels_at(ref) for ref in refs]
@@ -113,60 +122,6 @@ class Body:
         if ref.line is None:
             return self.channels[ref.output]
         return self.made[ref.line][ref.output]
-
-    def _sources(self, items: Sequence[list[Item]]) -> list[Ref]:
-        reads = [
-            (column, inputs_of(group[0]))
-            for column, group in zip(self.columns, items, strict=True)
-            if group
-        ]
-        return [
-            self._ref([(column, values[n]) for column, values in reads])
-            for n in range(len(reads[0][1]))
-        ]
-
-    def _place(self, column: Column, value: str) -> Ref:
-        """Where a value comes from in one instance."""
-        key = self.forest.find(column.tree, value)
-        if key is None:
-            inputs = list(column.tree.scope.inputs.values())
-            if value not in inputs:
-                raise Unfit(f"{value} comes from outside")
-            return Ref(None, inputs.index(value))
-        item = column.tree.lines[key][-1]
-        if isinstance(item, Node):
-            if item.name != value:
-                raise Unroll(f"{column.tree.name} here", key)
-            return Ref(self.keys[key])
-        if value not in item.outputs:
-            raise Unroll(f"{column.tree.name} here", key)
-        return Ref(self.keys[key], item.outputs.index(value))
-
-    def _ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
-        """The one place that explains what is read in all instances."""
-        places = [self._place(column, value) for column, value in reads]
-        same = len(set(places)) == 1
-        if same and not (self.columns[0].tree.scope.listed and self.lines):
-            return places[0]
-        candidates = [Ref(n) for n in reversed(range(len(self.lines)))]
-        if places[0].line is None or places[0].output or same:
-            candidates = [*candidates[:1], *places, *candidates]
-        for candidate in candidates:
-            if all(
-                self._resolved(candidate, column) == place
-                for (column, _), place in zip(reads, places, strict=True)
-            ):
-                return candidate
-        raise Unlike(self.columns[0].tree.scope.definition)
-
-    def _resolved(self, ref: Ref, column: Column) -> Ref:
-        """What a reference means in one instance, where its line may be absent."""
-        while ref.line is not None:
-            key = next(k for k, n in self.keys.items() if n == ref.line)
-            if key in column.tree.lines:
-                return ref
-            ref = self.lines[ref.line].inputs[0]
-        return ref
 
     def _when(self, items: Sequence[list[Item]], first: Item) -> Arg:
         present = [bool(group) for group in items]
@@ -256,16 +211,13 @@ class Body:
             return arg
         return self.writer.choose(last, values, [None] * len(values), "channels", taint)
 
-    def _joined(
-        self, key: str, refs: list[Ref], out: tuple[Arg, ...], when: Arg
-    ) -> Arg:
+    def _joined(self, key: str, other: Arg, out: tuple[Arg, ...], when: Arg) -> Arg:
         """The channels behind a line that is not always there."""
-        other = self._channels_at(refs[0])
         cells = []
         values = []
         for column in self.columns:
-            ref = self._resolved(Ref(self.keys[key]), column)
-            value = self._value(ref, column)
+            ref = self.wiring.resolved(Ref(self.wiring.keys[key]), column)
+            value = self.wiring.value(ref, column)
             cells.append(Cell(column.tree, column, column.env))
             values.append(self.forest.shapes[value][0])
         texts = [
@@ -276,13 +228,6 @@ class Body:
             if self.writer.holds(candidate, cells, values):
                 return candidate
         return self.writer.choose(cells, values, [None] * len(values), "channels")
-
-    def _value(self, ref: Ref, column: Column) -> str:
-        if ref.line is None:
-            return list(column.tree.scope.inputs.values())[ref.output]
-        key = next(k for k, n in self.keys.items() if n == ref.line)
-        item = column.tree.lines[key][-1]
-        return item.name if isinstance(item, Node) else item.outputs[ref.output]
 
     # What a line does: an op, a block, a nested graph.
 

@@ -21,6 +21,8 @@ WORDS = {"true": True, "false": False, "none": None, "null": None}
 SIMPLE = r"(?:[A-Za-z_][\w.]*|\d+(?:\.\d+)?)"
 HUGGED = re.compile(rf"(?<![\w.)\]])({SIMPLE}) \*\* (-?{SIMPLE})(?![\w.(\[])")
 """A power of simple operands, around which ruff format leaves no spaces."""
+NEGATED = re.compile(r"(^|\band |\bor )\((not [\w.]+)\)(?= and | or |$)")
+"""A `not` in brackets that it doesn't need."""
 EXPONENT = re.compile(r"(\d)e(?:\+|(-))0*(\d)")
 """What people leave out of an exponent."""
 
@@ -41,9 +43,7 @@ class Expr:
 
     def code(self) -> str:
         """The Python text; a list of the language is a tuple there."""
-        tree = _Tuples().visit(ast.parse(self.text, mode="eval").body)
-        text = EXPONENT.sub(r"\1e\2\3", ast.unparse(tree))
-        return HUGGED.sub(r"\1**\2", text)
+        return _code(self.text)
 
     def is_name(self) -> bool:
         """Whether it is one name."""
@@ -140,6 +140,13 @@ def simplified(text: str) -> Expr:
     """The expression with constants computed and neutral elements dropped."""
     tree = _Simplify().visit(ast.parse(text, mode="eval").body)
     return Expr(ast.unparse(tree))
+
+
+@lru_cache(maxsize=4096)
+def _code(text: str) -> str:
+    tree = _Tuples().visit(ast.parse(text, mode="eval").body)
+    made = EXPONENT.sub(r"\1e\2\3", ast.unparse(tree))
+    return HUGGED.sub(r"\1**\2", NEGATED.sub(r"\1\2", made))
 
 
 class _Tuples(ast.NodeTransformer):

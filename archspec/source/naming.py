@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
+from collections.abc import Container
 
 from archspec.source.expr import Arg, Expr, substitute
 from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Use, walk
@@ -16,9 +18,23 @@ TAKEN = frozenset((*OWN.split(), *keyword.kwlist, *vars(builtins)))
 """Names that printed code may use; an argument that has one gets a `_` behind it."""
 
 
+COUNTED = re.compile(r"(?:[xyz]|names|label)\d*|\w+_initializer")
+"""Names that printed code gives to variables, with numbers."""
+
+
 def safe(name: str) -> str:
     """The name of an argument in printed code."""
     return f"{name}_" if name in TAKEN else name
+
+
+def own(line: Line, taken: Container[str]) -> str | None:
+    """The variable of a value that a function gives beside others: its line's name.
+
+    None where that is a letter, which counts somewhere, or taken.
+    """
+    name = line.name
+    free = name.isidentifier() and len(name) > 1 and not COUNTED.fullmatch(name)
+    return name if free and name not in taken and name not in TAKEN else None
 
 
 def rename(definitions: list[Definition]) -> None:

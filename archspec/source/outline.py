@@ -92,7 +92,9 @@ class Line:
         name: the child's name, or "" in a list, whose children are numbered.
         target: what it does.
         inputs: what it reads; a repeated one chains.
-        when: True, or the condition under which it exists; else it is its first input.
+        when: True, or the condition under which it exists.
+        otherwise: what stands for it where it is absent; None is its first input.
+        instead: whether it is there just where the line before it, in a list, is not.
         count, index: how often it is repeated, and the name that counts from 0.
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
@@ -110,6 +112,25 @@ class Line:
     outputs: int = 1
     carried: dict[str, Arg] = field(default_factory=dict)
     single: bool = False
+    otherwise: Ref | None = None
+    instead: bool = False
+
+    @property
+    def reads(self) -> tuple[Ref, ...]:
+        """Its inputs, and what stands for it where that is none of them."""
+        return self.inputs if self.otherwise is None else (*self.inputs, self.otherwise)
+
+    @property
+    def spread(self) -> bool:
+        """Whether its children stand in the list around it."""
+        if isinstance(self.target, Nested):
+            return self.target.inline
+        return isinstance(self.target, Use) and self.target.definition.inline
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one child, and always there."""
+        return not self.spread and self.count is None and self.when is True
 
     def counts(self) -> bool:
         """Whether what a loop repeats reads its index."""

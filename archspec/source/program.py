@@ -12,8 +12,6 @@ from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
-from archspec.graph import Graph
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -80,13 +78,3 @@ def render(package: str, template: str, values: Mapping[str, Any]) -> str:
     """The text of a template."""
     text: str = environment(package).get_template(template).render(**values)
     return text
-
-
-def weights_of(graph: Graph) -> dict[str, tuple[str, Any]]:
-    """Canonical name -> (kind of op, shape) of every parameter and buffer."""
-    found: dict[str, tuple[str, Any]] = {}
-    for node, shapes in graph.located():
-        for part in (node.op.weights(*shapes), node.op.buffers(*shapes)):
-            for name, shape in part.items():
-                found[f"{node.name}.{name}"] = (node.op.kind, shape)
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
@@ -135,6 +135,14 @@ class Forest:
                 return parent.scope.definition, key
             scope = parent.scope
         return None
+
+    def reads(self, tree: Tree) -> Iterator[tuple[tuple[str, int], str]]:
+        """What each line of a tree reads, by its key and the input's number."""
+        for key, items in tree.lines.items():
+            for number, value in enumerate(inputs_of(items[0])):
+                yield (key, number), value
+        for number, value in enumerate(tree.outputs):
+            yield ("", number), value
 
     def taint(self, value: str) -> frozenset[str]:
         """The root params that the channels of a value depend on."""

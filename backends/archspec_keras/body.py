@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archspec.source.expr import Expr
+from archspec.source.naming import own
 from archspec.source.outline import (
     Definition,
     Line,
@@ -27,7 +27,9 @@ from archspec.source.text import (
     layout,
 )
 from archspec_keras.factories import apart
-from archspec_keras.lowering import LOWERINGS, Layer, Steps
+from archspec_keras.lowering import LOWERINGS
+from archspec_keras.naming import LABEL, Naming, indexed, quoted, shared, static
+from archspec_keras.steps import Layer, Steps
 
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
@@ -37,20 +39,6 @@ SIZED = frozenset(("scale",))
 REGISTERS = ("x", "y", "z")
 COUNTING = ("i", "n", "number")
 """What numbers names; one of them that no loop around is called."""
-LABEL = "label"
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """How the children of a scope are named.
-
-    Attributes:
-        prefix: what stands before a child's name; braces hold names of the function.
-        counter: the variable that gives the next name of a numbered child, or "".
-    """
-
-    prefix: str
-    counter: str = ""
 
 
 class Body:
@@ -98,7 +86,13 @@ class Body:
         """All statements of a definition; `results` then holds its outputs' names."""
         outputs = list(definition.outputs.values())
         self.results = self.scope(
-            definition.lines, definition.listed, list(inputs), outputs, naming, busy
+            definition.lines,
+            definition.listed,
+            list(inputs),
+            outputs,
+            naming,
+            busy,
+            frozenset(outputs if len(set(outputs)) > 1 else ()),
         )
         return self.made
 
@@ -117,25 +111,37 @@ class Body:
         outputs: Sequence[Ref],
         naming: Naming,
         busy: frozenset[str],
+        several: frozenset[Ref] = frozenset(),
     ) -> list[str]:
-        """Statements of a definition or nested graph; the variables of its outputs."""
+        """Statements of a definition or nested graph; the variables of its outputs.
+
+        `several` are values with variables of their own names.
+        """
         last: dict[Ref, int] = {}
         for number, line in enumerate(lines):
-            for ref in line.inputs:
+            for ref in line.reads:
                 last[ref] = number
         for ref in outputs:
             last[ref] = len(lines)
         held = {Ref(None, n): name for n, name in enumerate(inputs)}
-        if listed and not naming.counter and not _static(lines):
+        if listed and not naming.counter and not static(lines):
             naming = Naming("", self._counter(naming.prefix))
-        groups = _groups(lines, listed)
+        groups = shared(lines, listed)
+        place = -1
         for number, line in enumerate(lines):
             args = [held[ref] for ref in line.inputs]
+            place += not line.instead
             live = {name for ref, name in held.items() if last.get(ref, -1) > number}
             live |= busy
-            child = self._child(line, number, listed, naming, groups)
-            names = self._targets(line, args, live)
-            self._line(line, args, names, child, frozenset(live))
+            child = self._child(line, place, listed, naming, groups)
+            other = held[line.otherwise] if line.otherwise else args[0]
+            apart = set() if line.otherwise is None else set(args)
+            names = self._targets(line, other, live | apart - {other})
+            plain = line.count is None and line.when is True and line.outputs == 1
+            if plain and Ref(number) in several:
+                named = own(line, self.printer.names.taken | live)
+                names = [named] if named else names
+            self._line(line, args, other, names, child, frozenset(live))
             for ref in [r for r, name in held.items() if name in names]:
                 del held[ref]
             held.update((Ref(number, n), name) for n, name in enumerate(names))
@@ -145,8 +151,8 @@ class Body:
         """A variable that gives numbered names."""
         self.counters += 1
         name = "names" if self.counters == 1 else f"names{self.counters}"
-        index = next(n for n in COUNTING if n not in _indexed(Naming(prefix)))
-        text = _text(f"{prefix}{{{index}}}")
+        index = next(n for n in COUNTING if n not in indexed(Naming(prefix)))
+        text = quoted(f"{prefix}{{{index}}}")
         self._put(f"{name} = ({text} for {index} in count())")
         return name
 
@@ -180,12 +186,12 @@ class Body:
             return Naming(f"{naming.prefix}{line.name}_{{{line.index}}}")
         return Naming(f"{naming.prefix}{line.name}")
 
-    def _targets(self, line: Line, args: list[str], live: set[str]) -> list[str]:
-        """The variables that a line's outputs go to."""
-        if args and args[0] not in live and (line.outputs == 1):
+    def _targets(self, line: Line, other: str, live: set[str]) -> list[str]:
+        """The variables that a line's outputs go to; `other` is there without it."""
+        if other not in live and line.outputs == 1:
             chained = line.count is not None or line.when is not True
-            if chained or (args[0] in REGISTERS and len(args) == 1):
-                return [args[0]]
+            if chained or (other in REGISTERS and len(line.inputs) == 1):
+                return [other]
         free = [name for name in REGISTERS if name not in live]
         number = 2
         while len(free) < line.outputs:
@@ -198,17 +204,18 @@ class Body:
         self,
         line: Line,
         args: list[str],
+        other: str,
         names: list[str],
         child: Naming,
         live: frozenset[str],
     ) -> None:
         chained = line.count is not None or line.when is not True
-        if chained and names[0] != args[0]:
-            self._put(f"{names[0]} = {args[0]}")
-            args = [names[0] if a == args[0] else a for a in args]
+        if chained and names[0] != other:
+            self._put(f"{names[0]} = {other}")
+            args = [names[0] if arg == other else arg for arg in args]
         start = len(self.made)
         if line.count is not None:
-            read = self.read(Line("", line.target, ())) | _indexed(child)
+            read = self.read(Line("", line.target, ())) | indexed(child)
             index = line.index if line.index in read else "_"
             self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
         elif line.when is not True:
@@ -258,7 +265,7 @@ class Body:
     ) -> None:
         steps = self._steps(use, line)
         named = [step for step in steps if isinstance(step, Layer)]
-        label: Doc = Code(_text(child.prefix))
+        label: Doc = Code(quoted(child.prefix))
         if child.counter:
             label = Code(f"next({child.counter})")
             if len(named) > 1:
@@ -272,7 +279,7 @@ class Body:
                 own = label
                 if step.suffix:
                     suffix = self.printer.suffixes[step.suffix]
-                    own = Code(_text(f"{child.prefix}{suffix}"))
+                    own = Code(quoted(f"{child.prefix}{suffix}"))
                 self._note(step.call.fn)
                 self.printer.layers.append(step.call)
                 short = self.printer.factories(step.call)
@@ -318,7 +325,7 @@ class Body:
         if definition.listed and definition.inline:
             rest.append(("names", Code(child.counter)))
         else:
-            text = f"next({child.counter})" if child.counter else _text(child.prefix)
+            text = f"next({child.counter})" if child.counter else quoted(child.prefix)
             rest.append(("name", Code(text)))
         title = self.printer.titles[id(definition)]
         return Call(title, (*first, *positional), tuple(rest))
@@ -378,51 +385,3 @@ def applied(lead: str, doc: Doc, indent: int, trail: str) -> list[str]:
     if isinstance(doc, Choice) and not trail and lead.endswith("= "):
         return assignment(lead.removesuffix(" = "), doc, indent)
     return layout(doc, indent, lead, trail)
-
-
-def _text(template: str) -> str:
-    """A name as code: a string, with the function's own names in braces."""
-    if template.startswith(f"{{{LABEL}") and template.count("}") == 1 == (
-        template.endswith("}")
-    ):
-        return template[1:-1]
-    return f'f"{template}"' if "{" in template else f'"{template}"'
-
-
-def _indexed(child: Naming) -> set[str]:
-    """Loop variables in a name."""
-    return {part.partition("}")[0] for part in child.prefix.split("{")[1:]}
-
-
-def _static(lines: Sequence[Line]) -> bool:
-    """Whether the numbers of a list's children are known where it is printed."""
-    for number, line in enumerate(lines):
-        inline = isinstance(line.target, Use | Nested) and _inline(line.target)
-        if line.when is not True or inline:
-            return False
-        if line.count is not None and (number or len(lines) > 1):
-            return False
-    return True
-
-
-def _inline(target: Use | Nested) -> bool:
-    if isinstance(target, Nested):
-        return target.inline
-    return target.definition.inline
-
-
-def _groups(lines: Sequence[Line], listed: bool) -> dict[str, str]:
-    """The names that several lines share: unequal instances of a repeat.
-
-    Each comes with its next number, where that is known, or with "".
-    """
-    if listed:
-        return {}
-    seen: dict[str, list[Line]] = {}
-    for line in lines:
-        seen.setdefault(line.name, []).append(line)
-    return {
-        name: "0" if all(x.count is None and x.when is True for x in group) else ""
-        for name, group in seen.items()
-        if len(group) > 1 or group[0].single
-    }

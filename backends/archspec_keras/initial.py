@@ -21,7 +21,7 @@ from archspec.ops.init import (
 )
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call
-from archspec_keras.lowering import first
+from archspec_keras.steps import first
 
 GAINS = {"relu": 2.0, "linear": 1.0, "sigmoid": 1.0, "tanh": 25 / 9, "selu": 9 / 16}
 """Squares of torch.nn.init.calculate_gain."""

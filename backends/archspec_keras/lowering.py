@@ -7,39 +7,26 @@ with a name, or an expression over the values that it reads. Images are channels
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import AdaptiveMaxPool2d, Pool
 from archspec.ops.shaping import Pad, Resize
 from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call, flat
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer that is called on the values; `suffix` is added to the op's name."""
-
-    call: Call
-    suffix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """An expression over the values; `autos` are names that Keras gives its ops."""
-
-    doc: Callable[[Sequence[str]], Doc]
-    autos: tuple[str, ...]
-
-
-Step = Layer | Apply
-Steps = list[Step]
-PAD = "pad"
-"""What is added to the name of a layer that pads for another."""
+from archspec_keras.pooling import adaptive, avg_pool2d, max_pool2d
+from archspec_keras.steps import (
+    Apply,
+    Inits,
+    Layer,
+    Lowering,
+    Steps,
+    first,
+    padded,
+    sides,
+)
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -81,49 +68,6 @@ FIXED: dict[str, tuple[str, ...]] = {
 def strided_dilation(op: Conv2d) -> bool:
     """Whether it strides and dilates, which Keras does not in one layer."""
     return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
-
-
-def first(use: OpUse) -> Any:
-    """The op of one instance, for what all have in common."""
-    return use.ops[0]
-
-
-def even(use: OpUse) -> bool:
-    """Whether the padding is what TensorFlow's `same` gives at every image size."""
-    padding, dilation, kernel = use["padding"], use["dilation"], use["kernel"]
-    if any(isinstance(x, Expr) for x in (padding, dilation, kernel, use["stride"])):
-        return False
-    if pair(first(use).stride) != (1, 1):
-        return False
-    sides = four_sides(padding)
-    extent = first(use).extent()
-    return all(
-        2 * lo == 2 * hi == e - 1 for (lo, hi), e in zip(sides, extent, strict=True)
-    )
-
-
-def padded(use: OpUse) -> tuple[Steps, Doc]:
-    """The layers that pad, and the layer's own `padding`."""
-    padding = use["padding"]
-    if padding == "same":
-        return [], "same"
-    if padding == 0:
-        return [], "valid"
-    if even(use):
-        return [], "same"
-    return [Layer(Call("layers.ZeroPadding2D", (sides(padding),)), PAD)], "valid"
-
-
-def sides(padding: Any) -> Doc:
-    """Padding as ZeroPadding2D takes it."""
-    if isinstance(padding, Expr | int):
-        return padding
-    (top, bottom), (left, right) = four_sides(padding)
-    if top == bottom == left == right:
-        return top
-    if (top, left) == (bottom, right):
-        return (top, left)
-    return ((top, bottom), (left, right))
 
 
 def conv2d(use: OpUse, inits: Inits) -> Steps:
@@ -238,82 +182,6 @@ def scale(use: OpUse, inits: Inits) -> Steps:
     return [Layer(inits(use, made))]
 
 
-def max_pool2d(use: OpUse, inits: Inits) -> Steps:
-    """MaxPooling2D, after padding with -inf, which never wins."""
-    op = first(use)
-    made = call(
-        "layers.MaxPooling2D",
-        use["kernel"],
-        strides=(stride(use), None),
-        padding=("same" if op.padding == "same" else "valid", "valid"),
-    )
-    if op.padding == "same":
-        return [Layer(made)]
-    if op.ceil_mode:
-        before = tuple(lo for lo, _ in op.sides(0, 0))
-        pads = (("kernel", pair(op.kernel)), ("stride", op.steps()))
-        ceil: Step = Apply(
-            lambda x: Call("pad_up", (Code(x[0]),), (*pads, ("padding", before))),
-            ("pad",),
-        )
-        return [ceil, Layer(made)]
-    if op.padding == 0 or not any(map(any, op.sides(0, 0))):
-        return [Layer(made)]
-    (top, bottom), (left, right) = op.sides(0, 0)
-    width = ((0, 0), (top, bottom), (left, right), (0, 0))
-    infinite = (("constant_values", Code('float("-inf")')),)
-    pad_: Step = Apply(
-        lambda x: Call("ops.pad", (Code(x[0]), width), infinite), ("pad",)
-    )
-    return [pad_, Layer(made)]
-
-
-def avg_pool2d(use: OpUse, inits: Inits) -> Steps:
-    """AveragePooling2D; a printed function where not all of a window counts."""
-    op = first(use)
-    same = op.padding == "same"
-    pads = not same and any(map(any, op.sides(0, 0)))
-    if same or op.ceil_mode or (pads and not op.count_include_pad):
-        counted = call(
-            "",
-            kernel=(pair(op.kernel), None),
-            stride=(op.steps(), None),
-            padding=(None if same else op.sides(0, 0), None),
-            ceil_mode=(op.ceil_mode, False),
-            count_padding=(op.count_include_pad and not same, False),
-        )
-        return [
-            Apply(
-                lambda x: Call("avg_pool", (Code(x[0]),), counted.kwargs),
-                ("pad", "average_pool", "multiply"),
-            )
-        ]
-    made = Layer(
-        call("layers.AveragePooling2D", use["kernel"], strides=(stride(use), None))
-    )
-    if not pads:
-        return [made]
-    return [Layer(Call("layers.ZeroPadding2D", (sides(op.padding),)), PAD), made]
-
-
-def stride(use: OpUse) -> Any:
-    """A pool's stride, None where it is the kernel."""
-    return None if use["stride"] == use["kernel"] else use["stride"]
-
-
-def adaptive(kind: str) -> Lowering:
-    """Adaptive pooling; a global pool where one value is left."""
-
-    def lower(use: OpUse, inits: Inits) -> Steps:
-        if pair(first(use).size) == (1, 1):
-            made = Call(f"layers.Global{kind}Pooling2D", (), (("keepdims", True),))
-        else:
-            made = Call(f"layers.Adaptive{kind}Pooling2D", (use["size"],))
-        return [Layer(made)]
-
-    return lower
-
-
 def prelu(use: OpUse, inits: Inits) -> Steps:
     """PReLU with one slope for each channel, or one for all."""
     image = len(use.shapes[0][0]) == 3
@@ -417,10 +285,6 @@ def attributed(name: str, **attributes: tuple[str, Any]) -> Lowering:
 
     return lower
 
-
-Inits = Callable[[OpUse, Call], Call]
-"""Adds a layer's initializers to its call."""
-Lowering = Callable[[OpUse, Inits], Steps]
 
 LOWERINGS: dict[str, Lowering] = {
     "conv2d": conv2d,

@@ -30,9 +30,10 @@ from archspec.source.text import (
     layout,
     lit,
 )
-from archspec_keras.body import Body, Naming
+from archspec_keras.body import Body
 from archspec_keras.factories import Factories
 from archspec_keras.initial import Initials
+from archspec_keras.naming import Naming
 
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator

@@ -17,7 +17,7 @@ from archspec.graph import Graph
 from archspec.source.program import Source, execute
 from archspec.source.search import outline
 from archspec_torch.lowering import signature, unsupported
-from archspec_torch.printing import Printer
+from archspec_torch.printing import printed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,11 +58,7 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
-        definitions = outline(graph, signature)
-        draft = Printer(graph, definitions)
-        draft.text()
-        own = (*draft.helpers(), *draft.modules.scales)
-        return Printer(graph, definitions, own).source()
+        return printed(graph, outline(graph, signature))
 
     def build(
         self,

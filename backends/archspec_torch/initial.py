@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 
 from archspec.graph import Graph, Node
 from archspec.ops.init import (
@@ -19,7 +20,7 @@ from archspec.ops.init import (
     initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import Call, Code, Doc, call, flat, layout
+from archspec.source.text import WIDTH, Call, Code, Doc, call, flat, layout
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -103,6 +104,51 @@ def native(kind: str, parameter: str) -> AnyInit | None:
     return Constant(value=0.25) if kind == "prelu" else None
 
 
+def _shared(by_plan: dict[Plan, list[str]]) -> dict[tuple[str, AnyInit], list[str]]:
+    """What biases start from in several plans, and all the kinds of layers there."""
+    found: dict[tuple[str, AnyInit], list[list[str]]] = {}
+    for plan_, kinds in by_plan.items():
+        for item in plan_:
+            if item[0] == "bias":
+                found.setdefault(item, []).append(kinds)
+    return {
+        item: [kind for kinds in groups for kind in kinds]
+        for item, groups in found.items()
+        if len(groups) > 1
+    }
+
+
+def _isinstance(kinds: list[str]) -> str:
+    layers = " | ".join(LAYERS[kind] for kind in kinds)
+    return f"isinstance(module, {layers})"
+
+
+def _tested(*tests: str) -> list[str]:
+    """An `if` of several tests that all hold."""
+    line = f"    if {' and '.join(tests)}:"
+    if len(line) <= WIDTH:
+        return [line]
+    first, *rest = tests
+    return [
+        "    if (",
+        f"        {first}",
+        *(f"        and {t}" for t in rest),
+        "    ):",
+    ]
+
+
+def children(definition: Definition) -> Iterator[tuple[str, Line]]:
+    """The lines of a class with the names that its children have in every instance."""
+    if definition.listed and definition.inline:
+        return
+    for number, line in enumerate(definition.lines):
+        if definition.listed and not line.plain:
+            return
+        name = str(number) if definition.listed else line.name
+        if name.isidentifier() or definition.listed:
+            yield name, line
+
+
 class Initials:
     """What a graph's weights start from, as rules for kinds of layers and exceptions.
 
@@ -121,16 +167,19 @@ class Initials:
             told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
             if told:
                 by_plan.setdefault(told, []).append(kind)
+        shared = _shared(by_plan)
         lines = [
             "def init_weights(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
         ]
         word = "if"
         for plan_, kinds in by_plan.items():
-            layers = " | ".join(LAYERS[kind] for kind in kinds)
-            lines.append(f"    {word} isinstance(module, {layers}):")
+            told = tuple(item for item in reversed(plan_) if item not in shared)
+            if not told:
+                continue
+            lines.append(f"    {word} {_isinstance(kinds)}:")
             word = "elif"
-            for parameter, init in reversed(plan_):
+            for parameter, init in told:
                 indent = 8
                 if parameter == "bias" and not self._always_biased(kinds):
                     lines.append("        if module.bias is not None:")
@@ -145,10 +194,18 @@ class Initials:
             word = "elif"
             for path, init in own:
                 indent = 8
+                if path[0].isdigit():
+                    tensor = flat(Call("module.get_parameter", (path,)))
+                    lines += layout(statement(init, tensor), 8)
+                    continue
                 if path.endswith(".bias"):  # which torch says may be None
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
                 lines += layout(statement(init, f"module.{path}"), indent)
+        for (_, init), kinds in shared.items():
+            lines += _tested(_isinstance(kinds), "module.bias is not None")
+            lines += layout(statement(init, "module.bias"), 8)
+            word = "elif"
         return lines if word == "elif" else []
 
     def _always_biased(self, kinds: list[str]) -> bool:
@@ -163,13 +220,14 @@ class Initials:
 
     def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
         """Parameters of a class whose start differs from the rule, in all instances."""
-        if definition.listed or definition.model:
-            return []
-        return [found for line in definition.lines for found in self._own(line)]
+        return [
+            (f"{name}.{parameter}", init)
+            for name, line in children(definition)
+            for parameter, init in self._own(line)
+        ]
 
     def _own(self, line: Line) -> list[tuple[str, AnyInit]]:
-        plain = line.count is None and line.when is True
-        if not isinstance(line.target, OpUse) or not plain or line.name.isdigit():
+        if not isinstance(line.target, OpUse) or not line.plain:
             return []
         kind = line.target.kind
         of = self.plans.get(kind, {})
@@ -177,7 +235,7 @@ class Initials:
         if not own or any(plan_ != own[0] for plan_ in own):
             return []
         return [
-            (f"{line.name}.{parameter}", init)
+            (parameter, init)
             for parameter, init in own[0]
             if self._differs(kind, parameter, init)
         ]
@@ -186,11 +244,8 @@ class Initials:
         """Statements for the parameters that no rule covers, by name."""
         covered: set[str] = set()
         for definition in self.definitions[:-1]:
-            if definition.listed:
-                continue
-            for line in definition.lines:
-                for path, _ in self._own(line):
-                    parameter = path.rpartition(".")[2]
+            for _, line in children(definition):
+                for parameter, _ in self._own(line):
                     covered.update(f"{node}.{parameter}" for node in line.nodes)
         by_init: dict[AnyInit, list[str]] = {}
         for kind, of in self.plans.items():

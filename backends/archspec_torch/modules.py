@@ -73,43 +73,45 @@ class Modules:
             elif line.when is True:
                 made += _set(name, self.module(line.target))
             else:
-                absent: Doc = Call("nn.Identity") if len(line.inputs) == 1 else None
+                absent: Doc = Call("nn.Identity") if len(line.reads) == 1 else None
                 made += _set(name, Choice(self.module(line.target), line.when, absent))
         return made
 
     def items(self, lines: Sequence[Line]) -> list[Doc]:
         """What a list holds."""
         found: list[Doc] = []
-        for line in lines:
+        for number, line in enumerate(lines):
             target = line.target
             plain = line.count is None and line.when is True
             if isinstance(target, Nested) and target.inline and plain:
                 found += self.items(target.lines)
+            elif line.instead and number:
+                before = lines[number - 1]
+                one, other = self.module(before.target), self.module(target)
+                found[-1] = Choice(one, before.when, other)
             else:
                 found.append(self._item(line))
         return found
 
     def _item(self, line: Line) -> Doc:
-        doc, spread = self._element(line.target)
+        doc = self._element(line)
         if line.count is not None:
             clauses = [_each(line)]
             element = doc
-            if spread:
+            if line.spread:
                 clauses.append(Each("layer", doc))
                 element = Code("layer")
             return Star(Loop(element, tuple(clauses)))
         if line.when is not True:
-            return Star(
-                Choice(doc if spread else Display((doc,)), line.when, Display(()))
-            )
-        return Star(doc) if spread else doc
+            only = doc if line.spread else Display((doc,))
+            return Star(Choice(only, line.when, Display(())))
+        return Star(doc) if line.spread else doc
 
-    def _element(self, target: Target) -> tuple[Doc, bool]:
-        """What a list holds for a line, and whether that is a list itself."""
-        if isinstance(target, Nested) and target.inline:
-            return Display(tuple(self.items(target.lines))), True
-        spread = isinstance(target, Use) and target.definition.inline
-        return self.module(target), spread
+    def _element(self, line: Line) -> Doc:
+        """What a list holds for a line; it is a list itself where the line spreads."""
+        if isinstance(line.target, Nested) and line.spread:
+            return Display(tuple(self.items(line.target.lines)))
+        return self.module(line.target)
 
     def chained(self, lines: Sequence[Line]) -> list[str]:
         """The statements that fill an nn.Sequential."""
@@ -143,12 +145,12 @@ class Modules:
     def _loop(self, line: Line, indent: int, one: str, many: str) -> list[str]:
         """A `for` that adds the instances of a repeat; without `many`, by `+=`."""
         start = " " * indent
-        doc, spread = self._element(line.target)
+        doc = self._element(line)
         made = [f"{start}{flat(_each(line))}:"]
-        if spread and not many:
+        if line.spread and not many:
             made += layout(doc, indent + 4, "layers += ")
         else:
-            made += layout(Call(many if spread else one, (doc,)), indent + 4)
+            made += layout(Call(many if line.spread else one, (doc,)), indent + 4)
         if line.carried:
             names = ", ".join(line.carried)
             values = ", ".join(flat(value) for value in line.carried.values())
@@ -164,6 +166,14 @@ def functional(line: Line) -> bool:
     if target.kind not in MODULES or len(line.inputs) > 1:
         return True
     return target.kind in FUNCTIONS
+
+
+def numbered(lines: Sequence[Line]) -> bool:
+    """Whether a mapping's children are modules called 0, 1 and so on: a ModuleList."""
+    return bool(lines) and all(
+        line.name == str(number) and line.plain and not functional(line)
+        for number, line in enumerate(lines)
+    )
 
 
 def shared(lines: Sequence[Line]) -> set[str]:
@@ -204,17 +214,10 @@ def _set(name: str, doc: Doc) -> list[str]:
     ]
 
 
-def _spread(line: Line) -> bool:
-    target = line.target
-    if isinstance(target, Nested):
-        return target.inline
-    return isinstance(target, Use) and target.definition.inline
-
-
 def _grows(lines: Sequence[Line]) -> bool:
     """Whether a list reads better when statements fill it."""
     return any(
-        line.count is not None and (line.carried or _spread(line)) for line in lines
+        line.count is not None and (line.carried or line.spread) for line in lines
     )
 
 

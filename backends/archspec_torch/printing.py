@@ -15,7 +15,6 @@ from archspec.source.outline import (
     Definition,
     Line,
     Nested,
-    Ref,
     Use,
     free_names,
 )
@@ -23,9 +22,8 @@ from archspec.source.program import Source, render
 from archspec.source.project import names_in, seal
 from archspec.source.text import (
     Call,
-    Code,
+    Display,
     Names,
-    Table,
     assignment,
     class_name,
     flat,
@@ -33,16 +31,26 @@ from archspec.source.text import (
     header,
     layout,
 )
-from archspec_torch.forward import chain, collected, expressions, statements
+from archspec_torch.forward import method
 from archspec_torch.initial import Initials
 from archspec_torch.lowering import HELPERS
-from archspec_torch.modules import Modules
+from archspec_torch.modules import Modules, numbered
 
 TAKEN = (
     *("nn", "F", "torch", "Tensor", "init_weights", "same_padding"),
     *keyword.kwlist,
     *vars(builtins),
 )
+
+
+def printed(graph: Graph, definitions: list[Definition]) -> Source:
+    """The source; printed anew where a helper has the name of a block."""
+    printer = Printer(graph, definitions)
+    source = printer.source()
+    own = {*printer.helpers(), *printer.modules.scales}
+    if own.isdisjoint(printer.names.taken.difference(TAKEN)):
+        return source
+    return Printer(graph, definitions, tuple(sorted(own))).source()
 
 
 class Printer:
@@ -135,16 +143,11 @@ class Printer:
             return made
         inputs = self._inputs(definition)
         named = definition.model and list(outputs) != [""]
+        numbers = definition.numbers if definition.listed else None
         return [
             *made,
             "",
-            *_forward(
-                definition.lines,
-                inputs,
-                outputs,
-                definition.numbers if definition.listed else None,
-                named=named,
-            ),
+            *method(definition.lines, inputs, outputs, numbers, named=named),
         ]
 
     def _inputs(self, definition: Definition) -> list[str]:
@@ -171,8 +174,9 @@ class Printer:
     ) -> list[str]:
         """A class as far as the end of `__init__`."""
         parameters = ["self", *(_parameter(a) for a in arguments)]
+        base = "nn.ModuleList" if numbered(lines) else "nn.Module"
         made = [
-            f"class {name}({'nn.Sequential' if listed else 'nn.Module'}):",
+            f"class {name}({'nn.Sequential' if listed else base}):",
             *header("def __init__", parameters, "None", 4),
         ]
         if listed:
@@ -180,6 +184,13 @@ class Printer:
                 *made,
                 *self._constants(constants, 8),
                 *self.modules.chained(lines),
+            ]
+        if numbered(lines):
+            items = self.modules.items(lines)
+            return [
+                *made,
+                *self._constants(constants, 8),
+                *layout(Call("super().__init__", (Display(tuple(items)),)), 8),
             ]
         return [
             *made,
@@ -201,7 +212,7 @@ class Printer:
         outputs = {str(n): ref for n, ref in enumerate(nested.outputs)}
         made = self._head(name, arguments, {}, nested.lines, nested.listed)
         numbers = nested.numbers if nested.listed else None
-        body = _forward(nested.lines, ["x"], outputs, numbers)
+        body = method(nested.lines, ["x"], outputs, numbers)
         self.classes.append([*made, "", *body])
         return _called(name, {a: Expr(a) for a in read}, tuple(read))
 
@@ -222,37 +233,6 @@ class Printer:
         return Argument(name, values)
 
 
-def _forward(
-    lines: Sequence[Line],
-    inputs: Sequence[str],
-    outputs: dict[str, Ref],
-    numbers: tuple[int, ...] | None,
-    *,
-    named: bool = False,
-) -> list[str]:
-    """The method `forward`; `numbers` are the children of a list that give outputs."""
-    refs = list(outputs.values())
-    if numbers and chain(lines):
-        body, results = collected(numbers), [f"outputs[{n}]" for n in range(len(refs))]
-        order = sorted(numbers)
-        results = [f"outputs[{order.index(n)}]" for n in numbers]
-    else:
-        made = expressions(lines, refs, numbers is not None)
-        body, results = statements(lines, inputs, refs, made)
-    result = "Tensor"
-    if named:
-        result = "dict[str, Tensor]"
-        pairs = zip(outputs, map(Code, results), strict=True)
-        returned = layout(Table(tuple(pairs)), 8, "return ")
-    elif len(outputs) > 1:
-        result = f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
-        returned = [f"        return {', '.join(results)}"]
-    else:
-        body, returned = _returned(body, results[0], inputs)
-    typed = [f"{text}: Tensor" for text in inputs]
-    return [*header("def forward", ["self", *typed], result, 4), *body, *returned]
-
-
 def _class(title: str) -> str:
     return class_name(function_name(title).replace("_", " "))
 
@@ -266,26 +246,6 @@ def _called(name: str, arguments: dict[str, Any], positional: Sequence[str]) -> 
     """A class with its arguments."""
     rest = tuple((k, v) for k, v in arguments.items() if k not in positional)
     return Call(name, tuple(arguments[key] for key in positional), rest)
-
-
-def _returned(
-    body: list[str], name: str, inputs: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """The body and its return; what is returned has to be typed as a Tensor."""
-    start = f"        {name} = "
-    if body and body[-1].startswith((f"{start}F.", f"{start}torch.")):
-        return body[:-1], [body[-1].replace(start, "        return ", 1)]
-    return _annotated(body, name, inputs), [f"        return {name}"]
-
-
-def _annotated(body: list[str], name: str, inputs: Sequence[str]) -> list[str]:
-    """Says that the returned name is a Tensor, where it isn't a parameter."""
-    if name in inputs:
-        return body
-    start = f"        {name} = "
-    first = next(n for n, text in enumerate(body) if text.startswith(start))
-    text = body[first].replace(start, f"        {name}: Tensor = ", 1)
-    return [*body[:first], text, *body[first + 1 :]]
 
 
 def _imports(code: str) -> list[str]:

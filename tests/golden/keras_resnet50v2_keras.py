@@ -4,18 +4,20 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 17728536cad40c55
+Checksum: 2269c43c9ab28c84
 """
-
-from itertools import count
 
 import keras
 from keras import KerasTensor, layers
 
 
-def keeping(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+def bottleneck(
+    x: KerasTensor, channels: int, stride: int, projected: bool, name: str
+) -> KerasTensor:
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
     y = layers.ReLU(name=f"{name}_preact_relu")(y)
+    if projected:
+        x = layers.Conv2D(channels * 4, 1, name=f"{name}_shortcut")(y)
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(y)
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(y)
     y = layers.ReLU(name=f"{name}_relu1")(y)
@@ -26,35 +28,21 @@ def keeping(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTenso
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn2")(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
     y = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(y)
-    if stride > 1:
+    if stride > 1 and not projected:
         x = layers.MaxPooling2D(1, strides=2, name=f"{name}_pool")(x)
     return layers.Add(name=f"{name}_out")([x, y])
-
-
-def projecting(x: KerasTensor, channels: int, name: str) -> KerasTensor:
-    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
-    x = layers.ReLU(name=f"{name}_preact_relu")(x)
-    y = layers.Conv2D(channels * 4, 1, name=f"{name}_shortcut")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(x)
-    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.Conv2D(
-        channels, 3, padding="same", use_bias=False, name=f"{name}_conv2"
-    )(x)
-    x = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn2")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(x)
-    return layers.Add(name=f"{name}_out")([y, x])
 
 
 def stage(
     x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
-    names = (f"{name}_{i}" for i in count())
-    x = projecting(x, channels, name=next(names))
-    for i in range(depth - 1):
-        x = keeping(
-            x, channels, stride=stride if i == depth - 2 else 1, name=next(names)
+    for i in range(depth):
+        x = bottleneck(
+            x,
+            channels,
+            stride=stride if i == depth - 1 else 1,
+            projected=i == 0,
+            name=f"{name}_{i}",
         )
     return x
 

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: fa2381ea9be33d5e
+Checksum: 902308cc479fdb5b
 """
 
 from torch import Tensor, nn
@@ -19,10 +19,13 @@ def init_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-class Keeping(nn.Module):
-    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+class Bottleneck(nn.Module):
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, projected: bool
+    ) -> None:
         super().__init__()
         self.preact_bn = nn.BatchNorm2d(in_channels, eps=1.001e-5, momentum=0.01)
+        self.shortcut = nn.Conv2d(in_channels, channels * 4, 1) if projected else None
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv2 = nn.Conv2d(
@@ -30,50 +33,36 @@ class Keeping(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv3 = nn.Conv2d(channels, channels * 4, 1)
-        self.pool = nn.MaxPool2d(1, stride=2) if stride > 1 else nn.Identity()
+        self.pool: nn.Module = nn.Identity()
+        if stride > 1 and not projected:
+            self.pool = nn.MaxPool2d(1, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.preact_bn(x))
+        y: Tensor = F.relu(self.preact_bn(x))
+        if self.shortcut is not None:
+            x = self.shortcut(y)
         y = F.relu(self.bn1(self.conv1(y)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.conv3(y)
         x = self.pool(x)
-        x = x + y
-        return x
-
-
-class Projecting(nn.Module):
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.preact_bn = nn.BatchNorm2d(in_channels, eps=1.001e-5, momentum=0.01)
-        self.shortcut = nn.Conv2d(in_channels, channels * 4, 1)
-        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
-        self.conv3 = nn.Conv2d(channels, channels * 4, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.preact_bn(x))
-        y = self.shortcut(x)
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = F.relu(self.bn2(self.conv2(x)))
-        x = self.conv3(x)
-        x = y + x
-        return x
+        return x + y
 
 
 class Stage(nn.Sequential):
     def __init__(
         self, in_channels: int, channels: int, depth: int, stride: int
     ) -> None:
-        super().__init__(
-            Projecting(in_channels, channels),
-            *(
-                Keeping(channels * 4, channels, stride=stride if i == depth - 2 else 1)
-                for i in range(depth - 1)
-            ),
-        )
+        super().__init__()
+        for i in range(depth):
+            self.append(
+                Bottleneck(
+                    in_channels,
+                    channels,
+                    stride=stride if i == depth - 1 else 1,
+                    projected=i == 0,
+                )
+            )
+            in_channels = channels * 4
 
 
 class KerasResNet50V2(nn.Module):

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 95d85bb78496eeb5
+Checksum: 4cfe3a0a791b1c41
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,6 @@ def stage(
 
 def VGG16BN(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
-    hidden: int = 4096,
     dropout: float = 0.5,
     num_classes: int = 1000,
     name: str = "vgg16_bn",
@@ -49,10 +48,10 @@ def VGG16BN(
     x = layers.AdaptiveAveragePooling2D(7, name="avgpool")(x)
     x = layers.Permute((3, 1, 2), name="flatten_permute")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = dense(hidden, name="classifier_0")(x)
+    x = dense(4096, name="classifier_0")(x)
     x = layers.ReLU(name="classifier_1")(x)
     x = layers.Dropout(dropout, name="classifier_2")(x)
-    x = dense(hidden, name="classifier_3")(x)
+    x = dense(4096, name="classifier_3")(x)
     x = layers.ReLU(name="classifier_4")(x)
     x = layers.Dropout(dropout, name="classifier_5")(x)
     x = dense(num_classes, name="classifier_6")(x)

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 45c5129ce5221c84
+Checksum: 638e10f5e88c4bdc
 """
 
 import torch
@@ -15,10 +15,9 @@ def init_weights(module: nn.Module) -> None:
     """Sets the initial weights of a layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.01)
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
 
 
@@ -36,11 +35,7 @@ def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
 
 class VGG16BN(nn.Module):
     def __init__(
-        self,
-        hidden: int = 4096,
-        dropout: float = 0.5,
-        num_classes: int = 1000,
-        in_channels: int = 3,
+        self, dropout: float = 0.5, num_classes: int = 1000, in_channels: int = 3
     ) -> None:
         super().__init__()
         self.features = nn.Sequential(
@@ -52,13 +47,13 @@ class VGG16BN(nn.Module):
         )
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(25088, hidden),
+            nn.Linear(25088, 4096),
             nn.ReLU(),
             nn.Dropout(p=dropout),
-            nn.Linear(hidden, hidden),
+            nn.Linear(4096, 4096),
             nn.ReLU(),
             nn.Dropout(p=dropout),
-            nn.Linear(hidden, num_classes),
+            nn.Linear(4096, num_classes),
         )
         self.apply(init_weights)
 
