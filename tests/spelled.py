@@ -1,0 +1,33 @@
+"""Short specs for the tests of the language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nets import graph_of
+
+from archspec.errors import ArchspecError
+from archspec.graph import Graph
+
+IMAGE = "inputs: {image: [3, 8, 8]}\n"
+CONV = "{op: conv2d, channels: 4, kernel: 1}"
+
+
+def net(text: str, **params: Any) -> Graph:
+    return graph_of(IMAGE + text, **params)
+
+
+def wired(graph: Graph) -> dict[str, str]:
+    """Every node with its op and what it reads."""
+    return {n.name: " ".join((n.op.kind, *n.inputs)) for n in graph.nodes}
+
+
+def shape(graph: Graph, name: str = "") -> list[int]:
+    return list(graph.shapes()[graph.outputs[name]])
+
+
+def refused(text: str, message: str, **params: Any) -> None:
+    with pytest.raises(ArchspecError, match=message) as caught:
+        net(text, **params)
+    assert caught.value.at is not None
