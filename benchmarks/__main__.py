@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import models, reading, weights
+from benchmarks import models, reading, verify, weights
 
-PARTS = {"reading": reading.rows, "models": models.rows, "weights": weights.rows}
+PARTS = {
+    "reading": reading.rows,
+    "models": models.rows,
+    "weights": weights.rows,
+    "verify": verify.rows,
+}
 
 
 def main(names: list[str]) -> None:

@@ -248,6 +248,12 @@ class TestComparison:
         assert apart is not None
         assert apart.error == inf
 
+    def test_what_overflows_is_far_from_itself(self) -> None:
+        values = {"a/": np.array([1.0, inf])}
+        apart = distance(values, values, "a")
+        assert apart is not None
+        assert apart.error == inf
+
     def test_equal_zeros_agree(self) -> None:
         apart = distance({"a/": np.zeros(3)}, {"a/": np.zeros(3)}, "a")
         assert apart is not None

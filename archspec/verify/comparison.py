@@ -109,8 +109,9 @@ def _apart(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[float, float
     if a is None or b is None or a.shape != b.shape:
         return inf, 1.0
     a, b = a.astype("float64"), b.astype("float64")
-    size = float(np.linalg.norm(b))
-    difference = float(np.linalg.norm(a - b))
+    with np.errstate(invalid="ignore", over="ignore"):  # Values that are not finite.
+        size = float(np.linalg.norm(b))
+        difference = float(np.linalg.norm(a - b))
     return (difference, size) if np.isfinite(difference + size) else (inf, 1.0)
 
 
