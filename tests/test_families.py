@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 TARGETS = ("keras:tensorflow", "keras:jax", "keras:torch")
 NARROW = {"depths": [1, 2, 1, 1], "widths": [8, 12, 16, 20], "num_classes": 10}
 CIFAR = {"depths": [2, 1, 2], "widths": [6, 8, 12]}
-VGG = {"widths": [4, 6, 8, 8, 8], "hidden": 16, "num_classes": 10}
+VGG = {"widths": [4, 6, 8, 8, 8], "hidden": [16, 16], "num_classes": 10}
 
 
 class Small(NamedTuple):

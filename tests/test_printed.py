@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nets import graph_of
 
 from archspec import load
 from archspec.backend import backend
@@ -19,6 +20,7 @@ from archspec.catalog import names
 from archspec.weights import initial_weights
 
 GOLDEN = Path(__file__).parent / "golden"
+ODD = Path(__file__).parent / "odd"
 ZOO = names()
 SOME = (
     "resnet50",
@@ -59,6 +61,9 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
         backbone = load(spec, taps=True).codegen(kind).text
         (tmp_path / f"{spec}_taps.py").write_text(backbone)
+    for path in ODD.glob("*.yaml"):
+        odd = graph_of(path.read_text(encoding="utf-8"))
+        (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
     rules = "E,F,I,UP,B,SIM,C4,RUF"
     tool("ruff", "check", "--isolated", "--select", rules, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)

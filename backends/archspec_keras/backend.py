@@ -113,7 +113,8 @@ class KerasBackend:
     ) -> Arrays:
         """The outputs as arrays, channels first."""
         keras = framework()
-        made = model(_given(keras, graph, inputs), training=training)
+        with _policy(keras, model.compute_dtype):  # of numbers in functions, too
+            made = model(_given(keras, graph, inputs), training=training)
         return {
             name: _first(keras.ops.convert_to_numpy(value))
             for name, value in _named(graph, made).items()
@@ -150,7 +151,8 @@ class KerasBackend:
             )
             return made, total
 
-        made, found = gradients(keras, model, variables, images, run, training)
+        with _policy(keras, model.compute_dtype):
+            made, found = gradients(keras, model, variables, images, run, training)
         outputs = {n: _first(keras.ops.convert_to_numpy(v)) for n, v in made.items()}
         arrays = [keras.ops.convert_to_numpy(value) for value in found]
         by_name = {
