@@ -177,7 +177,7 @@ COMMANDS = {
     "AS100": ["explain", "AS999"],
     "AS190": ["codegen", "resnet18", "-b", "torch", "-o", "no/such/folder.py"],
     "AS501": ["build", "resnet18", "-b", "jaxx"],
-    "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=9999999"],
+    "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=[9999999, 9]"],
     "AS505": ["build", "resnet18", "-b", "torch", "-o", "model.zip"],
     "AS603": ["build", "tiny.yaml", "-b", "torch"],
     "AS601": ["weights", "convert", "other.safetensors", *TINY],

@@ -124,13 +124,13 @@ def lowered(graph: Graph, name: str) -> str:
         if isinstance(function, ast.FunctionDef)
         for line in function.body
     ]
-    return "\n".join(line for line in found if not line.startswith(SURROUNDING))
+    wanted = (line for line in found if not line.startswith(SURROUNDING))
+    return "\n".join(line for line in wanted if line != "return x") or "return x"
 
 
 SURROUNDING = (
     "super().",
     "self.apply(",
-    "return x",
     "return keras.Model",
     "inputs =",
     '"""',
@@ -141,7 +141,7 @@ def markdown() -> str:
     """The whole reference: keys, formulas' home, ops, initial weights, codes."""
     parts = [
         "# Reference",
-        "Written by `python -m archspec.reference`; "
+        "Written by `python -m archspec.authoring.reference`; "
         "[the guide](language.md) explains it.",
     ]
     for title, keys in (
