@@ -64,7 +64,7 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     for path in ODD.glob("*.yaml"):
         odd = graph_of(path.read_text(encoding="utf-8"))
         (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
-    rules = "E,F,I,UP,B,SIM,C4,RUF"
+    rules = "E,F,I,UP,B,SIM,C4,RUF,ARG"
     tool("ruff", "check", "--isolated", "--select", rules, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
 

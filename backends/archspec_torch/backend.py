@@ -15,8 +15,9 @@ from archspec.backend import (
 from archspec.files import write_whole
 from archspec.graph import Graph
 from archspec.source.program import Source, execute
+from archspec.source.prune import prune
 from archspec.source.search import outline
-from archspec_torch.lowering import signature, unsupported
+from archspec_torch.lowering import signature, sized, unsupported
 from archspec_torch.printing import printed
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
-        return printed(graph, outline(graph, signature))
+        definitions = outline(graph, signature)
+        prune(definitions, sized)
+        return printed(graph, definitions)
 
     def build(
         self,
