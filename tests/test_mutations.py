@@ -291,3 +291,30 @@ def test_what_shows_in_training_only(
     proof = prove(graph, training=True)
     failed = {row.check: row.where for row in proof.rows if row.verdict == "FAIL"}
     assert failed == {"running statistics": parameter}
+
+
+BEFORE_A_RESIZE = """
+inputs: {image: [3, 6, 6]}
+graph:
+  conv: {op: conv2d, channels: 4, kernel: 3}
+  norm: batch_norm
+  larger: {op: resize, scale: 2, mode: bilinear}
+taps: {inner: norm, outer: larger}
+"""
+
+
+def test_a_kernel_that_rounds_excuses_nothing_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = graph_of(BEFORE_A_RESIZE)
+    assert prove(graph).passed
+    keras("batch_norm", eps=1.0001e-5)(monkeypatch)
+    proof = prove(graph)
+    failed = [row for row in proof.rows if row.verdict == "FAIL"]
+    assert {(row.check, row.where) for row in failed} == {
+        ("taps, disturbed weights", "norm")
+    }
+    ((_, finding),) = proof.findings
+    assert isinstance(finding, Finding)
+    assert finding.node == "norm"
+    assert 1e-12 < finding.error < 1e-6

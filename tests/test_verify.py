@@ -20,7 +20,7 @@ from rich.console import Console
 
 from archspec.errors import ArchspecError, BackendError
 from archspec.verify import comparison, memory, task
-from archspec.verify.comparison import CHECKS, Row, distance, limit_of, verdict
+from archspec.verify.comparison import CHECKS, Limits, Row, distances, verdict
 from archspec.verify.data import SCALE, Data
 from archspec.verify.proof import Proof
 from archspec.verify.report import Report
@@ -218,7 +218,7 @@ def test_sgd_is_torchs() -> None:
 
 
 class TestComparison:
-    def test_the_worst_is_named(self) -> None:
+    def test_relative_errors(self) -> None:
         wanted = {
             "a/x": np.array([3.0, 4.0]),
             "a/y": np.array([1.0]),
@@ -229,35 +229,25 @@ class TestComparison:
             "a/y": np.array([1.2]),
             "b/z": np.zeros(1),
         }
-        apart = distance(found, wanted, "a")
-        assert apart is not None
-        assert apart.name == "y"
-        assert apart.error == pytest.approx(0.2)
-        largest = distance(found, wanted, "a", against_largest=True)
-        assert largest is not None
-        assert largest.name == "x"
-        assert largest.error == pytest.approx(0.1)
-        assert distance(found, wanted, "c") is None
+        assert distances(found, wanted, "a") == pytest.approx({"x": 0.1, "y": 0.2})
+        largest = distances(found, wanted, "a", against_largest=True)
+        assert largest == pytest.approx({"x": 0.1, "y": 0.04})
+        assert distances(found, wanted, "c") == {}
 
     @pytest.mark.parametrize(
         "found", [{}, {"a/": np.array([nan])}, {"a/": np.ones(2)}, {"a/": np.ones(1)}]
     )
     def test_what_can_not_be_compared_is_far(self, found: Any) -> None:
         wanted = {"a/": np.zeros(1)}
-        apart = distance(found, wanted, "a")
-        assert apart is not None
-        assert apart.error == inf
+        assert distances(found, wanted, "a") == {"": inf}
 
     def test_what_overflows_is_far_from_itself(self) -> None:
         values = {"a/": np.array([1.0, inf])}
-        apart = distance(values, values, "a")
-        assert apart is not None
-        assert apart.error == inf
+        assert distances(values, values, "a") == {"": inf}
 
     def test_equal_zeros_agree(self) -> None:
-        apart = distance({"a/": np.zeros(3)}, {"a/": np.zeros(3)}, "a")
-        assert apart is not None
-        assert apart.error == 0
+        zeros = {"a/": np.zeros(3)}
+        assert distances(zeros, zeros, "a") == {"": 0}
 
     @pytest.mark.parametrize(
         ("error", "floor", "dtype", "outcome"),
@@ -277,7 +267,7 @@ class TestComparison:
         self, error: float, floor: float | None, dtype: str, outcome: str
     ) -> None:
         graph, pair = TestData.graph, parse_all("torch,keras")
-        limit = limit_of(graph, CHECKS[0], pair, dtype, floor)
+        limit = Limits(graph, CHECKS[0], pair, dtype, floor).at("a")
         assert verdict(error, limit, floor, dtype) == outcome
 
     @pytest.mark.parametrize(
@@ -285,12 +275,14 @@ class TestComparison:
         [("torch,keras", 1e-8, 1e-7), ("torch,keras:torch", 1e-12, 1e-12)],
     )
     def test_native_kernels(self, names: str, forward: float, backward: float) -> None:
-        graph = graph_of("inputs: {image: [4]}\ngraph: {a: gelu}\n")
+        text = "inputs: {image: [4]}\ngraph: {a: relu, b: gelu, c: relu}\n"
+        graph = graph_of(text)
         by_part = {check.part: check for check in CHECKS}
         pair = parse_all(names)
-        outputs = limit_of(graph, by_part["outputs"], pair, "float64", 0.0)
-        gradients = limit_of(graph, by_part["gradients"], pair, "float64", 0.0)
-        assert (outputs, gradients) == (forward, backward)
+        outputs = Limits(graph, by_part["outputs"], pair, "float64", 0.0)
+        gradients = Limits(graph, by_part["gradients"], pair, "float64", 0.0)
+        assert [outputs.at(n) for n in ("a", "b", "c")] == [1e-12, forward, forward]
+        assert {gradients.at(n) for n in ("a", "b", "c")} == {backward}
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.graph import Graph, Node
-from archspec.verify.comparison import Check, distance
+from archspec.verify.comparison import Check, Limits, distances
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.task import Task
 
@@ -36,11 +36,11 @@ class Search:
     """
 
     def __init__(
-        self, graph: Graph, check: Check, limit: float, one: Session, other: Session
+        self, graph: Graph, check: Check, limits: Limits, one: Session, other: Session
     ) -> None:
         self.nodes = {node.name: node for node in graph.nodes}
         self.check = check
-        self.limit = limit
+        self.limits = limits
         self.sessions = (one, other)
         self.errors: dict[str, float] = {}
 
@@ -63,10 +63,8 @@ class Search:
         if value not in self.errors:
             task = Task("probe", value, self.check.weights, self.check.training)
             wanted, found = (session.ask(task) for session in self.sessions)
-            apart = distance(found, wanted, "probe")
-            assert apart is not None
-            self.errors[value] = apart.error
-        return self.errors[value] > self.limit
+            self.errors[value] = max(distances(found, wanted, "probe").values())
+        return self.errors[value] > self.limits.at(value)
 
     def _halved(self, value: str, agreed: set[str]) -> str:
         while True:
@@ -103,14 +101,14 @@ class Search:
 def search(
     graph: Graph,
     check: Check,
-    limit: float,
+    limits: Limits,
     value: str,
     one: Session,
     other: Session,
 ) -> Finding | str:
     """The first node that differs on the way to `value`, or why there is none."""
     try:
-        found = Search(graph, check, limit, one, other).first(value)
+        found = Search(graph, check, limits, one, other).first(value)
     except NotAvailable as error:
         return f"the search for the node ended: {error}"
     if found is None:

@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from archspec.graph import Graph
-from archspec.verify.native import rounding
+from archspec.verify.native import rounded, rounding
 from archspec.verify.target import Target
 
 if TYPE_CHECKING:
@@ -74,32 +74,23 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
-    """The largest relative error of some arrays, and which of them has it."""
-
-    error: float
-    name: str
-
-
-def distance(
+def distances(
     found: Arrays, wanted: Arrays, part: str, *, against_largest: bool = False
-) -> Distance | None:
-    """The largest ||a - b|| / ||b|| of the arrays `part/name`; None without any.
+) -> dict[str, float]:
+    """||a - b|| / ||b|| of each of the arrays `part/name`, by name.
 
     An array that is missing, of another shape or not finite is infinitely far.
     """
     names = [name for name in wanted if name.startswith(f"{part}/")]
     names += [n for n in found if n.startswith(f"{part}/") and n not in wanted]
-    worst: Distance | None = None
     pairs = {name: _apart(found.get(name), wanted.get(name)) for name in names}
     largest = max((size for _, size in pairs.values()), default=0.0)
+    errors = {}
     for name, (difference, size) in pairs.items():
         scale = largest if against_largest else size
         error = difference / scale if scale else (inf if difference else 0.0)
-        if worst is None or error > worst.error:
-            worst = Distance(error, name.partition("/")[2])
-    return worst
+        errors[name.partition("/")[2]] = error
+    return errors
 
 
 def _apart(a: NDArray[Any] | None, b: NDArray[Any] | None) -> tuple[float, float]:
@@ -142,21 +133,35 @@ class Row:
     reason: str = ""
 
 
-def limit_of(
-    graph: Graph,
-    check: Check,
-    targets: Sequence[Target],
-    dtype: str,
-    floor: float | None,
-) -> float:
-    """The largest error that passes: of the tolerance, ten floors, and what rounds."""
-    if dtype != "float64":
-        return TOLERANCES[dtype]
-    bounds = [
-        native.backward if check.backward else native.forward
-        for native in rounding(graph, targets)
-    ]
-    return max(TOLERANCES[dtype], SLACK * (floor or 0.0), *bounds, 0.0)
+class Limits:
+    """The largest errors that pass: the tolerance, ten floors, and what rounds.
+
+    A kernel that rounds excuses the values behind it alone; in gradients, which go both
+    ways, all of them.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        check: Check,
+        targets: Sequence[Target],
+        dtype: str,
+        floor: float | None,
+    ) -> None:
+        self.limit = TOLERANCES[dtype]
+        self.rounded: Mapping[str, float] = {}
+        if dtype != "float64":
+            return
+        self.limit = max(self.limit, SLACK * (floor or 0.0))
+        natives = rounding(graph, targets)
+        if check.backward:
+            self.limit = max(self.limit, *(n.backward for n in natives), 0.0)
+        elif natives:
+            self.rounded = rounded(graph, natives)
+
+    def at(self, value: str) -> float:
+        """The largest error of a node's output, or of its parameters."""
+        return max(self.limit, self.rounded.get(value, 0.0))
 
 
 def verdict(error: float, limit: float, floor: float | None, dtype: str) -> str:

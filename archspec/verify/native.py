@@ -58,3 +58,16 @@ def rounding(graph: Graph, targets: Iterable[Target]) -> list[Native]:
     kinds = {key(node.op) for node in graph.nodes}
     names = {str(target) for target in targets}
     return [item for item in NATIVE if item.kind in kinds and names & {*item.on}]
+
+
+def rounded(graph: Graph, natives: Iterable[Native]) -> dict[str, float]:
+    """How far each value of a net may be off for what rounds before it.
+
+    The values of nodes only; for one that nothing rounds before, `EXACT`.
+    """
+    forward = {item.kind: item.forward for item in natives}
+    found: dict[str, float] = {}
+    for node in graph.nodes:
+        before = (found.get(name, EXACT) for name in node.inputs)
+        found[node.name] = max(forward.get(key(node.op), EXACT), *before)
+    return found

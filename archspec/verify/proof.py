@@ -12,9 +12,9 @@ from archspec.verify.bisection import Finding, search
 from archspec.verify.comparison import (
     CHECKS,
     Check,
+    Limits,
     Row,
-    distance,
-    limit_of,
+    distances,
     verdict,
 )
 from archspec.verify.native import EXACT, rounding
@@ -134,8 +134,8 @@ class Prover:
         one, other = (self.results[target, check.task] for target in FLOOR)
         if isinstance(one, str) or isinstance(other, str):
             return None
-        apart = distance(other, one, check.part, against_largest=check.against_largest)
-        return None if apart is None else apart.error
+        apart = distances(other, one, check.part, against_largest=check.against_largest)
+        return max(apart.values(), default=None)
 
     def _missing(self, check: Check, target: Target, reason: str) -> Row:
         return Row(self.dtype, check.title, str(target), "not available", reason=reason)
@@ -150,25 +150,28 @@ class Prover:
         found = self.results[target, check.task]
         if isinstance(found, str):
             return self._missing(check, target, found)
-        apart = distance(
+        errors = distances(
             found, wanted, check.part, against_largest=check.against_largest
         )
-        if apart is None:
+        if not errors:
             return self._missing(check, target, "there is nothing to compare")
         both = (self.targets[0], target)
-        limit = limit_of(self.graph, check, both, self.dtype, floor)
-        outcome = verdict(apart.error, limit, floor, self.dtype)
-        value = self._value(check, apart.name)
+        limits = Limits(self.graph, check, both, self.dtype, floor)
+        allowed = {name: limits.at(self._value(check, name)) for name in errors}
+        worst = max(errors, key=lambda name: errors[name] / allowed[name])
+        error, limit = errors[worst], allowed[worst]
+        outcome = verdict(error, limit, floor, self.dtype)
+        value = self._value(check, worst)
         if outcome == "FAIL" and check.part in VALUES:
-            self._search(check, target, limit, value)
+            self._search(check, target, limits, value)
         return Row(
             self.dtype,
             check.title,
             str(target),
             outcome,
-            apart.error,
-            value if check.part in VALUES else apart.name,
-            self._place(check, apart.name),
+            error,
+            value if check.part in VALUES else worst,
+            self._place(check, worst),
             floor,
             limit,
         )
@@ -176,16 +179,16 @@ class Prover:
     def _value(self, check: Check, name: str) -> str:
         """The node behind the name of an output, a tap or a parameter."""
         if check.part == "taps":
-            return self.graph.taps[name]
+            return self.graph.taps.get(name, name)
         if check.part in VALUES:
-            return self.graph.outputs[name]
+            return self.graph.outputs.get(name, name)
         return name.rpartition(".")[0]
 
     def _place(self, check: Check, name: str) -> str:
         value = self._value(check, name)
         return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
 
-    def _search(self, check: Check, target: Target, limit: float, value: str) -> None:
+    def _search(self, check: Check, target: Target, limits: Limits, value: str) -> None:
         key = f"{target}, {self.dtype}"
         if isinstance(self.findings.get(key), Finding):
             return
@@ -198,7 +201,7 @@ class Prover:
         try:
             other = self.open(target)
             try:
-                found = search(self.graph, check, limit, value, one, other)
+                found = search(self.graph, check, limits, value, one, other)
             finally:
                 other.close()
         except NotAvailable as error:
@@ -213,7 +216,7 @@ class Prover:
         if self.dtype == "float64":
             for native in rounding(self.graph, self.targets):
                 on = ", ".join(str(t) for t in self.targets if str(t) in native.on)
-                forward = f"{native.forward:.0e} forward, " * (native.forward > EXACT)
+                forward = f"{native.forward:.0e} behind it, " * (native.forward > EXACT)
                 notes.append(
                     f"{native.kind} on {on} rounds in float64, {native.why}: allowed "
                     f"are {forward}{native.backward:.0e} in gradients"
