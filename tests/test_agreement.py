@@ -6,8 +6,9 @@ import json
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
-from nets import errors, graph_of
+from nets import errors, graph_of, images
 
 from archspec.backend import backend as find
 from archspec.errors import UnsupportedError
@@ -123,7 +124,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "resize": [
         *grid(mode=["nearest", "bilinear"], size=[5, [18, 21]]),
-        *grid(mode=["nearest", "bilinear"], scale=[2.0, [2.0, 3.0]]),
+        *grid(mode=["nearest", "bilinear"], scale=[2.0, 5, [2.0, 3.0]]),
         {"mode": "nearest", "scale": 1.5},
         {"mode": "nearest", "scale": 0.7},
     ],
@@ -233,6 +234,22 @@ def test_resize_to_another(mode: str) -> None:
         "  both: {op: concat, from: [node, b]}}\n"
     )
     assert max(errors(graph)) <= bounds("resize", {"mode": mode})[0]
+
+
+@pytest.mark.parametrize("factor", [2, 3, 25, 29, 41, 61, 82])
+def test_nearest_in_single_precision(factor: int) -> None:
+    """No pixel is another one, where 1 / factor is rounded down as well.
+
+    In float32: some of torch's kernels place float64 images by exact positions.
+    """
+    graph = graph_of(text("resize", {"scale": factor}, [2, 9, 10]))
+    given = {name: image.astype("float32") for name, image in images(graph).items()}
+    made = {}
+    for name in ("torch", "keras"):
+        chosen = find(name)
+        model = chosen.build(graph, {}, dtype="float32")
+        made[name] = chosen.forward(graph, model, given)[""]
+    assert np.array_equal(made["keras"], made["torch"])
 
 
 @pytest.mark.parametrize("shape", [[4, 5, 6], [4]])

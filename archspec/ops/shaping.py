@@ -189,7 +189,8 @@ class Resize(Op):
 
     Exactly one of `size` (pixels), `scale` (a factor; H' = floor(H scale)) or a second
     input, whose height and width it takes. `nearest` and `bilinear` (half-pixel
-    centres, no antialiasing) as torch.nn.functional.interpolate defines them.
+    centres, no antialiasing) as torch.nn.functional.interpolate defines them: it places
+    the nearest pixels in single precision, on float32 images.
     """
 
     kind = "resize"

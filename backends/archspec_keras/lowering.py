@@ -6,7 +6,7 @@ with a name, or an expression over the values that it reads. Images are channels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import struct
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
@@ -239,20 +239,41 @@ def pad(use: OpUse, inits: Inits) -> Steps:
 
 
 def resize(use: OpUse, inits: Inits) -> Steps:
-    """A function that the printed file defines."""
+    """UpSampling2D, or a function that the printed file defines."""
     op = first(use)
-    fn = f"resize_{op.mode}"
-    options: Callable[[Sequence[str]], tuple[tuple[str, Doc], ...]]
-    if len(use.channels) == 2:
-        options = lambda x: (("size", Code(f"static_size({x[1]})")),)  # noqa: E731
-    elif op.size is not None:
-        options = lambda x: (("size", pair(op.size)),)  # noqa: E731
-    else:
+    if op.scale is not None:
         factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
-        scale = tuple(float(f) for f in factors)
-        options = lambda x: (("scale", scale),)  # noqa: E731
+        if op.mode == "bilinear" or all(map(repeats, factors)):
+            height, width = map(int, factors)
+            size = height if height == width else (height, width)
+            mode = {"interpolation": (op.mode, "nearest")}
+            return [Layer(call("layers.UpSampling2D", size, **mode))]
+        scale = tuple(map(float, factors))
+        return [
+            Apply(
+                lambda x: Call("resize_nearest", (Code(x[0]),), (("scale", scale),)),
+                ("take",),
+            )
+        ]
+    fn = f"resize_{op.mode}"
+    fixed = None if op.size is None else pair(op.size)
     autos = ("take",) if op.mode == "nearest" else ("resize",)
-    return [Apply(lambda x: Call(fn, (Code(x[0]),), options(x)), autos)]
+    return [
+        Apply(
+            lambda x: Call(fn, (Code(x[0]), fixed or Code(f"static_size({x[1]})"))),
+            autos,
+        )
+    ]
+
+
+def repeats(factor: float) -> bool:
+    """Whether PyTorch's nearest neighbour repeats each pixel `factor` times.
+
+    It multiplies positions by 1 / factor in single precision; where that is rounded
+    down, the last of some pixel's repetitions shows the pixel before it.
+    """
+    (step,) = struct.unpack("f", struct.pack("f", 1 / factor))
+    return factor == int(factor) and step >= 1 / factor
 
 
 def layer(name: str, *args: Doc, **options: Doc) -> Lowering:

@@ -45,7 +45,6 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "pad_up": ("static_size",),
     "avg_pool": ("static_size",),
     "resize_nearest": ("static_size",),
-    "resize_bilinear": ("static_size",),
     "pixel_shuffle": ("static_size",),
 }
 """Printed functions that a printed function needs."""
