@@ -187,10 +187,25 @@ def test_keras_tools(
 
 @LIGHT
 def test_keras_takes_any_image_size(imported: Any, spec: str) -> None:
-    model = imported(spec, "keras")(input_shape=(None, None, 3))
+    takes_any_size(imported(spec, "keras"))
+
+
+def takes_any_size(make: Any) -> None:
+    """A model without a size computes what one for the image's size does."""
+    free = make(input_shape=(None, None, 3))
+    draw = np.random.default_rng(0)
     for height, width in ((64, 64), (97, 65)):
-        image = np.ones((1, height, width, 3), "float32")
-        assert np.isfinite(np.array(model(image))).all()
+        fixed = make(input_shape=(height, width, 3))
+        fixed.set_weights(free.get_weights())
+        image = draw.normal(size=(1, height, width, 3)).astype("float32")
+        wanted = np.array(fixed(image))
+        assert np.linalg.norm(free(image) - wanted) <= 1e-6 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("last", ["scale: 2", "mode: bilinear, scale: [3, 2]"])
+def test_whole_factors_take_any_image_size(last: str) -> None:
+    source = backend("keras").emit(graph_of(STATIC % f"{{op: resize, {last}}}"))
+    takes_any_size(getattr(execute(source), source.entry))
 
 
 STATIC = """
@@ -206,7 +221,7 @@ graph:
     [
         "{op: max_pool2d, kernel: 2, ceil_mode: true}",
         "{op: avg_pool2d, kernel: 3, padding: 1, count_include_pad: false}",
-        "{op: resize, scale: 2}",
+        "{op: resize, scale: 1.5}",
         "{op: pixel_shuffle, factor: 2}",
         "flatten\n  fc: {op: linear, features: 3}",
     ],
