@@ -91,7 +91,7 @@ def resize(draw: Draw, shape: Shape) -> Attributes:
     mode = {"mode": one(draw, "nearest", "nearest", "bilinear")}
     if one(draw, True, False):
         return {**mode, "size": one(draw, 3, 1, 5, [4, 7])}
-    return {**mode, "scale": one(draw, 2.0, 3.0, [1.0, 2.0], 1.5, 0.7)}
+    return {**mode, "scale": one(draw, 2.0, 3.0, [1.0, 2.0], 1.5, 0.7, 1.3, 2.3)}
 
 
 def slice_(draw: Draw, shape: Shape) -> Attributes:

@@ -227,6 +227,16 @@ class Resize(Op):
             raise ShapeError(
                 f"scale {scale} leaves nothing of {height}x{width} pixels", code="AS403"
             )
+        if self.mode == "nearest":
+            for n, length, factor in zip((height, width), made, factors, strict=True):
+                # Of its kernels, chosen by size, some step by 1 or by 1/2 here.
+                if n > 1 and length in (n, 2 * n) and factor not in (1, 2):
+                    raise ShapeError(
+                        f"a scale of {factor} makes {length} of {n} pixels, and "
+                        "PyTorch's kernels disagree on which of them are nearest",
+                        code="AS407",
+                        hint=f"say the size, {length}, or another scale",
+                    )
         return (channels, *made)
 
 
