@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised
 
 from archspec.backend import backend
-from archspec.errors import UnsupportedError
+from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import BY_KIND
 from archspec.verify.native import rounding
@@ -100,6 +101,36 @@ def test_random_graphs(text: str, training: bool) -> None:
         agree(graph, training)
     except UnsupportedError:
         reject()
+
+
+def code(text: str) -> str:
+    """Printed source without its docstring and the default image size."""
+    return re.sub(r"= \(\d+, \d+, \d+\)", "= SIZE", text.split('"""', 2)[2])
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(specs(), st.sampled_from([(3, 2), (1, 0), (8, 11)]))
+def test_printed_code_holds_no_image_size(text: str, more: tuple[int, int]) -> None:
+    """Code printed for one size computes at another what is printed for that."""
+    graph = graph_of(text)
+    shape = graph.inputs["image"]
+    if len(shape) == 1 or any(node.op.kind == "flatten" for node in graph.nodes):
+        reject()
+    channels, height, width = shape
+    other = (channels, height + more[0], width + more[1])
+    try:
+        larger = graph_of(text.replace(str([*shape]), str([*other]), 1))
+        for kind in ("torch", "keras"):
+            one, two = (backend(kind).emit(g).text for g in (graph, larger))
+            assert code(one) == code(two)
+    except ArchspecError:
+        reject()  # The larger image doesn't go through.
 
 
 @pytest.mark.parametrize("training", [False, True])
