@@ -103,6 +103,36 @@ def test_random_graphs(text: str, training: bool) -> None:
         reject()
 
 
+def outputs(graph: Graph, name: str, dtype: str) -> Arrays:
+    chosen, given = backend(name), images(graph, 3)
+    copies = {k: v.astype(dtype) for k, v in randomised(graph).items()}
+    model = chosen.build(graph, copies, dtype=dtype)
+    given = {k: v.astype(dtype) for k, v in given.items()}
+    made = chosen.forward(graph, model, given)
+    assert {str(array.dtype) for array in made.values()} == {dtype}
+    return {k: v.astype("float64") for k, v in made.items()}
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(specs())
+def test_random_graphs_in_single_precision(text: str) -> None:
+    """Keras is no further from torch's float64 than torch's float32, or hardly so."""
+    graph = graph_of(text)
+    try:
+        wanted = outputs(graph, "torch", "float64")
+        floor = apart(outputs(graph, "torch", "float32"), wanted)
+        found = apart(outputs(graph, "keras", "float32"), wanted)
+    except UnsupportedError:
+        reject()
+    assert found <= max(2e-6, 10 * floor)
+
+
 def code(text: str) -> str:
     """Printed source without its docstring and the default image size."""
     return re.sub(r"= \(\d+, \d+, \d+\)", "= SIZE", text.split('"""', 2)[2])
