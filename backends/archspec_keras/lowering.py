@@ -249,12 +249,7 @@ def resize(use: OpUse, inits: Inits) -> Steps:
             mode = {"interpolation": (op.mode, "nearest")}
             return [Layer(call("layers.UpSampling2D", size, **mode))]
         scale = tuple(map(float, factors))
-        return [
-            Apply(
-                lambda x: Call("resize_nearest", (Code(x[0]),), (("scale", scale),)),
-                ("take",),
-            )
-        ]
+        return [Apply(lambda x: Call("scale_nearest", (Code(x[0]), scale)), ("take",))]
     fn = f"resize_{op.mode}"
     fixed = None if op.size is None else pair(op.size)
     autos = ("take",) if op.mode == "nearest" else ("resize",)

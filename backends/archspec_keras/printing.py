@@ -38,13 +38,14 @@ from archspec_keras.naming import Naming
 OWN = """
 x y z name names label count keras layers ops np sys KerasTensor Iterator
 inputs input_shape initializers init args kwargs static_size
-UnbiasedBatchNormalization pad_up avg_pool
-local_response_norm resize_nearest resize_bilinear pixel_shuffle channel_shuffle
+UnbiasedBatchNormalization pad_up avg_pool local_response_norm
+resize_nearest scale_nearest resize_bilinear pixel_shuffle channel_shuffle
 """.split()  # noqa: SIM905  # twenty quoted names read worse
 HELPERS: dict[str, tuple[str, ...]] = {
     "pad_up": ("static_size",),
     "avg_pool": ("static_size",),
     "resize_nearest": ("static_size",),
+    "scale_nearest": ("static_size",),
     "pixel_shuffle": ("static_size",),
 }
 """Printed functions that a printed function needs."""
