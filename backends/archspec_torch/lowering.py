@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -310,7 +311,16 @@ Function = Callable[[OpUse, list[str]], Doc]
 
 def infix(symbol: str) -> Function:
     """An operator between all operands."""
-    return lambda use, x: Code(f" {symbol} ".join(x))
+    return lambda use, x: Code(f" {symbol} ".join(map(operand, x)))
+
+
+def operand(text: str) -> str:
+    """An expression that an operator or a method can follow."""
+    if text.isidentifier() or not isinstance(
+        ast.parse(text, mode="eval").body, ast.BinOp
+    ):
+        return text
+    return f"({text})"
 
 
 def resized(use: OpUse, x: list[str]) -> Doc:
@@ -334,16 +344,19 @@ FUNCTIONS: dict[str, Function] = {
         "torch.cat", (Code(f"({', '.join(x)})"),), (("dim", 1),)
     ),
     "slice": lambda use, x: Code(
-        f"{x[0]}[:, {bound(use['start'])}:{bound(use['stop'])}]"
+        f"{operand(x[0])}[:, {bound(use['start'])}:{bound(use['stop'])}]"
     ),
     "relu": lambda use, x: Call("F.relu", (Code(x[0]),)),
     "sigmoid": lambda use, x: Call("torch.sigmoid", (Code(x[0]),)),
     "flatten": lambda use, x: Call(
         "torch.flatten",
-        (Code(f"{x[0]}.permute(0, 2, 3, 1)" if hwc(use) else x[0]), 1),
+        (
+            Code(f"{operand(x[0])}.permute(0, 2, 3, 1)" if hwc(use) else x[0]),
+            1,
+        ),
     ),
-    "global_avg_pool2d": lambda use, x: Code(f"{x[0]}.mean((2, 3))"),
-    "global_max_pool2d": lambda use, x: Code(f"{x[0]}.amax((2, 3))"),
+    "global_avg_pool2d": lambda use, x: Code(f"{operand(x[0])}.mean((2, 3))"),
+    "global_max_pool2d": lambda use, x: Code(f"{operand(x[0])}.amax((2, 3))"),
     "identity": lambda use, x: Code(x[0]),
     "resize": resized,
     "pad": lambda use, x: Call("F.pad", (Code(x[0]), pad(use).args[0])),
