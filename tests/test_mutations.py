@@ -247,7 +247,7 @@ def test_the_net_is_right(graph: Graph) -> None:
     assert not proof.findings
     assert {row.check for row in proof.rows} == {
         "outputs, initial weights",
-        "outputs, disturbed weights",
+        "outputs, conditioned weights",
         "outputs in training",
         "running statistics",
         "gradients",
@@ -312,7 +312,7 @@ def test_a_kernel_that_rounds_excuses_nothing_before_it(
     proof = prove(graph)
     failed = [row for row in proof.rows if row.verdict == "FAIL"]
     assert {(row.check, row.where) for row in failed} == {
-        ("taps, disturbed weights", "norm")
+        ("taps, conditioned weights", "norm")
     }
     ((_, finding),) = proof.findings
     assert isinstance(finding, Finding)

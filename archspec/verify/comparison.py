@@ -50,8 +50,8 @@ CHECKS: tuple[Check, ...] = (
     Check("outputs, conditioned weights", "single", "outputs", "conditioned"),
     Check("taps, conditioned weights", "single", "taps", "conditioned"),
     Check("outputs, initial weights", "eval", "initial", "initial"),
-    Check("outputs, disturbed weights", "eval", "outputs", "disturbed"),
-    Check("taps, disturbed weights", "eval", "taps", "disturbed"),
+    Check("outputs, conditioned weights", "eval", "outputs", "conditioned"),
+    Check("taps, conditioned weights", "eval", "taps", "conditioned"),
     Check("outputs in training", "train", "training", "conditioned", training=True),
     Check("running statistics", "train", "statistics", "conditioned", training=True),
     Check(

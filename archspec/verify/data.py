@@ -33,11 +33,10 @@ class Data:
         self.seed = seed
 
     def weights(self, kind: str) -> Arrays:
-        """Fresh arrays: `initial`, `disturbed` or `conditioned` weights."""
+        """Fresh arrays: `initial` or `conditioned` weights."""
         made = initial_weights(self.graph, self.seed, self.dtype)
-        if kind != "initial":
-            self._disturb(made)
         if kind == "conditioned":
+            self._disturb(made)
             for name in self._conditioned:
                 made[name] *= SCALE
         return made

@@ -27,11 +27,11 @@ class Task:
     """One request.
 
     Attributes:
-        kind: `eval` (outputs at initial weights, outputs and taps at disturbed ones),
-            `single` (outputs and taps at conditioned weights, for float32, in which a
-            net of a thousand layers at its initial ones overflows), `train`
-            (conditioned weights: outputs and gradients in training mode, the
-            statistics after one step, the weights after three) or `probe`.
+        kind: `eval` (outputs at initial weights, outputs and taps at conditioned
+            ones), `single` (without the initial ones: in float32 a net of a thousand
+            layers overflows there), `train` (conditioned weights: outputs and gradients
+            in training mode, the statistics after one step, the weights after three) or
+            `probe`.
         node, weights, training: a probe's node, and how it is run.
     """
 
@@ -56,7 +56,7 @@ class Bench:
     def ask(self, task: Task) -> Arrays:
         """The arrays that a task asks for, each named `what/name`."""
         if task.kind == "eval":
-            return dict(self._evaluated("disturbed", "initial"))
+            return dict(self._evaluated("conditioned", "initial"))
         if task.kind == "single":
             return dict(self._evaluated("conditioned"))
         if task.kind == "train":
