@@ -96,10 +96,12 @@ def agree(graph: Graph, training: bool) -> None:
     floor = moved, {k: v / 3 for k, v in gradients.items()}
     keras = run(graph, "keras", training, weights, given, against)
     natives = rounding(graph, parse_all("torch,keras"))
-    # A gradient of zero is the sum of cotangents that cancel, to 1e-16 of their size.
-    cancelling = max(np.linalg.norm(c) for c in against.values()) * 1e-4
+    # A gradient of zero is the sum of cotangents that cancel, to 1e-16 of their size, or
+    # to what a kernel rounds.
+    size = max(float(np.linalg.norm(c)) for c in against.values())
+    cancelling = size * (1e-2 if natives else 1e-4)
     for n, title in enumerate(("outputs", "gradients")):
-        least = float(cancelling) if n else 0.0
+        least = cancelling if n else 0.0
         shake = apart(floor[n], torch[n], least)
         if shake > ILL_CONDITIONED:
             continue
