@@ -133,6 +133,14 @@ def test_random_graphs(text: str, training: bool) -> None:
         reject()
 
 
+ALWAYS_THE_SAME = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
 def outputs(graph: Graph, name: str, dtype: str) -> Arrays:
     chosen, given = backend(name), images(graph, 3)
     copies = {k: v.astype(dtype) for k, v in randomised(graph).items()}
@@ -143,13 +151,7 @@ def outputs(graph: Graph, name: str, dtype: str) -> Arrays:
     return {k: v.astype("float64") for k, v in made.items()}
 
 
-@settings(
-    max_examples=100,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(ALWAYS_THE_SAME, max_examples=100)
 @given(specs())
 def test_random_graphs_in_single_precision(text: str) -> None:
     """Keras is no further from torch's float64 than torch's float32, or hardly so."""
@@ -168,13 +170,7 @@ def code(text: str) -> str:
     return re.sub(r"= \(\d+, \d+, \d+\)", "= SIZE", text.split('"""', 2)[2])
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(ALWAYS_THE_SAME, max_examples=200)
 @given(specs(), st.sampled_from([(3, 2), (1, 0), (8, 11)]))
 def test_printed_code_holds_no_image_size(text: str, more: tuple[int, int]) -> None:
     """Code printed for one size computes at another what is printed for that."""

@@ -297,7 +297,7 @@ MODULES: dict[str, Lowering] = {
 SIZED = frozenset(
     """
     conv2d conv_transpose2d linear batch_norm layer_norm group_norm scale prelu
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  # eight quoted names read worse
 )
 
 
