@@ -132,10 +132,9 @@ class Line:
         """Whether it is one child, and always there."""
         return not self.spread and self.count is None and self.when is True
 
-    def counts(self) -> bool:
-        """Whether what a loop repeats reads its index."""
-        inner = Line(self.name, self.target, self.inputs, self.when)
-        return self.index in free_names(inner)
+    def repeated(self) -> set[str]:
+        """The names that what a loop repeats reads, its own among them."""
+        return free_names(Line(self.name, self.target, self.inputs, self.when))
 
 
 @dataclass(slots=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archspec.source.expr import Expr
+from archspec.source.loops import each
 from archspec.source.naming import own
 from archspec.source.outline import (
     Definition,
@@ -216,8 +217,7 @@ class Body:
         start = len(self.made)
         if line.count is not None:
             read = self.read(Line("", line.target, ())) | indexed(child)
-            index = line.index if line.index in read else "_"
-            self._put(f"for {index} in {flat(Call('range', (line.count,)))}:")
+            self._put(f"{flat(each(line, read))}:")
         elif line.when is not True:
             test = f"if {flat(line.when)}:"
             if (len(self.made), self.indent, test) != self.open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from archspec.source.loops import each
 from archspec.source.outline import Line, Nested, OpUse, Target, Use
 from archspec.source.text import (
     Call,
@@ -229,4 +230,4 @@ def _split(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
 
 def _each(line: Line) -> Each:
     """The `for` of a loop."""
-    return Each(line.index if line.counts() else "_", Call("range", (line.count,)))
+    return each(line, line.repeated())
