@@ -229,7 +229,7 @@ def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     twice = [fault for fault in wrong if fault.code == "AS320"]
     if twice and not scope.told.issuperset(own.counters[:-1]):
         scope.told.update(own.counters[:-1])
-        yield min(twice, key=lambda fault: (fault.at.line, fault.at.column))
+        yield min(twice, key=_order)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
     count = _count(statement) if not faults else None
@@ -242,6 +242,11 @@ def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
         yield from _op(scope.unit, statement, count)
     elif statement.kind == "block":
         yield from _call(scope.unit, statement, count)
+
+
+def _order(fault: ArchspecError) -> tuple[int, int]:
+    assert fault.at is not None
+    return fault.at.line, fault.at.column
 
 
 def _counter(scope: Sight, name: str, at: Location) -> Faults:
