@@ -27,7 +27,7 @@ from archspec.ops.init import Init
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 DEPTH = 16
-"""Graphs nest no deeper; what is deeper becomes a block, since YAML's depth is bounded."""
+"""Graphs nest no deeper, since YAML's depth is bounded; what is deeper is a block."""
 
 
 @dataclass(eq=False)
