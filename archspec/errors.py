@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Location:
     column: int
     inner: int | None = field(default=None, compare=False)
     length: int | None = field(default=None, compare=False)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where in the file, to sort by."""
+        return self.line, self.column
 
     def part(self, offset: int, length: int) -> Location:
         """The place of a part of the text that stands here."""
@@ -67,6 +75,11 @@ class ArchspecError(Exception):
         self.hint = hint
         self.notes = notes
 
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        """Itself, or the several errors that it stands for."""
+        return (self,)
+
     def __str__(self) -> str:
         place = f"{self.at}: " if self.at else ""
         hint = f" ({self.hint})" if self.hint else ""
@@ -87,11 +100,18 @@ class ShapeError(ArchspecError):
 
 
 class SpecErrors(SpecError):
-    """Several independent errors of one spec; `errors` holds them in file order."""
+    """Several independent errors of one spec, in the order of the text."""
 
     def __init__(self, errors: Iterable[ArchspecError]) -> None:
-        self.errors = tuple(errors)
-        first = self.errors[0]
+        found = list(errors)
+        files = [error.at.file if error.at else "" for error in found]
+
+        def order(error: ArchspecError) -> tuple[int, int, int]:
+            at = error.at or Location("", 0, 0)
+            return files.index(at.file), *at.order
+
+        self._errors = tuple(sorted(found, key=order))
+        first = self._errors[0]
         super().__init__(
             first.message,
             code=first.code,
@@ -100,8 +120,32 @@ class SpecErrors(SpecError):
             notes=first.notes,
         )
 
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        return self._errors
+
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+class Collector:
+    """Keeps what several steps raise, so that all of it is told together."""
+
+    def __init__(self) -> None:
+        self.found: list[ArchspecError] = []
+
+    def keep(self, step: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+        """The result of a step; None where it raises an error of ours."""
+        try:
+            return step(*args, **kwargs)
+        except ArchspecError as error:
+            self.found.extend(error.errors)
+            return None
+
+    def end(self) -> None:
+        """Raises what was kept."""
+        if self.found:
+            raise SpecErrors(self.found)
 
 
 class BackendError(ArchspecError):

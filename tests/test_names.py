@@ -6,14 +6,14 @@ import pytest
 import torch
 from spelled import net, refused, wired
 
-from archspec.language.names import MODULE_ATTRIBUTES
+from archspec.language.names import RESERVED
 
 # Names
 
 
 def test_the_frozen_list_of_module_attributes_is_the_installed_torchs() -> None:
     names = {*dir(torch.nn.Module()), *torch.nn.Module.__annotations__}
-    assert {n for n in names if not n.startswith("_")} <= MODULE_ATTRIBUTES
+    assert {n for n in names if not n.startswith("_")} <= RESERVED["torch"]
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def test_the_frozen_list_of_module_attributes_is_the_installed_torchs() -> None:
         ("a-b", "no identifier"),
         ("é", "no identifier"),
         ("01", "no identifier"),
-        ("forward", "attribute of torch.nn.Module"),
-        ("append", "attribute of torch.nn.Module"),
+        ("forward", "is reserved: every module of torch has one"),
+        ("append", "is reserved: every module of torch has one"),
         ("input", "'input'"),
         ("a" * 101, "longer than"),
         ("a.b", "no identifier"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.errors import ArchspecError, LimitError, Location, SpecErrors
-from archspec.language.context import Context
+from archspec.graph import Scope
 from archspec.language.files import Files
 
 MOST = 50
@@ -17,42 +17,43 @@ class Ended(Exception):
 class Faults:
     """Keeps what failed, by its place.
 
-    A node that fails is BROKEN, and so is who reads it; everything else goes on.
+    A node that fails is broken, and so is who reads it; everything else goes on.
     """
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self.faults: dict[Location | None, ArchspecError] = {}
+        self.found: dict[Location | str, ArchspecError] = {}
 
-    def report(self, context: Context | None, error: ArchspecError) -> None:
+    def report(self, error: ArchspecError, scope: Scope | None = None) -> None:
         """Keeps an error with the way to it; a limit ends everything."""
-        for item in error.errors if isinstance(error, SpecErrors) else (error,):
-            if item.at not in self.faults:
-                item.notes += self._way(context, item.at)
-                self.faults[item.at] = item
-        if isinstance(error, LimitError) or len(self.faults) >= MOST:
+        for item in error.errors:
+            place = item.at or item.message
+            if place not in self.found:
+                item.notes += (*_way(scope), *self.files.chain(item.at))
+                self.found[place] = item
+        if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
 
-    def _way(self, context: Context | None, at: Location | None) -> tuple[str, ...]:
-        notes = []
-        scope = context.scope if context else None
-        while scope is not None and scope.parent is not None:
-            what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
-            kind = what.get(scope.kind, f"the block {scope.title!r}")
-            notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
-            scope = scope.parent
-        return (*notes, *self.files.chain(at))
-
     def finish(self) -> None:
-        """Raises what failed, if anything did, in the order of the text."""
-        files = list(dict.fromkeys(at.file for at in self.faults if at))
+        """Raises what failed, if anything did.
 
-        def order(error: ArchspecError) -> tuple[int, int, int]:
-            at = error.at
-            return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
-
-        found = sorted(self.faults.values(), key=order)
+        What a file gets wrong in its base is told once nothing is wrong in itself: it
+        is mostly the same.
+        """
+        found, bases = list(self.found.values()), self.files.extended
+        found = [e for e in found if not e.at or e.at.file not in bases] or found
         if len(found) == 1:
             raise found[0]
         if found:
             raise SpecErrors(found)
+
+
+def _way(scope: Scope | None) -> list[str]:
+    """The instances around a scope, inner before outer, as notes."""
+    notes = []
+    while scope is not None and scope.parent is not None:
+        what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
+        kind = what.get(scope.kind, f"the block {scope.title!r}")
+        notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
+        scope = scope.parent
+    return notes

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from archspec.errors import LimitError, SpecError, nearest
 from archspec.graph import Value
-from archspec.language.work import LIST, Work
+from archspec.language.limits import DEFAULT, Budget
 
 INTEGER = 2**53
 LENGTH = 1000
@@ -34,7 +34,7 @@ class Env(NamedTuple):
     """What a formula sees, and what it may cost."""
 
     lookup: Mapping[str, Value]
-    work: Work
+    budget: Budget
 
 
 def _power(base: Any, exponent: Any) -> Any:
@@ -65,13 +65,6 @@ ORDER: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
-def _range(*bounds: int) -> tuple[int, ...]:
-    values = range(*bounds)
-    if len(values) > LIST:
-        raise LimitError(f"a list holds at most {LIST} items", code="AS304")
-    return tuple(values)
-
-
 def _round(number: Any, digits: Any = None) -> Any:
     # Python makes 10 ** digits of an int, however large.
     if digits is not None and not -20 <= digits <= 20:
@@ -93,7 +86,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "abs": lambda value: abs(_numeric(value)),
     "int": lambda value: int(_numeric(value)),
-    "range": _range,
+    "range": range,
 }
 
 
@@ -197,14 +190,18 @@ def _unknown(name: str, known: Collection[str]) -> SpecError:
     )
 
 
-def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -> Value:
+def evaluate(
+    text: str, lookup: Mapping[str, Value], budget: Budget | None = None
+) -> Value:
     """The value of a formula without its `=`, with the names of `lookup`.
 
     `lookup` holds the dimensions of a value under dotted names (`input.channels`).
     Raises SpecError, without a place, for whatever fails.
     """
+    env = Env(lookup, budget or Budget(DEFAULT))
+    env.budget.spend(len(text))
     try:
-        return _evaluate(parse(text), Env(lookup, work or Work()))
+        return _evaluate(parse(text), env)
     except (
         TypeError,
         ValueError,
@@ -265,15 +262,18 @@ def _name(tree: Any, env: Env) -> Value:
 
 def _call(tree: Any, env: Env) -> Any:
     values = [_evaluate(part, env) for part in tree.args]
-    env.work.spend(*values)
+    env.budget.touch(*values)
     found = FUNCTIONS[tree.func.id](*values)
-    env.work.spend(found)
+    if isinstance(found, range):
+        env.budget.listed(len(found))
+        found = tuple(found)
+    env.budget.touch(found)
     return found
 
 
 def _list(tree: Any, env: Env) -> Value:
     found = tuple(_evaluate(part, env) for part in tree.elts)
-    env.work.spend(found)
+    env.budget.touch(found)
     return found
 
 
@@ -287,7 +287,7 @@ def _subscript(tree: Any, env: Env) -> Any:
     if isinstance(tree.slice, ast.Slice):
         parts = (tree.slice.lower, tree.slice.upper, tree.slice.step)
         bounds: list[Any] = [p and _number(p, env) for p in parts]
-        env.work.spend(items)
+        env.budget.touch(items)
         return items[slice(*bounds)]
     index = _number(tree.slice, env)
     if not -len(items) <= index < len(items):
@@ -300,7 +300,7 @@ def _compare(tree: Any, env: Env) -> bool:
     left = _evaluate(tree.left, env)
     for kind, comparator in zip(tree.ops, tree.comparators, strict=True):
         right = _evaluate(comparator, env)
-        env.work.spend(left, right)
+        env.budget.touch(left, right)
         if not ORDER[type(kind)](left, right):
             return False
         left = right

@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from archspec.errors import LimitError, Location, SpecError
+from archspec.errors import Location, SpecError
 from archspec.language.limits import DEFAULT, Limits
 
-Place = tuple[int, int, int | None]
-"""Line, column, and how far behind it the text begins (`Location.inner`)."""
+Mark = tuple[int, int, int | None]
+"""Line and column from 1, and how far behind the text begins (`Location.inner`)."""
 
 QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
@@ -45,8 +45,8 @@ class Map(dict[str, Any]):
     def __init__(self, at: Location) -> None:
         super().__init__()
         self.at = at
-        self.keys_at: dict[str, Place] = {}
-        self.values_at: dict[str, Place] = {}
+        self.keys_at: dict[str, Mark] = {}
+        self.values_at: dict[str, Mark] = {}
 
 
 class Seq(list[Any]):
@@ -55,7 +55,7 @@ class Seq(list[Any]):
     def __init__(self, at: Location) -> None:
         super().__init__()
         self.at = at
-        self.items_at: list[Place] = []
+        self.items_at: list[Mark] = []
 
 
 def locate(
@@ -105,9 +105,8 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     start = Location(file, 1, 1)
     data = text.encode() if isinstance(text, str) else text
     if len(data) > limits.file_bytes:
-        raise LimitError(
-            f"a spec has at most {limits.file_bytes} bytes", code="AS120", at=start
-        )
+        message = f"a spec has at most {limits.file_bytes} bytes"
+        raise limits.error("file_bytes", "AS120", message, start)
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -126,11 +125,10 @@ class _Composer:
     def __init__(self, file: str, text: str, limits: Limits) -> None:
         self.file, self.text, self.limits = file, text, limits
         self.stack: list[tuple[Map | Seq, str | None]] = []
-        self.key: tuple[str, Place] | None = None
+        self.key: tuple[str, Mark] | None = None
         self.root: Any = None
         self.started = False
-        self.anchors: dict[str, Any] = {}
-        self.opened: dict[int, str] = {}
+        self.anchors: dict[str | None, Any] = {}
         self.expanded = 0
 
     def compose(self) -> Any:
@@ -151,14 +149,10 @@ class _Composer:
             )
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
-            return LimitError(
-                f"a spec nests at most {self.limits.depth} deep",
-                code="AS121",
-                at=Location(self.file, mark.line + 1, mark.column + 1),
-            )
-        opened = getattr(error, "context_mark", None)
-        if opened is not None and "end of stream" in str(problem):
-            mark = opened
+            return self._too_deep(Location(self.file, mark.line + 1, mark.column + 1))
+        start = getattr(error, "context_mark", None)
+        if start is not None and "end of stream" in str(problem):
+            mark = start
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
@@ -169,7 +163,11 @@ class _Composer:
             hint=QUOTES if formula else _cure(str(problem)),
         )
 
-    def _place(self, event: Any) -> Place:
+    def _too_deep(self, at: Location) -> SpecError:
+        message = f"a spec nests at most {self.limits.depth} deep"
+        return self.limits.error("depth", "AS121", message, at)
+
+    def _mark(self, event: Any) -> Mark:
         start, end = event.start_mark, event.end_mark
         inner = None
         if isinstance(event, yaml.ScalarEvent) and start.line == end.line:
@@ -179,52 +177,48 @@ class _Composer:
         return start.line + 1, start.column + 1, inner
 
     def _at(self, event: Any) -> Location:
-        return Location(self.file, *self._place(event))
+        return Location(self.file, *self._mark(event))
 
     def _take(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._refuse_tag(event)
-            self._scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._refuse_tag(event)
-            self._open(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
+        owner = self.stack[-1][0] if self.stack else None
+        if isinstance(event, yaml.CollectionEndEvent):
+            value, anchor = self.stack.pop()
+            self.anchors[anchor] = value
         elif isinstance(event, yaml.DocumentStartEvent):
             if self.started:
-                raise SpecError(
-                    "a spec is one YAML document", code="AS105", at=self._at(event)
-                )
+                raise self._foreign("a spec is one YAML document", event)
             self.started = True
-
-    def _refuse_tag(self, event: Any) -> None:
-        if event.tag is not None:
-            raise SpecError(
-                f"tags such as {event.tag!r} mean nothing here",
-                code="AS105",
-                at=self._at(event),
-            )
-
-    def _scalar(self, event: Any) -> None:
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            self._set_key(event, owner)
+        elif not isinstance(event, yaml.NodeEvent):
             return
-        value = self._resolve(event)
-        if event.anchor:
-            self.anchors[event.anchor] = value
-        self._add(value, event)
+        elif getattr(event, "tag", None) is not None:
+            raise self._foreign(f"tags such as {event.tag!r} mean nothing here", event)
+        elif isinstance(owner, Map) and self.key is None:
+            self._set_key(event, owner)
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._aliased(event), event)
+        elif isinstance(event, yaml.ScalarEvent):
+            value = self.anchors[event.anchor] = self._resolve(event)
+            self._add(value, event)
+        else:
+            self._open(event)
+
+    def _foreign(self, message: str, event: Any, hint: str | None = None) -> SpecError:
+        return SpecError(message, code="AS105", at=self._at(event), hint=hint)
 
     def _set_key(self, event: Any, owner: Map) -> None:
+        if not isinstance(event, yaml.ScalarEvent):
+            kind = "alias" if isinstance(event, yaml.AliasEvent) else "collection"
+            raise SpecError(
+                f"a key is a name, found {'an' if kind == 'alias' else 'a'} {kind}",
+                code="AS109",
+                at=self._at(event),
+            )
         text = event.value
         if not event.style and text == "<<":
-            raise SpecError(
+            raise self._foreign(
                 "the merge key << is not part of the language",
-                code="AS105",
-                at=self._at(event),
-                hint="use `extends` for a base file, `defaults` for shared attributes",
+                event,
+                "use `extends` for a base file, `defaults` for shared attributes",
             )
         if not event.style and not isinstance(self._resolve(event), str | int):
             raise SpecError(
@@ -237,7 +231,7 @@ class _Composer:
                 code="AS104",
                 at=self._at(event),
             )
-        self.key = (text, self._place(event))
+        self.key = (text, self._mark(event))
 
     def _resolve(self, event: Any) -> Any:
         text = event.value
@@ -253,11 +247,8 @@ class _Composer:
     def _number(self, text: str, convert: Callable[[str], Any], event: Any) -> Any:
         number = convert(text) if len(text) < 400 else math.inf
         if isinstance(number, int) and abs(number) > self.limits.integer:
-            raise LimitError(
-                f"the integer {text} is beyond {self.limits.integer}",
-                code="AS124",
-                at=self._at(event),
-            )
+            message = f"the integer {text} is beyond {self.limits.integer}"
+            raise self.limits.error("integer", "AS124", message, self._at(event))
         if not math.isfinite(number):
             raise SpecError(
                 f"{text[:40]} is not a finite number", code="AS108", at=self._at(event)
@@ -266,47 +257,22 @@ class _Composer:
 
     def _open(self, event: Any) -> None:
         if len(self.stack) >= self.limits.depth:
-            raise LimitError(
-                f"a spec nests at most {self.limits.depth} deep",
-                code="AS121",
-                at=self._at(event),
-            )
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            raise SpecError(
-                "a key is a name, not a collection", code="AS109", at=self._at(event)
-            )
+            raise self._too_deep(self._at(event))
         kind = Map if isinstance(event, yaml.MappingStartEvent) else Seq
         value = kind(self._at(event))
         self._add(value, event)
         self.stack.append((value, event.anchor))
 
-    def _close(self, event: Any) -> None:
-        value, anchor = self.stack.pop()
-        if anchor:
-            self.anchors[anchor] = value
-
-    def _alias(self, event: Any) -> None:
+    def _aliased(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            raise SpecError(
-                f"the alias *{event.anchor} names no finished anchor",
-                code="AS105",
-                at=self._at(event),
-            )
+            message = f"the alias *{event.anchor} names no finished anchor"
+            raise self._foreign(message, event)
         value = self.anchors[event.anchor]
         self.expanded += _size(value, self.limits.alias_nodes)
         if self.expanded > self.limits.alias_nodes:
-            raise LimitError(
-                f"aliases expand to more than {self.limits.alias_nodes} values",
-                code="AS122",
-                at=self._at(event),
-            )
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            raise SpecError(
-                "a key is a name, not an alias", code="AS109", at=self._at(event)
-            )
-        self._add(value, event)
+            message = f"aliases expand to more than {self.limits.alias_nodes} values"
+            raise self.limits.error("alias_nodes", "AS122", message, self._at(event))
+        return value
 
     def _add(self, value: Any, event: Any) -> None:
         if not self.stack:
@@ -314,21 +280,17 @@ class _Composer:
             return
         owner = self.stack[-1][0]
         if len(owner) >= self.limits.list_length:
-            raise LimitError(
-                f"a collection has at most {self.limits.list_length} entries",
-                code="AS123",
-                at=self._at(event),
-            )
+            message = f"a collection has at most {self.limits.list_length} entries"
+            raise self.limits.error("list_length", "AS123", message, self._at(event))
         if isinstance(owner, Seq):
             owner.append(value)
-            owner.items_at.append(self._place(event))
-            self._check_formula(value, event)
-            return
-        assert self.key is not None
-        (name, place), self.key = self.key, None
-        owner[name] = value
-        owner.keys_at[name] = place
-        owner.values_at[name] = self._place(event)
+            owner.items_at.append(self._mark(event))
+        else:
+            assert self.key is not None
+            (name, place), self.key = self.key, None
+            owner[name] = value
+            owner.keys_at[name] = place
+            owner.values_at[name] = self._mark(event)
         self._check_formula(value, event)
 
     def _check_formula(self, value: Any, event: Any) -> None:

@@ -1,0 +1,381 @@
+"""From statements to nodes: what each reads, its instances, and the scopes in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from archspec.errors import ArchspecError, SpecError, SpecErrors
+from archspec.graph import Scope
+from archspec.language import names as naming
+from archspec.language.attributes import block_of, check_inputs, op_of
+from archspec.language.builder import Builder, Instance
+from archspec.language.context import Context, Member, Outputs, Space, no_path
+from archspec.language.faults import Faults
+from archspec.language.files import Files
+from archspec.language.inspection import Inspector
+from archspec.language.limits import Budget
+from archspec.language.params import bind, require, wrong_params
+from archspec.language.reading import no_source, several
+from archspec.language.replay import Original, likeness, replay
+from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
+from archspec.language.values import Variables, is_formula
+
+
+class Expander:
+    """Expands scopes; what fails is kept, and everything else goes on."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.faults = Faults(files)
+        self.budget = Budget(files.limits)
+        self.built = Builder(self.budget)
+        self.faulty: set[Statement] = set()
+        self.inspected: dict[str, bool] = {}
+
+    def inspect(self, unit: Unit, scope: Scope | None = None) -> bool:
+        """Whether nothing is wrong with a file whatever its formulas give."""
+        if unit.file not in self.inspected:
+            report = partial(self.faults.report, scope=scope)
+            inspector = Inspector(unit, report)
+            inspector.inspect()
+            self.faulty |= inspector.faulty
+            self.inspected[unit.file] = not inspector.wrong
+        return self.inspected[unit.file]
+
+    def close(self, context: Context, declared: Mapping[str, Entry]) -> Member | None:
+        """Expands a scope's statements; notes its outputs in the scope."""
+        last = self._statements(context)
+        outputs: Outputs | None = last
+        if declared:
+            outputs = self.find(context, declared)
+        elif last is not None and "" not in last:
+            raise SpecError(
+                f"the last node has the outputs {', '.join(last)}",
+                code="AS307",
+                at=context.graph.at,
+                hint="a file and a block name their own with `outputs`",
+            )
+        if outputs is None:
+            return None
+        context.scope.outputs.update(outputs)
+        return Member(outputs, context.members)
+
+    def find(self, context: Context, entries: Mapping[str, Entry]) -> Outputs | None:
+        """The values at paths, by name; None where one of them failed."""
+        found = {name: self._find(context, entry) for name, entry in entries.items()}
+        values = {name: value for name, value in found.items() if value is not None}
+        return values if len(values) == len(found) else None
+
+    def _find(self, context: Context, entry: Entry) -> str | None:
+        try:
+            value = context.find(entry)
+            if value is None or value in self.built.shapes:
+                return value
+            hint = "it belongs to the head, which doesn't exist with `taps`"
+            raise no_path(str(entry.value), hint, entry.at)
+        except SpecError as error:
+            self.faults.report(error, context.scope)
+            return None
+
+    def _statements(self, context: Context) -> Outputs | None:
+        """Expands the statements of a scope; returns the last one's outputs."""
+        outputs: Outputs | None = {"": next(iter(context.scope.inputs.values()))}
+        for statement in context.graph.items.values():
+            if statement in self.faulty:
+                outputs = None
+            else:
+                try:
+                    outputs = self._statement(context, statement, outputs)
+                except ArchspecError as error:
+                    self.faults.report(error, context.scope)
+                    outputs = None
+            if outputs is None:
+                context.fail(statement)
+        return outputs
+
+    def _statement(
+        self, context: Context, statement: Statement, before: Outputs | None
+    ) -> Outputs | None:
+        """Expands all instances of a statement, each of which reads the one before it.
+
+        Returns what its readers get: where no instance exists, what it would read.
+        """
+        sources = self._sources(context, statement, before)
+        if sources is None:
+            return None
+        count, repeat = self._repeat(context, statement, sources)
+        named = not statement.braced and not statement.listed
+        if named:
+            context.claim(statement.key, statement)
+        outputs: Outputs = {"": sources[0]}
+        made: dict[str, Member] = {}
+        for index in range(1 if count is None else count):
+            variables = context.variables
+            if count is not None:
+                variables = variables.child()
+                variables.set(statement.counter, index)
+            number = None if count is None else index
+            instance = Instance(statement, variables, number, count or 1, repeat)
+            member = self._instance(context, instance, sources)
+            if member is None:
+                return None
+            if member.outputs:
+                made[str(index)], outputs = member, member.outputs
+            if statement.braced:
+                context.remember(instance.key, outputs, member)
+            sources = tuple(outputs.values())
+        if named or statement.keys.name:
+            found = Member(outputs, made) if made else Member()
+            if count is None and made:
+                found = made["0"]
+            context.remember(statement.keys.name or statement.key, outputs, found)
+        return outputs
+
+    def _instance(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Member | None:
+        """Expands one instance; without outputs it does not exist, None has failed."""
+        statement, space = instance.statement, context.space
+        self._name(context, instance)
+        if not self._present(instance):
+            self.budget.spend(Budget.COPY, statement.at)
+            return Member()
+        if statement.keys.inline:
+            instance.name = space.path
+        elif space.listed:
+            instance.key = space.number()
+            instance.name = space.full(instance.key)
+        self._evaluate(context, instance)
+        start = len(self.built.nodes)
+        member = self._made(context, instance, sources)
+        if member is None:
+            return None
+        made = len(self.built.nodes) - start
+        # Later instances may be smaller than the first, but hardly by half.
+        if instance.index == 0 and not self.built.room(made * instance.count // 2):
+            raise self.built.too_many(made * instance.count, statement.place("repeat"))
+        if not made and (instance.index is not None or space.listed):
+            raise SpecError(
+                f"nothing is left of {instance.name!r}, which has a number",
+                code="AS319",
+                at=statement.at,
+                hint="a `when` of its own, not of its children, frees the number",
+            )
+        if instance.index is not None and "" not in member.outputs:
+            raise SpecError(
+                "a repeated node has one output", code="AS317", at=statement.at
+            )
+        if space.listed and not statement.keys.inline:
+            context.note(instance.key, member)
+        return member
+
+    def _name(self, context: Context, instance: Instance) -> None:
+        """Gives an instance its name; in a list it has one only if it exists."""
+        statement = instance.statement
+        instance.key = statement.key
+        if statement.braced:
+            instance.key = self._filled(statement, instance.variables)
+            context.claim(instance.key, statement)
+        elif instance.index is not None:
+            instance.key = f"{statement.key}.{instance.index}"
+        instance.name = context.space.full(instance.key)
+
+    def _present(self, instance: Instance) -> bool:
+        statement, variables = instance.statement, instance.variables
+        when, at = statement.keys.when, statement.place("when")
+        if when is True:
+            return True
+        words = "`when` is true or false"
+        found = self.built.fix(when, variables, at, words, (bool,))
+        instance.when = found.text
+        return bool(found.value)
+
+    def _filled(self, statement: Statement, variables: Variables) -> str:
+        """The name that the formulas in braces give."""
+
+        def value(match: re.Match[str]) -> str:
+            words = "braces in a name hold a whole number"
+            raw, at = f"={match[1]}", statement.at
+            return str(self.built.fix(raw, variables, at, words, (int,)).value)
+
+        name = BRACES.sub(value, statement.key)
+        naming.check(name, statement.at, naming.RESERVED, number=True)
+        return name
+
+    def _repeat(
+        self, context: Context, statement: Statement, sources: tuple[str, ...]
+    ) -> tuple[int | None, str | None]:
+        """How many instances there are, and the formula that says so."""
+        raw, at = statement.keys.repeat, statement.place("repeat")
+        if raw is None:
+            return None, None
+        words = "`repeat` is a whole number from 0"
+        found = self.built.fix(raw, context.variables, at, words, (int,))
+        count = int(str(found.value))
+        if count < 0:
+            raise SpecError(f"{words}, found {count}", code="AS305", at=at)
+        if count > self.files.limits.nodes:
+            raise self.built.too_many(count, at)
+        if len(sources) != 1:
+            raise SpecError(
+                f"a repeated node reads one value, found {len(sources)}",
+                code="AS317",
+                at=statement.at,
+            )
+        return count, found.text
+
+    def _sources(
+        self, context: Context, statement: Statement, before: Outputs | None
+    ) -> tuple[str, ...] | None:
+        """The values that a node reads; None where one of them failed."""
+        if statement.keys.from_ is None:
+            if before is not None and "" not in before:
+                raise several("the node before it", before, statement.at)
+            return None if before is None else (before[""],)
+        at = statement.place("from")
+        found = self.built.fix(statement.keys.from_, context.variables, at).value
+        if found == ():
+            raise no_source(at)
+        if not isinstance(found, tuple):
+            value = context.read(found, at)
+            return None if value is None else (value,)
+        places = (statement.place("from", number) for number in range(len(found)))
+        values = list(map(context.read, found, places))
+        known = tuple([value for value in values if value is not None])
+        return known if len(known) == len(values) else None
+
+    def _evaluate(self, context: Context, instance: Instance) -> None:
+        """Computes what an instance is of, and its attributes."""
+        statement, variables = instance.statement, instance.variables
+        instance.given = statement.given(variables)
+        if statement.nested is not None:
+            return
+        instance.target = statement.target
+        if is_formula(instance.target):
+            at, words = statement.place(statement.kind), f"`{statement.kind}` is a name"
+            found = self.built.fix(statement.target, variables, at, words, (str,))
+            instance.target = str(found.value)
+            if statement.kind == "op":
+                op_of(context.unit, instance.target, at)
+
+    def _made(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Member | None:
+        """Makes the nodes of an instance, by itself or as a copy of an earlier one."""
+        like = likeness(self.built, instance, sources[0])
+        original = context.copied.get(like)
+        if original and self.built.room(len(original.nodes)):
+            return replay(self.built, original, context, instance, sources[0])
+        self.budget.spend(Budget.STEP, instance.statement.at)
+        start, faults = len(self.built.nodes), len(self.faults.found)
+        if instance.statement.kind == "op":
+            name = self.built.add(context, instance, sources)
+            member: Member | None = Member({"": name})
+        else:
+            member = self._open(context, instance, sources)
+        if like and member and len(self.faults.found) == faults:
+            nodes = self.built.nodes[start:]
+            context.copied[like] = Original(instance.name, sources[0], nodes, member)
+        return member
+
+    def _open(
+        self, context: Context, instance: Instance, sources: tuple[str, ...]
+    ) -> Member | None:
+        """Expands an instance of a nested graph, a block or a spec."""
+        statement, built = instance.statement, self.built
+        if len(context.open) >= self.files.limits.depth:
+            message = f"scopes nest {self.files.limits.depth} deep"
+            raise self.files.limits.error("depth", "AS121", message, statement.at)
+        unit, block = self._block(context, instance)
+        definition = {
+            "graph": f"{context.scope.definition}/{statement.key}",
+            "block": f"{unit.file}#{block.name}",
+            "file": f"{unit.file}#",
+        }[block.kind]
+        if definition in context.open:
+            raise SpecError(
+                f"{block.name!r} contains itself",
+                code="AS318",
+                at=statement.place(statement.kind),
+            )
+        check_inputs(block, statement, len(sources))
+        if statement.keys.inline and block.graph.listed != context.space.listed:
+            raise SpecError(
+                "a list is inlined into a list, a mapping into a mapping",
+                code="AS211",
+                at=statement.place("inline"),
+            )
+        if block.kind == "file" and not self.inspect(unit, context.scope):
+            return None
+        variables = {
+            "graph": instance.variables.child,
+            "block": context.file.child,
+            "file": lambda: Variables(self.budget),
+        }[block.kind]()
+        inputs = dict(zip(block.inputs, sources, strict=True))
+        for name, value in inputs.items():
+            variables.set_input(name, built.shapes[value], built.taints[value])
+        given, place, at = instance.given, statement.place, statement.at
+        if wrong := list(wrong_params(block, given, given, place, at)):
+            raise SpecErrors(wrong)
+        params, defaults = bind(block, given, variables)
+        if block.kind == "file":
+            require(unit, variables)
+        scope = Scope(
+            name=instance.name,
+            parent=context.scope,
+            slot=statement.key,
+            definition=definition,
+            title=block.name,
+            kind=block.kind,
+            listed=block.graph.listed,
+            inline=statement.keys.inline,
+            index=instance.index,
+            count=instance.count,
+            counter=statement.keys.index or "",
+            params=params,
+            texts={k: v.text for k, v in given.items() if v.text},
+            defaults=defaults,
+            taints=variables.taints,
+            when=instance.when,
+            repeat=instance.repeat,
+            inputs=inputs,
+            outputs={},
+            at=at,
+        )
+        inner = Context(
+            unit=unit,
+            file=variables.params() if block.kind == "file" else context.file,
+            variables=variables,
+            scope=scope,
+            space=Space(instance.name, block.graph.listed),
+            graph=block.graph,
+            open=(*context.open, definition),
+        )
+        if statement.keys.inline:
+            inner.space, inner.outer = context.space, context
+        start = len(built.nodes)
+        member = self.close(inner, block.outputs)
+        if member is not None and statement.keys.taps:
+            built.prune(start, member.outputs.values())
+        return member
+
+    def _block(self, context: Context, instance: Instance) -> tuple[Unit, Block]:
+        """What an instance is of, and the file that it stands in."""
+        statement, target = instance.statement, instance.target
+        if statement.nested is not None:
+            return context.unit, statement.nested
+        at = statement.place(statement.kind)
+        if statement.kind == "block":
+            return context.unit, block_of(context.unit, target, at)
+        unit = self.files.named(target, at)
+        if unit.graph is None:
+            raise SpecError(f"{target!r} has no graph", code="AS101", at=at)
+        if not statement.keys.taps:
+            return unit, unit.block()
+        if not unit.taps:
+            at = statement.place("taps")
+            raise SpecError(f"{target!r} has no taps", code="AS307", at=at)
+        return unit, unit.block()._replace(outputs=unit.taps)
