@@ -128,24 +128,42 @@ class SpecErrors(SpecError):
         return "\n".join(str(error) for error in self.errors)
 
 
-class Collector:
-    """Keeps what several steps raise, so that all of it is told together."""
+class Told(ArchspecError):
+    """Something failed because of what was told already: there is nothing to add."""
 
     def __init__(self) -> None:
-        self.found: list[ArchspecError] = []
+        super().__init__("told already")
 
-    def keep(self, step: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        return ()
+
+
+class Collector:
+    """Keeps what several steps raise, one error for a place, to tell all together."""
+
+    def __init__(self) -> None:
+        self.found: dict[object, ArchspecError] = {}
+
+    def report(self, error: ArchspecError) -> None:
+        """Keeps an error, or the several that it stands for."""
+        for item in error.errors:
+            self.found.setdefault(item.at or item.message, item)
+
+    def keep(self, step: Callable[..., T], *args: Any, **more: Any) -> T | None:
         """The result of a step; None where it raises an error of ours."""
         try:
-            return step(*args, **kwargs)
+            return step(*args, **more)
         except ArchspecError as error:
-            self.found.extend(error.errors)
+            self.report(error)
             return None
 
     def end(self) -> None:
-        """Raises what was kept."""
+        """Raises what was kept, if anything was."""
+        if len(self.found) == 1:
+            raise next(iter(self.found.values()))
         if self.found:
-            raise SpecErrors(self.found)
+            raise SpecErrors(self.found.values())
 
 
 class BackendError(ArchspecError):

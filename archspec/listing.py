@@ -105,7 +105,7 @@ def _families(files: Files, unit: Unit) -> tuple[str, ...]:
 
 
 def _inputs(unit: Unit, variables: Variables) -> dict[str, list[int]]:
-    bind(unit.block(), {}, variables, root=True)
+    bind(unit.block(), {}, variables, lambda *path, key=False: None)
     shapes: dict[str, Any] = {
         name: known(entry.value, variables, entry.at).value
         for name, entry in unit.inputs.items()

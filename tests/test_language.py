@@ -46,7 +46,7 @@ graph:
         ("{op: relu, form: input}", "no attribute 'form' .*'from'"),
         ("{block: c}", "there is no block 'c'"),
         ("{block: b, widht: 3}", "no param 'widht'"),
-        ("{graph: [relu], channels: 3}", "takes no attributes"),
+        ("{graph: [relu], channels: 3}", "a nested graph has no attribute"),
         ("{op: relu, from: []}", "at least one"),
         ("{op: relu, from: [true]}", "name of a node"),
         ("{op: relu, from: nothing}", "no node 'nothing'"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError, nearest
+from archspec.errors import Location, SpecError, Told, nearest
 from archspec.graph import Scope
 from archspec.language.files import made_by
 from archspec.language.reading import Sight, several
@@ -128,62 +128,55 @@ class Context:
         self.nodes[name] = None
         self.note(name, None)
 
-    def read(self, ref: Any, at: Location) -> str | None:
-        """The value that a name of the scope stands for; None for one that failed."""
+    def read(self, ref: Any, at: Location) -> str:
+        """The value that a name of the scope stands for; Told for one that failed."""
         inputs = self.scope.inputs
         sight = Sight(inputs, self.nodes, self.whole, self.graph, self.unit)
-        found = sight.find(ref, at)
-        if found is None:
-            return None
-        node, output = found
-        outputs = self.nodes.get(node)
-        return inputs[node] if outputs is None else outputs[output]
+        node, output = sight.find(ref, at)
+        return inputs[node] if node in inputs else (self.nodes[node] or {})[output]
 
-    def find(self, entry: Entry) -> str | None:
-        """The value at a dotted path below the scope; None for one that failed."""
-        value = known(entry.value, self.variables, entry.at).value
-        if not isinstance(value, str | int) or isinstance(value, bool):
+    def find(self, entry: Entry) -> str:
+        """The value at a dotted path below the scope; Told for one that failed."""
+        path, at = known(entry.value, self.variables, entry.at).value, entry.at
+        if not isinstance(path, str | int) or isinstance(path, bool):
             raise SpecError(
-                f"expected the path of a node, found {shown(value)}",
+                f"expected the path of a node, found {shown(path)}",
                 code="AS305",
-                at=entry.at,
+                at=at,
                 hint="a path of two numbers wants quotes",
             )
-        path = str(value)
-        if path in self.scope.inputs:
-            return self.scope.inputs[path]
-        return self._walk(path, entry.at)
+        inputs = self.scope.inputs
+        return inputs[str(path)] if path in inputs else self._walk(str(path), at)
 
-    def _walk(self, path: str, at: Location) -> str | None:
-        steps = path.split(".")
+    def _walk(self, path: str, at: Location) -> str:
+        *first, last = steps = path.split(".")
         way: list[Member] = [Member(inside=self.members)]
-        output = ""
         for number, step in enumerate(steps):
-            here = way[-1]
             # A named output hides a node of that name inside.
-            if number == len(steps) - 1 and step in here.outputs and step:
-                output = step
-                break
-            if step not in here.inside:
-                return self._missing(path, at)
-            member = here.inside[step]
+            if step == last and number == len(first) and step in way[-1].outputs:
+                return _value(way, step)
+            if step not in way[-1].inside:
+                hint = nearest(path, _paths("", self.members))
+                raise no_path(path, hint, at) if self.whole else Told
+            member = way[-1].inside[step]
             if member is None:
-                return None
+                raise Told
             if not member.outputs:
                 name = ".".join(steps[: number + 1])
                 why = f"the `when` of {name!r} is false or its `repeat` 0"
                 raise no_path(path, why, at)
             way.append(member)
-        if output not in way[-1].outputs:
+        if "" not in way[-1].outputs:
             raise several(repr(path), way[-1].outputs, at)
-        value = way[-1].outputs[output]
-        for member in reversed(way[:-1]):
-            value = member.moved.value(value) if member.moved else value
-        return value
+        return _value(way, "")
 
-    def _missing(self, path: str, at: Location) -> None:
-        if self.whole:
-            raise no_path(path, nearest(path, _paths("", self.members)), at)
+
+def _value(way: list[Member], output: str) -> str:
+    """An output of the last of several members, each inside of the one before."""
+    value = way[-1].outputs[output]
+    for member in reversed(way[:-1]):
+        value = member.moved.value(value) if member.moved else value
+    return value
 
 
 def no_path(path: str, hint: str | None, at: Location) -> SpecError:

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from archspec.errors import ArchspecError, Location, SpecError, SpecErrors
+from archspec.errors import ArchspecError, Location, SpecError
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
-from archspec.language.builder import Builder, needed
-from archspec.language.context import Context, Space
+from archspec.language.builder import Builder, Instance, needed
 from archspec.language.faults import Ended
 from archspec.language.files import Files
-from archspec.language.params import bind, require, wrong_params
+from archspec.language.params import bind, require
 from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
-from archspec.language.syntax import Entry, Unit
+from archspec.language.syntax import Entry, NodeKeys, Statement, Unit
 from archspec.language.values import CLEAN, Known, Variables, frozen, known, shown
 from archspec.ops import Shape
 
@@ -43,7 +42,7 @@ def expand(
             return _expanded(expander, unit, overrides or {}, size)
         except ArchspecError as error:
             expander.faults.report(error)
-    expander.faults.finish()
+    expander.faults.end()
     raise AssertionError("ended without a fault")
 
 
@@ -69,61 +68,33 @@ def _expanded(
     expander.inspect(unit)
     if not expander.faults.found.keys().isdisjoint(_places(unit)):
         raise Ended
-    block, file = unit.block(), Variables(expander.budget)
+    block, built = unit.block(), expander.built
+    variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}
-    if wrong := list(wrong_params(block, given, given, lambda *path, key=False: None)):
-        raise SpecErrors(wrong)
-    values, defaults = bind(block, given, file, root=True)
-    require(unit, file)
-    inputs, texts = _inputs(expander.built, unit, file, size)
+    bound = bind(block, given, variables, lambda *path, key=False: None)
+    require(unit, variables)
+    inputs, channels = _inputs(built, unit, variables, size)
     local = dict(zip(block.inputs, inputs, strict=True))
-    variables = file.child()
     for name, value in local.items():
-        shape = expander.built.shapes[value]
-        variables.set_input(name, shape, expander.built.taints[value])
-    root = Scope(
-        name="",
-        parent=None,
-        slot="",
-        definition=f"{unit.file}#",
-        title=block.name,
-        kind="file",
-        listed=block.graph.listed,
-        inline=False,
-        index=None,
-        count=1,
-        params=values,
-        texts=texts,
-        defaults=defaults,
-        taints=variables.taints,
-        when=None,
-        repeat=None,
-        inputs=local,
-        outputs={},
-        at=block.graph.at,
-    )
-    context = Context(
-        unit=unit,
-        file=file,
-        variables=variables,
-        scope=root,
-        space=Space("", block.graph.listed, set(inputs)),
-        graph=block.graph,
-        open=(root.definition,),
-    )
-    member = expander.close(context, unit.outputs)
-    taps = expander.find(context, unit.taps)
-    expander.faults.finish()
+        variables.set_input(name, built.shapes[value], built.taints[value])
+    at, keys = block.graph.at, NodeKeys()
+    whole = Statement("", at, "spec", block.name, keys, {}, None, None, at, False)
+    instance = Instance(whole, variables, None, 1, None, given=channels)
+    context = expander.enter(unit, block, instance, variables, local, bound)
+    context.space.taken.update(inputs)
+    member = expander.faults.keep(expander.close, context, unit.outputs)
+    taps = expander.faults.keep(expander.find, context, unit.taps)
+    expander.faults.end()
     assert member is not None and taps is not None
     graph = Graph(
         name=block.name,
         inputs=inputs,
-        nodes=_live(expander.built.nodes, {*member.outputs.values(), *taps.values()}),
+        nodes=_live(built.nodes, {*member.outputs.values(), *taps.values()}),
         outputs=member.outputs,
         taps=taps,
-        params=values,
-        root=root,
-        arguments=_arguments(expander.built, values),
+        params=bound.values,
+        root=context.scope,
+        arguments=_arguments(built, bound.values),
         title=unit.keys.title,
         description=unit.keys.description,
         source=unit.keys.source,
@@ -141,29 +112,29 @@ def _places(unit: Unit) -> set[Location]:
 
 
 def _inputs(
-    built: Builder, unit: Unit, file: Variables, size: Size | None
-) -> tuple[dict[str, Shape], dict[str, str]]:
-    """The graph's inputs, and the formulas of their channels as `name.channels`."""
+    built: Builder, unit: Unit, variables: Variables, size: Size | None
+) -> tuple[dict[str, Shape], dict[str, Known]]:
+    """The graph's inputs, and what is known of the channels of those that are lists."""
+    found: dict[str, Known] = {}
     shapes: dict[str, Shape] = {}
-    texts: dict[str, str] = {}
     for name, entry in unit.inputs.items():
-        shape = shapes[name] = _shape(known(entry.value, file, entry.at).value, entry)
+        shape = _shape(known(entry.value, variables, entry.at).value, entry)
         if size is not None and len(shape) == 3:
-            shape = shapes[name] = (shape[0], *size)
+            shape = (shape[0], *size)
         # A list tells the formula of each size, another formula none of them.
         listed = isinstance(entry.value, list)
         items = entry.value if listed else [entry.value] * len(shape)
-        channels, *space = (known(item, file, entry.at) for item in items)
-        if channels.text and listed:
-            texts[f"{name}.channels"] = channels.text
-        if not listed:
+        channels, *rest = (known(item, variables, entry.at) for item in items)
+        if listed:
+            found[f"{name}.channels"] = channels
+        else:
             built.fixed |= channels.taint
-        sizes = CLEAN.union(*(item.taint for item in space))
+        sizes = CLEAN.union(*(item.taint for item in rest))
         built.used |= channels.taint
         built.fixed |= sizes
-        built.shapes[name] = shape
+        shapes[name] = built.shapes[name] = shape
         built.taints[name] = (channels.taint, sizes)
-    return shapes, texts
+    return shapes, found
 
 
 def _shape(value: Any, entry: Entry) -> Shape:

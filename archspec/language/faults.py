@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.errors import ArchspecError, LimitError, Location, SpecErrors
+from archspec.errors import ArchspecError, Collector, LimitError
 from archspec.graph import Scope
 from archspec.language.files import Files
 
@@ -14,38 +14,35 @@ class Ended(Exception):
     """Nothing more can be found out; the faults are kept."""
 
 
-class Faults:
-    """Keeps what failed, by its place.
+class Faults(Collector):
+    """Keeps what failed, with the way to it; a limit ends everything.
 
     A node that fails is broken, and so is who reads it; everything else goes on.
     """
 
     def __init__(self, files: Files) -> None:
+        super().__init__()
         self.files = files
-        self.found: dict[Location | str, ArchspecError] = {}
 
     def report(self, error: ArchspecError, scope: Scope | None = None) -> None:
-        """Keeps an error with the way to it; a limit ends everything."""
+        """Keeps an error; `scope` is the one in which it came up."""
         for item in error.errors:
-            place = item.at or item.message
-            if place not in self.found:
+            if (item.at or item.message) not in self.found:
                 item.notes += (*_way(scope), *self.files.chain(item.at))
-                self.found[place] = item
+        super().report(error)
         if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
 
-    def finish(self) -> None:
+    def end(self) -> None:
         """Raises what failed, if anything did.
 
         What a file gets wrong in its base is told once nothing is wrong in itself: it
         is mostly the same.
         """
-        found, bases = list(self.found.values()), self.files.extended
-        found = [e for e in found if not e.at or e.at.file not in bases] or found
-        if len(found) == 1:
-            raise found[0]
-        if found:
-            raise SpecErrors(found)
+        bases, found = self.files.extended, self.found.items()
+        own = {at: e for at, e in found if not e.at or e.at.file not in bases}
+        self.found = own or self.found
+        super().end()
 
 
 def _way(scope: Scope | None) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from archspec import catalog
 from archspec.errors import ArchspecError, Collector, Location, SpecError, nearest
@@ -123,17 +123,8 @@ def _within(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-class Removable(Protocol):
-    """An entry of a file; the value None removes the base's."""
-
-    @property
-    def value(self) -> Any: ...
-
-    @property
-    def at(self) -> Location: ...
-
-
-E = TypeVar("E", bound=Removable)
+MERGED = ("params", "require", "inputs", "defaults", "blocks", "outputs", "taps")
+"""The parts of a file that are merged by name."""
 
 
 def merge(base: Unit | None, own: Unit) -> Unit:
@@ -142,40 +133,29 @@ def merge(base: Unit | None, own: Unit) -> Unit:
     Its name, title, description, source, publisher and what it expects are its own.
     """
     errors = Collector()
-
-    def over(
-        part: str, join: Callable[[str, E, E], E] = lambda name, old, new: new
-    ) -> dict[str, E]:
-        return _over(getattr(base, part, {}), getattr(own, part), join, errors)
-
-    made = replace(
-        own,
-        params=over("params", _typed),
-        require=over("require"),
-        preprocessing=own.preprocessing or getattr(base, "preprocessing", {}),
-        inputs=over("inputs"),
-        defaults=over("defaults", _defaults),
-        blocks=over("blocks"),
-        graph=errors.keep(_graphs, base and base.graph, own.graph),
-        outputs=over("outputs"),
-        taps=over("taps"),
-    )
+    parts = {
+        part: _over(getattr(base, part, {}), getattr(own, part), errors)
+        for part in MERGED
+    }
+    if base is not None:
+        parts["preprocessing"] = own.preprocessing or base.preprocessing
+    graph = errors.keep(_graphs, base and base.graph, own.graph, errors)
     errors.end()
-    return made
+    return replace(own, graph=graph, **parts)
 
 
-def _over(
-    base: Mapping[str, E],
-    own: Mapping[str, E],
-    join: Callable[[str, E, E], E],
-    errors: Collector,
-) -> dict[str, E]:
+def _over(base: Any, own: Any, errors: Collector) -> dict[str, Any]:
+    """Entries of a file, each over that of the base that has its name."""
     merged = dict(base)
     for name, entry in own.items():
+        old = base.get(name)
         if entry.value is None:
             errors.keep(_remove, merged, name, entry.at)
-        elif name in base:
-            merged[name] = errors.keep(join, name, base[name], entry) or entry
+        elif isinstance(entry, Param) and old is not None:
+            merged[name] = errors.keep(_retyped, name, old, entry)
+        elif isinstance(entry, Defaults) and old is not None:
+            values = _over(old.value, entry.value, errors)
+            merged[name] = Defaults(values, entry.at)
         else:
             merged[name] = entry
     return merged
@@ -203,7 +183,7 @@ def made_by(name: str, keys: Iterable[str]) -> str | None:
     return None
 
 
-def _typed(name: str, old: Param, new: Param) -> Param:
+def _retyped(name: str, old: Param, new: Param) -> Param:
     """A param's new default, of the type that the base fixed."""
     if new.typed:
         return new
@@ -213,18 +193,12 @@ def _typed(name: str, old: Param, new: Param) -> Param:
     return made
 
 
-def _defaults(op: str, old: Defaults, new: Defaults) -> Defaults:
-    errors = Collector()
-    merged = _over(old.value or {}, new.value or {}, lambda name, old, new: new, errors)
-    errors.end()
-    return Defaults(merged, new.at)
-
-
-def _graphs(base: Statements | None, own: Statements | None) -> Statements | None:
+def _graphs(
+    base: Statements | None, own: Statements | None, errors: Collector
+) -> Statements | None:
     if own is None:
         return base
-    if base is None:
-        base = Statements(own.listed, {}, own.at, {})
+    base = base or own._replace(items={})
     if base.listed != own.listed:
         raise SpecError(
             "a graph that is a mapping can't extend one that is a list, nor a list a "
@@ -232,11 +206,7 @@ def _graphs(base: Statements | None, own: Statements | None) -> Statements | Non
             code="AS213",
             at=own.at,
         )
-    if own.listed:
-        return own
-    items = {**base.items, **own.items}
-    errors = Collector()
+    items = own.items if own.listed else {**base.items, **own.items}
     for name, at in own.removed.items():
         errors.keep(_remove, items, name, at)
-    errors.end()
-    return Statements(False, items, own.at, {})
+    return Statements(own.listed, items, own.at, {})

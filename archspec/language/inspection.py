@@ -6,12 +6,12 @@ fails. So every statement is looked at here first; one that is faulty is not exp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from archspec.errors import ArchspecError, Location, SpecError
+from archspec.errors import Collector, Location, SpecError
 from archspec.language import names as naming
 from archspec.language.attributes import (
     attribute_place,
@@ -39,8 +39,6 @@ from archspec.language.values import (
     is_formula,
 )
 from archspec.ops import Op
-
-T = TypeVar("T")
 
 AMBIGUOUS = "AS320"
 
@@ -79,35 +77,30 @@ class Seen(NamedTuple):
         )
 
 
-class Inspector:
+def inspect(unit: Unit, faults: Collector) -> set[Statement]:
+    """Tells all that is wrong with a file; returns the statements that are."""
+    found = _Inspection(unit, faults)
+    found.whole()
+    return found.faulty
+
+
+class _Inspection:
     """Looks at a file, with all that it inherits, without computing anything.
 
     Attributes:
-        wrong: how many faults there were; each goes to `report`, which may end it all.
+        faults: where what is wrong goes.
         faulty: the statements that something is wrong with.
+        told: repeated nodes that were said to need a name for their counter.
     """
 
-    def __init__(self, unit: Unit, report: Callable[[ArchspecError], None]) -> None:
+    def __init__(self, unit: Unit, faults: Collector) -> None:
         self.unit = unit
-        self.report = report
-        self.wrong = 0
+        self.faults = faults
+        self.keep = faults.keep
         self.faulty: set[Statement] = set()
         self.told: set[Statement] = set()
 
-    def fault(self, error: ArchspecError) -> None:
-        """Notes what is wrong."""
-        self.wrong += 1
-        self.report(error)
-
-    def keep(self, check: Callable[..., T], *args: Any, **more: Any) -> T | None:
-        """What a check gives; None, after the fault was noted, where it raises one."""
-        try:
-            return check(*args, **more)
-        except ArchspecError as error:
-            self.fault(error)
-            return None
-
-    def inspect(self) -> None:
+    def whole(self) -> None:
         """Looks at everything."""
         unit = self.unit
         for name, entry in unit.inputs.items():
@@ -130,7 +123,7 @@ class Inspector:
 
     def _taken(self, name: str, at: Location, taken: str) -> None:
         message = f"the name {name!r} is taken by {taken}"
-        self.fault(SpecError(message, code="AS311", at=at))
+        self.faults.report(SpecError(message, code="AS311", at=at))
 
     def _params(
         self, seen: Seen, params: Mapping[str, Param], inputs: Iterable[str]
@@ -164,7 +157,7 @@ class Inspector:
             self.keep(naming.check, name, block.at, naming.RESERVED)
         if len(set(block.inputs)) < len(block.inputs):
             message = f"{block} has two inputs of one name"
-            self.fault(SpecError(message, code="AS311", at=block.at))
+            self.faults.report(SpecError(message, code="AS311", at=block.at))
         scope = seen.with_inputs(block.inputs)
         scope = self._params(scope, block.params, block.inputs)
         self._graph(block, scope)
@@ -176,7 +169,7 @@ class Inspector:
         nodes: dict[str, tuple[str, ...] | None] = {}
         whole, graph = True, block.graph
         for statement in graph.items.values():
-            before = self.wrong
+            before = len(self.faults.found)
             name = statement.keys.name
             if name is not None:
                 self.keep(naming.check, name, statement.place("name"), naming.NONE)
@@ -187,7 +180,7 @@ class Inspector:
                 self.keep(naming.check, statement.key, at, naming.RESERVED, number=True)
             sight = Sight(block.inputs, nodes, whole, graph, self.unit)
             self._statement(statement, sight, seen)
-            if self.wrong > before:
+            if len(self.faults.found) > before:
                 self.faulty.add(statement)
             if statement.nested is not None:
                 inner = seen.within(statement).with_inputs(("input",))
@@ -233,7 +226,7 @@ class Inspector:
             for error in wrong_params(
                 block, statement.attributes, statement.constants, place, at
             ):
-                self.fault(error)
+                self.faults.report(error)
 
     def _counter(self, name: str, at: Location, seen: Seen) -> None:
         """The name of a counter hides no other name."""
@@ -255,11 +248,11 @@ class Inspector:
         if raw is None and not sight.nodes and len(sight.inputs) > 1:
             inputs = ", ".join(sight.inputs)
             message = f"the first node of a scope with inputs {inputs} says `from`"
-            self.fault(SpecError(message, code="AS306", at=statement.at))
+            self.faults.report(SpecError(message, code="AS306", at=statement.at))
         if raw is None or is_formula(raw):
             return 1 if raw is None else None
         if raw == []:
-            self.fault(no_source(statement.place("from")))
+            self.faults.report(no_source(statement.place("from")))
             return None
         if not isinstance(raw, list):
             self.keep(sight.find, raw, statement.place("from"))
@@ -291,5 +284,5 @@ class Inspector:
                 outer = seen.repeats[:-1] if fault.code == AMBIGUOUS else ()
                 fault.at = formula_place(text, place, fault)
                 if not outer or not self.told.issuperset(outer):
-                    self.fault(fault)
+                    self.faults.report(fault)
                 self.told.update(outer)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from archspec.errors import Location, SpecError, nearest
+from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, names
 from archspec.language.syntax import Block, Param, Unit
@@ -95,29 +95,37 @@ def wrong_params(
             )
 
 
+class Bound(NamedTuple):
+    """Params with their values, and the formulas of those that are defaults."""
+
+    values: dict[str, Value]
+    defaults: dict[str, str]
+
+
 def bind(
     block: Block,
     given: Mapping[str, Known],
     variables: Variables,
-    *,
-    root: bool = False,
-) -> tuple[dict[str, Value], dict[str, str]]:
-    """Puts params into `variables`; returns their values, and the formulas of defaults.
+    place: Callable[..., Location | None],
+    at: Location | None = None,
+) -> Bound:
+    """Puts params into `variables`; for the places see `wrong_params`.
 
-    In what is `given` nothing is wrong. `root` says that the params are the whole net's
-    own, whose taint is themselves. Raises SpecError for a default of a wrong type.
+    Without a call, `at`, they are the whole net's own, whose taint is themselves.
+    Raises SpecError for those that are wrong.
     """
-    values: dict[str, Value] = {}
-    texts: dict[str, str] = {}
+    if wrong := list(wrong_params(block, given, given, place, at)):
+        raise SpecErrors(wrong)
+    values, defaults = bound = Bound({}, {})
     for name, param in block.params.items():
         found = given.get(name) or known(param.default, variables, param.at)
         if name not in given and found.text:
-            texts[name] = found.text
+            defaults[name] = found.text
         values[name] = accept(param, found.value, f"{block}: {name}", param.at)
-        own = root and not (name in given and is_formula(param.default))
+        own = at is None and not (name in given and is_formula(param.default))
         taint = frozenset((name,)) if own else found.taint
         variables.set(name, values[name], taint)
-    return values, texts
+    return bound
 
 
 def require(unit: Unit, variables: Variables) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError, nearest
+from archspec.errors import Location, SpecError, Told, nearest
 from archspec.language.syntax import Statements, Unit
 from archspec.language.values import shown
 
@@ -35,28 +35,25 @@ class Sight(NamedTuple):
     graph: Statements
     unit: Unit
 
-    def find(self, ref: Any, at: Location) -> tuple[str, str] | None:
-        """An input or a node, and the output of it; None where it isn't known.
+    def find(self, ref: Any, at: Location) -> tuple[str, str]:
+        """An input or a node, and which output of it.
 
-        Raises SpecError for what can't be read.
+        Raises SpecError for what can't be read, and Told where that isn't known.
         """
         if isinstance(ref, bool) or not isinstance(ref, int | str):
-            raise SpecError(
-                f"expected the name of a node, found {shown(ref)}", code="AS305", at=at
-            )
+            message = f"expected the name of a node, found {shown(ref)}"
+            raise SpecError(message, code="AS305", at=at)
         name = str(ref)
         if name in self.inputs:
             return name, ""
         node, output = name, ""
         if name not in self.nodes:
             node, _, output = name.partition(".")
-        if node not in self.nodes or (name == f"{node}."):
-            if self.whole:
-                raise self._no_node(name, at)
-            return None
+        if node not in self.nodes or name == f"{node}.":
+            raise self._no_node(name, at) if self.whole else Told
         outputs = self.nodes[node]
         if outputs is None:
-            return None
+            raise Told
         if output not in outputs:
             raise self._no_output(node, output, outputs, at)
         return node, output
@@ -69,9 +66,8 @@ class Sight(NamedTuple):
             hint = "the only input of a scope is called `input`"
         elif node in self.graph.items:
             hint = f"{node!r} is written further down; a node reads what is above it"
-        return SpecError(
-            f"there is no node {name!r} before this one", code="AS306", at=at, hint=hint
-        )
+        message = f"there is no node {name!r} before this one"
+        return SpecError(message, code="AS306", at=at, hint=hint)
 
     def _no_output(
         self, node: str, output: str, outputs: Collection[str], at: Location
@@ -81,9 +77,8 @@ class Sight(NamedTuple):
         hint = nearest(output, outputs) or "its outputs: " + ", ".join(outputs)
         if list(outputs) == [""]:
             hint = f"its only output is read as {node!r}"
-        return SpecError(
-            f"{node!r} has no output {output!r}", code="AS307", at=at, hint=hint
-        )
+        message = f"{node!r} has no output {output!r}"
+        return SpecError(message, code="AS307", at=at, hint=hint)
 
 
 def no_source(at: Location) -> SpecError:
@@ -93,9 +88,6 @@ def no_source(at: Location) -> SpecError:
 
 def several(what: str, outputs: Collection[str], at: Location) -> SpecError:
     """The error for reading a value of which there are several."""
-    return SpecError(
-        f"{what} has the outputs {', '.join(outputs)}",
-        code="AS307",
-        at=at,
-        hint=f"say which: NODE.{next(iter(outputs))}",
-    )
+    message = f"{what} has the outputs {', '.join(outputs)}"
+    hint = f"say which: NODE.{next(iter(outputs))}"
+    return SpecError(message, code="AS307", at=at, hint=hint)

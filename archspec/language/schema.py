@@ -200,43 +200,24 @@ def _statement(
 
 def _refuse_strange(kind: str, raw: Map, attributes: Any, listed: bool) -> None:
     """Raises SpecError for a key that can't stand beside the others."""
-    extra = next(iter(attributes), "")
-    strange = {
-        "from": (
-            listed,
-            "a list is a chain: its nodes take no `from`",
-            "write the graph as a mapping",
-        ),
-        "name": (
-            not listed,
-            "only an entry of a list takes a `name`; here the key is the name",
-            None,
-        ),
-        "index": (
-            "repeat" not in raw,
-            "`index` names the counter of a `repeat`, which this node has not",
-            None,
-        ),
-        "inline": (
-            kind == "op" and raw.get("inline"),
-            "an op has no children to inline",
-            None,
-        ),
-        "taps": (
-            kind != "spec",
-            "`taps` makes the taps of a `spec` its outputs",
-            "a block names its own with `outputs`",
-        ),
-        extra: (
-            kind == "graph",
-            f"a nested graph takes no attributes, found {extra!r}",
-            nearest(extra, keys_of(NodeKeys)),
-        ),
-    }
-    for key, (wrong, message, hint) in strange.items():
-        if wrong and key in raw:
-            at = locate(raw, (key,), key=True)
-            raise SpecError(message, code="AS211", at=at, hint=hint)
+    strange = [
+        ("from", listed, "a list is a chain, its nodes take no `from`; name them"),
+        ("name", not listed, "only an entry of a list takes a `name`"),
+        ("index", "repeat" not in raw, "`index` names the counter of a `repeat`"),
+        ("inline", kind == "op", "an op has no children to inline"),
+        ("taps", kind != "spec", "`taps` makes the taps of a `spec` its outputs"),
+    ]
+    strange += [
+        (k, kind == "graph", "a nested graph has no attribute") for k in attributes
+    ]
+    for key, wrong, message in strange:
+        if wrong and raw.get(key, False) is not False:
+            raise SpecError(
+                f"{message}, found {key!r}",
+                code="AS211",
+                at=locate(raw, (key,), key=True),
+                hint=nearest(key, keys_of(NodeKeys)) if key in attributes else None,
+            )
 
 
 def _checked(model: type[BaseModel], raw: Map) -> Any:

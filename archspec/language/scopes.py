@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any, TypeVar
 
-from archspec.errors import ArchspecError, SpecError, SpecErrors
+from archspec.errors import ArchspecError, SpecError, Told
 from archspec.graph import Scope
 from archspec.language import names as naming
 from archspec.language.attributes import block_of, check_inputs, op_of
@@ -14,13 +15,15 @@ from archspec.language.builder import Builder, Instance
 from archspec.language.context import Context, Member, Outputs, Space, no_path
 from archspec.language.faults import Faults
 from archspec.language.files import Files
-from archspec.language.inspection import Inspector
+from archspec.language.inspection import inspect
 from archspec.language.limits import Budget
-from archspec.language.params import bind, require, wrong_params
+from archspec.language.params import Bound, bind, require
 from archspec.language.reading import no_source, several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
 from archspec.language.values import Variables, is_formula
+
+T = TypeVar("T")
 
 
 class Expander:
@@ -28,54 +31,58 @@ class Expander:
 
     def __init__(self, files: Files) -> None:
         self.files = files
+        self.limits = files.limits
         self.faults = Faults(files)
         self.budget = Budget(files.limits)
         self.built = Builder(self.budget)
         self.faulty: set[Statement] = set()
         self.inspected: dict[str, bool] = {}
 
-    def inspect(self, unit: Unit, scope: Scope | None = None) -> bool:
+    def inspect(self, unit: Unit) -> bool:
         """Whether nothing is wrong with a file whatever its formulas give."""
         if unit.file not in self.inspected:
-            report = partial(self.faults.report, scope=scope)
-            inspector = Inspector(unit, report)
-            inspector.inspect()
-            self.faulty |= inspector.faulty
-            self.inspected[unit.file] = not inspector.wrong
+            before = len(self.faults.found)
+            self.faulty |= inspect(unit, self.faults)
+            self.inspected[unit.file] = len(self.faults.found) == before
         return self.inspected[unit.file]
 
-    def close(self, context: Context, declared: Mapping[str, Entry]) -> Member | None:
+    def close(self, context: Context, declared: Mapping[str, Entry]) -> Member:
         """Expands a scope's statements; notes its outputs in the scope."""
-        last = self._statements(context)
-        outputs: Outputs | None = last
+        outputs = self._statements(context)
         if declared:
             outputs = self.find(context, declared)
-        elif last is not None and "" not in last:
+        elif outputs is None:
+            raise Told
+        elif "" not in outputs:
             raise SpecError(
-                f"the last node has the outputs {', '.join(last)}",
+                f"the last node has the outputs {', '.join(outputs)}",
                 code="AS307",
                 at=context.graph.at,
                 hint="a file and a block name their own with `outputs`",
             )
-        if outputs is None:
-            return None
         context.scope.outputs.update(outputs)
         return Member(outputs, context.members)
 
-    def find(self, context: Context, entries: Mapping[str, Entry]) -> Outputs | None:
-        """The values at paths, by name; None where one of them failed."""
-        found = {name: self._find(context, entry) for name, entry in entries.items()}
+    def find(self, context: Context, entries: Mapping[str, Entry]) -> Outputs:
+        """The values at paths, by name."""
+        found = {k: self._keep(context, self._find, e) for k, e in entries.items()}
         values = {name: value for name, value in found.items() if value is not None}
-        return values if len(values) == len(found) else None
+        if len(values) < len(found):
+            raise Told
+        return values
 
-    def _find(self, context: Context, entry: Entry) -> str | None:
-        try:
-            value = context.find(entry)
-            if value is None or value in self.built.shapes:
-                return value
+    def _find(self, context: Context, entry: Entry) -> str:
+        value = context.find(entry)
+        if value not in self.built.shapes:
             hint = "it belongs to the head, which doesn't exist with `taps`"
             raise no_path(str(entry.value), hint, entry.at)
-        except SpecError as error:
+        return value
+
+    def _keep(self, context: Context, step: Callable[..., T], *args: Any) -> T | None:
+        """The result of a step; None where it fails, after that was told."""
+        try:
+            return step(context, *args)
+        except ArchspecError as error:
             self.faults.report(error, context.scope)
             return None
 
@@ -83,44 +90,34 @@ class Expander:
         """Expands the statements of a scope; returns the last one's outputs."""
         outputs: Outputs | None = {"": next(iter(context.scope.inputs.values()))}
         for statement in context.graph.items.values():
-            if statement in self.faulty:
-                outputs = None
-            else:
-                try:
-                    outputs = self._statement(context, statement, outputs)
-                except ArchspecError as error:
-                    self.faults.report(error, context.scope)
-                    outputs = None
+            outputs = self._keep(context, self._statement, statement, outputs)
             if outputs is None:
                 context.fail(statement)
         return outputs
 
     def _statement(
         self, context: Context, statement: Statement, before: Outputs | None
-    ) -> Outputs | None:
+    ) -> Outputs:
         """Expands all instances of a statement, each of which reads the one before it.
 
         Returns what its readers get: where no instance exists, what it would read.
         """
+        if statement in self.faulty:
+            raise Told
         sources = self._sources(context, statement, before)
-        if sources is None:
-            return None
         count, repeat = self._repeat(context, statement, sources)
         named = not statement.braced and not statement.listed
         if named:
             context.claim(statement.key, statement)
         outputs: Outputs = {"": sources[0]}
         made: dict[str, Member] = {}
-        for index in range(1 if count is None else count):
+        for index in [None] if count is None else range(count):
             variables = context.variables
-            if count is not None:
+            if index is not None:
                 variables = variables.child()
                 variables.set(statement.counter, index)
-            number = None if count is None else index
-            instance = Instance(statement, variables, number, count or 1, repeat)
+            instance = Instance(statement, variables, index, count or 1, repeat)
             member = self._instance(context, instance, sources)
-            if member is None:
-                return None
             if member.outputs:
                 made[str(index)], outputs = member, member.outputs
             if statement.braced:
@@ -128,15 +125,14 @@ class Expander:
             sources = tuple(outputs.values())
         if named or statement.keys.name:
             found = Member(outputs, made) if made else Member()
-            if count is None and made:
-                found = made["0"]
+            found = made.get("None", found)
             context.remember(statement.keys.name or statement.key, outputs, found)
         return outputs
 
     def _instance(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member | None:
-        """Expands one instance; without outputs it does not exist, None has failed."""
+    ) -> Member:
+        """Expands one instance; without outputs it does not exist."""
         statement, space = instance.statement, context.space
         self._name(context, instance)
         if not self._present(instance):
@@ -150,8 +146,6 @@ class Expander:
         self._evaluate(context, instance)
         start = len(self.built.nodes)
         member = self._made(context, instance, sources)
-        if member is None:
-            return None
         made = len(self.built.nodes) - start
         # Later instances may be smaller than the first, but hardly by half.
         if instance.index == 0 and not self.built.room(made * instance.count // 2):
@@ -164,9 +158,8 @@ class Expander:
                 hint="a `when` of its own, not of its children, frees the number",
             )
         if instance.index is not None and "" not in member.outputs:
-            raise SpecError(
-                "a repeated node has one output", code="AS317", at=statement.at
-            )
+            message = "a repeated node has one output"
+            raise SpecError(message, code="AS317", at=statement.at)
         if space.listed and not statement.keys.inline:
             context.note(instance.key, member)
         return member
@@ -216,7 +209,7 @@ class Expander:
         count = int(str(found.value))
         if count < 0:
             raise SpecError(f"{words}, found {count}", code="AS305", at=at)
-        if count > self.files.limits.nodes:
+        if count > self.limits.nodes:
             raise self.built.too_many(count, at)
         if len(sources) != 1:
             raise SpecError(
@@ -228,23 +221,22 @@ class Expander:
 
     def _sources(
         self, context: Context, statement: Statement, before: Outputs | None
-    ) -> tuple[str, ...] | None:
-        """The values that a node reads; None where one of them failed."""
+    ) -> tuple[str, ...]:
+        """The values that a node reads; Told where one of them failed."""
         if statement.keys.from_ is None:
-            if before is not None and "" not in before:
+            if before is None:
+                raise Told
+            if "" not in before:
                 raise several("the node before it", before, statement.at)
-            return None if before is None else (before[""],)
+            return (before[""],)
         at = statement.place("from")
         found = self.built.fix(statement.keys.from_, context.variables, at).value
         if found == ():
             raise no_source(at)
         if not isinstance(found, tuple):
-            value = context.read(found, at)
-            return None if value is None else (value,)
+            return (context.read(found, at),)
         places = (statement.place("from", number) for number in range(len(found)))
-        values = list(map(context.read, found, places))
-        known = tuple([value for value in values if value is not None])
-        return known if len(known) == len(values) else None
+        return tuple(map(context.read, found, places))
 
     def _evaluate(self, context: Context, instance: Instance) -> None:
         """Computes what an instance is of, and its attributes."""
@@ -262,7 +254,7 @@ class Expander:
 
     def _made(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member | None:
+    ) -> Member:
         """Makes the nodes of an instance, by itself or as a copy of an earlier one."""
         like = likeness(self.built, instance, sources[0])
         original = context.copied.get(like)
@@ -271,35 +263,26 @@ class Expander:
         self.budget.spend(Budget.STEP, instance.statement.at)
         start, faults = len(self.built.nodes), len(self.faults.found)
         if instance.statement.kind == "op":
-            name = self.built.add(context, instance, sources)
-            member: Member | None = Member({"": name})
+            member = Member({"": self.built.add(context, instance, sources)})
         else:
             member = self._open(context, instance, sources)
-        if like and member and len(self.faults.found) == faults:
+        if like and len(self.faults.found) == faults:
             nodes = self.built.nodes[start:]
             context.copied[like] = Original(instance.name, sources[0], nodes, member)
         return member
 
     def _open(
         self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member | None:
+    ) -> Member:
         """Expands an instance of a nested graph, a block or a spec."""
         statement, built = instance.statement, self.built
-        if len(context.open) >= self.files.limits.depth:
-            message = f"scopes nest {self.files.limits.depth} deep"
-            raise self.files.limits.error("depth", "AS121", message, statement.at)
+        if len(context.open) >= self.limits.depth:
+            message = f"scopes nest {self.limits.depth} deep"
+            raise self.limits.error("depth", "AS121", message, statement.at)
         unit, block = self._block(context, instance)
-        definition = {
-            "graph": f"{context.scope.definition}/{statement.key}",
-            "block": f"{unit.file}#{block.name}",
-            "file": f"{unit.file}#",
-        }[block.kind]
-        if definition in context.open:
-            raise SpecError(
-                f"{block.name!r} contains itself",
-                code="AS318",
-                at=statement.place(statement.kind),
-            )
+        if block.kind != "graph" and _definition(unit, block) in context.open:
+            message, at = f"{block} contains itself", statement.place(statement.kind)
+            raise SpecError(message, code="AS318", at=at)
         check_inputs(block, statement, len(sources))
         if statement.keys.inline and block.graph.listed != context.space.listed:
             raise SpecError(
@@ -307,25 +290,45 @@ class Expander:
                 code="AS211",
                 at=statement.place("inline"),
             )
-        if block.kind == "file" and not self.inspect(unit, context.scope):
-            return None
+        if block.kind == "file" and not self.inspect(unit):
+            raise Told
         variables = {
             "graph": instance.variables.child,
             "block": context.file.child,
-            "file": lambda: Variables(self.budget),
+            "file": partial(Variables, self.budget),
         }[block.kind]()
         inputs = dict(zip(block.inputs, sources, strict=True))
         for name, value in inputs.items():
             variables.set_input(name, built.shapes[value], built.taints[value])
-        given, place, at = instance.given, statement.place, statement.at
-        if wrong := list(wrong_params(block, given, given, place, at)):
-            raise SpecErrors(wrong)
-        params, defaults = bind(block, given, variables)
+        place, at = statement.place, statement.at
+        bound = bind(block, instance.given, variables, place, at)
         if block.kind == "file":
             require(unit, variables)
+        inner = self.enter(unit, block, instance, variables, inputs, bound, context)
+        start = len(built.nodes)
+        member = self.close(inner, block.outputs)
+        if statement.keys.taps:
+            built.prune(start, member.outputs.values())
+        return member
+
+    def enter(
+        self,
+        unit: Unit,
+        block: Block,
+        instance: Instance,
+        variables: Variables,
+        inputs: Mapping[str, str],
+        bound: Bound,
+        outer: Context | None = None,
+    ) -> Context:
+        """Opens the scope of an instance; `outer` is the one that it stands in."""
+        statement, definition = instance.statement, _definition(unit, block)
+        if outer is not None and block.kind == "graph":
+            definition = f"{outer.scope.definition}/{statement.key}"
+        texts = {name: item.text for name, item in instance.given.items() if item.text}
         scope = Scope(
             name=instance.name,
-            parent=context.scope,
+            parent=outer and outer.scope,
             slot=statement.key,
             definition=definition,
             title=block.name,
@@ -335,32 +338,27 @@ class Expander:
             index=instance.index,
             count=instance.count,
             counter=statement.keys.index or "",
-            params=params,
-            texts={k: v.text for k, v in given.items() if v.text},
-            defaults=defaults,
+            params=bound.values,
+            texts=texts,
+            defaults=bound.defaults,
             taints=variables.taints,
             when=instance.when,
             repeat=instance.repeat,
             inputs=inputs,
             outputs={},
-            at=at,
+            at=statement.at,
         )
-        inner = Context(
+        inline = outer if statement.keys.inline else None
+        return Context(
             unit=unit,
-            file=variables.params() if block.kind == "file" else context.file,
+            file=variables if outer is None or block.kind == "file" else outer.file,
             variables=variables,
             scope=scope,
-            space=Space(instance.name, block.graph.listed),
+            space=inline.space if inline else Space(instance.name, block.graph.listed),
             graph=block.graph,
-            open=(*context.open, definition),
+            open=(*(outer.open if outer else ()), definition),
+            outer=inline,
         )
-        if statement.keys.inline:
-            inner.space, inner.outer = context.space, context
-        start = len(built.nodes)
-        member = self.close(inner, block.outputs)
-        if member is not None and statement.keys.taps:
-            built.prune(start, member.outputs.values())
-        return member
 
     def _block(self, context: Context, instance: Instance) -> tuple[Unit, Block]:
         """What an instance is of, and the file that it stands in."""
@@ -379,3 +377,8 @@ class Expander:
             at = statement.place("taps")
             raise SpecError(f"{target!r} has no taps", code="AS307", at=at)
         return unit, unit.block()._replace(outputs=unit.taps)
+
+
+def _definition(unit: Unit, block: Block) -> str:
+    """The identity of a block's or a file's text."""
+    return f"{unit.file}#{block.name if block.kind == 'block' else ''}"

@@ -38,14 +38,6 @@ class Variables:
         """A copy to which names can be added."""
         return Variables(self.budget, dict(self.values), dict(self.taints))
 
-    def params(self) -> Variables:
-        """A copy without the sizes of inputs."""
-        found = Variables(self.budget)
-        for name, value in self.values.items():
-            if "." not in name:
-                found.set(name, value, self.taints[name])
-        return found
-
     def set(self, name: str, value: Value, taint: Taint = CLEAN) -> None:
         """Adds a name, or hides the one that is there."""
         self.values[name] = value
