@@ -199,3 +199,17 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     lower = {other.lower(): other for other in islice(known, 2000)}
     close = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
     return f"did you mean {lower[close[0]]!r}?" if close else None
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, cut to a line."""
+    text = repr(_listed(value))
+    if isinstance(value, bool | None):
+        text = "null" if value is None else str(value).lower()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_listed(item) for item in value]
+    return value

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.errors import SpecError, WeightsError, nearest
+from archspec.errors import SpecError, WeightsError, nearest, shown
 from archspec.graph import Graph
 from archspec.language.expand import Given, expand
 from archspec.language.files import Files
 from archspec.language.limits import Limits
 from archspec.language.syntax import Entry, Unit
-from archspec.language.values import shown
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from archspec.errors import Location, SpecError, SpecErrors, nearest
+from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
 from archspec.language.reader import Map, locate
 from archspec.language.syntax import Block, Statement, Unit
-from archspec.language.values import shown
 from archspec.ops import BY_KIND, Op
 from archspec.ops.describe import expected
 

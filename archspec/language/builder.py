@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from archspec.errors import LimitError, Location, ShapeError, SpecError
+from archspec.errors import LimitError, Location, ShapeError, SpecError, shown
 from archspec.graph import Node
 from archspec.language import names as naming
 from archspec.language.attributes import attribute_place, check_arity, validated
@@ -15,7 +15,7 @@ from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
 from archspec.language.limits import Budget
 from archspec.language.syntax import Statement
-from archspec.language.values import CLEAN, Known, Taint, Variables, known, shown
+from archspec.language.values import CLEAN, Known, Taint, Variables, known
 from archspec.ops import BY_KIND, Op, Shape
 
 SIZES = frozenset(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError, Told, nearest
+from archspec.errors import Location, SpecError, Told, nearest, shown
 from archspec.graph import Scope
 from archspec.language.files import made_by
 from archspec.language.reading import Sight, several
 from archspec.language.syntax import Entry, Statement, Statements, Unit
-from archspec.language.values import Variables, known, shown
+from archspec.language.values import Variables, known
 
 Outputs = Mapping[str, str]
 """Output names and the values there; "" names the only one."""

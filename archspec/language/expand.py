@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from archspec.errors import ArchspecError, Location, SpecError
+from archspec.errors import ArchspecError, Location, SpecError, shown
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder, Instance, needed
@@ -15,8 +15,8 @@ from archspec.language.files import Files
 from archspec.language.params import bind, require
 from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
-from archspec.language.syntax import Entry, NodeKeys, Statement, Unit
-from archspec.language.values import CLEAN, Known, Variables, frozen, known, shown
+from archspec.language.syntax import Entry, Statement, Unit, bare
+from archspec.language.values import CLEAN, Known, Variables, frozen, known
 from archspec.ops import Shape
 
 Size = tuple[int, int]
@@ -77,8 +77,8 @@ def _expanded(
     local = dict(zip(block.inputs, inputs, strict=True))
     for name, value in local.items():
         variables.set_input(name, built.shapes[value], built.taints[value])
-    at, keys = block.graph.at, NodeKeys()
-    whole = Statement("", at, "spec", block.name, keys, {}, None, None, at, False)
+    at = block.graph.at
+    whole = Statement("", at, "spec", block.name, bare(), {}, None, None, at, False)
     instance = Instance(whole, variables, None, 1, None, given=channels)
     context = expander.enter(unit, block, instance, variables, local, bound)
     context.space.taken.update(inputs)

@@ -11,11 +11,11 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from archspec.errors import LimitError, SpecError, nearest
+from archspec.errors import LimitError, SpecError, nearest, shown
 from archspec.graph import Value
 from archspec.language.limits import DEFAULT, Budget
 
@@ -141,7 +141,7 @@ def _allowed(tree: Any) -> bool:
         case ast.Constant(value=value):
             return isinstance(value, bool | int | float | str | None)
         case ast.UnaryOp(op=op):
-            return isinstance(op, ast.Not | ast.USub)
+            return type(op) in UNARY
         case ast.BinOp(op=op):
             return type(op) in ARITHMETIC
         case ast.Compare(ops=ops):
@@ -227,28 +227,23 @@ def _bounded(value: Any) -> Value:
     return found
 
 
-def _shown(value: Value) -> str:
-    text = repr(list(value) if isinstance(value, tuple) else value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+KINDS: dict[str, tuple[type, ...]] = {
+    "a number": (int, float),
+    "a condition": (bool,),
+    "a list": (tuple,),
+}
 
 
-def _number(tree: ast.expr, env: Env) -> Any:
+def _of(kind: str, tree: ast.expr, env: Env) -> Any:
+    """The value of a part that has to be of a kind."""
     value = _evaluate(tree, env)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _at(
-            tree, SpecError(f"expected a number, found {_shown(value)}", code="AS303")
-        )
+    if type(value) not in KINDS[kind]:
+        message = f"expected {kind}, found {shown(value)}"
+        raise _at(tree, SpecError(message, code="AS303"))
     return value
 
 
-def _condition(tree: ast.expr, env: Env) -> bool:
-    value = _evaluate(tree, env)
-    if not isinstance(value, bool):
-        raise _at(
-            tree,
-            SpecError(f"expected a condition, found {_shown(value)}", code="AS303"),
-        )
-    return value
+_number, _condition, _items = (partial(_of, kind) for kind in KINDS)
 
 
 def _name(tree: Any, env: Env) -> Value:
@@ -278,12 +273,7 @@ def _list(tree: Any, env: Env) -> Value:
 
 
 def _subscript(tree: Any, env: Env) -> Any:
-    items = _evaluate(tree.value, env)
-    if not isinstance(items, tuple):
-        raise _at(
-            tree.value,
-            SpecError(f"expected a list, found {_shown(items)}", code="AS303"),
-        )
+    items = _items(tree.value, env)
     if isinstance(tree.slice, ast.Slice):
         parts = (tree.slice.lower, tree.slice.upper, tree.slice.step)
         bounds: list[Any] = [p and _number(p, env) for p in parts]
@@ -307,12 +297,6 @@ def _compare(tree: Any, env: Env) -> bool:
     return True
 
 
-def _unary(tree: Any, env: Env) -> Any:
-    if isinstance(tree.op, ast.Not):
-        return not _condition(tree.operand, env)
-    return -_number(tree.operand, env)
-
-
 def _binary(tree: Any, env: Env) -> Any:
     left, right = _number(tree.left, env), _number(tree.right, env)
     return ARITHMETIC[type(tree.op)](left, right)
@@ -323,10 +307,10 @@ def _logic(tree: Any, env: Env) -> bool:
     return all(conditions) if isinstance(tree.op, ast.And) else any(conditions)
 
 
-def _choice(tree: Any, env: Env) -> Value:
-    return _evaluate(tree.body if _condition(tree.test, env) else tree.orelse, env)
-
-
+UNARY: dict[type[ast.unaryop], Callable[[Any, Env], Any]] = {
+    ast.Not: lambda part, env: not _condition(part, env),
+    ast.USub: lambda part, env: -_number(part, env),
+}
 RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
     ast.Constant: lambda tree, env: tree.value,
     ast.Name: _name,
@@ -334,10 +318,12 @@ RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
     ast.Call: _call,
     ast.Subscript: _subscript,
     ast.Compare: _compare,
-    ast.UnaryOp: _unary,
+    ast.UnaryOp: lambda tree, env: UNARY[type(tree.op)](tree.operand, env),
     ast.BinOp: _binary,
     ast.BoolOp: _logic,
-    ast.IfExp: _choice,
+    ast.IfExp: lambda tree, env: _evaluate(
+        tree.body if _condition(tree.test, env) else tree.orelse, env
+    ),
     ast.List: _list,
 }
 

@@ -70,7 +70,7 @@ class Budget:
     """
 
     COPY = 60
-    """Units for a node like one in an earlier instance of a repeat, or an absent one."""
+    """Units for a node like one in an earlier instance, or an absent one."""
     STEP = 500
     """Units for an instance of a statement that is like no earlier one."""
 

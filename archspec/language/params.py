@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from archspec.errors import Location, SpecError, SpecErrors, nearest
+from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, names
 from archspec.language.syntax import Block, Param, Unit
-from archspec.language.values import Known, Variables, is_formula, known, shown
+from archspec.language.values import Known, Variables, is_formula, known
 
 TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError, Told, nearest
+from archspec.errors import Location, SpecError, Told, nearest, shown
 from archspec.language.syntax import Statements, Unit
-from archspec.language.values import shown
 
 MANY = 20
 """Names that a hint lists at most."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from archspec.errors import Collector, Location, SpecError, SpecErrors, nearest
+from archspec.errors import Collector, Location, SpecError, SpecErrors, nearest, shown
 from archspec.language.params import TYPES, is_type, type_of
 from archspec.language.reader import Map, Seq, locate
 from archspec.language.syntax import (
@@ -27,9 +27,9 @@ from archspec.language.syntax import (
     Statement,
     Statements,
     Unit,
+    bare,
     keys_of,
 )
-from archspec.language.values import shown
 
 EXPECTED = {
     "from": "the name of a node, or a list of names",
@@ -166,8 +166,7 @@ def _statement(
     key: str, raw: Any, at: Location, value_at: Location, listed: bool
 ) -> Statement:
     if isinstance(raw, str):
-        keys = NodeKeys()
-        return Statement(key, at, "op", raw, keys, {}, None, None, value_at, listed)
+        return Statement(key, at, "op", raw, bare(), {}, None, None, value_at, listed)
     if not isinstance(raw, Map):
         raise SpecError(
             f"a node is a name or a mapping, found {shown(raw)}",

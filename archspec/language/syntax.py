@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -167,6 +167,12 @@ def keys_of(model: type[BaseModel]) -> dict[str, str]:
         field.alias or name: field.description or ""
         for name, field in model.model_fields.items()
     }
+
+
+@cache
+def bare() -> NodeKeys:
+    """The keys of a node that is written as a bare name."""
+    return NodeKeys()
 
 
 RESERVED = frozenset((*keys_of(NodeKeys), "input"))

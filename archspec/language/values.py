@@ -121,17 +121,3 @@ def formula_place(raw: str, at: Location, error: SpecError) -> Location:
 def inside(raw: Any, key: Any, at: Location) -> Location:
     """Where an item of a raw value stands; where it does, if that isn't known."""
     return locate(raw, (key,)) if isinstance(raw, Map | Seq) else at
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it, cut to a line."""
-    text = repr(_listed(value))
-    if isinstance(value, bool | None):
-        text = "null" if value is None else str(value).lower()
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_listed(item) for item in value]
-    return value
