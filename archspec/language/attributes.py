@@ -178,7 +178,7 @@ def attribute_place(
         return statement.place(key, *path, key=unknown)
     entry = unit.default(kind).get(key)
     if entry is None:
-        return statement.at if statement else unit.defaults[kind].at
+        return statement.at if statement else unit.defaults[kind].key
     if path and isinstance(entry.value, Map):
         return locate(entry.value, path)
     return entry.key if unknown else entry.at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,7 +31,9 @@ class Instance:
     """One instance of a statement.
 
     Attributes:
+        outer: the scope that it stands in; None for the whole net.
         variables: what its formulas see.
+        sources: the values that it reads.
         index, count: which of how many of a repeat; index None without one.
         when, repeat: these formulas' texts.
         key, name: what it is called in its scope, and its whole path.
@@ -39,16 +41,24 @@ class Instance:
         given: its attributes, evaluated.
     """
 
+    outer: Context | None
     statement: Statement
     variables: Variables
-    index: int | None
-    count: int
-    repeat: str | None
+    sources: tuple[str, ...]
+    index: int | None = None
+    count: int = 1
+    repeat: str | None = None
     when: str | None = None
     key: str = ""
     name: str = ""
     target: str = ""
     given: dict[str, Known] = field(default_factory=dict)
+
+    @property
+    def context(self) -> Context:
+        """The scope that it stands in."""
+        assert self.outer is not None
+        return self.outer
 
 
 class Builder:
@@ -86,6 +96,13 @@ class Builder:
             raise SpecError(message, code="AS305", at=at)
         return found
 
+    def set_sizes(
+        self, variables: Variables, names: Iterable[str], values: Iterable[str]
+    ) -> None:
+        """Lets formulas read the sizes of a scope's inputs."""
+        for name, value in zip(names, values, strict=True):
+            variables.set_input(name, self.shapes[value], self.taints[value])
+
     def room(self, count: int) -> bool:
         """Whether so many nodes more are allowed."""
         return len(self.nodes) + count <= self.budget.limits.nodes
@@ -96,15 +113,13 @@ class Builder:
         message = f"a graph has at most {limits.nodes} nodes, this would have {count}"
         return limits.error("nodes", "AS321", message, at)
 
-    def add(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> str:
+    def add(self, instance: Instance) -> str:
         """Makes a node; returns its name. Raises SpecError and ShapeError."""
-        statement = instance.statement
+        statement, sources = instance.statement, instance.sources
         if not self.room(1):
             raise self.too_many(len(self.nodes) + 1, statement.at)
-        attributes, texts = self._attributes(context, instance)
-        op = self._op(context, instance, attributes)
+        attributes, texts = self._attributes(instance)
+        op = self._op(instance, attributes)
         if op.kind == "scale" and "weight" in statement.attributes:
             at = statement.place("weight")
             naming.check(op.weight, at, naming.RESERVED)  # type: ignore[attr-defined]  # a Scale
@@ -130,7 +145,7 @@ class Builder:
             instance.name,
             op,
             sources,
-            context.scope,
+            instance.context.scope,
             statement.key,
             shape,
             statement.at,
@@ -167,11 +182,10 @@ class Builder:
         return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
 
     def _attributes(
-        self, context: Context, instance: Instance
+        self, instance: Instance
     ) -> tuple[dict[str, Known], dict[str, str]]:
-        """All attributes of an op, those of the file's defaults first, and the texts of
-        formulas.
-        """
+        """All attributes of an op, the file's defaults first, and formulas' texts."""
+        context = instance.context
         found: dict[str, Known] = {}
         texts: dict[str, str] = {}
         for key, entry in context.unit.default(instance.target).items():
@@ -194,16 +208,14 @@ class Builder:
         self.used.update(*(item.taint for item in found.values()))
         return found, texts
 
-    def _op(
-        self, context: Context, instance: Instance, attributes: Mapping[str, Known]
-    ) -> Op:
+    def _op(self, instance: Instance, attributes: Mapping[str, Known]) -> Op:
         """The op with these attributes; nodes that are alike share it."""
         statement, kind = instance.statement, instance.target
         values = {key: item.value for key, item in attributes.items()}
         identity = (kind, repr(values))
         found = self._ops.get(identity)
         if found is None:
-            place = partial(attribute_place, context.unit, kind, statement)
+            place = partial(attribute_place, instance.context.unit, kind, statement)
             found = validated(BY_KIND[kind], values, place, statement.at)
             assert found is not None
             self._ops[identity] = found

@@ -66,21 +66,17 @@ def _expanded(
             hint="for example inputs: {image: [3, 224, 224]}",
         )
     expander.inspect(unit)
-    if not expander.faults.found.keys().isdisjoint(_places(unit)):
-        raise Ended
     block, built = unit.block(), expander.built
     variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}
     bound = bind(block, given, variables, lambda *path, key=False: None)
     require(unit, variables)
     inputs, channels = _inputs(built, unit, variables, size)
-    local = dict(zip(block.inputs, inputs, strict=True))
-    for name, value in local.items():
-        variables.set_input(name, built.shapes[value], built.taints[value])
+    built.set_sizes(variables, block.inputs, inputs)
     at = block.graph.at
     whole = Statement("", at, "spec", block.name, bare(), {}, None, None, at, False)
-    instance = Instance(whole, variables, None, 1, None, given=channels)
-    context = expander.enter(unit, block, instance, variables, local, bound)
+    net = Instance(None, whole, variables, tuple(inputs), given=channels)
+    context = expander.enter(unit, block, net, bound)
     context.space.taken.update(inputs)
     member = expander.faults.keep(expander.close, context, unit.outputs)
     taps = expander.faults.keep(expander.find, context, unit.taps)
@@ -103,12 +99,6 @@ def _expanded(
     _check_flat_names(graph)
     graph.check()
     return graph
-
-
-def _places(unit: Unit) -> set[Location]:
-    """Where the params and the inputs stand, without which nothing can be expanded."""
-    entries = (*unit.params.values(), *unit.inputs.values())
-    return {at for entry in entries for at in (entry.at, entry.key)}
 
 
 def _inputs(

@@ -14,7 +14,7 @@ from archspec.language.limits import Limits, limits
 from archspec.language.params import accept
 from archspec.language.reader import parse, read
 from archspec.language.schema import unit
-from archspec.language.syntax import BRACES, Defaults, Param, Statements, Unit
+from archspec.language.syntax import BRACES, Param, Statements, Unit
 from archspec.language.values import frozen, is_formula
 
 
@@ -134,7 +134,7 @@ def merge(base: Unit | None, own: Unit) -> Unit:
     """
     errors = Collector()
     parts = {
-        part: _over(getattr(base, part, {}), getattr(own, part), errors)
+        part: _over(part, getattr(base, part, {}), getattr(own, part), errors)
         for part in MERGED
     }
     if base is not None:
@@ -144,18 +144,18 @@ def merge(base: Unit | None, own: Unit) -> Unit:
     return replace(own, graph=graph, **parts)
 
 
-def _over(base: Any, own: Any, errors: Collector) -> dict[str, Any]:
+def _over(part: str, base: Any, own: Any, errors: Collector) -> dict[str, Any]:
     """Entries of a file, each over that of the base that has its name."""
     merged = dict(base)
     for name, entry in own.items():
         old = base.get(name)
         if entry.value is None:
             errors.keep(_remove, merged, name, entry.at)
-        elif isinstance(entry, Param) and old is not None:
+        elif old is not None and part == "params":
             merged[name] = errors.keep(_retyped, name, old, entry)
-        elif isinstance(entry, Defaults) and old is not None:
-            values = _over(old.value, entry.value, errors)
-            merged[name] = Defaults(values, entry.at)
+        elif old is not None and part == "defaults":
+            values = _over("", old.value, entry.value, errors)
+            merged[name] = entry._replace(value=values)
         else:
             merged[name] = entry
     return merged

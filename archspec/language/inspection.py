@@ -144,7 +144,7 @@ class _Inspection:
         return seen
 
     def _defaults(self, kind: str, seen: Seen) -> None:
-        op = self.keep(op_of, self.unit, kind, self.unit.defaults[kind].at)
+        op = self.keep(op_of, self.unit, kind, self.unit.defaults[kind].key)
         if op is not None:
             for key, entry in self.unit.default(kind).items():
                 self._formulas(entry.value, entry.at, seen)
@@ -274,7 +274,7 @@ class _Inspection:
         values = {key: frozen(v) for key, v in given.items() if key not in later}
         values |= {key: 0 for key in later if key not in op.model_fields}
         place = partial(attribute_place, self.unit, op.kind, statement)
-        at = statement.at if statement else self.unit.defaults[op.kind].at
+        at = statement.at if statement else self.unit.defaults[op.kind].key
         self.keep(validated, op, values, place, at, later)
 
     def _formulas(self, raw: Any, at: Location, seen: Seen) -> None:

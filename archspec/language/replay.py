@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from archspec.graph import Node, Scope
 from archspec.language.builder import Builder, Instance
-from archspec.language.context import Context, Member, Moved
+from archspec.language.context import Member, Moved
 from archspec.language.limits import Budget
 
 
@@ -27,7 +27,7 @@ class Original(NamedTuple):
     member: Member
 
 
-def likeness(built: Builder, instance: Instance, source: str) -> Hashable | None:
+def likeness(built: Builder, instance: Instance) -> Hashable | None:
     """All that an instance of a repeat depends on, as a key; None where it is no copy.
 
     Scopes that are inlined have no name of their own, and so none that could change.
@@ -38,24 +38,20 @@ def likeness(built: Builder, instance: Instance, source: str) -> Hashable | None
     # Values as text, since 1, 1.0 and true are equal.
     given = tuple([repr(instance.given[key].value) for key in statement.varying])
     number = instance.index if statement.counts else None
+    (source,) = instance.sources
     seen = built.shapes[source], built.taints[source]
     return statement, instance.target, given, number, seen
 
 
-def replay(
-    built: Builder,
-    original: Original,
-    context: Context,
-    instance: Instance,
-    source: str,
-) -> Member:
+def replay(built: Builder, original: Original, instance: Instance) -> Member:
     """Makes an instance like an earlier one of the same scope."""
+    (source,) = instance.sources
     # All that is made for an instance has names that start with its own.
     start, length, taints = instance.name, len(original.name), built.taints
     names = {original.source: source}
     for node in original.nodes:
         names[node.name] = start + node.name[length:]
-    outer = context.scope
+    outer = instance.context.scope
     twins: dict[Scope, Scope] = {outer: outer}
 
     def twin(scope: Scope) -> Scope:

@@ -17,7 +17,6 @@ from archspec.language.syntax import (
     KINDS,
     Block,
     BlockKeys,
-    Defaults,
     Entry,
     ExpectKeys,
     FileKeys,
@@ -63,11 +62,8 @@ def unit(raw: Map, file: str) -> Unit:
         graph = errors.keep(_graph, keys.graph, locate(raw, ("graph",)), True)
     errors.end()
     defaults = {
-        op: Defaults(
-            None if values is None else _entries(values),
-            locate(raw["defaults"], (op,), key=True),
-        )
-        for op, values in (raw.get("defaults") or {}).items()
+        op: entry._replace(value=entry.value and _entries(entry.value))
+        for op, entry in _entries(raw.get("defaults")).items()
     }
     named = ("require", "inputs", "outputs", "taps", "expect")
     return Unit(

@@ -116,8 +116,10 @@ class Expander:
             if index is not None:
                 variables = variables.child()
                 variables.set(statement.counter, index)
-            instance = Instance(statement, variables, index, count or 1, repeat)
-            member = self._instance(context, instance, sources)
+            instance = Instance(
+                context, statement, variables, sources, index, count or 1, repeat
+            )
+            member = self._instance(instance)
             if member.outputs:
                 made[str(index)], outputs = member, member.outputs
             if statement.braced:
@@ -129,12 +131,10 @@ class Expander:
             context.remember(statement.keys.name or statement.key, outputs, found)
         return outputs
 
-    def _instance(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member:
+    def _instance(self, instance: Instance) -> Member:
         """Expands one instance; without outputs it does not exist."""
-        statement, space = instance.statement, context.space
-        self._name(context, instance)
+        statement, space = instance.statement, instance.context.space
+        self._name(instance)
         if not self._present(instance):
             self.budget.spend(Budget.COPY, statement.at)
             return Member()
@@ -143,9 +143,9 @@ class Expander:
         elif space.listed:
             instance.key = space.number()
             instance.name = space.full(instance.key)
-        self._evaluate(context, instance)
+        self._evaluate(instance)
         start = len(self.built.nodes)
-        member = self._made(context, instance, sources)
+        member = self._made(instance)
         made = len(self.built.nodes) - start
         # Later instances may be smaller than the first, but hardly by half.
         if instance.index == 0 and not self.built.room(made * instance.count // 2):
@@ -161,12 +161,12 @@ class Expander:
             message = "a repeated node has one output"
             raise SpecError(message, code="AS317", at=statement.at)
         if space.listed and not statement.keys.inline:
-            context.note(instance.key, member)
+            instance.context.note(instance.key, member)
         return member
 
-    def _name(self, context: Context, instance: Instance) -> None:
+    def _name(self, instance: Instance) -> None:
         """Gives an instance its name; in a list it has one only if it exists."""
-        statement = instance.statement
+        context, statement = instance.context, instance.statement
         instance.key = statement.key
         if statement.braced:
             instance.key = self._filled(statement, instance.variables)
@@ -238,7 +238,7 @@ class Expander:
         places = (statement.place("from", number) for number in range(len(found)))
         return tuple(map(context.read, found, places))
 
-    def _evaluate(self, context: Context, instance: Instance) -> None:
+    def _evaluate(self, instance: Instance) -> None:
         """Computes what an instance is of, and its attributes."""
         statement, variables = instance.statement, instance.variables
         instance.given = statement.given(variables)
@@ -250,40 +250,36 @@ class Expander:
             found = self.built.fix(statement.target, variables, at, words, (str,))
             instance.target = str(found.value)
             if statement.kind == "op":
-                op_of(context.unit, instance.target, at)
+                op_of(instance.context.unit, instance.target, at)
 
-    def _made(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member:
+    def _made(self, instance: Instance) -> Member:
         """Makes the nodes of an instance, by itself or as a copy of an earlier one."""
-        like = likeness(self.built, instance, sources[0])
-        original = context.copied.get(like)
+        like, copied = likeness(self.built, instance), instance.context.copied
+        original = copied.get(like)
         if original and self.built.room(len(original.nodes)):
-            return replay(self.built, original, context, instance, sources[0])
+            return replay(self.built, original, instance)
         self.budget.spend(Budget.STEP, instance.statement.at)
         start, faults = len(self.built.nodes), len(self.faults.found)
         if instance.statement.kind == "op":
-            member = Member({"": self.built.add(context, instance, sources)})
+            member = Member({"": self.built.add(instance)})
         else:
-            member = self._open(context, instance, sources)
+            member = self._open(instance)
         if like and len(self.faults.found) == faults:
-            nodes = self.built.nodes[start:]
-            context.copied[like] = Original(instance.name, sources[0], nodes, member)
+            nodes, (source,) = self.built.nodes[start:], instance.sources
+            copied[like] = Original(instance.name, source, nodes, member)
         return member
 
-    def _open(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Member:
+    def _open(self, instance: Instance) -> Member:
         """Expands an instance of a nested graph, a block or a spec."""
-        statement, built = instance.statement, self.built
+        context, statement, built = instance.context, instance.statement, self.built
         if len(context.open) >= self.limits.depth:
             message = f"scopes nest {self.limits.depth} deep"
             raise self.limits.error("depth", "AS121", message, statement.at)
-        unit, block = self._block(context, instance)
+        unit, block = self._block(instance)
         if block.kind != "graph" and _definition(unit, block) in context.open:
             message, at = f"{block} contains itself", statement.place(statement.kind)
             raise SpecError(message, code="AS318", at=at)
-        check_inputs(block, statement, len(sources))
+        check_inputs(block, statement, len(instance.sources))
         if statement.keys.inline and block.graph.listed != context.space.listed:
             raise SpecError(
                 "a list is inlined into a list, a mapping into a mapping",
@@ -292,19 +288,17 @@ class Expander:
             )
         if block.kind == "file" and not self.inspect(unit):
             raise Told
-        variables = {
+        variables = instance.variables = {
             "graph": instance.variables.child,
             "block": context.file.child,
             "file": partial(Variables, self.budget),
         }[block.kind]()
-        inputs = dict(zip(block.inputs, sources, strict=True))
-        for name, value in inputs.items():
-            variables.set_input(name, built.shapes[value], built.taints[value])
+        built.set_sizes(variables, block.inputs, instance.sources)
         place, at = statement.place, statement.at
         bound = bind(block, instance.given, variables, place, at)
         if block.kind == "file":
             require(unit, variables)
-        inner = self.enter(unit, block, instance, variables, inputs, bound, context)
+        inner = self.enter(unit, block, instance, bound)
         start = len(built.nodes)
         member = self.close(inner, block.outputs)
         if statement.keys.taps:
@@ -312,17 +306,11 @@ class Expander:
         return member
 
     def enter(
-        self,
-        unit: Unit,
-        block: Block,
-        instance: Instance,
-        variables: Variables,
-        inputs: Mapping[str, str],
-        bound: Bound,
-        outer: Context | None = None,
+        self, unit: Unit, block: Block, instance: Instance, bound: Bound
     ) -> Context:
-        """Opens the scope of an instance; `outer` is the one that it stands in."""
-        statement, definition = instance.statement, _definition(unit, block)
+        """Opens the scope of an instance, whose variables are those inside."""
+        statement, variables = instance.statement, instance.variables
+        outer, definition = instance.outer, _definition(unit, block)
         if outer is not None and block.kind == "graph":
             definition = f"{outer.scope.definition}/{statement.key}"
         texts = {name: item.text for name, item in instance.given.items() if item.text}
@@ -344,7 +332,7 @@ class Expander:
             taints=variables.taints,
             when=instance.when,
             repeat=instance.repeat,
-            inputs=inputs,
+            inputs=dict(zip(block.inputs, instance.sources, strict=True)),
             outputs={},
             at=statement.at,
         )
@@ -360,14 +348,14 @@ class Expander:
             outer=inline,
         )
 
-    def _block(self, context: Context, instance: Instance) -> tuple[Unit, Block]:
+    def _block(self, instance: Instance) -> tuple[Unit, Block]:
         """What an instance is of, and the file that it stands in."""
-        statement, target = instance.statement, instance.target
+        statement, unit = instance.statement, instance.context.unit
         if statement.nested is not None:
-            return context.unit, statement.nested
-        at = statement.place(statement.kind)
+            return unit, statement.nested
+        target, at = instance.target, statement.place(statement.kind)
         if statement.kind == "block":
-            return context.unit, block_of(context.unit, target, at)
+            return unit, block_of(unit, target, at)
         unit = self.files.named(target, at)
         if unit.graph is None:
             raise SpecError(f"{target!r} has no graph", code="AS101", at=at)

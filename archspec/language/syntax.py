@@ -355,13 +355,6 @@ class Block(NamedTuple):
         return what.get(self.kind, f"the block {self.name!r}")
 
 
-class Defaults(NamedTuple):
-    """The attributes that a file gives to all ops of a kind; None removes a base's."""
-
-    value: dict[str, Entry] | None
-    at: Location
-
-
 @dataclass(eq=False, repr=False)
 class Unit:
     """One file, with everything that it inherits already merged in."""
@@ -374,7 +367,8 @@ class Unit:
     require: dict[str, Entry]
     preprocessing: dict[str, Any]
     inputs: dict[str, Entry]
-    defaults: dict[str, Defaults]
+    defaults: dict[str, Entry]
+    """Of each kind of op: entries by attribute."""
     blocks: dict[str, Block]
     graph: Statements | None
     outputs: dict[str, Entry]

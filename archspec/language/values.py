@@ -72,11 +72,7 @@ def formulas(raw: Any, at: Location) -> Iterator[tuple[str, Location]]:
 
 def has_formula(raw: Any) -> bool:
     """Whether a raw value is a formula or holds one."""
-    if isinstance(raw, dict):
-        return any(map(has_formula, raw.values()))
-    if isinstance(raw, list | tuple):
-        return any(map(has_formula, raw))
-    return is_formula(raw)
+    return next(formulas(raw, Location("", 0, 0)), None) is not None
 
 
 def frozen(raw: Any) -> Any:
