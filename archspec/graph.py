@@ -49,6 +49,8 @@ class Scope:
         inputs: its inputs' names ("input", or those of `inputs`) and the values there.
         outputs: named outputs and the values there; "" names the only one.
         at: where its statement stands.
+        decided: names that decided what no printed code says: by the key of a statement
+            that is absent, that it is; by "", which op or block some node is.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Scope:
     inputs: Mapping[str, str]
     outputs: dict[str, str]
     at: Location
+    decided: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

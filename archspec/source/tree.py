@@ -10,6 +10,7 @@ from typing import Any, Union
 
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Op, Shape
+from archspec.source.plan import Plan
 
 Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
 """What of an op a backend's printed code can't take as an argument: its attributes with
@@ -46,15 +47,11 @@ class Forest:
         self,
         graph: Graph,
         signature: Signature,
-        exact: bool,
-        unrolled: frozenset[tuple[str, str]] = frozenset(),
-        unlike: frozenset[str] = frozenset(),
+        plan: Plan,
     ) -> None:
         self.graph = graph
         self.signature = signature
-        self.exact = exact
-        self.unrolled = unrolled
-        self.unlike = unlike
+        self.plan = plan
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
@@ -188,14 +185,29 @@ class Forest:
                 if len(runs) > 1:
                     tree.runs[key].extend([name] * len(run))
         tree.lines = lines
-        shape[""] = self._made(tree) if self.exact else len(tree.outputs)
-        if len(tree.outputs) > 1:
-            shape[""] = self._made(tree)
-        if tree.scope.definition in self.unlike:
-            shape["#"] = tuple(tree.lines)
-        if self.exact:
-            shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
+        several = len(tree.outputs) > 1
+        shape[""] = self._made(tree) if several else len(tree.outputs)
+        shape["#"] = self._told_apart(tree)
         return shape
+
+    def _told_apart(self, tree: Tree) -> Kind:
+        """What two instances must have in common beside their lines."""
+        scope, plan = tree.scope, self.plan
+        if plan.literal or scope.definition in plan.apart:
+            return (scope.name, id(scope))
+        lines = tuple(tree.lines) if scope.definition in plan.lines else ()
+        split = sorted(name for of, name in plan.split if of == scope.definition)
+        return lines, tuple((name, self._told(scope, name)) for name in split)
+
+    def _told(self, scope: Scope, name: str) -> Kind:
+        """A param of a scope, or the channels of an input, with its type."""
+        if name in scope.params:
+            value = scope.params[name]
+        elif name.endswith(".channels"):
+            value = self.shapes[scope.inputs[name.removesuffix(".channels")]][0]
+        else:
+            value = file_of(scope).params.get(name)
+        return type(value).__name__, value
 
     def _made(self, tree: Tree) -> Kind:
         """Which statements, or which children of a list, make the outputs."""
@@ -205,8 +217,7 @@ class Forest:
 
     def _unrolls(self, tree: Tree, key: str) -> bool:
         """Whether the instances of a repeat are lines of their own."""
-        places = {(tree.scope.definition, key), (f"{tree.name} here", key)}
-        if places & self.unrolled:
+        if self.plan.unrolls(tree.scope.definition, key):
             return True
         return tree.scope.listed and any(
             isinstance(item, Tree) and len(item.outputs) > 1
@@ -251,6 +262,15 @@ class Forest:
 
 def _name(item: tuple[str, Hashable]) -> str:
     return item[0]
+
+
+def file_of(scope: Scope) -> Scope:
+    """The file that a block's text stands in."""
+    above: Scope | None = scope.parent
+    while above is not None and above.kind != "file":
+        above = above.parent
+    assert above is not None
+    return above
 
 
 def repeats(item: Item) -> bool:

@@ -14,9 +14,9 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph
+from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
 from archspec.source.prune import prune
-from archspec.source.search import outline
 from archspec_torch.lowering import signature, sized, unsupported
 from archspec_torch.printing import printed
 

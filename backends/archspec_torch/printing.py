@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.graph import Graph
 from archspec.source.docstring import docstring
-from archspec.source.expr import Expr
+from archspec.source.expr import Expr, named
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -214,7 +214,7 @@ class Printer:
         numbers = nested.numbers if nested.listed else None
         body = method(nested.lines, ["x"], outputs, numbers)
         self.classes.append([*made, "", *body])
-        return _called(name, {a: Expr(a) for a in read}, tuple(read))
+        return _called(name, {a: named(a) for a in read}, tuple(read))
 
     def _argument(self, name: str) -> Argument:
         """What a nested graph reads of the definition around it."""
