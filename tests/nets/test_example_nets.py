@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from torchvision import models
 import archspec
 from archspec.backend import backend
 from archspec.ops.activation import DropPath
+from archspec.weights import initial_weights
 
 FOLDER = Path(__file__).parents[2] / "examples" / "nets"
 TOLERANCE = 1e-12
@@ -48,16 +50,10 @@ class Net:
         return name
 
 
-def regnet() -> Any:
-    """torchvision computes the widths of a RegNet by tensors, so not on meta."""
-    with torch.device("cpu"):
-        return models.regnet_y_400mf().to("meta")
-
-
 NETS = {
     "densenet121": Net(models.densenet121, models.DenseNet121_Weights),
     "regnet_y_400mf": Net(
-        regnet,
+        models.regnet_y_400mf,
         models.RegNet_Y_400MF_Weights,
         # a dash is in no identifier: a stage is a list here, and numbers its units
         names={r"block(\d)\.block\1-(\d)": r"block\1.\2"},
@@ -67,11 +63,11 @@ NETS = {
     ),
     "efficientnet_b0": Net(models.efficientnet_b0, models.EfficientNet_B0_Weights),
     "googlenet": Net(
-        lambda: models.googlenet(aux_logits=False, init_weights=False),
+        partial(models.googlenet, aux_logits=False, init_weights=True),
         models.GoogLeNet_Weights,
     ),
     "googlenet_aux": Net(
-        lambda: models.googlenet(aux_logits=True, init_weights=False),
+        partial(models.googlenet, aux_logits=True, init_weights=True),
         models.GoogLeNet_Weights,
         auxiliary={
             "aux_logits2": ("aux2", "inception4d"),
@@ -79,12 +75,12 @@ NETS = {
         },
     ),
     "inception_v3": Net(
-        lambda: models.inception_v3(aux_logits=False, init_weights=False),
+        partial(models.inception_v3, aux_logits=False, init_weights=True),
         models.Inception_V3_Weights,
         size=(77, 107),
     ),
     "inception_v3_aux": Net(
-        lambda: models.inception_v3(aux_logits=True, init_weights=False),
+        partial(models.inception_v3, aux_logits=True, init_weights=True),
         models.Inception_V3_Weights,
         size=(299, 331),
         auxiliary={"aux_logits": ("AuxLogits", "Mixed_6e")},
@@ -99,6 +95,12 @@ NETS = {
         names={r"layer_scale$": "layer_scale.weight"},
     ),
 }
+LIGHT = (
+    "regnet_y_400mf",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "shufflenet_v2_x1_0",
+)
 HEAVY = ("inception_v3_aux",)
 """Nets that need a large image."""
 
@@ -109,6 +111,8 @@ def load(name: str, size: tuple[int, int] | None = None) -> archspec.Spec:
 
 def bare(name: str) -> Any:
     """torchvision's net without memory for its weights."""
+    if name.startswith("regnet"):  # torchvision computes its widths by tensors
+        return NETS[name].make().to("meta").eval()
     with torch.device("meta"):
         return NETS[name].make().eval()
 
@@ -190,6 +194,33 @@ def test_drop_path_rates(name: str) -> None:
         and getattr(module, "use_res_connect", True)
     }
     assert found == pytest.approx(wanted, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n in LIGHT else pytest.mark.proof) for n in NETS],
+)
+def test_initial_weights(name: str) -> None:
+    """Each weight that torchvision draws is drawn here with the same spread."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs = renamed(name, dict(NETS[name].make().named_parameters()))
+    ours = initial_weights(load(name).graph, 0, "float64")
+    for key, tensor in theirs.items():
+        drawn, wanted = ours[key], tensor.detach().numpy()
+        if wanted.ndim == 1:  # biases, which torch draws where torchvision doesn't say
+            continue
+        sizes = [rms(drawn), rms(wanted)]
+        # that of n random numbers is off by one in sqrt(2 n)
+        assert sizes[0] == pytest.approx(sizes[1], rel=8 / wanted.size**0.5), key
+        if wanted.size > 2000:
+            tails = [np.abs(a).max() / rms(a) > 1.8 for a in (drawn, wanted)]
+            assert tails[0] == tails[1], f"{key}: one is uniform"
+
+
+def rms(array: NDArray[Any]) -> float:
+    """The root of the mean square."""
+    return float(np.linalg.norm(array) / array.size**0.5)
 
 
 def outputs(name: str, net: Any, image: NDArray[np.float64]) -> Arrays:
