@@ -67,6 +67,7 @@ class Body:
             looped = False
         if not looped or "@" in key:
             self._check_count(first)
+        self._dissolved(items)
         refs = self.references.sources(items)
         line = Line(
             name="" if self.columns[0].tree.scope.listed else key.partition("@")[0],
@@ -90,6 +91,19 @@ class Body:
                 )
             other = self._channels_at(line.otherwise or line.inputs[0])
             self.made[-1] = (self._joined(key, other, made[0], line.when),)
+
+    def _dissolved(self, items: Sequence[list[Item]]) -> None:
+        """Says what formulas read in inlined scopes, whose lines stand here."""
+        for column, group in zip(self.columns, items, strict=True):
+            scope = scope_of(group[0]) if group else column.tree.scope
+            while scope is not column.tree.scope and id(scope) not in self.words.dims:
+                self.words.dims[id(scope)] = {
+                    name: self._channels_at(self.references.ref([(column, value)]))
+                    for name, value in scope.inputs.items()
+                }
+                self.words.counters[id(scope)] = scope.index
+                assert scope.parent is not None
+                scope = scope.parent
 
     def _definition(self) -> str:
         return self.columns[0].tree.scope.definition
@@ -330,7 +344,10 @@ class Body:
                 arg = channels[definition.channel_arguments[name]]
                 arguments[name] = self.writer.checked(arg, cells, values, name)
                 continue
-            texts = [self._argument_text(name, tree, index) for tree in trees]
+            texts = [
+                None if argument.invented else self._argument_text(name, tree, index)
+                for tree in trees
+            ]
             arguments[name] = self.writer.choose(
                 cells, values, texts, name, _variable(index)
             )

@@ -235,6 +235,8 @@ class Vocabulary:
         if name in definition.arguments or name in definition.constants:
             return self.word(name)
         if definition.model:
+            if name not in scope.params:
+                raise Unsayable(name)
             return scope.params[name]
         values: list[Value] = []
         varies = False
