@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from archspec.source.expr import (
     over_turns,
     over_zero,
     parts,
+    value_of,
     without_term,
 )
 from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
+from archspec.source.plan import Unfit
 from archspec.source.references import References
 from archspec.source.tree import (
     Item,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from archspec.source.generalise import Writer
 
 CLEAN: frozenset[str] = frozenset()
+BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 class Body:
@@ -60,20 +64,22 @@ class Body:
         # In a mapping a repeat of one is a chain too: its instance is called `0`.
         alone = not self.columns[0].tree.scope.listed and "@" not in key
         counts = set(map(len, items))
-        looped = repeats(first) and (
+        looped = repeats(first, key) and (
             self._counted(first) or max(counts) > 1 or (alone and counts != {1})
         )
         if self.forest.plan.unrolls(self._definition(), key.partition("@")[0]):
             looped = False
         if not looped or "@" in key:
             self._check_count(first)
+        if looped and "{" in key and ("@" in key or not self._chains()):
+            raise Unfit(key, repeat=(self._definition(), key.partition("@")[0]))
         self._dissolved(items)
         refs = self.references.sources(items)
         line = Line(
-            name="" if self.columns[0].tree.scope.listed else key.partition("@")[0],
+            name="" if self.columns[0].tree.scope.listed else plain(key),
             target=OpUse([], [], {}, ()),
             inputs=tuple(refs),
-            single=repeats(first) and not looped,
+            single=repeats(first, key) and not looped,
         )
         made = (
             self._loop(line, key, items, first)
@@ -153,6 +159,8 @@ class Body:
         else:
             self.words.fixed_loops.discard(variable)
         index = named(variable, "int")
+        if "{" in key:
+            line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
         word = named(flow, "int")
         line.target, tried = self._target(cells, [word], index, depth)
@@ -194,6 +202,43 @@ class Body:
     def _made_by(self, item: Item) -> str:
         """The value that an instance of a repeat gives."""
         return item.name if isinstance(item, Node) else item.outputs[0]
+
+    def _chains(self) -> bool:
+        """Whether a scope is a chain of blocks, graphs and layers with weights."""
+        return all(
+            isinstance(item, Tree) or item.op.weighted
+            for column in self.columns
+            for items in column.tree.lines.values()
+            for item in items[:1]
+        ) and all(len(column.tree.outputs) == 1 for column in self.columns)
+
+    def _template(self, key: str, cells: list[Cell], index: Expr) -> str:
+        """The text of an f-string that names the instances of a repeat."""
+        place = Unfit(key, repeat=(self._definition(), key))
+        made: list[Arg] = []
+        text = ""
+        for number, piece in enumerate(BRACES.split(key)):
+            if number % 2 == 0:
+                text += piece
+                continue
+            first = cells[0].item
+            formula = self._text(piece, first, index)
+            assert formula is not None
+            try:
+                found = self.words.translated(formula)
+            except Unsayable:
+                raise place from None
+            text += "{" + found.code() + "}" if isinstance(found, Expr) else str(found)
+            made.append(found)
+        for cell in cells:
+            values = [str(value_of(arg, cell.env)) for arg in made]
+            pieces = BRACES.split(key)
+            name = "".join(
+                values[n // 2] if n % 2 else piece for n, piece in enumerate(pieces)
+            )
+            if cell.item.name.rpartition(".")[2] != name:
+                raise place
+        return text
 
     def _reads(self, item: Item) -> int:
         """How many channels an instance reads."""
@@ -355,21 +400,21 @@ class Body:
         made: list[Arg] = []
         for number, arg in enumerate(definition.channels):
             if isinstance(arg, Expr) and not arg.names() <= arguments.keys():
-                arg = self._untold(cells, number, arguments)
+                read = CLEAN.union(*map(names_of, arguments.values()))
+                arg = self._untold(cells, number, self.words.behind(read))
             elif isinstance(arg, Expr):
                 arg = arg.replaced(lambda name: arguments[name])
             made.append(arg)
         return Use(definition, arguments), tuple(made)
 
-    def _untold(self, cells: list[Cell], number: int, arguments: dict[str, Arg]) -> Arg:
+    def _untold(self, cells: list[Cell], number: int, depends: frozenset[str]) -> Arg:
         """The channels of an output that no expression of the arguments gives."""
         values: list[Value] = [
             self.forest.shapes[cell.item.outputs[number]][0]
             for cell in cells
             if isinstance(cell.item, Tree)
         ]
-        read = CLEAN.union(*map(names_of, arguments.values()))
-        return self.writer.told(cells, values, "channels", self.words.behind(read))
+        return self.writer.told(cells, values, "channels", depends)
 
     def _widen(
         self,
@@ -424,7 +469,20 @@ class Body:
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
         if scope.listed and not scope.inline and len(outputs) > 1:
             nested.numbers = numbers(columns[0].tree)
+        if not scope.inline:
+            made = [self._closed(arg, cells, n) for n, arg in enumerate(made)]
         return nested, tuple(made)
+
+    def _closed(self, arg: Arg, cells: list[Cell], number: int) -> Arg:
+        """The channels of a nested graph's output, without variables of its loops."""
+        arg = self.words.closed(arg)
+        depends = self.words.unclosed(arg)
+        return arg if depends is None else self._untold(cells, number, depends)
+
+
+def plain(key: str) -> str:
+    """The name of a statement without what its braces hold."""
+    return BRACES.sub("", key.partition("@")[0])
 
 
 def _variable(index: Arg | None) -> str:

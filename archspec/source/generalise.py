@@ -157,11 +157,12 @@ class Writer:
 
     def _outside(self, arg: Arg) -> Arg:
         """An expression in the arguments' names: nobody else sees the constants."""
-        held = {k: v for k, v in self.words.flows.items() if v is not None}
-        held |= self.definition.constants
+        held = self.definition.constants
+        arg = self.words.closed(arg)
         while isinstance(arg, Expr) and arg.names() & held.keys():
             kinds = dict(arg.kinds)
             arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
+            arg = self.words.closed(arg)
         return arg
 
     def _drop_unused(self) -> None:

@@ -90,6 +90,8 @@ class Line:
 
     Attributes:
         name: the child's name, or "" in a list, whose children are numbered.
+        template: what names the children of a loop, with its index: `layer{i + 1}`; the
+            scope is then a chain.
         target: what it does.
         inputs: what it reads; a repeated one chains.
         when: True, or the condition under which it exists.
@@ -118,6 +120,7 @@ class Line:
     single: bool = False
     otherwise: Ref | None = None
     instead: bool = False
+    template: str = ""
 
     @property
     def reads(self) -> tuple[Ref, ...]:

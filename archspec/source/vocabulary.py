@@ -87,6 +87,19 @@ class Vocabulary:
             self._bind(name, values)
         return self.word(name)
 
+    def closed(self, arg: Arg) -> Arg:
+        """An expression without variables of loops, where others say what they hold."""
+        held = {k: v for k, v in self.flows.items() if v is not None}
+        while isinstance(arg, Expr) and arg.names() & held.keys():
+            kinds = dict(arg.kinds)
+            arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
+        return arg
+
+    def unclosed(self, arg: Arg) -> frozenset[str] | None:
+        """What is behind the variables of loops that an expression reads, if any."""
+        read = names_of(arg)
+        return self.behind(read) if read & self.flows.keys() else None
+
     def invented(self, hint: str, values: Sequence[Value]) -> Expr:
         """An argument that no param of the spec stands for."""
         held = self.definition.arguments

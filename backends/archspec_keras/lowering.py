@@ -46,7 +46,7 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         if depthwise or strided_dilation(op):
             named += ["stride", "dilation"]
     if isinstance(op, Pool):
-        plain = op.padding == 0 and not op.ceil_mode  # type: ignore[attr-defined]  # both have it
+        plain = op.padding == 0 and not op.ceil_mode
         free = ("kernel", "stride") if plain else ()
         named += [name for name in type(op).model_fields if name not in free]
         fixed["plain"] = plain
