@@ -32,12 +32,20 @@ FIRST = ("in_channels", "channels")
 def arrange(definitions: list[Definition]) -> None:
     """Arranges all definitions, in place."""
     for definition in definitions:
-        for lines in _scopes(definition.lines):
-            for number, line in enumerate(lines):
-                if line.count is not None:
-                    _rows(definition, line)
-                    _carry(definition, lines, number)
+        _loops(definition, definition.lines, frozenset())
     _order(definitions)
+
+
+def _loops(definition: Definition, lines: list[Line], around: frozenset[str]) -> None:
+    """Arranges the loops of a scope; `around` are the names of loops around it."""
+    for number, line in enumerate(lines):
+        inside = around | line.bound()
+        if isinstance(line.target, Nested):
+            _loops(definition, line.target.lines, inside)
+        if line.count is not None:
+            _rows(definition, line, around)
+            _continue(definition, lines, number)
+            _carry(definition, lines, number)
 
 
 def _scopes(lines: list[Line]) -> list[list[Line]]:
@@ -52,7 +60,7 @@ def _scopes(lines: list[Line]) -> list[list[Line]]:
 # Loops over rows
 
 
-def _rows(definition: Definition, line: Line) -> None:
+def _rows(definition: Definition, line: Line, around: frozenset[str]) -> None:
     """Lets a loop of fixed length run over what it looks up by its index."""
     if not isinstance(line.count, int) or line.count < 2:
         return
@@ -66,7 +74,9 @@ def _rows(definition: Definition, line: Line) -> None:
         *definition.arguments,
         *definition.constants,
         *free_names(line),
-        *(name for inner in walk(definition.lines) for name in inner.bound()),
+        *around,
+        *(name for inner in walk([line]) for name in inner.bound()),
+        *(name for inner in walk(definition.lines) for name in inner.start),
     }
     words: dict[tuple[Value, ...], str] = {}
     for column in found.columns:
@@ -111,21 +121,29 @@ class _Lookups(ast.NodeVisitor):
 
     def column(self, tree: ast.AST) -> tuple[Value, ...] | None:
         """The values of a look-up, one for each turn; None for anything else."""
-        if not isinstance(tree, ast.Subscript):
+        if not isinstance(tree, ast.Subscript | ast.Call):
             return None
-        names = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
-        if names != {self.index}:
+        parts = list(ast.walk(tree))
+        called = [part.func for part in parts if isinstance(part, ast.Call)]
+        names = {
+            part.id
+            for part in parts
+            if isinstance(part, ast.Name) and part not in called
+        }
+        looks = any(isinstance(part, ast.Subscript) for part in parts)
+        if names != {self.index} or not looks:
             return None
         look = Expr(tree, ((self.index, "int"),), "")
         try:
-            return tuple(look.value({self.index: n}) for n in range(self.count))
+            found = [look.value({self.index: n}) for n in range(self.count)]
         except SpecError:
             return None
+        return None if any(isinstance(v, tuple) for v in found) else tuple(found)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
+    def generic_visit(self, node: ast.AST) -> None:
         column = self.column(node)
         if column is None:
-            self.generic_visit(node)
+            super().generic_visit(node)
         elif column not in self.columns:
             self.columns.append(column)
 
@@ -137,10 +155,10 @@ class _Swapped(ast.NodeTransformer):
         self.found = found
         self.words = words
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+    def generic_visit(self, node: ast.AST) -> ast.AST:
         column = self.found.column(node)
         if column is None:
-            return self.generic_visit(node)
+            return super().generic_visit(node)
         return ast.Name(self.words[column], ast.Load())
 
 
@@ -199,6 +217,24 @@ def _ends(definition: Definition, lines: list[Line], number: int, name: str) -> 
     return name not in read
 
 
+def _continue(definition: Definition, lines: list[Line], number: int) -> None:
+    """Lets a loop go on with the variable of an earlier one that holds its start."""
+    line = lines[number]
+    for flow, start in list(line.start.items()):
+        for other in reversed(lines[:number]):
+            found = next((n for n, after in other.after.items() if after == start), "")
+            if not found or start is None:
+                continue
+            del line.start[flow]
+            for names in (line.carried, line.after):
+                if flow in names:
+                    names[found] = names.pop(flow)
+            other.after.pop(found)
+            for every in walk(definition.lines):
+                _rename(every, flow, found)
+            break
+
+
 def _reuse(definition: Definition, lines: list[Line], number: int) -> None:
     """Lets a variable of a loop be the argument that it starts from."""
     line = lines[number]
@@ -212,9 +248,9 @@ def _reuse(definition: Definition, lines: list[Line], number: int) -> None:
         if not _fits(definition, name, line.carried[flow], flow):
             continue
         del line.start[flow]
-        line.carried = {
-            name if key == flow else key: value for key, value in line.carried.items()
-        }
+        for names in (line.carried, line.after):
+            if flow in names:
+                names[name] = names.pop(flow)
         for other in walk(definition.lines):
             _rename(other, flow, name)
 

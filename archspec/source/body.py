@@ -87,6 +87,8 @@ class Body:
             else self._once(line, key, items, first)
         )
         line.outputs = len(made)
+        word = f"{line.name}_channels" if line.name.isidentifier() else "channels"
+        made = tuple(self.writer.short(arg, word) for arg in made)
         self.references.add(key, line, items)
         self.made.append(made)
         if line.when is not True:
@@ -196,6 +198,7 @@ class Body:
             after = _with(made, line.index, count - 1)  # type: ignore[operator]  # numbers
             if not surely:
                 after = choice(after, over_zero(count), outer)
+        line.after = {flow: after}
         self.words.flow(flow, outer, made, after)
         return (after if surely and after is not None else named(flow, "int"),)
 
@@ -306,10 +309,7 @@ class Body:
             value = self.references.value(Ref(len(self.lines) - 1), column)
             cells.append(Cell(column.tree, column, column.env))
             values.append(self.forest.shapes[value][0])
-        name = f"{key.partition('@')[0]}_channels"
-        both = choice(made, when, other)
-        joined = made if made == other else both
-        joined = self.writer.short(joined, name if name.isidentifier() else "channels")
+        joined = made if made == other else choice(made, when, other)
         return self.writer.checked(joined, cells, values, "channels")
 
     # What a line does: an op, a block, a nested graph.
@@ -344,9 +344,13 @@ class Body:
                 self._settle(texts, name)
                 attributes[name] = values[0]
                 continue
-            attributes[name] = self.writer.choose(
-                cells, values, texts, name, _variable(index)
-            )
+            found = self.writer.choose(cells, values, texts, name, _variable(index))
+            if name in ("channels", "features"):  # the next op reads them, too
+                word = f"{nodes[0].name.rpartition('.')[2]}_channels"
+                found = self.writer.short(
+                    found, word if word.isidentifier() else "channels"
+                )
+            attributes[name] = found
         if "in_channels" in fixed and not _stays_depthwise(attributes, channels[0]):
             every = (channels[0], attributes["groups"], attributes["channels"])
             depends = self.words.behind(CLEAN.union(*map(names_of, every)))
@@ -356,10 +360,6 @@ class Body:
         if op.kind == "pad":
             given = attributes | {"channels": parts(attributes["channels"])}
         made = op.out_channels(tuple(channels), given, shapes[0])
-        if len(channels) > 1:
-            name = nodes[0].name.rpartition(".")[2]
-            word = f"{name}_channels"
-            made = self.writer.short(made, word if word.isidentifier() else "channels")
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 

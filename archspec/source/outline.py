@@ -102,6 +102,7 @@ class Line:
         outputs: number of values that it gives.
         start: variables that a loop needs, and what they are before its first turn.
         carried: arguments and such variables, which it sets anew after each turn.
+        after: what such variables hold behind the loop, in other words.
         rows: names that a loop takes from a table, each with its column.
         single: whether it is an instance of a repeat, named by its number.
     """
@@ -116,6 +117,7 @@ class Line:
     outputs: int = 1
     start: dict[str, Arg] = field(default_factory=dict)
     carried: dict[str, Arg] = field(default_factory=dict)
+    after: dict[str, Arg] = field(default_factory=dict)
     rows: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     single: bool = False
     otherwise: Ref | None = None

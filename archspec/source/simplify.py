@@ -184,6 +184,15 @@ class _Simplify(ast.NodeTransformer):
         body, orelse = self._made(node.body), self._made(node.orelse)
         if self._kind(test) == "bool" and ast.dump(body) == ast.dump(orelse):
             return body
+        whole = self._kind(body) == self._kind(orelse) == "int"
+        if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
+            # `a if a != b else b` is a, and `b if a == b else a` too.
+            differ = isinstance(test.ops[0], ast.NotEq)
+            one, other = (body, orelse) if differ else (orelse, body)
+            sides = {ast.dump(test.left), ast.dump(test.comparators[0])}
+            known = differ or isinstance(test.ops[0], ast.Eq)
+            if known and sides == {ast.dump(one), ast.dump(other)}:
+                return one
         return ast.IfExp(test, body, orelse)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
