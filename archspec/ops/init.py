@@ -7,9 +7,9 @@ arguments: `{kaiming_normal: {mode: fan_out}}`.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import nearest
 
@@ -53,14 +53,14 @@ class XavierNormal(Init):
     """N(0, gain² · 2 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_normal"
-    gain: float = 1.0
+    gain: float = Field(1.0, ge=0)
 
 
 class XavierUniform(Init):
     """U(-b, b), b = gain · sqrt(6 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_uniform"
-    gain: float = 1.0
+    gain: float = Field(1.0, ge=0)
 
 
 class TruncNormal(Init):
@@ -68,9 +68,15 @@ class TruncNormal(Init):
 
     name = "trunc_normal"
     mean: float = 0.0
-    std: float = 1.0
+    std: float = Field(1.0, gt=0)
     a: float = -2.0
     b: float = 2.0
+
+    @model_validator(mode="after")
+    def _between(self) -> Self:
+        if self.a >= self.b:
+            raise ValueError(f"expected a < b, found a = {self.a:g}, b = {self.b:g}")
+        return self
 
 
 class Normal(Init):
@@ -78,7 +84,7 @@ class Normal(Init):
 
     name = "normal"
     mean: float = 0.0
-    std: float = 1.0
+    std: float = Field(1.0, ge=0)
 
 
 class Uniform(Init):
@@ -87,6 +93,12 @@ class Uniform(Init):
     name = "uniform"
     a: float = 0.0
     b: float = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.a > self.b:
+            raise ValueError(f"expected a <= b, found a = {self.a:g}, b = {self.b:g}")
+        return self
 
 
 class Constant(Init):
