@@ -145,15 +145,20 @@ class Writer:
 
         That a node is in no instance, say, or which op it is.
         """
-        found = (n for key, n in scope.decided.items() if key not in there)
-        for name in sorted(frozenset().union(*found)):
-            try:
-                word = self.words.translated(Text(name, scope))
-                depends = self.words.behind(names_of(word))
-            except Unsayable as unsayable:
-                depends = unsayable.depends
-            if depends:
-                raise self.words.unfit(f"{name} decides what is there", depends)
+        for key, texts in scope.decided.items():
+            if key in there or key.endswith(" from"):
+                continue
+            for text in sorted(texts):
+                depends = self.behind(Text(text, scope))
+                if depends:
+                    raise self.words.unfit(f"{text} decides what is there", depends)
+
+    def behind(self, text: Text) -> frozenset[str]:
+        """The arguments that a formula depends on."""
+        try:
+            return self.words.behind(names_of(self.words.translated(text)))
+        except Unsayable as unsayable:
+            return unsayable.depends
 
     def _outside(self, arg: Arg) -> Arg:
         """An expression in the arguments' names: nobody else sees the constants."""

@@ -75,6 +75,13 @@ class Vocabulary:
             wanted, number = f"{name}{number}", number + 1
         return wanted
 
+    def loop(self, variable: str, count: Arg) -> None:
+        """Notes what counts the turns of a loop, and how many there are."""
+        self._reads[variable] = names_of(count)
+        self.fixed_loops.discard(variable)
+        if not isinstance(count, Expr):
+            self.fixed_loops.add(variable)
+
     def flow(self, name: str, start: Arg, step: Arg, after: Arg) -> None:
         """Notes a variable that a loop starts from a value and sets anew each turn."""
         self.flows[name] = after
@@ -255,6 +262,8 @@ class Vocabulary:
         varies = False
         for tree in self.group:
             holder = tree.scope if name in tree.scope.params else file_of(tree.scope)
+            if name not in holder.params:
+                raise Unsayable(name)
             values.append(holder.params[name])
             taint = tree.scope.taints.get(name, frozenset())
             varies = varies or bool(taint & self.arguments)
