@@ -144,7 +144,7 @@ class Body:
                     for name, value in scope.inputs.items()
                 }
                 self.words.counters[id(scope)] = scope.index
-                self.writer.decide(scope, column.tree.lines)
+                self.writer.decide([scope], column.tree.lines)
                 assert scope.parent is not None
                 scope = scope.parent
 

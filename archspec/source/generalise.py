@@ -140,18 +140,22 @@ class Writer:
         self._drop_unused()
         return definition
 
-    def decide(self, scope: Scope, there: Collection[str]) -> None:
+    def decide(self, scopes: Sequence[Scope], there: Collection[str]) -> None:
         """Unfit where something that no code says depends on an argument.
 
         That a node is in no instance, say, or which op it is.
         """
-        for key, texts in scope.decided.items():
-            if key in there or key.endswith(" from"):
-                continue
-            for text in sorted(texts):
-                depends = self.behind(Text(text, scope))
-                if depends:
-                    raise self.words.unfit(f"{text} decides what is there", depends)
+        found = {
+            text: scope
+            for scope in scopes
+            for key, texts in scope.decided.items()
+            if key not in there and not key.endswith(" from")
+            for text in texts
+        }
+        for text, scope in sorted(found.items(), key=lambda item: item[0]):
+            depends = self.behind(Text(text, scope))
+            if depends:
+                raise self.words.unfit(f"{text} decides what is there", depends)
 
     def behind(self, text: Text) -> frozenset[str]:
         """The arguments that a formula depends on."""
@@ -231,8 +235,7 @@ class Writer:
     ) -> tuple[list[Line], list[Ref], list[Arg]]:
         """The lines of a scope, its outputs, and the channels of these."""
         there = {key for column in columns for key in column.tree.lines}
-        for column in columns:
-            self.decide(column.tree.scope, there)
+        self.decide([column.tree.scope for column in columns], there)
         body = Body(self, columns, list(channels), depth)
         for key in ordered([column.tree for column in columns]):
             body.add(key)

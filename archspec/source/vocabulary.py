@@ -54,6 +54,7 @@ class Vocabulary:
         self._own_scopes = {id(tree.scope) for tree in group}
         self.flows: dict[str, Arg] = {}
         self._reads: dict[str, frozenset[str]] = {}
+        self._fixed: dict[str, Value] = {}
         self._params = {*params, *(p for tree in group for p in tree.scope.params)}
         self.fixed_loops: set[str] = set()
         """Variables of loops whose number of turns is a constant."""
@@ -258,6 +259,8 @@ class Vocabulary:
             if name not in scope.params:
                 raise Unsayable(name)
             return scope.params[name]
+        if name in self._fixed:
+            return self._fixed[name]
         values: list[Value] = []
         varies = False
         for tree in self.group:
@@ -269,6 +272,7 @@ class Vocabulary:
             varies = varies or bool(taint & self.arguments)
         varies = varies or self.forest.plan.varies(scope_id(self.group), name)
         if not varies and same(values):
+            self._fixed[name] = values[0]
             return values[0]
         if all(name in tree.scope.defaults for tree in self.group):
             return self._default(name, scope, values)
