@@ -9,9 +9,9 @@ values of their params: that is where printers generalise.
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
 from random_specs_body import Body, Contract, Value, down, reference
 from random_specs_formulas import (
     ROLES,
@@ -25,7 +25,6 @@ from random_specs_formulas import (
     rarely,
     tidy,
 )
-from random_specs_text import written
 from random_specs_uses import simple
 
 DEFAULTS: tuple[dict[str, dict[str, Any]], ...] = (
@@ -148,8 +147,9 @@ class Sketch:
     def ends(self, body: Body, value: Value) -> dict[str, Any]:
         """Several outputs, and taps."""
         facts: dict[str, Any] = {}
-        named = [v for v in body.named if v.name]
-        if body.listed or value.name is None:
+        there = {n for n, s in body.statements.items() if not self.optional(s)}
+        named = [v for v in body.named if v.name and v.name.split(".")[0] in there]
+        if body.listed or value.name not in there:
             return facts
         if rarely(self.draw, 5):
             side = one(self.draw, *named)
@@ -285,10 +285,11 @@ class Sketch:
         return body.narrowed(body.put("merge", "concat", key, left.space, left, right))
 
 
-@st.composite
-def specs(draw: st.DrawFn) -> dict[str, Any]:
-    """A random spec without its head: the values of its keys, by file beside it."""
+def drawn(draw: Draw) -> dict[str, Any]:
+    """A random spec without its head: the values of its keys, and files beside it."""
     return Sketch(draw).spec()
 
 
-__all__ = ["specs", "written"]
+def numbered(number: int) -> dict[str, Any]:
+    """The random spec of this number, always the same one."""
+    return drawn(Random(number).choice)

@@ -7,10 +7,15 @@ for faults of one cause.
 from __future__ import annotations
 
 import inspect
+import json
 import re
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -58,22 +63,17 @@ def cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {words.splitlines()[0][:100] if words else ''}{place}"
 
 
-def check(text: str, kinds: tuple[str, ...] = ("torch", "keras"), **params: Any) -> None:
-    """Checks everything of a valid spec on some backends."""
-    graph = loaded(text, **params)
-    net = Net(graph)
-    for kind in kinds:
-        chosen = backend(kind)
-        source = emitted(chosen, graph)
-        if source is None:
-            continue
-        try:
-            made = built(chosen, graph, source, net)
-        except Fault:
-            raise
-        compare(f"{kind}: output", made, net)
-        arguments(text, chosen, graph, source)
-        blocks(text, chosen, graph, source, net)
+def check(text: str, kind: str) -> str | None:
+    """Checks a valid spec on a backend; returns the source, None if it is refused."""
+    graph = loaded(text)
+    net, chosen = Net(graph), backend(kind)
+    source = emitted(chosen, graph)
+    if source is None:
+        return None
+    compare(f"{kind}: output", built(chosen, graph, source, net), net)
+    arguments(text, chosen, graph, source)
+    blocks(text, chosen, graph, source, net)
+    return source.text
 
 
 class Net:
@@ -377,6 +377,44 @@ def scopes_of(graph: Graph) -> Iterator[Scope]:
             seen.add(id(scope))
             yield scope
             scope = scope.parent
+
+
+# Style
+
+RULES = "E,F,I,UP,B,SIM,C4,RUF"
+"""What a printed file is linted for; a project's own rules are among these."""
+
+
+def lint(texts: list[str]) -> list[tuple[str, Fault]]:
+    """What ruff says of printed files, and which are laid out in another way."""
+    names = {f"n{n}.py": text for n, text in enumerate(texts)}
+    found: list[tuple[str, Fault]] = []
+    with TemporaryDirectory() as folder:
+        for name, text in names.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        told = _ruff("check", "--select", RULES, "--output-format", "json", folder)
+        for item in json.loads(told or "[]"):
+            text = names[Path(item["filename"]).name]
+            line = text.splitlines()[item["location"]["row"] - 1]
+            kind = f"{_backend(text)}: lint: {item['code']}"
+            found.append((text, Fault(kind, f"{item['message']}: {line.strip()}")))
+        told = _ruff("format", "--diff", folder)
+        for part in re.split(r"^--- ", told, flags=re.MULTILINE)[1:]:
+            text = names[Path(part.split("\n")[0]).name]
+            lines = [x for x in part.splitlines()[2:] if x.startswith(("-", "+"))]
+            kind = f"{_backend(text)}: layout"
+            found.append((text, Fault(kind, "\n".join(lines[:8]))))
+    return found
+
+
+def _backend(text: str) -> str:
+    return "keras" if "import keras" in text else "torch"
+
+
+def _ruff(*arguments: str) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments]
+    command += ["--no-cache", "--isolated", "--line-length", "88"]
+    return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 Calls = Iterator[tuple[str, Any, dict[str, Any]]]

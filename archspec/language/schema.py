@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -317,6 +318,7 @@ def _statement(
             value_at=value_at,
             body=None,
             places={},
+            decides=_decides(key, {"op": raw}),
         )
     if not isinstance(raw, Map):
         raise SpecError(
@@ -389,7 +391,7 @@ def _statement(
         value_at=value_at,
         body=body,
         places={},
-        decides=_decides(key, raw, keys),
+        decides=_decides(key, raw, keys.model_extra or {}),
     )
 
 
@@ -401,13 +403,16 @@ def _guess(raw: Map) -> str | None:
 
 
 def _decides(
-    key: str, raw: Map, keys: NodeKeys
+    key: str, raw: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
 ) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The formulas of a statement that no printed code ever says."""
+    """The formulas of a statement that no printed code ever says.
+
+    `given` are its attributes.
+    """
     said = [raw.get(kind) for kind in ("op", "block", "spec")]
-    said += [value for value in (keys.model_extra or {}).values() if type(value) is Map]
+    said += [value for value in given.values() if type(value) is Map]
     said += [f"={piece}" for piece in re.findall(r"\{([^{}]*)\}", key)]
-    read = frozenset(_formulas([keys.from_]))
+    read = frozenset(_formulas([raw.get("from")]))
     found = (("", frozenset(_formulas(said))), (f"{key} from", read))
     return tuple((key, texts) for key, texts in found if texts)
 

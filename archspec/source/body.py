@@ -22,7 +22,7 @@ from archspec.source.expr import (
     value_of,
     without_term,
 )
-from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
+from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.plan import Unfit
 from archspec.source.references import References
 from archspec.source.tree import (
@@ -378,11 +378,12 @@ class Body:
                     found, word if word.isidentifier() else "channels"
                 )
             attributes[name] = found
-        if "in_channels" in fixed and not _stays_depthwise(attributes, channels[0]):
-            every = (channels[0], attributes["groups"], attributes["channels"])
-            depends = self.words.behind(CLEAN.union(*map(names_of, every)))
-            if depends:
-                raise self.words.unfit("in_channels is fixed", depends)
+        if "in_channels" in fixed:  # as many groups as channels, whatever they are
+            depth = op.channels // op.groups  # type: ignore[attr-defined]  # a Conv2d
+            told = {"groups": channels[0], "channels": channels[0] * depth}
+            for name, arg in told.items():
+                self.writer.relate(attributes[name], arg)
+                attributes[name] = arg
         given: Mapping[str, Any] = attributes
         if op.kind == "pad":
             given = attributes | {"channels": parts(attributes["channels"])}
@@ -424,6 +425,7 @@ class Body:
                 cells, values, texts, name, _variable(index)
             )
         self._widen(trees, channels, index)
+        self._relate(definition, trees[0], arguments, index)
         made: list[Arg] = []
         for number, arg in enumerate(definition.channels):
             if isinstance(arg, Expr) and not arg.names() <= arguments.keys():
@@ -433,6 +435,32 @@ class Body:
                 arg = arg.replaced(lambda name: arguments[name])
             made.append(arg)
         return Use(definition, arguments), tuple(made)
+
+    def _relate(
+        self,
+        definition: Definition,
+        tree: Tree,
+        arguments: Mapping[str, Arg],
+        index: Arg | None,
+    ) -> None:
+        """Hands on what a block takes to be equal."""
+
+        def word(name: str) -> Arg:
+            if name in arguments:
+                return arguments[name]
+            text = self._argument_text(name, tree, index)
+            if text is None:
+                return tree.scope.params[name]
+            return self.words.translated(text)
+
+        for pair in definition.relations:
+            try:
+                one, other = (
+                    arg.replaced(word) if isinstance(arg, Expr) else arg for arg in pair
+                )
+            except Unsayable as unsayable:
+                raise self.words.unfit("a relation", unsayable.depends) from None
+            self.writer.relate(one, other)
 
     def _untold(self, cells: list[Cell], number: int, depends: frozenset[str]) -> Arg:
         """The channels of an output that no expression of the arguments gives."""
@@ -527,10 +555,3 @@ def _with(arg: Arg, name: str, value: Arg) -> Arg:
         return arg
     kinds = dict(arg.kinds)
     return arg.replaced(lambda n: value if n == name else named(n, kinds[n]))
-
-
-def _stays_depthwise(attributes: Mapping[str, Arg], channels: Arg) -> bool:
-    """Whether a convolution has a group a channel whatever the arguments are."""
-    one_each = attributes["groups"] == channels
-    step = attributes["channels"]
-    return one_each and (step == channels or not isinstance(channels, Expr))

@@ -138,6 +138,7 @@ class Writer:
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])
         self._drop_unused()
+        self._check_relations()
         return definition
 
     def decide(self, scopes: Sequence[Scope], there: Collection[str]) -> None:
@@ -174,6 +175,24 @@ class Writer:
             arg = self.words.closed(arg)
         return arg
 
+    def relate(self, one: Arg, other: Arg) -> None:
+        """Notes that printed code takes two expressions to be equal."""
+        pair = self._outside(one), self._outside(other)
+        if pair[0] != pair[1] and pair not in self.definition.relations:
+            self.definition.relations.append(pair)
+
+    def _check_relations(self) -> None:
+        """Unfit where arguments could have values that break a relation."""
+        for one, other in self.definition.relations:
+            depends = self.words.behind(names_of(one))
+            if self.definition.model:
+                depends |= self.words.behind(names_of(other))
+            else:
+                depends -= self.words.behind(names_of(other))
+                depends &= self._kept
+            if depends:
+                raise self.words.unfit("a relation need not hold", depends)
+
     def _drop_unused(self) -> None:
         """Drops what only a discarded attempt wanted, and orders the arguments."""
         definition = self.definition
@@ -188,6 +207,7 @@ class Writer:
         definition.constants = {
             k: v for k, v in definition.constants.items() if k in used
         }
+        self._kept = frozenset(used)
         declared = [
             *definition.channel_arguments,
             *(name for tree in self.group[:1] for name in tree.scope.params),

@@ -43,8 +43,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             named.append("padding")
         if depthwise:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
-        if depthwise or strided_dilation(op):
-            named += ["stride", "dilation"]
+        # Keras can't stride and dilate at once: one of the two is never an argument.
+        if max(pair(op.dilation)) == 1 or max(pair(op.stride)) > 1:
+            named.append("dilation")
+        if max(pair(op.dilation)) > 1 or (depthwise and isinstance(op.stride, tuple)):
+            named.append("stride")
     if isinstance(op, Pool):
         plain = op.padding == 0 and not op.ceil_mode
         free = ("kernel", "stride") if plain else ()
