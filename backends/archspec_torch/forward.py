@@ -26,13 +26,6 @@ from archspec_torch.modules import attribute, flag, functional, numbered, shared
 
 REGISTERS = ("x", "y", "z")
 INDENT = 8
-FOLLOWERS = frozenset(
-    """
-    batch_norm layer_norm group_norm relu relu6 leaky_relu prelu elu selu gelu silu mish
-    sigmoid hard_sigmoid hard_swish tanh softplus flatten
-    """.split()  # noqa: SIM905  # twenty quoted names read worse
-)
-"""Ops that are written around the op before them: relu(bn(conv(x)))."""
 
 Expression = Callable[[int, list[str]], Doc | None]
 """What a line computes from the code of its inputs; None hands its input on."""
@@ -319,6 +312,6 @@ def _fused(lines: Sequence[Line], number: int, count: dict[Ref, int]) -> bool:
     return (
         following.reads == (Ref(number),)
         and isinstance(following.target, OpUse)
-        and following.target.kind in FOLLOWERS
+        and following.target.ops[0].follows
         and following.count is None
     )
