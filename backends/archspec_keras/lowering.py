@@ -195,6 +195,17 @@ def prelu(use: OpUse, inits: Inits) -> Steps:
     return [Layer(inits(use, Call("layers.PReLU", (), shared)))]
 
 
+def leaky_relu(use: OpUse, inits: Inits) -> Steps:
+    """LeakyReLU; an op where the slope is below 0, as an argument may be."""
+    slope = use["negative_slope"]
+    if isinstance(slope, Expr) or slope < 0:
+        given = (("negative_slope", slope),)
+        return [
+            Apply(lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",))
+        ]
+    return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
+
+
 def gelu(use: OpUse, inits: Inits) -> Steps:
     """The exact one is Keras' activation; the other an op."""
     if first(use).approximate == "none":
@@ -331,7 +342,7 @@ LOWERINGS: dict[str, Lowering] = {
     "global_max_pool2d": layer("GlobalMaxPooling2D"),
     "relu": layer("ReLU"),
     "relu6": layer("ReLU", 6.0),
-    "leaky_relu": attributed("LeakyReLU", negative_slope=("negative_slope", 0.3)),
+    "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": attributed("ELU", alpha=("alpha", 1.0)),
     "selu": activation("selu"),
