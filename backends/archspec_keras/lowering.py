@@ -70,13 +70,19 @@ def strided_dilation(op: Conv2d) -> bool:
     return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
 
 
+def unequal(stride: Any) -> bool:
+    """Whether it differs between the axes, which a depthwise convolution's may not."""
+    down, across = pair(stride)
+    return down != across
+
+
 def conv2d(use: OpUse, inits: Inits) -> Steps:
     """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
     op = first(use)
     steps, padding = padded(use)
     stride, dilation = use["stride"], use["dilation"]
     depth = multiplier(op, use.shapes[0])
-    sliced = strided_dilation(op) or (depth and isinstance(op.stride, tuple))
+    sliced = strided_dilation(op) or (depth and unequal(op.stride))
     rest: dict[str, tuple[Doc, Any]] = {
         "strides": (1 if sliced else stride, 1),
         "padding": (padding, "valid"),
@@ -399,8 +405,11 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         )
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
-    if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):
-        return "Conv2D doesn't stride and dilate at once, which `same` would need"
+    if isinstance(op, Conv2d) and op.padding == "same":
+        if strided_dilation(op):
+            return "Conv2D doesn't stride and dilate at once, which `same` would need"
+        if multiplier(op, shapes) and unequal(op.stride):
+            return "DepthwiseConv2D has one stride for both axes, so `same` would differ"
     uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
         return "ceil_mode doesn't go with padding that differs between two sides"
