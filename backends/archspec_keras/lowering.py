@@ -173,8 +173,9 @@ def normalised(name: str, *args: str) -> Lowering:
 def local_response_norm(use: OpUse, inits: Inits) -> Steps:
     """A function that the printed file defines: Keras has no such layer."""
     args = tuple((name, use[name]) for name in ("size", "alpha", "beta", "k"))
-    autos = ("square", "pad", "get_item", "add", "multiply", "power", "true_divide")
-    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), autos)]
+    autos = ("square", "pad", "get_item", "stack", "sum", "multiply", "add", "power")
+    names = (*autos, "true_divide")
+    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), names)]
 
 
 def scale(use: OpUse, inits: Inits) -> Steps:
