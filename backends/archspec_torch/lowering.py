@@ -281,16 +281,10 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
 }
 
-SIZED = frozenset(
-    """
-    conv2d conv_transpose2d linear batch_norm layer_norm group_norm scale prelu
-    """.split()  # noqa: SIM905  # eight quoted names read worse
-)
-
 
 def sized(use: OpUse) -> bool:
     """Whether a module is told how many channels it reads."""
-    return use.kind in SIZED and not (use.kind == "prelu" and use["shared"])
+    return any(op.counts_channels for op in use.ops)
 
 
 def infix(symbol: str) -> Function:
