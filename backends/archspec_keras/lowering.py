@@ -206,7 +206,7 @@ def prelu(use: OpUse, inits: Inits) -> Steps:
 
 def leaky_relu(use: OpUse, inits: Inits) -> Steps:
     """LeakyReLU; an op where the slope is below 0, as an argument may be."""
-    slope = use["negative_slope"]
+    slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
         given = (("negative_slope", slope),)
         return [
