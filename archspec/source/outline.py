@@ -15,7 +15,6 @@ from archspec.ops import Op, Shape
 from archspec.source.expr import Arg, Expr, names_of
 from archspec.source.tree import Tree
 
-
 SHORT = 4
 """Tuples of so many items have a type for each item."""
 
