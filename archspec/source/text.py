@@ -52,18 +52,19 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as data; `fn` is a dotted name that a backend wrote."""
+    """A call as data; `fn` is a dotted name that a backend wrote, or a call of one."""
 
-    fn: str
+    fn: str | Call
     args: tuple[Doc, ...] = ()
     kwargs: tuple[tuple[str, Doc], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """A list."""
+    """A list; a tuple with the brackets `()`, one without brackets with ``."""
 
     items: tuple[Doc, ...]
+    brackets: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,12 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Expr):
         return doc.code()
     if isinstance(doc, Call):
-        return f"{doc.fn}({', '.join(flat_arguments(doc))})"
+        fn = doc.fn if isinstance(doc.fn, str) else flat(doc.fn)
+        return f"{fn}({', '.join(flat_arguments(doc))})"
     if isinstance(doc, Display):
-        return f"[{', '.join(flat(item) for item in doc.items)}]"
+        joined = ", ".join(flat(item) for item in doc.items)
+        end = "," if len(doc.items) == 1 and doc.brackets != "[]" else ""
+        return f"{doc.brackets[:1]}{joined}{end}{doc.brackets[1:]}"
     if isinstance(doc, Table):
         pairs = (f"{lit(key)}: {flat(value)}" for key, value in doc.items)
         return f"{{{', '.join(pairs)}}}"
@@ -169,12 +173,18 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         items += [(f"{name}=", value) for name, value in doc.kwargs]
         if not items:
             return [line]
-        return _bracketed(items, indent, f"{lead}{doc.fn}(", f"){trail}")
+        fn = doc.fn if isinstance(doc.fn, str) else flat(doc.fn)
+        if isinstance(doc.fn, Call) and len(f"{start}{lead}{fn}(") > WIDTH:
+            inner = f"({', '.join(flat_arguments(doc))}){trail}"
+            return layout(doc.fn, indent, lead, inner)
+        return _bracketed(items, indent, f"{lead}{fn}(", f"){trail}")
     if isinstance(doc, Display):
-        return _bracketed([("", i) for i in doc.items], indent, f"{lead}[", f"]{trail}")
+        items = [("", item) for item in doc.items]
+        left, right = doc.brackets or "()"
+        return _bracketed(items, indent, f"{lead}{left}", f"{right}{trail}", apart=True)
     if isinstance(doc, Table):
         items = [(f"{lit(key)}: ", value) for key, value in doc.items]
-        return _bracketed(items, indent, f"{lead}{{", f"}}{trail}")
+        return _bracketed(items, indent, f"{lead}{{", f"}}{trail}", apart=True)
     if isinstance(doc, Loop):
         return [
             f"{start}{lead}(",
@@ -194,17 +204,31 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
 
 
 def _bracketed(
-    items: Sequence[tuple[str, Doc]], indent: int, lead: str, trail: str
+    items: Sequence[tuple[str, Doc]],
+    indent: int,
+    lead: str,
+    trail: str,
+    *,
+    apart: bool = False,
 ) -> list[str]:
+    """Items on a line of their own where they fit; `apart`, each on its own."""
     start, inner = " " * indent, indent + STEP
     joined = ", ".join(f"{name}{flat(item)}" for name, item in items)
-    if inner + len(joined) <= WIDTH:
+    if not apart and inner + len(joined) <= WIDTH:
         return [f"{start}{lead}", " " * inner + joined, f"{start}{trail}"]
-    end = "" if len(items) == 1 else ","
+    end = "" if len(items) == 1 and not apart else ","
     lines = [f"{start}{lead}"]
     for name, item in items:
         lines += layout(item, inner, name, end)
     return [*lines, f"{start}{trail}"]
+
+
+def span(start: Doc, stop: Doc) -> str:
+    """`start:stop` between square brackets, without a start of 0."""
+    low, high = "" if start == 0 else flat(start), flat(stop)
+    if all(re.fullmatch(r"-?\w*", bound) for bound in (low, high)):
+        return f"{low}:{high}"
+    return f"{low} : {high}".strip()
 
 
 def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
@@ -252,8 +276,9 @@ def class_name(text: str) -> str:
 
 
 def function_name(text: str) -> str:
-    """The letters, digits and `_` of a title or a name, as a function is named."""
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    """The letters and digits of a title or a name, as a function is named: lower case."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)
+    name = re.sub(r"[^a-z0-9_]+", "_", apart.lower()).strip("_")
     return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
 
 
