@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.scope import Run, Scope, flag
 from archspec.source.liveness import Variables, variables
+from archspec.source.module import read_in
 from archspec.source.outline import OpUse, Ref
-from archspec.source.project import names_in
 from archspec.source.text import (
     STEP,
     WIDTH,
@@ -219,7 +219,7 @@ def types(
     last = {name: item for item in made for name in item.targets}
     return {
         name: dialect.tensor
-        for name in names_in(flat(result)) & last.keys() - {*inputs}
+        for name in read_in(flat(result)) & last.keys() - {*inputs}
         if last[name].run is not None or not known(dialect, last[name].value)
     }
 
