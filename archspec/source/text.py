@@ -7,7 +7,6 @@ The layout is that of `ruff format`.
 from __future__ import annotations
 
 import ast
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,10 @@ from dataclasses import dataclass
 
 from archspec.graph import Value
 from archspec.source.expr import Expr
+from archspec.source.literal import lit
 
 WIDTH = 88
 STEP = 4
-EXPONENT = re.compile(r"e(?:\+|(-))0*(\d)")
-"""What people leave out of an exponent."""
 LIKE = str.maketrans(
     {"\u00d7": "x", "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00df": "ss"}
     | dict.fromkeys("\u2018\u2019\u201c\u201d", "'")
@@ -34,23 +32,6 @@ SYMBOLS: dict[type[ast.operator], str] = {
     ast.Mod: "%",
 }
 """Operators at which a long line may be broken."""
-
-
-def lit(value: Value) -> str:
-    """The Python literal of a bool, int, finite float, str, None or tuple of these."""
-    if value is None or isinstance(value, bool | int):
-        return repr(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return EXPONENT.sub(r"e\1\2", repr(value))
-    if isinstance(value, str):
-        body = value.encode("unicode_escape").decode("ascii")
-        if '"' in body and "'" not in body:
-            return f"'{body}'"
-        return '"' + body.replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        inner = ", ".join(lit(item) for item in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    raise TypeError(f"{type(value).__name__} has no literal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph
+from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
-from archspec.source.search import outline
+from archspec.source.prune import prune
+from archspec_keras.body import SIZED
 from archspec_keras.lowering import signature, unsupported
 from archspec_keras.printing import Printer, arguments_apart
 
@@ -53,7 +55,9 @@ class KerasBackend:
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_unread(graph)
         graph = arguments_apart(graph)
-        return Printer(graph, outline(graph, signature)).source()
+        definitions = outline(graph, signature)
+        prune(definitions, lambda use: use.kind in SIZED)
+        return Printer(graph, definitions).source()
 
     def build(
         self,

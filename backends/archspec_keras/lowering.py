@@ -46,7 +46,10 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         if depthwise or strided_dilation(op):
             named += ["stride", "dilation"]
     if isinstance(op, Pool):
-        named += type(op).model_fields
+        plain = op.padding == 0 and not op.ceil_mode
+        free = ("kernel", "stride") if plain else ()
+        named += [name for name in type(op).model_fields if name not in free]
+        fixed["plain"] = plain
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
     return fixed | {name: getattr(op, name) for name in named}
@@ -133,11 +136,7 @@ def batch_norm(use: OpUse, inits: Inits) -> Steps:
     """BatchNormalization; a subclass where torch's running variance is asked for."""
     momentum = use["momentum"]
     unbiased = use["running_var"] == "unbiased"
-    keep: Doc = (
-        1 - momentum
-        if isinstance(momentum, float | int)
-        else Expr(f"1 - ({momentum.text})")  # type: ignore[union-attr]  # an Expr
-    )
+    keep: Doc = 1 - momentum  # type: ignore[operator]  # a number or an Expr
     made = call(
         "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
         momentum=(keep, 0.99),

@@ -13,6 +13,7 @@ from archspec.ops import pair
 from archspec.ops.pooling import Adaptive
 from archspec.ops.shaping import Resize
 from archspec.source.docstring import docstring
+from archspec.source.literal import lit
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
 from archspec.source.project import names_in, seal
@@ -28,7 +29,6 @@ from archspec.source.text import (
     function_name,
     header,
     layout,
-    lit,
 )
 from archspec_keras.body import Body
 from archspec_keras.factories import Factories

@@ -67,9 +67,9 @@ from archspec.source.classes.dialect import (
     Start,
 )
 from archspec.source.classes.printing import printed
+from archspec.source.generalise import outline
 from archspec.source.program import Source
 from archspec.source.prune import prune
-from archspec.source.search import outline
 
 __all__ = [
     "Container",

@@ -72,7 +72,10 @@ class Constructor:
         made: list[str] = []
         for name, numbers in groups.items():
             lines = [scope.lines[number] for number in numbers]
-            if name in several or lines[0].count is not None:
+            if lines[0].template:
+                for line in lines:
+                    made += self._named(line)
+            elif name in several or lines[0].count is not None:
                 added, items = self.collected(lines, INDENT, note)
                 made += added
                 made += self._set(name, packed(self.dialect.sequential, items))
@@ -81,12 +84,26 @@ class Constructor:
                 for attribute, value in scope.held[numbers[0]].items():
                     made += assignment(f"self.{attribute}", value, INDENT)
             else:
-                made += self._single(lines[0])
+                found = self._single(lines[0], note)
+                note = "" if any(note in row for row in found) else note
+                made += found
         return made
 
-    def _single(self, line: Line) -> list[str]:
+    def _named(self, line: Line) -> list[str]:
+        """A loop over children that are named by its index."""
+        name = Code(f'f"{line.template}"')
+        made = layout(self.dialect.put(name, self.child(line.target)), INDENT + STEP)
+        return _turns(line, made, INDENT)
+
+    def _single(self, line: Line, note: str) -> list[str]:
         """A child that is no repeat; one that isn't always there may need an `if`."""
-        made = self.child(line.target)
+        target = line.target
+        here = line.when is True and line.name.isidentifier()
+        if here and isinstance(target, Nested) and carried_list(target):
+            added, items = self.collected(target.lines, INDENT, note)
+            whole = packed(self.dialect.sequential, items)
+            return [*added, *self._set(line.name, whole)]
+        made = self.child(target)
         if line.when is True:
             return self._set(line.name, made)
         absent = self.dialect.absent if len(line.reads) == 1 else None
@@ -175,10 +192,7 @@ class Constructor:
             docs = self.items(lines)
             return [row for doc in docs for row in _add(doc, indent, to)]
         (line,) = lines
-        if line.count is not None:
-            made = layout(each(line, line.repeated()), indent, "", ":")
-        else:
-            made = statement("if ", line.when, indent, ":")
+        made: list[str] = []
         deeper = indent + STEP
         if grows(inner(line)):
             for chunk in chunks(inner(line)):
@@ -187,11 +201,22 @@ class Constructor:
             made += _add(Star(self._several(line)), deeper, to)
         else:
             made += _add(self.child(line.target), deeper, to)
-        if line.carried:
-            values = [*line.carried.values()]
-            value: Doc = Display(tuple(values), "") if len(values) > 1 else values[0]
-            made += assignment(", ".join(line.carried), value, deeper)
-        return made
+        if line.count is not None:
+            return _turns(line, made, indent)
+        return [*statement("if ", line.when, indent, ":"), *made]
+
+
+def _turns(line: Line, body: Sequence[str], indent: int) -> list[str]:
+    """The statements of a loop."""
+    made: list[str] = []
+    for name, value in line.start.items():
+        made += assignment(name, value, indent)
+    made += [*layout(each(line, line.repeated()), indent, "", ":"), *body]
+    if line.carried:
+        values = [*line.carried.values()]
+        new: Doc = Display(tuple(values), "") if len(values) > 1 else values[0]
+        made += assignment(", ".join(line.carried), new, indent + STEP)
+    return made
 
 
 def _add(doc: Doc, indent: int, to: str) -> list[str]:
@@ -245,6 +270,11 @@ def grows(lines: Sequence[Line]) -> bool:
 def carries(lines: Sequence[Line]) -> bool:
     """Whether a loop of a list sets names anew, which only statements can."""
     return any(line.carried or carries(inner(line)) for line in lines)
+
+
+def carried_list(target: Nested) -> bool:
+    """Whether a nested list has loops that carry, and no outputs but its last."""
+    return target.listed and not target.numbers and carries(target.lines)
 
 
 def inner(line: Line) -> Sequence[Line]:

@@ -61,7 +61,7 @@ class Start(Protocol):
         ...
 
 
-def _put(name: str, doc: Doc) -> Call:
+def _put(name: Doc, doc: Doc) -> Call:
     return Call("setattr", (Code("self"), name, doc))
 
 
@@ -116,7 +116,7 @@ class Dialect:
     once: bool = False
     typed: tuple[str, ...] | None = None
     get: str = 'getattr(self, "{}")'
-    put: Callable[[str, Doc], Call] = _put
+    put: Callable[[Doc, Doc], Call] = _put
     reserved: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     extra: Extra | None = None

@@ -11,6 +11,7 @@ from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, mapping, numbered, sequence, single
 from archspec.source.docstring import docstring
 from archspec.source.expr import Arg, Expr
+from archspec.source.expr import named as word
 from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
 from archspec.source.outline import (
@@ -142,7 +143,10 @@ class Printer:
         scope = mapping(dialect, lines, list(outputs.values()))
         parameters = ["self", *self._parameters(arguments, self._wanted(lines))]
         base, body = dialect.base, constants(fixed, INDENT)
-        if numbers is not None:
+        if any(line.template for line in lines):
+            base, numbers = dialect.sequential.base, ()
+            body = ["        super().__init__()", *body, *constructor.attributes(scope)]
+        elif numbers is not None:
             base, scope = dialect.sequential.base, Scope([])
             body += constructor.chained(lines)
         elif numbered(dialect, lines):
@@ -221,7 +225,7 @@ class Printer:
                 )
             )
         )
-        given = {argument: Expr(argument) for argument in read}
+        given = {argument: word(argument) for argument in read}
         return self._called(name, given, tuple(read), self._wanted(nested.lines))
 
     def _called(
