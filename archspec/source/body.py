@@ -209,7 +209,7 @@ class Body:
     def _chains(self) -> bool:
         """Whether a scope is a chain of blocks, graphs and layers with weights."""
         return all(
-            isinstance(item, Tree) or item.op.weighted
+            isinstance(item, Tree) or item.op.stored
             for column in self.columns
             for items in column.tree.lines.values()
             for item in items[:1]

@@ -186,7 +186,7 @@ def refuse_unread(graph: Graph) -> None:
     live = set(graph.outputs.values())
     for node in reversed(graph.nodes):
         if node.name in live:
-            live.update(node.inputs[:1] if node.op.kind == "resize" else node.inputs)
+            live.update(node.op.computed_from(node.inputs))
     for node, shapes in graph.located():
         held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
         if held and node.name not in live:

@@ -181,6 +181,11 @@ def scale(use: OpUse, inits: Inits) -> Steps:
     return [Layer(inits(use, made))]
 
 
+def sized(use: OpUse) -> bool:
+    """Whether a layer is told how many channels it reads: a factor per feature is."""
+    return use.kind == "scale" and len(use.shapes[0][0]) == 1
+
+
 def prelu(use: OpUse, inits: Inits) -> Steps:
     """PReLU with one slope for each channel, or one for all."""
     image = len(use.shapes[0][0]) == 3

@@ -6,7 +6,7 @@ from archspec.source.classes import Container, Dialect
 from archspec.source.module import definitions
 from archspec.source.text import Call
 from archspec_torch.initial import Initials
-from archspec_torch.lowering import FUNCTIONS, MODULES, signature, sized
+from archspec_torch.lowering import FUNCTIONS, MODULES, signature
 
 DIALECT = Dialect(
     backend="torch",
@@ -20,7 +20,6 @@ DIALECT = Dialect(
     },
     helpers=definitions("archspec_torch"),
     signature=signature,
-    sized=sized,
     base="nn.Module",
     tensor="Tensor",
     call="forward",

@@ -281,17 +281,6 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
 }
 
-SIZED = frozenset(
-    """
-    conv2d conv_transpose2d linear batch_norm layer_norm group_norm scale prelu
-    """.split()  # noqa: SIM905  # eight quoted names read worse
-)
-
-
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return use.kind in SIZED and not (use.kind == "prelu" and use["shared"])
-
 
 def infix(symbol: str) -> Function:
     """An operator between all operands."""

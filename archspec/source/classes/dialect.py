@@ -61,6 +61,10 @@ class Start(Protocol):
         ...
 
 
+def _sized(use: OpUse) -> bool:
+    return any(op.counts_channels for op in use.ops)
+
+
 def _put(name: Doc, doc: Doc) -> Call:
     return Call("setattr", (Code("self"), name, doc))
 
@@ -76,7 +80,8 @@ class Dialect:
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         signature: what of an op can't be an argument of a printed class.
-        sized: whether an op's child is told how many channels it reads.
+        sized: whether an op's child is told how many channels it reads; without it,
+            that of an op whose weights have a size that they give.
         base: the class of modules; `initialised` says that its own constructor is
             called first.
         tensor: the type of values.
@@ -102,7 +107,6 @@ class Dialect:
     modules: Mapping[str, Lowering]
     functions: Mapping[str, Function]
     imports: Mapping[str, str]
-    sized: Callable[[OpUse], bool]
     base: str
     tensor: str
     call: str
@@ -110,6 +114,7 @@ class Dialect:
     listing: Container
     member: str
     signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
+    sized: Callable[[OpUse], bool] = _sized
     helpers: Mapping[str, str] = field(default_factory=dict)
     initialised: bool = True
     absent: Doc = None

@@ -34,13 +34,6 @@ from archspec.source.text import (
 INDENT = 8
 OWN = frozenset(("self", "layer", "outputs", "i"))
 """Names that the text of a method uses."""
-FOLLOWERS = frozenset(
-    """
-    batch_norm layer_norm group_norm relu relu6 leaky_relu prelu elu selu gelu silu mish
-    sigmoid hard_sigmoid hard_swish tanh softplus flatten
-    """.split()  # noqa: SIM905  # twenty quoted names read worse
-)
-"""Ops that are written around the op before them: relu(bn(conv(x)))."""
 
 
 @dataclass(slots=True)
@@ -189,7 +182,7 @@ def _followed(scope: Scope, number: int) -> bool:
     return (
         line.reads == (Ref(number),)
         and isinstance(line.target, OpUse)
-        and line.target.kind in FOLLOWERS
+        and line.target.ops[0].follows
         and not isinstance(scope.callees[number + 1], Run)
     )
 
