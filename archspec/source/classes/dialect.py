@@ -65,6 +65,10 @@ def _sized(use: OpUse) -> bool:
     return any(op.counts_channels for op in use.ops)
 
 
+def _get(name: str) -> str:
+    return f'getattr(self, "{name}")'
+
+
 def _put(name: Doc, doc: Doc) -> Call:
     return Call("setattr", (Code("self"), name, doc))
 
@@ -92,8 +96,8 @@ class Dialect:
         absent: what stands for a child that isn't there and whose only input is then
             its value; None where that can't be called.
         once: whether an attribute may be set only once.
-        typed: how functions start that are known to give a tensor; None where calls
-            of children are known too.
+        typed: how what is called starts, where a type checker knows that it gives a
+            tensor; "" is everything.
         get, put: how a child is read and set whose name is no identifier.
         reserved: attributes that every module has.
         taken: names that a file may use beside imports and helpers.
@@ -119,8 +123,8 @@ class Dialect:
     initialised: bool = True
     absent: Doc = None
     once: bool = False
-    typed: tuple[str, ...] | None = None
-    get: str = 'getattr(self, "{}")'
+    typed: tuple[str, ...] = ("",)
+    get: Callable[[str], str] = _get
     put: Callable[[Doc, Doc], Call] = _put
     reserved: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
