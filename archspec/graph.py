@@ -39,6 +39,7 @@ class Scope:
         listed: its children are numbered; a chain.
         inline: its children take their names from the parent.
         index, count: which of how many instances of a repeat; index None without one.
+        counter: the name by which formulas read the index; empty for `index` itself.
         params: the values of its own params (a nested graph has none).
         texts: for a param: the formula that the caller gave, in the caller's names.
         defaults: for a param that the caller left out: its default's formula, in the
@@ -48,6 +49,8 @@ class Scope:
         inputs: its inputs' names ("input", or those of `inputs`) and the values there.
         outputs: named outputs and the values there; "" names the only one.
         at: where its statement stands.
+        decided: names that decided what no printed code says: by the key of a statement
+            that is absent, that it is; by "", which op or block some node is.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Scope:
     inline: bool
     index: int | None
     count: int
+    counter: str = field(default="", kw_only=True)
     params: Mapping[str, Value]
     texts: Mapping[str, str]
     defaults: Mapping[str, str]
@@ -69,6 +73,7 @@ class Scope:
     inputs: Mapping[str, str]
     outputs: dict[str, str]
     at: Location
+    decided: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +90,7 @@ class Node:
         shape: the output's shape, without the batch axis.
         at: where its statement stands.
         index, count: which of how many instances of a repeated op; None without one.
+        counter: the name by which formulas read the index; empty for `index` itself.
         texts: for an attribute that a formula gave: the formula, in the scope's names.
         when, repeat: the formulas' texts, in the scope's names.
         taint: root params that the number of the output's channels depends on.
@@ -99,6 +105,7 @@ class Node:
     at: Location
     index: int | None = None
     count: int = 1
+    counter: str = field(default="", kw_only=True)
     texts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     when: str | None = None
     repeat: str | None = None

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from archspec.graph import Graph
-from archspec.ops import Op, Shape, pair
+from archspec.ops import Op, Shape
 
 Axes = tuple[Fraction, Fraction]
 ONE = (Fraction(1), Fraction(1))
@@ -46,22 +45,24 @@ def reaches(graph: Graph) -> dict[str, Reach]:
 
 
 def _after(op: Op, read: list[Reach], shapes: tuple[Shape, ...], made: Shape) -> Reach:
-    first = read[0]
     if len(made) != 3:
         return Reach(None, None)
-    pooled = op.kind.startswith("adaptive") and made[1:] != shapes[0][1:]
-    if first.field is None or first.stride is None or pooled:
-        whole = None if first.stride is None else _scaled(first.stride, shapes[0], made)
-        return Reach(None, whole)
-    fields, strides = [], []
-    for axis in (0, 1):
-        window, step = _window(op, axis, shapes[0], made)
-        largest = max(r.field[axis] for r in read if r.field is not None)
-        fields.append(largest + (window - 1) * first.stride[axis])
-        strides.append(first.stride[axis] * step)
-    if any(r.field is None for r in read):
-        return Reach(None, (strides[0], strides[1]))
-    return Reach((fields[0], fields[1]), (strides[0], strides[1]))
+    before = read[0].stride
+    assert before is not None  # No op makes an image of a vector.
+    windows = op.windows(shapes[0], made)
+    if windows is None:
+        return Reach(None, _scaled(before, shapes[0], made))
+    stride = (before[0] * windows[0][1], before[1] * windows[1][1])
+    fields = []
+    for reach in op.computed_from(tuple(read)):
+        if reach.field is None:
+            return Reach(None, stride)
+        fields.append(reach.field)
+    vertical, horizontal = (
+        max(field[axis] for field in fields) + (window - 1) * before[axis]
+        for axis, (window, _) in enumerate(windows)
+    )
+    return Reach((vertical, horizontal), stride)
 
 
 def _scaled(stride: Axes, before: Shape, after: Shape) -> Axes:
@@ -69,22 +70,6 @@ def _scaled(stride: Axes, before: Shape, after: Shape) -> Axes:
         stride[0] * Fraction(before[1], after[1]),
         stride[1] * Fraction(before[2], after[2]),
     )
-
-
-def _window(op: Op, axis: int, before: Shape, after: Shape) -> tuple[int, Fraction]:
-    """How many pixels of its input an op's output pixel reads, and its step there."""
-    some: Any = op
-    if op.kind == "conv_transpose2d":
-        extent = (pair(some.kernel)[axis] - 1) * pair(some.dilation)[axis] + 1
-        step = pair(some.stride)[axis]
-        return -(-extent // step), Fraction(1, step)
-    if hasattr(some, "extent"):
-        steps = some.steps() if hasattr(some, "steps") else pair(some.stride)
-        return some.extent()[axis], Fraction(steps[axis])
-    if op.kind in ("resize", "pixel_shuffle"):
-        window = 2 if getattr(some, "mode", "") == "bilinear" else 1
-        return window, Fraction(before[1 + axis], after[1 + axis])
-    return 1, Fraction(1)
 
 
 def shown(reaches: Mapping[str, Reach], name: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.graph import Value
 from archspec.language.schema import shown
-from archspec.ops import Op
+from archspec.ops import Op, Weighted
 from archspec.ops.describe import expected
 
 Place = Callable[..., Location]
@@ -98,7 +98,8 @@ def _init(op: type[Op], item: Any, place: Place) -> SpecError:
     if item["type"] == "extra_forbidden":
         message = f"there is no argument {way.pop()!r}"
     elif not way:
-        message = f"expected an initialiser for each of {', '.join(op.weighted)}"
+        assert issubclass(op, Weighted)
+        message = f"expected an initialiser for each of {', '.join(op.trained())}"
     elif not item["msg"].startswith("Value error"):
         message = message.replace("Input should be", "expected")
     if "found" not in message and "there is" not in message:

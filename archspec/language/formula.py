@@ -134,7 +134,9 @@ def parse(text: str) -> ast.expr:
 
 def _at(tree: Any, error: SpecError) -> SpecError:
     """The error with the part of the formula that it is about."""
-    error.part = (tree.col_offset, tree.end_col_offset - tree.col_offset)
+    start = getattr(tree, "col_offset", None)  # a tree that no text stands for has none
+    if start is not None:
+        error.part = (start, tree.end_col_offset - start)
     return error
 
 
@@ -158,8 +160,13 @@ def _allowed(tree: Any) -> bool:
     return type(tree) in RULES or isinstance(tree, ast.Slice)
 
 
-def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
-    """What is wrong with a formula whatever its names stand for."""
+def inspected(
+    text: str, known: Collection[str], twice: str | None = None
+) -> Iterator[SpecError]:
+    """What is wrong with a formula whatever its names stand for.
+
+    `twice` says why `index` may not be read, where it may be that of two repeats.
+    """
     try:
         parts = _parts(parse(text))
     except SpecError as error:
@@ -167,7 +174,9 @@ def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
         return
     for part in parts:
         name = _dotted(part)
-        if name not in known and name not in CONSTANTS:
+        if name == "index" and twice:
+            yield _at(part, SpecError(twice, code="AS320"))
+        elif name not in known and name not in CONSTANTS:
             yield _at(part, _unknown(name, known))
 
 
@@ -175,7 +184,10 @@ def _unknown(name: str, known: Collection[str]) -> SpecError:
     node, dot, size = name.partition(".")
     sizes = [f"{node}.{other}" for other in DIMENSIONS if f"{node}.{other}" in known]
     if name == "index":
-        hint = "a repeated node has one; a block doesn't see its caller's: pass it"
+        hint = (
+            "a repeated node has one, unless it names it; "
+            "a block doesn't see its caller's: pass it"
+        )
     elif size in DIMENSIONS and sizes:
         hint = f"{node} is a vector, it has {', '.join(sizes)}"
     else:
@@ -203,6 +215,20 @@ def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -
         RecursionError,
     ) as error:
         raise SpecError(f"the formula {text!r} fails: {error}", code="AS303") from None
+
+
+def computed(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
+    """The value of a tree of a formula's own kinds of nodes, as `evaluate` gives it."""
+    try:
+        return _evaluate(tree, Env(lookup, Work()))
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        IndexError,
+        RecursionError,
+    ) as error:
+        raise SpecError(f"an expression fails: {error}", code="AS303") from None
 
 
 def _evaluate(tree: ast.expr, env: Env) -> Value:

@@ -7,14 +7,11 @@ arguments: `{kaiming_normal: {mode: fan_out}}`.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from archspec.errors import nearest
-
-if TYPE_CHECKING:
-    from archspec.ops.base import Op, Shape
 
 
 class Init(BaseModel):
@@ -25,11 +22,14 @@ class Init(BaseModel):
     )
 
     name: ClassVar[str]
+    by_fan: ClassVar[bool] = False
+    """Whether it reads a fan, which only a kernel has."""
 
 
 class Kaiming(Init):
     """Arguments of both Kaiming initialisers; `a` is leaky_relu's slope."""
 
+    by_fan = True
     mode: Literal["fan_in", "fan_out"] = "fan_in"
     nonlinearity: Literal["relu", "leaky_relu", "linear", "tanh", "sigmoid", "selu"] = (
         "relu"
@@ -53,6 +53,7 @@ class XavierNormal(Init):
     """N(0, gain² · 2 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_normal"
+    by_fan = True
     gain: float = 1.0
 
 
@@ -60,6 +61,7 @@ class XavierUniform(Init):
     """U(-b, b), b = gain · sqrt(6 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_uniform"
+    by_fan = True
     gain: float = 1.0
 
 
@@ -153,13 +155,7 @@ class _Reads:
 Initializer = Annotated[AnyInit, _Reads()]
 
 
-def fans(shape: Shape) -> tuple[int, int]:
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight of rank 2 or more, as torch.nn.init counts them."""
     receptive = prod(shape[2:])
     return shape[1] * receptive, shape[0] * receptive
-
-
-def initial(op: Op, name: str) -> AnyInit:
-    """The op's own initialiser of a parameter, else archspec's default."""
-    chosen = op.inits().get(name)
-    return chosen if chosen is not None else op.default_init(name)

@@ -84,8 +84,8 @@ def output_names(definition: Definition) -> tuple[str, ...]:
         return names
     tree = definition.instances[0]
     told = {value: name for name, value in reversed(tree.scope.outputs.items())}
-    found = [told.get(value, "") for value in tree.outputs]
-    return tuple(found) if len(found) == len(names) else names
+    found = tuple(map(told.get, tree.outputs, names))
+    return found if len({*found}) == len(names) else names
 
 
 class _Run:
@@ -182,11 +182,12 @@ class _Run:
         line = self.lines[number]
         refs = [Ref(number, output) for output in range(line.outputs)]
         blocked = live | self.taken
-        letters = islice(_alphabet(blocked), len(refs))
-        wanted: list[Iterable[str]] = [[f"{line.name}_{n}" for n in range(len(refs))]]
+        wanted: list[Iterable[str]] = [islice(_alphabet(blocked), len(refs))]
+        if line.name.isidentifier():
+            wanted.insert(0, [f"{line.name}_{n}" for n in range(len(refs))])
         if isinstance(line.target, Use):
             wanted.insert(0, output_names(line.target.definition))
-        for names in (*wanted, letters):
+        for names in wanted:
             told = [self.names.get(r, n) for r, n in zip(refs, names, strict=True)]
             used = [n for r, n in zip(refs, told, strict=True) if r in self.last]
             fits = len(", ".join(used)) <= ROOM and len({*used}) == len(used)

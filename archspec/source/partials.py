@@ -20,8 +20,8 @@ from archspec.source.text import (
     Doc,
     Names,
     flat,
-    function_name,
     layout,
+    snake_case,
 )
 
 LEAST, WORTH = 20, 60
@@ -42,7 +42,7 @@ class Partials:
         for fn, options in groups.items():
             saved, alike = max(_candidates(options), key=lambda found: found[0])
             if saved >= WORTH:
-                name = names.take(function_name(fn.rpartition(".")[2]))
+                name = names.take(snake_case(fn.rpartition(".")[2]))
                 self.shared[fn] = name, alike
 
     def short(self, call: Call) -> Call:

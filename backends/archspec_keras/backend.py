@@ -13,11 +13,10 @@ from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError
 from archspec.files import write_whole
 from archspec.graph import Graph
-from archspec.source.functions import source
+from archspec.source.functions import emit
 from archspec.source.program import Source, execute
-from archspec.source.search import outline
-from archspec_keras.checks import prepared, refuse_names, refuse_unread
-from archspec_keras.lowering import signature, unsupported
+from archspec_keras.checks import refuse_names, refuse_unread
+from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class KerasBackend:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_unread(graph)
-        made = source(graph, outline(prepared(graph), signature), KERAS)
+        made = emit(graph, KERAS)
         refuse_names(graph, made.text)
         return made
 

@@ -7,19 +7,8 @@ from dataclasses import replace
 
 from archspec.errors import UnsupportedError
 from archspec.graph import EMPTY, Graph
-from archspec.ops import pair
-from archspec.ops.pooling import Adaptive
 from archspec.ops.shaping import Flatten
 
-PIXELWISE = frozenset(
-    """
-    batch_norm layer_norm group_norm local_response_norm scale relu relu6 leaky_relu
-    prelu elu selu gelu silu mish sigmoid hard_sigmoid hard_swish tanh softplus softmax
-    log_softmax dropout drop_path identity slice channel_shuffle add multiply subtract
-    concat
-    """.split()  # noqa: SIM905
-)
-"""Ops that give a single pixel when they read single pixels."""
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
 OPERATORS = ("add", "multiply", "power", "true_divide")
 """The names of what `local_response_norm` says with operators."""
@@ -35,18 +24,24 @@ def prepared(graph: Graph) -> Graph:
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
     arguments = tuple(name for name in graph.arguments if name not in computed)
-    single: set[str] = set()
+    following, shapes = loose(graph), graph.shapes()
     nodes = []
     for node in graph.nodes:
-        op = node.op
-        kept = op.kind in PIXELWISE or getattr(op, "padding", None) == 0
-        one = isinstance(op, Adaptive) and pair(op.size) == (1, 1)
-        if one or (kept and single.issuperset(node.inputs)):
-            single.add(node.name)
-        if isinstance(op, Flatten) and node.inputs[0] in single:
+        read = node.inputs[0]
+        if node.op.flattens and shapes[read][1:] == (1, 1) and read not in following:
             node = replace(node, op=Flatten(order="hwc"), texts=EMPTY)
         nodes.append(node)
     return replace(graph, arguments=arguments, nodes=tuple(nodes))
+
+
+def loose(graph: Graph) -> frozenset[str]:
+    """The images whose height and width follow from those of the net's inputs."""
+    found = {name for name, shape in graph.inputs.items() if len(shape) == 3}
+    for node in graph.nodes:
+        sizing = node.op.sized_by(node.inputs)
+        if len(node.shape) == 3 and not found.isdisjoint(sizing):
+            found.add(node.name)
+    return frozenset(found)
 
 
 def refuse_unread(graph: Graph) -> None:
@@ -58,7 +53,7 @@ def refuse_unread(graph: Graph) -> None:
     live = set(graph.outputs.values())
     for node in reversed(graph.nodes):
         if node.name in live:
-            live.update(node.inputs[:1] if node.op.kind == "resize" else node.inputs)
+            live.update(node.op.computed_from(node.inputs))
     for node, shapes in graph.located():
         held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
         if held and node.name not in live:

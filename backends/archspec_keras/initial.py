@@ -17,7 +17,6 @@ from archspec.ops.init import (
     Uniform,
     XavierNormal,
     XavierUniform,
-    initial,
 )
 from archspec.source.functions import Constants
 from archspec.source.outline import OpUse
@@ -40,10 +39,10 @@ def started(use: OpUse, made: Call, constants: Constants) -> Call:
     depth = _depth(op, shapes)
     found = []
     for name in dict.fromkeys(name for op in use.ops for name in op.weights(*shapes)):
-        attribute = ATTRIBUTES.get(op.kind, {}).get(name, "kernel")
+        attribute = ATTRIBUTES[op.role(name)]
         if attribute == "kernel" and made.fn == "layers.DepthwiseConv2D":
             attribute = "depthwise"
-        init = initial(op, name)
+        init = op.initial(name)
         if init != USUAL.get(attribute):
             value = _initializer(init, depth, constants)
             found.append((f"{attribute}_initializer", value))
@@ -73,7 +72,7 @@ def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't draw an op's initial weights, or None."""
     depth = _depth(op, shapes)
     for name in op.weights(*shapes):
-        init = initial(op, name)
+        init = op.initial(name)
         if depth > 1 and isinstance(init, XavierNormal | XavierUniform):
             return (
                 f"there is no {init.name} for a depthwise convolution with {depth} "

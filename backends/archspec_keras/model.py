@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from archspec.graph import Graph
-from archspec.ops.pooling import Adaptive
-from archspec.ops.shaping import Resize
 from archspec.source.functions import Dialect, Frame
+from archspec.source.literal import lit
 from archspec.source.module import definitions
-from archspec.source.text import Call, Code, Display, Doc, Names, Table, class_name, lit
-from archspec_keras.lowering import LOWERINGS
+from archspec.source.text import Call, Code, Display, Doc, Table, class_name
+from archspec_keras.checks import loose, prepared
+from archspec_keras.lowering import LOWERINGS, signature
 
 SIZED = "this net needs an input_shape with a height and a width"
 DEEP = 900
 """Layers from which on Keras, which recurses once a layer, needs a higher limit."""
 
 
-def frame(graph: Graph, arguments: Collection[str]) -> Frame:
+def frame(graph: Graph) -> Frame:
     """The inputs with their shapes before, and the model behind."""
-    names = Names(tuple(arguments))
     single = len(graph.inputs) == 1
-    variables = [names.take("inputs" if single else f"{n}_input") for n in graph.inputs]
-    shapes = [
-        names.take("input_shape" if single else f"{name}_shape")
-        for name in graph.inputs
-    ]
+    variables = ["inputs" if single else f"{name}_input" for name in graph.inputs]
+    shapes = ["input_shape" if single else f"{name}_shape" for name in graph.inputs]
     opening = []
     if len(graph.nodes) > DEEP:
         limit = f"max(sys.getrecursionlimit(), {20 * len(graph.nodes)})"
@@ -71,19 +67,12 @@ def frame(graph: Graph, arguments: Collection[str]) -> Frame:
 
 def sized(graph: Graph) -> bool:
     """Whether the number of features that a flatten gives depends on the image."""
-    free = {name for name, shape in graph.inputs.items() if len(shape) == 3}
+    following = loose(graph)
     read = {name for node in graph.nodes for name in node.inputs}
-    for node in graph.nodes:
-        if free.isdisjoint(node.inputs):
-            continue
-        if node.op.kind == "flatten" and node.name in read:
-            return True
-        op = node.op
-        fixed = isinstance(op, Adaptive)
-        fixed = fixed or (isinstance(op, Resize) and op.size is not None)
-        if len(node.shape) == 3 and not fixed:
-            free.add(node.name)
-    return False
+    return any(
+        node.op.flattens and node.name in read and node.inputs[0] in following
+        for node in graph.nodes
+    )
 
 
 KERAS = Dialect(
@@ -95,6 +84,8 @@ KERAS = Dialect(
     channels="{}.shape[-1]",
     title=class_name,
     frame=frame,
+    signature=signature,
+    prepared=prepared,
     imports={
         "sys": "import sys",
         "keras": "import keras",

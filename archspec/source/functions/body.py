@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from archspec.source.expr import Expr
+from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import each
 from archspec.source.outline import Line, Nested, OpUse, Ref, Use
 from archspec.source.project import names_in
-from archspec.source.text import STEP, Code, Doc, Names, flat, layout
+from archspec.source.text import (
+    STEP,
+    Code,
+    Display,
+    Doc,
+    Names,
+    assignment,
+    layout,
+    statement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +117,13 @@ class Body:
         """The names of all lines; those of a repeat of unlike instances share one."""
         if label.counter:
             return dict.fromkeys(range(len(lines)), label)
+        found: dict[int, Label] = {}
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):
-            groups.setdefault("" if listed else line.name, []).append(number)
-        found = {}
+            if line.template:
+                found[number] = Label(label.text + line.template)
+            else:
+                groups.setdefault("" if listed else line.name, []).append(number)
         for name, group in groups.items():
             first, text = lines[group[0]], f"{label.text}{name}"
             if not listed:
@@ -230,40 +242,49 @@ class Body:
         self.made.append(Statement(lead, value))
 
 
-def printed(statements: Sequence[Made], indent: int) -> list[str]:
-    """The lines of statements."""
+def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[str]:
+    """The lines of statements; a loop sets the variables that something reads."""
     lines: list[str] = []
-    for made in statements:
-        if isinstance(made, Statement):
-            lines += layout(made.value, indent, made.lead)
+    for part in made:
+        if isinstance(part, Statement):
+            lines += statement(part.lead, part.value, indent)
             continue
-        body = printed(made.body, indent + STEP)
-        if isinstance(made, If):
-            lines += layout(made.test, indent, "if ", ":")
-        else:
-            read = read_names(body)
-            body += _carried(made.line, read, indent + STEP)
-            lines += layout(each(made.line, read), indent, trail=":")
-        lines += body
+        body = printed(part.body, indent + STEP, read)
+        if isinstance(part, If):
+            lines += [*statement("if ", part.test, indent, ":"), *body]
+            continue
+        start, carried = (
+            {name: value for name, value in held.items() if name in read}
+            for held in (part.line.start, part.line.carried)
+        )
+        for name, value in start.items():
+            lines += assignment(name, value, indent)
+        if carried:
+            values = Display(tuple(carried.values()), "")
+            value = values if len(carried) > 1 else values.items[0]
+            body += assignment(", ".join(carried), value, indent + STEP)
+        header = each(part.line, names_read(body))
+        lines += [*layout(header, indent, trail=":"), *body]
     return lines
 
 
-def read_names(body: Sequence[str]) -> set[str]:
-    """The names that indented lines read."""
-    return names_in("\n".join(["if True:", *body]))
+def names_read(lines: Sequence[str]) -> set[str]:
+    """The names that indented lines hold."""
+    return names_in("\n".join(["if True:", *lines]))
 
 
-def _carried(line: Line, read: set[str], indent: int) -> list[str]:
-    """Sets anew what a loop carries and its next turn reads; `read` grows by that."""
-    waiting = dict(line.carried)
-    kept: dict[str, str] = {}
-    while found := waiting.keys() & read:
-        for name in found:
-            value = waiting.pop(name)
-            kept[name] = flat(value)
-            read |= value.names() if isinstance(value, Expr) else set()
-    order = [name for name in line.carried if name in kept]
-    if not order:
-        return []
-    values = ", ".join(kept[name] for name in order)
-    return [f"{' ' * indent}{', '.join(order)} = {values}"]
+def reads(made: Sequence[Made]) -> set[str]:
+    """The names that statements read, for themselves or for a later turn of a loop."""
+    found = names_read(printed(made, STEP, ()))
+    waiting = [*made]
+    held = []
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, For):
+            held += [*part.line.start.items(), *part.line.carried.items()]
+        waiting += part.body if isinstance(part, For | If) else []
+    before = -1
+    while len(found) != before:
+        before = len(found)
+        found.update(n for name, v in held if name in found for n in names_of(v))
+    return found

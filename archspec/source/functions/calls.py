@@ -64,6 +64,11 @@ class Calls:
         self.lowered[id(use)] = steps, suffixes
         return [d.fn for d in docs if isinstance(d, Call) and isinstance(d.fn, Call)]
 
+    def names(self) -> set[str]:
+        """The names of all that the module holds."""
+        held = (*self.constants.named.values(), *self.partials.shared.values())
+        return {*self.titles.values(), *(name for name, _ in held)}
+
     def empty(self, line: Line) -> bool:
         """Whether nothing is printed for an op: it gives what it reads."""
         return isinstance(line.target, OpUse) and not self.lowered[id(line.target)][0]

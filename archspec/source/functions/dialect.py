@@ -12,12 +12,13 @@ and ONNX, through a helper that adds a node to a graph,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archspec.graph import Graph
 from archspec.source.outline import OpUse
 from archspec.source.text import Code, Doc, Names, flat
+from archspec.source.tree import Signature
 
 Name = Callable[[str], Doc]
 """An op's name as code; what it is given is added behind the dialect's separator."""
@@ -75,8 +76,9 @@ class Dialect:
         separator: what stands between the parts of a layer's name.
         channels: the channels of a value, in whose code `{}` is the variable.
         title: how the net's own function is named.
-        frame: what the net's function has around its statements, for a graph and the
-            names of the function's arguments.
+        frame: what the net's function has around its statements.
+        signature: what of an op can't be an argument of a printed function.
+        prepared: the graph that is printed, if passes come before.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         channels_last: whether images are so, for the docstring.
@@ -89,7 +91,9 @@ class Dialect:
     separator: str
     channels: str
     title: Callable[[str], str]
-    frame: Callable[[Graph, Collection[str]], Frame]
+    frame: Callable[[Graph], Frame]
     imports: Mapping[str, str]
+    signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
+    prepared: Callable[[Graph], Graph] = lambda graph: graph
     helpers: Mapping[str, str] = field(default_factory=dict)
     channels_last: bool = False

@@ -58,7 +58,7 @@ def numbers(lines: Sequence[Line]) -> list[str] | None:
     """The number of each line's first child; None where only a counter knows it."""
     at: int | Expr = 0
     found: list[str] = []
-    moving = {name for line in walk(lines) for name in line.carried}
+    moving = {name for line in walk(lines) for name in (*line.start, *line.carried)}
     for line, after in zip(lines, [*lines[1:], None], strict=True):
         text, read = str(at), frozenset[str]()
         if isinstance(at, Expr):

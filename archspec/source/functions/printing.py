@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections.abc import Collection, Mapping, Sequence
 
 from archspec.graph import Graph
-from archspec.source.docstring import docstring
-from archspec.source.functions.body import Body, Statement, printed, read_names
+from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.labels import Label
-from archspec.source.liveness import output_names
+from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
-from archspec.source.outline import Definition, Ref, walk
-from archspec.source.program import Source
+from archspec.source.naming import rename
+from archspec.source.outline import Argument, Definition, walk
 from archspec.source.text import (
     STEP,
     Names,
     assignment,
     flat,
-    function_name,
     header,
     layout,
+    snake_case,
 )
 
 IMPORTS = {
@@ -31,18 +28,13 @@ IMPORTS = {
     "count": "from itertools import count",
     "partial": "from functools import partial",
 }
-OWN = ("names", "label")
+OWN = ("name", "names", "label")
 SEVERAL = 4
 """So many values and more are `tuple[KerasTensor, ...]`."""
 
 
-def source(graph: Graph, definitions: Sequence[Definition], dialect: Dialect) -> Source:
-    """The source of a graph; its outline has the net last."""
-    return Printer(graph, definitions, dialect).source()
-
-
 class Printer:
-    """Prints the definitions of one graph, in order."""
+    """Prints the definitions of one graph, of which the net is the last."""
 
     def __init__(
         self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
@@ -50,84 +42,73 @@ class Printer:
         self.graph = graph
         self.definitions = definitions
         self.dialect = dialect
-        params = {name for made in definitions for name in _params(made)}
-        self.frame = dialect.frame(graph, {*definitions[-1].arguments})
-        own = {"name", *IMPORTS, *dialect.imports, *dialect.helpers}
+        self.frame = dialect.frame(graph)
+        own = {*LANGUAGE, *IMPORTS, *dialect.imports, *dialect.helpers}
         own |= {*self.frame.inputs, *map(_parameter, self.frame.before)}
-        names = Names((*own, *OWN, *keyword.kwlist, *vars(builtins), *params))
+        rename(definitions, {*own, *OWN})
+        names = Names((*own, *OWN, *(n for made in definitions for n in _given(made))))
         self.calls = Calls(graph, definitions, dialect, names)
-        titles = self.calls.titles
         self.entry = names.take(dialect.title(graph.title or graph.name))
         for made in definitions[:-1]:
-            titles[id(made)] = names.take(function_name(made.title))
-        self.taken = own | names.taken.difference(params, OWN)
+            self.calls.titles[id(made)] = names.take(snake_case(made.title))
+        self.taken = own | {"name", self.entry, *self.calls.names()}
 
-    def source(self) -> Source:
-        """The whole module."""
+    def text(self, doc: Sequence[str]) -> str:
+        """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
         once = [
-            *(
-                line
-                for name, value in self.calls.constants.named.values()
-                for line in layout(value, 0, f"{name} = ")
-            ),
-            *self.calls.partials.lines(),
+            line
+            for name, value in self.calls.constants.named.values()
+            for line in layout(value, 0, f"{name} = ")
         ]
-        text = module(
-            docstring(self.graph, channels_last=self.dialect.channels_last),
-            ["\n".join(once), *functions],
+        return module(
+            doc,
+            ["\n".join([*once, *self.calls.partials.lines()]), *functions],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
         )
-        return Source(text, self.entry, self.graph.name, self.dialect.backend)
 
     def _function(self, definition: Definition) -> list[str]:
-        taken = self.taken | {*definition.arguments, *definition.constants}
-        taken |= {line.index for line in walk(definition.lines)}
-        if definition.listed and definition.inline:
-            taken |= {"names"}
-        known = {line.name for line in walk(definition.lines)}
-        known |= {*definition.inputs, *output_names(definition)}
-        body = Body(self.calls, taken, known)
-        return (self._model if definition.model else self._block)(definition, body)
+        lines = [*walk(definition.lines)]
+        taken = self.taken.union(_given(definition), *(each.bound() for each in lines))
+        counted = definition.listed and definition.inline
+        taken |= {"names"} if counted else set()
+        known = {*definition.inputs, *output_names(definition)}
+        body = Body(self.calls, taken, known.union(each.name for each in lines))
+        if definition.model:
+            return self._model(definition, body)
+        return self._block(definition, body, counted)
 
-    def _block(self, definition: Definition, body: Body) -> list[str]:
+    def _block(self, definition: Definition, body: Body, counted: bool) -> list[str]:
         tensor = self.dialect.tensor
         inputs = [_variable(name, body.taken) for name in definition.inputs]
         inputs = ["x"] if len(inputs) == 1 else inputs
-        counted = definition.listed and definition.inline
-        label = Label("", "names") if counted else Label(self.calls.below("{name}"))
         results = body.scope(
-            definition.lines, definition.listed, inputs, _outputs(definition), label
+            definition.lines,
+            definition.listed,
+            inputs,
+            dict(
+                zip(output_names(definition), definition.outputs.values(), strict=True)
+            ),
+            Label("", "names") if counted else Label(self.calls.below("{name}")),
         )
         body.returned(results)
-        lines, read = _computed(definition, body)
         channels = {
             name: self.dialect.channels.format(inputs[number])
             for name, number in definition.channel_arguments.items()
-            if name in read
         }
-        arguments = [
-            argument
-            for name, argument in definition.arguments.items()
-            if name in read and name not in channels
-        ]
+        lines, arguments = _computed(definition, body, channels)
         self.calls.parameters[id(definition)] = [each.name for each in arguments]
+        kinds = [tensor] * len(results)
+        kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
         parameters = [
             *(f"{name}: {tensor}" for name in inputs),
             *(f"{each.name}: {each.type()}" for each in arguments),
             "names: Iterator[str]" if counted else "name: str",
         ]
-        result = tensor
-        if len(results) > 1:
-            kinds = [tensor] * len(results)
-            kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
-            result = f"tuple[{', '.join(kinds)}]"
-        return [
-            *header(f"def {self.calls.titles[id(definition)]}", parameters, result, 0),
-            *(f"    {name} = {code}" for name, code in channels.items()),
-            *lines,
-        ]
+        result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
+        title = self.calls.titles[id(definition)]
+        return [*header(f"def {title}", parameters, result, 0), *lines]
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame = self.frame
@@ -141,35 +122,41 @@ class Printer:
         )
         outputs = dict(zip(definition.outputs, results, strict=True))
         body.made.append(Statement("return ", frame.result(outputs)))
-        lines, read = _computed(definition, body)
-        arguments = [a for name, a in definition.arguments.items() if name in read]
+        lines, arguments = _computed(definition, body, frame.given)
         parameters = [
-            f"{each.name}: {each.type()} = {flat(each.default)}"
-            for each in arguments
-            if each.name not in frame.given
+            *frame.before,
+            *(f"{a.name}: {a.type()} = {flat(a.default)}" for a in arguments),
+            *frame.behind,
         ]
-        return [
-            *header(
-                f"def {self.entry}",
-                [*frame.before, *parameters, *frame.behind],
-                self.dialect.model,
-                0,
-            ),
-            *frame.opening,
-            *(
-                f"    {each.name} = {frame.given[each.name]}"
-                for each in arguments
-                if each.name in frame.given
-            ),
-            *lines,
-        ]
+        head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
+        return [*head, *frame.opening, *lines]
 
 
-def _params(definition: Definition) -> set[str]:
-    """The names that its function gets from the spec."""
-    indices = (line.index for line in walk(definition.lines))
-    arguments, constants = definition.arguments, definition.constants
-    return {*arguments, *constants, *definition.inputs, *indices}
+def _computed(
+    definition: Definition, body: Body, given: Mapping[str, str]
+) -> tuple[list[str], list[Argument]]:
+    """The lines of a body, and the arguments that it reads.
+
+    First come what the inputs say, as `given` has it, and what is computed once.
+    """
+    read = reads(body.made)
+    lines = printed(body.made, STEP, read)
+    for name, value in reversed(definition.constants.items()):
+        if name in read:
+            lines = [*assignment(name, value, STEP), *lines]
+            read |= value.names()
+    first = [f"{' ' * STEP}{n} = {text}" for n, text in given.items() if n in read]
+    arguments = [
+        argument
+        for name, argument in definition.arguments.items()
+        if name in read and name not in given
+    ]
+    return [*first, *lines], arguments
+
+
+def _given(definition: Definition) -> list[str]:
+    """The names that a function is given."""
+    return [*definition.arguments, *definition.constants]
 
 
 def _parameter(text: str) -> str:
@@ -182,24 +169,3 @@ def _variable(name: str, taken: Collection[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _outputs(definition: Definition) -> Mapping[str, Ref]:
-    """The outputs of a block, by the names that they have there."""
-    refs = list(definition.outputs.values())
-    names = output_names(definition) if len(refs) > 1 else ("",)
-    return {
-        name if names.count(name) == 1 and name else str(number): ref
-        for number, (name, ref) in enumerate(zip(names, refs, strict=True))
-    }
-
-
-def _computed(definition: Definition, body: Body) -> tuple[list[str], set[str]]:
-    """A body behind the constants that it reads; the names that all of it reads."""
-    lines = printed(body.made, STEP)
-    read = read_names(lines)
-    for name, value in reversed(definition.constants.items()):
-        if name in read:
-            lines = [*assignment(name, value, STEP), *lines]
-            read |= value.names()
-    return lines, read
