@@ -16,7 +16,7 @@ from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, Pool
 from archspec.ops.shaping import Resize
-from archspec.source.expr import Expr, parts
+from archspec.source.expr import Arg, Expr, choice, equal, parts
 from archspec.source.functions import Constants, Lowering, Step
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call, flat, span
@@ -60,13 +60,12 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         fixed["depthwise"] = depthwise = multiplier(op, shapes)
         if depthwise:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
-        fixed["dilation"] = ...
-        if strided_dilation(op):
+        if isinstance(op.dilation, tuple):
             named += ["stride", "dilation"]
-        if depthwise and isinstance(op.stride, tuple):
+        if isinstance(op.stride, tuple):
             named.append("stride")
-        if op.padding == "same":
-            named.append("padding")
+        if op.padding == "same":  # of one that strides and dilates it would differ
+            named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
     if isinstance(op, Pool):
         sizes = ("kernel", "stride", "padding")
         named += [name for name in sizes if not isinstance(getattr(op, name), int)]
@@ -89,9 +88,10 @@ def image(use: OpUse) -> bool:
     return len(use.shapes[0][0]) == 3
 
 
-def strided_dilation(op: Conv2d) -> bool:
-    """Whether it strides and dilates, which Keras does not in one layer."""
-    return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
+def unequal(stride: Any) -> bool:
+    """Whether it differs between the axes, which a depthwise convolution's may not."""
+    down, across = pair(stride)
+    return down != across
 
 
 def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
@@ -99,14 +99,11 @@ def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     op = first(use)
     steps, padding = padded(use, op.extent())
     depth = multiplier(op, use.shapes[0])
-    stride, dilation = use["stride"], use["dilation"]
-    known = isinstance(dilation, Expr) or pair(dilation) == (1, 1)
-    sliced = strided_dilation(op) or (depth and isinstance(stride, tuple))
-    sliced = sliced or (isinstance(stride, Expr) and not known)
+    stride, thinning = strided(use, bool(depth))
     rest: dict[str, tuple[Doc, Any]] = {
-        "strides": (1 if sliced else stride, 1),
+        "strides": (stride, 1),
         "padding": (padding, "valid"),
-        "dilation_rate": (dilation, 1),
+        "dilation_rate": (use["dilation"], 1),
         "use_bias": (use["bias"], True),
     }
     if depth:
@@ -115,11 +112,24 @@ def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     else:
         rest["groups"] = (use["groups"], 1)
         made = call("layers.Conv2D", use["channels"], use["kernel"], **rest)
-    steps.append(layer(started(use, made, constants)))
-    if sliced:
-        down, across = map(flat, parts(stride))
-        steps.append(indexed(f":, ::{down}, ::{across}, :"))
-    return steps
+    return [*steps, layer(started(use, made, constants)), *thinning]
+
+
+def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
+    """The stride of a convolution, and what strides behind it.
+
+    No layer of Keras strides and dilates at once, nor does a depthwise one stride
+    unequally.
+    """
+    stride, dilation = use["stride"], use["dilation"]
+    if isinstance(dilation, Expr) and stride != 1:
+        once = choice(stride, equal(dilation, 1), 1)
+        return once, [applied("thinned", stride, dilation)]
+    alone = isinstance(dilation, Expr) or max(pair(dilation)) == 1
+    if (alone or stride == 1) and not (depthwise and unequal(first(use).stride)):
+        return stride, []
+    down, across = map(flat, parts(stride))
+    return 1, [indexed(f":, ::{down}, ::{across}, :")]
 
 
 def conv_transpose2d(use: OpUse, constants: Constants) -> Sequence[Step]:
@@ -427,8 +437,13 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         )
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
-    if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):
-        return "Conv2D doesn't stride and dilate at once, which `same` would need"
+    if isinstance(op, Conv2d) and op.padding == "same":
+        if max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1:
+            return "Conv2D doesn't stride and dilate at once, which `same` would need"
+        if multiplier(op, shapes) and unequal(op.stride):
+            return (
+                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            )
     uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
         return "ceil_mode doesn't go with padding that differs between two sides"
