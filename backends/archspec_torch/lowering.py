@@ -286,11 +286,6 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
 }
 
 
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return any(op.counts_channels for op in use.ops)
-
-
 def infix(symbol: str) -> Function:
     """An operator between all operands."""
     return lambda use, x: Infix(
