@@ -95,9 +95,9 @@ def test_init(init: str) -> None:
         ),
         (
             "{weight: {trunc_normal: {a: 1, b: 1}}}",
-            "net.yaml:4:79: conv2d: init: weight: expected a < b, found a = 1, b = 1",
+            "net.yaml:4:79: conv2d: init: weight: expected a below b, found 1 and 1",
         ),
-        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a <= b, found a = 1, b = 0"),
+        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a up to b, found 1 and 0"),
         ("{weight: {normal: {std: -1}}}", "std: expected greater than or equal to 0"),
         ("{weight: {xavier_normal: {gain: -1}}}", "gain: expected greater than or"),
         ("{weight: {xavier_uniform: {gain: -1}}}", "gain: expected greater than or"),

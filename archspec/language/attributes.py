@@ -12,7 +12,7 @@ from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
 from archspec.language.reader import Map, locate
 from archspec.language.syntax import Block, Statement, Unit
-from archspec.ops import BY_KIND, Op
+from archspec.ops import BY_KIND, Op, Weighted
 from archspec.ops.describe import expected
 
 Where = Callable[..., Location]
@@ -101,7 +101,8 @@ def _init(op: type[Op], item: Any, init: Any, place: Where) -> SpecError:
     elif item["type"] == "missing":
         message = f"there is no argument {way.pop()!r}, which it needs"
     elif not way:
-        message = f"expected an initialiser for each of {', '.join(op.weighted)}"
+        assert issubclass(op, Weighted)
+        message = f"expected an initialiser for each of {', '.join(op.trained())}"
     elif not item["msg"].startswith("Value error"):
         message = message.replace("Input should be", "expected")
     if "found" not in message and "there is" not in message:

@@ -16,14 +16,7 @@ from archspec.language.formula import names, subscripts
 from archspec.language.limits import Budget
 from archspec.language.syntax import Statement
 from archspec.language.values import CLEAN, Known, Taint, Variables, known
-from archspec.ops import BY_KIND, Op, Shape
-
-SIZES = frozenset(
-    """
-    kernel stride padding dilation output_padding size scale spatial factor ceil_mode
-    """.split()  # noqa: SIM905  # ten quoted names read worse
-)
-"""Attributes that an output's height and width depend on."""
+from archspec.ops import BY_KIND, Op, Shape, Weighted
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -120,9 +113,10 @@ class Builder:
             raise self.too_many(len(self.nodes) + 1, statement.at)
         attributes, texts = self._attributes(instance)
         op = self._op(instance, attributes)
-        if op.kind == "scale" and "weight" in statement.attributes:
-            at = statement.place("weight")
-            naming.check(op.weight, at, naming.RESERVED)  # type: ignore[attr-defined]  # a Scale
+        if isinstance(op, Weighted) and op.naming in op.model_fields_set:
+            unit, name = instance.context.unit, op.naming
+            at = attribute_place(unit, op.kind, statement, name)
+            naming.check(getattr(op, name), at, naming.RESERVED)
         check_arity(type(op), statement, len(sources))
         try:
             shape = op.shape(*[self.shapes[name] for name in sources])
@@ -226,13 +220,12 @@ class Builder:
     ) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
         read = [self.taints[name] for name in sources]
-        sizes = [item.taint for key, item in attributes.items() if key in SIZES]
+        sizes = [item.taint for key, item in attributes.items() if key in op.sizes]
         size = CLEAN.union(*sizes, *(taint for _, taint in read))
-        if op.kind == "flatten":
+        if op.flattens:
             self.fixed |= size
-        named = [attributes[k] for k in ("channels", "features") if k in attributes]
-        if named and "weight" in op.weighted:
-            return named[0].taint, size
+        if op.width is not None:
+            return attributes[op.width].taint, size
         every = [item.taint for item in attributes.values()]
         return CLEAN.union(*every, *(taint for taint, _ in read)), size
 

@@ -104,11 +104,15 @@ class Expander:
         """
         if statement in self.faulty:
             raise Told
+        for key, texts in statement.decides.items():
+            context.scope.decide(key, texts)
         sources = self._sources(context, statement, before)
         count, repeat = self._repeat(context, statement, sources)
         named = not statement.braced and not statement.listed
         if named:
             context.claim(statement.key, statement)
+        if count == 0:
+            context.scope.decide(statement.key, frozenset((repeat or "0",)))
         outputs: Outputs = {"": sources[0]}
         made: dict[str, Member] = {}
         for index in [None] if count is None else range(count):
@@ -136,6 +140,8 @@ class Expander:
         statement, space = instance.statement, instance.context.space
         self._name(instance)
         if not self._present(instance):
+            texts = frozenset((instance.when or "0",))
+            instance.context.scope.decide(statement.key, texts)
             self.budget.spend(Budget.COPY, statement.at)
             return Member()
         if statement.keys.inline:

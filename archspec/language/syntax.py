@@ -261,6 +261,19 @@ class Statement:
         except SpecError:
             return True
 
+    @cached_property
+    def decides(self) -> dict[str, frozenset[str]]:
+        """Formulas that printed code never says, as `Scope.decided` has them."""
+        said = [raw for raw in self.attributes.values() if isinstance(raw, Map)]
+        said += [f"={text}" for text in BRACES.findall(self.key)]
+        said += [] if self.nested else [self.target]
+        found = {"": said, f"{self.key} from": [self.keys.from_]}
+        return {
+            key: frozenset(text[1:].strip() for text, _ in formulas(raw, self.at))
+            for key, raw in found.items()
+            if has_formula(raw)
+        }
+
     def given(self, variables: Variables) -> dict[str, Known]:
         """The attributes, evaluated; raises SpecError."""
         found = dict(self.constants)
