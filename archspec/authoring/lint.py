@@ -6,12 +6,13 @@ what would else be a default (`bias: true`, four-sided padding).
 
 from __future__ import annotations
 
+from ast import Constant, walk
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from archspec.errors import Location, SpecWarning, nearest
 from archspec.graph import Graph, Node
-from archspec.language.formula import names, strings
+from archspec.language.formula import names, parse
 from archspec.language.syntax import Param, Statement, Statements, Unit
 from archspec.ops import Op, pair
 from archspec.spec import Spec
@@ -66,7 +67,7 @@ def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
     if _chosen(unit):
         return
     targets = _targets(unit)
-    named = {*targets}.union(*map(strings, _formulas(targets)))
+    named = {*targets}.union(*map(_strings, _formulas(targets)))
     for name, block in unit.blocks.items():
         if name not in named:
             yield SpecWarning(
@@ -87,7 +88,7 @@ def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
     """Named outputs of blocks that nothing in the file reads."""
     raw = list(_all(unit))
     words = [value for value in _flat(raw) if isinstance(value, str)]
-    words += [word for text in _formulas(raw) for word in strings(text)]
+    words += [word for text in _formulas(raw) for word in _strings(text)]
     for block in unit.blocks.values():
         for name, entry in block.outputs.items():
             if not any(word.endswith(f".{name}") for word in words):
@@ -162,6 +163,12 @@ def _formulas(values: Iterable[Any]) -> Iterator[str]:
     for value in _flat(values):
         if isinstance(value, str) and value.startswith("="):
             yield value[1:].strip()
+
+
+def _strings(text: str) -> frozenset[str]:
+    """The strings that stand in a formula."""
+    values = (tree.value for tree in walk(parse(text)) if isinstance(tree, Constant))
+    return frozenset(value for value in values if isinstance(value, str))
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:

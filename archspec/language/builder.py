@@ -10,13 +10,14 @@ from typing import Any
 from archspec.errors import LimitError, Location, ShapeError, SpecError, shown
 from archspec.graph import Node
 from archspec.language import names as naming
-from archspec.language.attributes import attribute_place, check_arity, validated
 from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
 from archspec.language.limits import Budget
 from archspec.language.syntax import Statement
+from archspec.language.targets import attribute_place, check_arity
 from archspec.language.values import CLEAN, Known, Taint, Variables, known
 from archspec.ops import BY_KIND, Op, Shape, Weighted
+from archspec.ops.validate import validated
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -128,12 +129,6 @@ class Builder:
                 hint=error.hint,
                 notes=tuple(map(self._origin, sources)),
             ) from None
-        if instance.name in self.shapes:
-            raise SpecError(
-                f"the name {instance.name!r} is taken twice",
-                code="AS311",
-                at=statement.at,
-            )
         taints = self._taints(op, attributes, sources)
         node = Node(
             instance.name,

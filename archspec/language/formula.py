@@ -381,10 +381,3 @@ def _parts(tree: ast.expr) -> list[ast.expr]:
         called = part.func if isinstance(part, ast.Call) else None
         waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
     return found
-
-
-def strings(text: str) -> frozenset[str]:
-    """The strings that stand in a formula."""
-    trees = ast.walk(parse(text))
-    values = (tree.value for tree in trees if isinstance(tree, ast.Constant))
-    return frozenset(value for value in values if isinstance(value, str))

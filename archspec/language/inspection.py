@@ -13,14 +13,6 @@ from typing import Any, NamedTuple
 
 from archspec.errors import Collector, Location, SpecError
 from archspec.language import names as naming
-from archspec.language.attributes import (
-    attribute_place,
-    block_of,
-    check_arity,
-    check_inputs,
-    op_of,
-    validated,
-)
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
 from archspec.language.params import accept, wrong_params
 from archspec.language.reading import Sight, no_source
@@ -31,6 +23,13 @@ from archspec.language.syntax import (
     Statement,
     Unit,
 )
+from archspec.language.targets import (
+    attribute_place,
+    block_of,
+    check_arity,
+    check_inputs,
+    op_of,
+)
 from archspec.language.values import (
     formula_place,
     formulas,
@@ -39,6 +38,7 @@ from archspec.language.values import (
     is_formula,
 )
 from archspec.ops import Op
+from archspec.ops.validate import validated
 
 AMBIGUOUS = "AS320"
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from archspec.errors import ArchspecError, SpecError, Told
 from archspec.graph import Scope
 from archspec.language import names as naming
-from archspec.language.attributes import block_of, check_inputs, op_of
 from archspec.language.builder import Builder, Instance
 from archspec.language.context import Context, Member, Outputs, Space, no_path
 from archspec.language.faults import Faults
@@ -21,6 +20,7 @@ from archspec.language.params import Bound, bind, require
 from archspec.language.reading import no_source, several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
+from archspec.language.targets import block_of, check_inputs, op_of
 from archspec.language.values import Variables, is_formula
 
 T = TypeVar("T")

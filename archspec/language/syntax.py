@@ -207,15 +207,8 @@ class Statement:
 
     def __str__(self) -> str:
         """What a message calls it."""
-        if self.keys.name or not self.key.isdigit():
-            return repr(self.keys.name or self.key)
-        formula = self.kind == "graph" or self.target.startswith("=")
-        match self.kind:
-            case "graph":
-                return "the nested graph"
-            case "op":
-                return "the op" if formula else f"the {self.target}"
-        return f"the {self.kind}" if formula else f"the {self.kind} {self.target!r}"
+        name = self.keys.name or (None if self.listed else self.key)
+        return repr(name) if name else f"the {self.kind}"
 
     @property
     def counter(self) -> str:
