@@ -53,7 +53,7 @@ graph:
         ("{op: relu, from: y}", "no node 'y'"),
         ("{op: relu, from: [input, input]}", "reads 1 value"),
         ("{op: relu, name: z}", "only an entry of a list takes a `name`"),
-        ("{op: relu, inline: true}", "no children to inline"),
+        ("{op: relu, inline: true}", "nothing to inline"),
     ],
 )
 def test_a_node_that_is_none(node: str, message: str) -> None:

@@ -11,11 +11,11 @@ from archspec.errors import LimitError, Location, ShapeError, SpecError, shown
 from archspec.graph import Node
 from archspec.language import names as naming
 from archspec.language.context import Context
-from archspec.language.formula import names, subscripts
-from archspec.language.limits import Budget
+from archspec.language.formula import is_a, names, subscripts
 from archspec.language.syntax import Statement
 from archspec.language.targets import attribute_place, check_arity
 from archspec.language.values import CLEAN, Known, Taint, Variables, known
+from archspec.limits import Budget
 from archspec.ops import BY_KIND, Op, Shape, Weighted
 from archspec.ops.validate import validated
 
@@ -85,7 +85,7 @@ class Builder:
         """
         found = known(raw, variables, at)
         self.fixed |= found.taint
-        if types and type(found.value) not in types:
+        if types and not is_a(found.value, types):
             message = f"{words}, found {shown(found.value)}"
             raise SpecError(message, code="AS305", at=at)
         return found

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from archspec.errors import Location, SpecError, Told, nearest, shown
 from archspec.graph import Scope
 from archspec.language.files import made_by
+from archspec.language.formula import is_a
 from archspec.language.reading import Sight, several
 from archspec.language.syntax import Entry, Statement, Statements, Unit
 from archspec.language.values import Variables, known
@@ -138,7 +139,7 @@ class Context:
     def find(self, entry: Entry) -> str:
         """The value at a dotted path below the scope; Told for one that failed."""
         path, at = known(entry.value, self.variables, entry.at).value, entry.at
-        if not isinstance(path, str | int) or isinstance(path, bool):
+        if not is_a(path, (str, int)):
             raise SpecError(
                 f"expected the path of a node, found {shown(path)}",
                 code="AS305",

@@ -12,6 +12,7 @@ from archspec.language import names as naming
 from archspec.language.builder import Builder, Instance, needed
 from archspec.language.faults import Ended
 from archspec.language.files import Files
+from archspec.language.formula import is_a
 from archspec.language.params import bind, require
 from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
@@ -74,7 +75,8 @@ def _expanded(
     inputs, channels = _inputs(built, unit, variables, size)
     built.set_sizes(variables, block.inputs, inputs)
     at = block.graph.at
-    whole = Statement("", at, "spec", block.name, bare(), {}, None, None, at, False)
+    entry = Entry(None, at, at)
+    whole = Statement("", entry, False, "spec", block.name, bare(), {}, None)
     net = Instance(None, whole, variables, tuple(inputs), given=channels)
     context = expander.enter(unit, block, net, bound)
     context.space.taken.update(inputs)
@@ -129,7 +131,7 @@ def _inputs(
 
 def _shape(value: Any, entry: Entry) -> Shape:
     sizes = value if isinstance(value, tuple) and len(value) in (1, 3) else (None,)
-    if not all(type(size) is int and 0 < size < 2**31 for size in sizes):
+    if not all(is_a(size, (int,)) and 0 < size < 2**31 for size in sizes):
         raise SpecError(
             "an input is [channels, height, width] or [features], "
             f"found {shown(value)}",

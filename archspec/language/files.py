@@ -10,12 +10,12 @@ from typing import Any
 
 from archspec import catalog
 from archspec.errors import ArchspecError, Collector, Location, SpecError, nearest
-from archspec.language.limits import Limits, limits
 from archspec.language.params import accept
 from archspec.language.reader import parse, read
 from archspec.language.schema import unit
 from archspec.language.syntax import BRACES, Param, Statements, Unit
 from archspec.language.values import frozen, is_formula
+from archspec.limits import Limits, limits
 
 
 class Files:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
-from archspec.language.formula import CONSTANTS, names
+from archspec.language.formula import CONSTANTS, is_a, names
 from archspec.language.syntax import Block, Param, Unit
 from archspec.language.values import Known, Variables, is_formula, known
 
@@ -37,9 +37,7 @@ def type_of(default: Any) -> str:
 def accept(param: Param, value: Any, what: str, at: Location) -> Value:
     """The value, of the param's type; SpecError for a wrong one."""
     words = param.type.split(OR)
-    kinds = {kind for word in words for kind in TYPES[word]}
-    wrong_bool = isinstance(value, bool) and bool not in kinds
-    if wrong_bool or not isinstance(value, tuple(kinds)):
+    if not is_a(value, tuple(kind for word in words for kind in TYPES[word])):
         both = f"{param.type}{OR}{type_of(value)}"
         raise SpecError(
             f"{what} must be {param.type}, found {shown(value)}",

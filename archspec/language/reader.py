@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from archspec.errors import Location, SpecError
-from archspec.language.limits import DEFAULT, Limits
+from archspec.limits import DEFAULT, Limits
 
 Mark = tuple[int, int, int | None]
 """Line and column from 1, and how far behind the text begins (`Location.inner`)."""

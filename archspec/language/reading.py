@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from archspec.errors import Location, SpecError, Told, nearest, shown
+from archspec.language.formula import is_a
 from archspec.language.syntax import Statements, Unit
 
 MANY = 20
@@ -39,7 +40,7 @@ class Sight(NamedTuple):
 
         Raises SpecError for what can't be read, and Told where that isn't known.
         """
-        if isinstance(ref, bool) or not isinstance(ref, int | str):
+        if not is_a(ref, (int, str)):
             message = f"expected the name of a node, found {shown(ref)}"
             raise SpecError(message, code="AS305", at=at)
         name = str(ref)

@@ -15,13 +15,13 @@ from archspec.language.context import Context, Member, Outputs, Space, no_path
 from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
-from archspec.language.limits import Budget
 from archspec.language.params import Bound, bind, require
 from archspec.language.reading import no_source, several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
 from archspec.language.targets import block_of, check_inputs, op_of
 from archspec.language.values import Variables, is_formula
+from archspec.limits import Budget
 
 T = TypeVar("T")
 

@@ -184,24 +184,21 @@ class Statement:
     """One node as written; `key` is its name, or its position in a list.
 
     Attributes:
+        entry: the mapping, or the bare name of an op, and where it stands.
+        listed: whether it is an entry of a list.
         kind, target: which of op, block, graph and spec it is, and what stands there.
         keys: all else that is no attribute; `attributes` are the op's, or params.
         nested: the graph, as a block, if it is one.
-        raw: the mapping, which knows the places; None for a bare name.
-        value_at: where the node stands behind its key.
-        listed: whether it is an entry of a list.
     """
 
     key: str
-    at: Location
+    entry: Entry
+    listed: bool
     kind: str
     target: Any
     keys: NodeKeys
     attributes: dict[str, Any]
     nested: Block | None
-    raw: Map | None
-    value_at: Location
-    listed: bool
     places: dict[Any, Location] = field(default_factory=dict)
     """Found places, since every instance of a block asks for them."""
 
@@ -209,6 +206,11 @@ class Statement:
         """What a message calls it."""
         name = self.keys.name or (None if self.listed else self.key)
         return repr(name) if name else f"the {self.kind}"
+
+    @property
+    def at(self) -> Location:
+        """Where its key stands."""
+        return self.entry.key
 
     @property
     def counter(self) -> str:
@@ -223,9 +225,10 @@ class Statement:
         return found
 
     def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
-        if self.raw is None or path[0] not in self.raw:
-            return self.value_at if path[0] == self.kind else self.at
-        return locate(self.raw, path, key=key)
+        raw = self.entry.value
+        if not isinstance(raw, Map) or path[0] not in raw:
+            return self.entry.at if path[0] == self.kind else self.at
+        return locate(raw, path, key=key)
 
     @cached_property
     def braced(self) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from archspec.errors import Location, SpecError
 from archspec.graph import Value
 from archspec.language.formula import DIMENSIONS, evaluate, names
-from archspec.language.limits import Budget
 from archspec.language.reader import Map, Seq, locate
+from archspec.limits import Budget
 from archspec.ops.base import Shape
 
 Taint = frozenset[str]
