@@ -47,7 +47,7 @@ graph:
         ("{block: c}", "there is no block 'c'"),
         ("{block: b, widht: 3}", "no param 'widht'"),
         ("{graph: [relu], channels: 3}", "a nested graph has no attribute"),
-        ("{op: relu, from: []}", "at least one"),
+        ("{op: relu, from: []}", "expected the name of a node, found \\[\\]"),
         ("{op: relu, from: [true]}", "name of a node"),
         ("{op: relu, from: nothing}", "no node 'nothing'"),
         ("{op: relu, from: y}", "no node 'y'"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from archspec.errors import ArchspecError, Location, SpecError, shown
+from archspec.errors import ArchspecError, SpecError, shown
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder, Instance, needed
@@ -19,6 +19,12 @@ from archspec.language.scopes import Expander
 from archspec.language.syntax import Entry, Statement, Unit, bare
 from archspec.language.values import CLEAN, Known, Variables, frozen, known
 from archspec.ops import Shape
+
+NEEDED = {
+    "graph": "or `extends` a file that has one",
+    "inputs": "for example inputs: {image: [3, 224, 224]}",
+}
+"""What a file has, of its own or from its base, and how to get it."""
 
 Size = tuple[int, int]
 Given = bool | int | float | str | None | Sequence["Given"]
@@ -50,22 +56,13 @@ def expand(
 def _expanded(
     expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
-    if unit.graph is None:
-        raise SpecError(
-            "the key 'graph' is missing",
-            code="AS202",
-            at=unit.at,
-            hint="or `extends` a file that has one",
-        )
+    for key, hint in NEEDED.items():
+        if not getattr(unit, key):
+            message = f"the key {key!r} is missing, or empty"
+            raise SpecError(message, code="AS202", at=unit.at, hint=hint)
+    assert unit.graph is not None
     if not unit.graph.items:
         raise no_node(unit.graph.at)
-    if not unit.inputs:
-        raise SpecError(
-            "the key 'inputs' is missing, or empty",
-            code="AS202",
-            at=Location(unit.file, 1, 1),
-            hint="for example inputs: {image: [3, 224, 224]}",
-        )
     expander.inspect(unit)
     block, built = unit.block(), expander.built
     variables = Variables(expander.budget)

@@ -15,7 +15,7 @@ from archspec.errors import Collector, Location, SpecError
 from archspec.language import names as naming
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
 from archspec.language.params import accept, wrong_params
-from archspec.language.reading import Sight, no_source
+from archspec.language.reading import UNKNOWN, Sight
 from archspec.language.syntax import (
     RESERVED,
     Block,
@@ -172,8 +172,7 @@ class _Inspection:
 
     def _graph(self, block: Block, seen: Seen) -> None:
         nodes: dict[str, tuple[str, ...] | None] = {}
-        whole, graph = True, block.graph
-        for statement in graph.items.values():
+        for statement in block.graph.items.values():
             before = len(self.faults.found)
             name = statement.keys.name
             if name is not None:
@@ -183,7 +182,7 @@ class _Inspection:
             elif not statement.listed and not statement.braced:
                 at = statement.at
                 self.keep(naming.check, statement.key, at, naming.RESERVED, number=True)
-            sight = Sight(block.inputs, nodes, whole, graph, self.unit)
+            sight = Sight(block.inputs, nodes, block.graph, self.unit)
             self._statement(statement, sight, seen)
             if len(self.faults.found) > before:
                 self.faulty.add(statement)
@@ -191,7 +190,8 @@ class _Inspection:
                 inner = seen.within(statement).with_inputs(("input",))
                 self._graph(statement.nested, inner)
             nodes[name or statement.key] = self._outputs(statement)
-            whole = whole and not statement.braced
+            if statement.braced:
+                nodes[UNKNOWN] = None
 
     def _outputs(self, statement: Statement) -> tuple[str, ...] | None:
         """The names of a node's outputs; None where a formula or a file decides."""
@@ -249,16 +249,13 @@ class _Inspection:
             inputs = ", ".join(sight.inputs)
             message = f"the first node of a scope with inputs {inputs} says `from`"
             self.faults.report(SpecError(message, code="AS306", at=at))
-        if raw == []:
-            self.faults.report(no_source(at))
-        if raw is None or raw == [] or is_formula(raw):
+        if raw is None or is_formula(raw):
             return 1 if raw is None else None
-        refs = enumerate(raw) if isinstance(raw, list) else [(None, raw)]
-        for number, ref in refs:
+        refs = raw if isinstance(raw, list) and raw else [raw]
+        for number, ref in enumerate(refs):
             if not is_formula(ref):
-                way = () if number is None else (number,)
-                self.keep(sight.find, ref, statement.place("from", *way))
-        return len(raw) if isinstance(raw, list) else 1
+                self.keep(sight.find, ref, statement.place("from", number))
+        return len(refs)
 
     def _attributes(
         self,

@@ -128,17 +128,11 @@ def bind(
 
 def require(unit: Unit, variables: Variables) -> None:
     """Raises SpecError, with the params' values, for a `require` that doesn't hold."""
+    condition = "require: a condition is true or false"
     for words, entry in unit.require.items():
-        found = known(entry.value, variables, entry.at)
-        if not isinstance(found.value, bool):
-            raise SpecError(
-                f"require: a condition is true or false, found {shown(found.value)}",
-                code="AS305",
-                at=entry.at,
-            )
+        found = known(entry.value, variables, entry.at, condition, (bool,))
         if not found.value:
             read = sorted(names(found.text or "true").difference(CONSTANTS))
             values = ", ".join(f"{n} is {shown(variables.values[n])}" for n in read)
-            raise SpecError(
-                f"{unit.block()} requires: {words}; {values}", code="AS315", at=entry.at
-            )
+            message = f"{unit.block()} requires: {words}; {values}"
+            raise SpecError(message, code="AS315", at=entry.at)

@@ -196,11 +196,12 @@ class _Composer:
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
+        cures = (cure for sign, cure in CURES.items() if sign in str(problem))
         return SpecError(
             f"not YAML: {problem}",
             code="AS106" if formula else "AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else _cure(str(problem)),
+            hint=QUOTES if formula else next(cures, None),
         )
 
     def _too_deep(self, at: Location) -> SpecError:
@@ -293,17 +294,14 @@ class _Composer:
             )
 
 
-def _cure(problem: str) -> str | None:
-    """What mends the mistakes that are made most."""
-    if "unexpected end of stream" in problem:
-        return "what is opened here is never closed"
-    if "expected ',' or" in problem:
-        return "a comma is missing, or a bracket of this or an earlier line is open"
-    if "cannot start any token" in problem:
-        return "YAML indents with spaces, no tabs; text with such a sign wants quotes"
-    if "block" in problem or "mapping values" in problem:
-        return "see to the indent of this line and the one above"
-    return None
+CURES = {
+    "unexpected end of stream": "what is opened here is never closed",
+    "expected ',' or": "a comma is missing, or a bracket of an earlier line is open",
+    "cannot start any token": "YAML indents with spaces; such a sign wants quotes",
+    "block": "see to the indent of this line and the one above",
+    "mapping values": "see to the indent of this line and the one above",
+}
+"""What mends the mistakes that are made most, by words of the parser."""
 
 
 def _cut(text: str) -> bool:

@@ -16,7 +16,7 @@ from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
 from archspec.language.params import Bound, bind, require
-from archspec.language.reading import no_source, several
+from archspec.language.reading import several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
 from archspec.language.targets import block_of, check_inputs, op_of
@@ -54,12 +54,7 @@ class Expander:
         elif outputs is None:
             raise Told
         elif "" not in outputs:
-            raise SpecError(
-                f"the last node has the outputs {', '.join(outputs)}",
-                code="AS307",
-                at=context.graph.at,
-                hint="a file and a block name their own with `outputs`",
-            )
+            raise several("the last node", outputs, context.graph.at)
         context.scope.outputs.update(outputs)
         return Member(outputs, context.members)
 
@@ -237,9 +232,7 @@ class Expander:
             return (before[""],)
         at = statement.place("from")
         found = self.built.fix(statement.keys.from_, context.variables, at).value
-        if found == ():
-            raise no_source(at)
-        if not isinstance(found, tuple):
+        if not isinstance(found, tuple) or not found:
             return (context.read(found, at),)
         places = (statement.place("from", number) for number in range(len(found)))
         return tuple(map(context.read, found, places))

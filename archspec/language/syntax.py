@@ -50,14 +50,10 @@ class FileKeys(Keys):
 
     archspec: Literal[1] = key("The version of the language: 1.")
     name: str = key("The net's name; letters, digits, '_', '-' and '.'.")
-    title: str = key(
-        "Its name for people; its letters and digits name the printed class.", ""
-    )
+    title: str = key("Its name for people; the printed class is named after it.", "")
     description: str = key("One or two sentences, printed in docstrings.", "")
     source: str = key("Where the net comes from, such as a paper's address.", "")
-    publisher: str = key(
-        "Whose code and weights it is equal to, such as torchvision.", ""
-    )
+    publisher: str = key("Whose code and weights it equals, such as torchvision.", "")
     extends: str = key(
         "A base file: a net or a family of the zoo, or a path ending in .yaml. "
         "Entries of the file are merged over it by name; null removes one.",
@@ -72,13 +68,9 @@ class FileKeys(Keys):
     require: dict[str, str | None] = key(
         "What params must fulfil: in words, and as a formula.", {}
     )
-    preprocessing: dict[str, Any] = key(
-        "What images it expects: size, mean, std. Printed in docstrings.", {}
-    )
+    preprocessing: dict[str, Any] = key("What images it expects: size, mean, std.", {})
     inputs: dict[str, Any] = key(
-        "Each input's shape, [channels, height, width] or [features], without the "
-        "batch.",
-        {},
+        "Each input's shape, [channels, height, width] or [features].", {}
     )
     defaults: dict[str, dict[str, Any] | None] = key(
         "Attributes for every op of a kind that is written in this file.", {}
@@ -88,12 +80,8 @@ class FileKeys(Keys):
     )
     graph: Any = key(f"The net: {GRAPH[0].lower()}{GRAPH[1:]}", None)
     outputs: dict[str, Any] = key(OUTPUTS, {})
-    taps: dict[str, Any] = key(
-        "Names of features and the paths of the nodes that give them.", {}
-    )
-    expect: dict[str, Any] = key(
-        "What `archspec validate` compares: params, buffers, macs, output.", {}
-    )
+    taps: dict[str, Any] = key("Names of features and the paths of their nodes.", {})
+    expect: dict[str, Any] = key("What `validate` compares: params, macs, output", {})
 
 
 class ExpectKeys(Keys):
@@ -110,12 +98,8 @@ class ExpectKeys(Keys):
 class BlockKeys(Keys):
     """The keys of a block."""
 
-    params: dict[str, Any] = key(
-        "The block's own params, as those of a file; they hide the file's.", {}
-    )
-    inputs: list[str] = key(
-        "Names of several inputs; without it the block reads one, `input`.", []
-    )
+    params: dict[str, Any] = key("Params of its own, which hide the file's.", {})
+    inputs: list[str] = key("Its several inputs; without it one, called `input`.", [])
     graph: Any = key(GRAPH)
     outputs: dict[str, Any] = key(OUTPUTS, {})
 
@@ -133,32 +117,18 @@ class NodeKeys(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     op: str | None = key("The kind of an op.", None)
-    block: str | None = key(
-        "A block of this file; its params are given as keys beside it.", None
-    )
+    block: str | None = key("A block of this file; beside it stand its params.", None)
     graph: Any = key("Nodes of its own scope, nested here.", None)
-    spec: str | None = key(
-        "Another file, or a net of the zoo; its params are given beside it.", None
-    )
+    spec: str | None = key("Another file or a net; beside it stand its params.", None)
     from_: str | int | list[Any] | None = key(
         "The node or nodes that it reads; else the one before it.", None, alias="from"
     )
-    when: bool | str = key(
-        "Whether it exists; who reads it then reads its first input.", True
-    )
-    repeat: int | str | None = key(
-        "How many instances are chained; `index` counts them from 0.", None
-    )
-    index: str = key(
-        "With repeat: what formulas call its `index`, also in nested graphs.", ABSENT
-    )
-    inline: bool = key(
-        "Whether its children take their names in the enclosing scope.", False
-    )
+    when: bool | str = key("Whether it exists; else readers get its first input.", True)
+    repeat: int | str | None = key("How many are chained; `index` counts from 0.", None)
+    index: str = key("With repeat: another name for `index` in formulas.", ABSENT)
+    inline: bool = key("Whether its children are named in the enclosing scope.", False)
     name: str | None = key("In a list: a name for taps, outputs and messages.", None)
-    taps: bool = key(
-        "With spec: its taps are the outputs, and its head does not exist.", False
-    )
+    taps: bool = key("With spec: taps for outputs, without the head.", False)
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, str]:
