@@ -129,12 +129,9 @@ def _inputs(
 def _shape(value: Any, entry: Entry) -> Shape:
     sizes = value if isinstance(value, tuple) and len(value) in (1, 3) else (None,)
     if not all(is_a(size, (int,)) and 0 < size < 2**31 for size in sizes):
-        raise SpecError(
-            "an input is [channels, height, width] or [features], "
-            f"found {shown(value)}",
-            code="AS215",
-            at=entry.at,
-        )
+        wanted = "an input is [channels, height, width] or [features]"
+        message = f"{wanted}, found {shown(value)}"
+        raise SpecError(message, code="AS215", at=entry.at)
     return tuple(sizes)
 
 
@@ -151,19 +148,15 @@ def _arguments(built: Builder, values: Mapping[str, Value]) -> tuple[str, ...]:
 def _live(nodes: list[Node], wanted: set[str]) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept = needed(nodes, wanted)
-    if len(kept) < len(nodes):
-        live = {node.name for node in kept}
-        read = {value for node in nodes for value in node.inputs}
-        for node in nodes:
-            read.update(*(scope.outputs.values() for scope in _around(node)))
-        for node in reversed(nodes):
-            optional = any("" not in scope.outputs for scope in _around(node))
-            if node.name not in live and not (node.name in read and optional):
-                raise SpecError(
-                    f"nothing reads {node.name!r}, and it is no output and no tap",
-                    code="AS316",
-                    at=node.at,
-                )
+    live = {node.name for node in kept}
+    read = {value for node in nodes for value in node.inputs}
+    for node in reversed(nodes) if len(kept) < len(nodes) else ():
+        outputs = [scope.outputs for scope in _around(node)]
+        used = node.name in read or any(node.name in o.values() for o in outputs)
+        optional = used and any("" not in names for names in outputs)
+        if node.name not in live and not optional:
+            message = f"nothing reads {node.name!r}, and it is no output and no tap"
+            raise SpecError(message, code="AS316", at=node.at)
     return tuple(kept)
 
 
@@ -178,17 +171,12 @@ def _around(node: Node) -> list[Scope]:
 
 def _check_flat_names(graph: Graph) -> None:
     """Paths stay apart where no dot may stand in a name, as in a resolved spec."""
-    flat = [node.name.replace(".", "_") for node in graph.nodes]
-    if len(set(flat)) == len(flat):
-        return
     made: dict[str, str] = {}
-    for name, node in zip(flat, graph.nodes, strict=True):
-        other = made.setdefault(name, node.name)
+    for node in graph.nodes:
+        other = made.setdefault(node.name.replace(".", "_"), node.name)
         if other != node.name:
-            raise SpecError(
-                f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
-                "'_', as in names of layers",
-                code="AS311",
-                at=node.at,
-                hint="rename one",
+            paths = f"the paths {other!r} and {node.name!r}"
+            message = (
+                f"{paths} are one name where a '.' is a '_', as in names of layers"
             )
+            raise SpecError(message, code="AS311", at=node.at, hint="rename one")

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -65,7 +65,7 @@ def locate(
 
     `key` asks for the place of the last key instead of its value's.
     """
-    at, current = value.at, value
+    at, current = value.at, cast(Any, value)
     for depth, step in enumerate(path, 1):
         marks: Any = getattr(current, "values_at", ())
         listed = isinstance(marks, list) and isinstance(step, int) and step < len(marks)
@@ -101,9 +101,8 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(
-            f"a spec is UTF-8 text; byte {error.start} is not", code="AS102", at=start
-        ) from None
+        message = f"a spec is UTF-8 text; byte {error.start} is not"
+        raise SpecError(message, code="AS102", at=start) from None
     value = _Composer(file, decoded, limits).compose()
     if not isinstance(value, Map):
         raise SpecError("a spec is a mapping of keys to values", code="AS107", at=start)
@@ -184,9 +183,8 @@ class _Composer:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", "")
         if mark is None:
-            return SpecError(
-                f"not YAML: {problem}", code="AS103", at=Location(self.file, 1, 1)
-            )
+            at = Location(self.file, 1, 1)
+            return SpecError(f"not YAML: {problem}", code="AS103", at=at)
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
             return self._too_deep(Location(self.file, mark.line + 1, mark.column + 1))
@@ -267,9 +265,8 @@ class _Composer:
             message = f"the integer {text} is beyond {self.limits.integer}"
             raise self.limits.error("integer", "AS124", message, self._at(event))
         if not math.isfinite(number):
-            raise SpecError(
-                f"{text[:40]} is not a finite number", code="AS108", at=self._at(event)
-            )
+            message = f"{text[:40]} is not a finite number"
+            raise SpecError(message, code="AS108", at=self._at(event))
         return number
 
     def _aliased(self, event: Any) -> Any:
@@ -286,12 +283,8 @@ class _Composer:
     def _check_formula(self, value: Any, event: Any) -> None:
         plain = isinstance(event, yaml.ScalarEvent) and not event.style
         if plain and isinstance(value, str) and value[:1] == "=" and _cut(value):
-            raise SpecError(
-                f"the formula {value!r} is cut off",
-                code="AS106",
-                at=self._at(event),
-                hint=QUOTES,
-            )
+            message = f"the formula {value!r} is cut off"
+            raise SpecError(message, code="AS106", at=self._at(event), hint=QUOTES)
 
 
 CURES = {

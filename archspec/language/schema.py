@@ -117,13 +117,9 @@ def _param(name: str, entry: Entry, absent: str) -> Param:
         return Param(raw, at, key, absent if raw is None else type_of(raw))
     keys: ParamKeys = _checked(ParamKeys, raw)
     if not is_type(keys.type):
-        raise SpecError(
-            f"a type is {', '.join(TYPES)}, or several as 'int or str', "
-            f"found {shown(keys.type)}",
-            code="AS203",
-            at=locate(raw, ("type",)),
-            hint=nearest(keys.type, TYPES),
-        )
+        wanted = f"a type is {', '.join(TYPES)}, or several as 'int or str'"
+        message, at = f"{wanted}, found {shown(keys.type)}", locate(raw, ("type",))
+        raise SpecError(message, code="AS203", at=at, hint=nearest(keys.type, TYPES))
     at, required = locate(raw, ("default",)), "default" not in raw
     return Param(keys.default, at, key, keys.type, True, required)
 
@@ -180,7 +176,7 @@ def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> State
         )
     (kind,) = kinds
     attributes = {key: raw[key] for key in keys.model_extra or {}}
-    _refuse_strange(kind, raw, attributes, listed)
+    _refuse_strange(kind, raw, keys, listed)
     nested = None
     if kind == "graph":
         graph = _graph(_entries(raw)["graph"], errors)
@@ -188,24 +184,22 @@ def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> State
     return Statement(key, entry, listed, kind, raw[kind], keys, attributes, nested)
 
 
-def _refuse_strange(kind: str, raw: Map, attributes: Any, listed: bool) -> None:
+def _refuse_strange(kind: str, raw: Map, keys: NodeKeys, listed: bool) -> None:
     """Raises SpecError for a key that can't stand beside the others."""
-    strange: list[tuple[str, bool, str]] = [
+    attributes = keys.model_extra or {}
+    strange = [
         ("from", listed, "a list is a chain, its nodes take no `from`; name them"),
         ("name", not listed, "only an entry of a list takes a `name`"),
         ("index", "repeat" not in raw, "`index` names the counter of a `repeat`"),
-        ("inline", kind == "op" and raw.get("inline"), "an op has nothing to inline"),
+        ("inline", kind == "op" and keys.inline, "an op has nothing to inline"),
         ("taps", kind != "spec", "`taps` makes the taps of a `spec` its outputs"),
         *((k, kind == "graph", "a nested graph has no attribute") for k in attributes),
     ]
     for key, wrong, message in strange:
         if wrong and key in raw:
-            raise SpecError(
-                f"{message}, found {key!r}",
-                code="AS211",
-                at=locate(raw, (key,), key=True),
-                hint=nearest(key, keys_of(NodeKeys)) if key in attributes else None,
-            )
+            at, message = locate(raw, (key,), key=True), f"{message}, found {key!r}"
+            hint = nearest(key, keys_of(NodeKeys)) if key in attributes else None
+            raise SpecError(message, code="AS211", at=at, hint=hint)
 
 
 def _checked(model: type[BaseModel], raw: Map) -> Any:
@@ -226,13 +220,11 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
             at = locate(raw, path, key=True)
-            found.append(
-                SpecError(f"unknown key {key!r}", code="AS201", at=at, hint=hint)
-            )
+            message = f"unknown key {key!r}"
+            found.append(SpecError(message, code="AS201", at=at, hint=hint))
         elif item["type"] == "missing":
-            found.append(
-                SpecError(f"the key {key!r} is missing", code="AS202", at=raw.at)
-            )
+            message = f"the key {key!r} is missing"
+            found.append(SpecError(message, code="AS202", at=raw.at))
         else:
             message = item["msg"].removeprefix("Input should be ")
             wrong.setdefault(path, []).append(WORDS.get(item["type"], message))
@@ -240,13 +232,8 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
     for path, words in wrong.items():
         name = ".".join(map(str, path))
         wanted = EXPECTED.get(str(path[0])) or " or ".join(dict.fromkeys(words))
-        found.append(
-            SpecError(
-                f"{name} must be {wanted}, found {shown(values[path])}",
-                code="AS203",
-                at=locate(raw, path),
-            )
-        )
+        message = f"{name} must be {wanted}, found {shown(values[path])}"
+        found.append(SpecError(message, code="AS203", at=locate(raw, path)))
     return SpecErrors(found)
 
 

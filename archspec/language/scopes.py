@@ -213,11 +213,8 @@ class Expander:
         if count > self.limits.nodes:
             raise self.built.too_many(count, at)
         if len(sources) != 1:
-            raise SpecError(
-                f"a repeated node reads one value, found {len(sources)}",
-                code="AS317",
-                at=statement.at,
-            )
+            message = f"a repeated node reads one value, found {len(sources)}"
+            raise SpecError(message, code="AS317", at=statement.at)
         return count, found.text
 
     def _sources(
@@ -280,18 +277,16 @@ class Expander:
             raise SpecError(message, code="AS318", at=at)
         check_inputs(block, statement, len(instance.sources))
         if statement.keys.inline and block.graph.listed != context.space.listed:
-            raise SpecError(
-                "a list is inlined into a list, a mapping into a mapping",
-                code="AS211",
-                at=statement.place("inline"),
-            )
+            message = "a list is inlined into a list, a mapping into a mapping"
+            raise SpecError(message, code="AS211", at=statement.place("inline"))
         if block.kind == "file" and not self.inspect(unit):
             raise Told
-        variables = instance.variables = {
+        fresh: dict[str, Callable[[], Variables]] = {
             "graph": instance.variables.child,
             "block": context.file.child,
             "file": partial(Variables, self.budget),
-        }[block.kind]()
+        }
+        variables = instance.variables = fresh[block.kind]()
         built.set_sizes(variables, block.inputs, instance.sources)
         place, at = statement.place, statement.at
         bound = bind(block, instance.given, variables, place, at)
@@ -315,7 +310,7 @@ class Expander:
         texts = {name: item.text for name, item in instance.given.items() if item.text}
         scope = Scope(
             name=instance.name,
-            parent=outer and outer.scope,
+            parent=outer.scope if outer else None,
             slot=statement.key,
             definition=definition,
             title=block.name,

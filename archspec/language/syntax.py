@@ -230,7 +230,7 @@ class Statement:
     @cached_property
     def decides(self) -> dict[str, frozenset[str]]:
         """Formulas that printed code never says, as `Scope.decided` has them."""
-        said = [raw for raw in self.attributes.values() if isinstance(raw, Map)]
+        said: list[Any] = [v for v in self.attributes.values() if isinstance(v, Map)]
         said += [f"={text}" for text in BRACES.findall(self.key)]
         said += [] if self.nested else [self.target]
         found = {"": said, f"{self.key} from": [self.keys.from_]}

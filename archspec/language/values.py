@@ -115,8 +115,8 @@ def _known(raw: Any, variables: Variables, at: Location) -> Known:
         return Known(frozen(raw))
     if isinstance(raw, dict):
         pairs = {k: _known(v, variables, inside(raw, k, at)) for k, v in raw.items()}
-        value: Any = {key: item.value for key, item in pairs.items()}
-        return Known(value, None, CLEAN.union(*(i.taint for i in pairs.values())))
+        whole: Any = {key: item.value for key, item in pairs.items()}
+        return Known(whole, None, CLEAN.union(*(i.taint for i in pairs.values())))
     items = [_known(v, variables, inside(raw, i, at)) for i, v in enumerate(raw)]
     text = "[" + ", ".join(item.text or repr(item.value) for item in items) + "]"
     taint = CLEAN.union(*(item.taint for item in items))
