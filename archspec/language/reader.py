@@ -131,6 +131,8 @@ class _Composer:
                     documents.append(self._value(event))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
+        except RecursionError:
+            raise self._too_deep(Location(self.file, 1, 1)) from None
         return documents[0] if documents else None
 
     def _value(self, event: Any) -> Any:
