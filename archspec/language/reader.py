@@ -240,7 +240,7 @@ class _Composer:
                 event,
                 "use `extends` for a base file, `defaults` for shared attributes",
             )
-        if not event.style and not isinstance(self._resolve(event), str | int):
+        if not event.style and type(self._resolve(event)) not in (str, int):
             message = f"the key {text!r} is no name"
             raise SpecError(message, code="AS109", at=self._at(event))
         if text in owner:

@@ -111,7 +111,7 @@ def test_where_an_attribute_stands() -> None:
     assert place(UNIT, "conv2d", "a", "wrong") == "10:45"  # the key: it is the fault
     assert place(UNIT, "conv2d", "a", "init", "bias") == "10:73"
     assert place(UNIT, "conv2d", "a", "kernel") == "5:20"
-    assert place(UNIT, "conv2d", "b", "init", "weight", "normal") == "5:46"
+    assert place(UNIT, "conv2d", "b", "init", "weight", "normal") == "5:47"
     assert place(UNIT, "conv2d", "b", "kernel", "more") == "5:20"
     assert place(UNIT, "conv2d", "b", "odd") == "5:58"
     assert place(UNIT, "conv2d", "b", "stride") == "11:3"
