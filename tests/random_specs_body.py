@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import strategies as st
 from random_specs_formulas import (
     ROLES,
     WIDEST,
@@ -334,7 +333,7 @@ class Body:
 
     def some(self, most: int) -> int:
         """A small number from 1."""
-        return int(self.draw(st.integers(1, most)))
+        return int(self.draw(tuple(range(1, most + 1))))
 
 
 KERNELS: dict[Any, tuple[Any, Any]] = {

@@ -27,7 +27,7 @@ def nested(body: Body, value: Value) -> Value:
     if one(body.draw, False, True):
         return repeated(body, value, None)
     inner = body.inner(value)
-    found = inner.filled(body.some(3))
+    found = inner.filled(body.some(2))
     more: dict[str, Any] = {}
     if inner.listed == body.listed and one(body.draw, False, True):
         if body.listed:
@@ -158,11 +158,12 @@ def chained(
     if alone and (counter.name != "index" or not body.scope.counters):
         if one(body.draw, False, False, True):
             start = one(body.draw, counter.name, f"{counter.name} + 1")
-            braced = f"{one(body.draw, '', '_')}{{{start}}}"
-            stem = one(body.draw, "layer", "stage")
-            made_ = body.put(stem, statement, channels, space, value, braced=braced)
-            body.taken |= {f"{stem}{mark}{n}" for n in range(60) for mark in ("", "_")}
-            return body.same(made_, "out", "identity")
+            stem = one(body.draw, "layer", "stage", "level_")
+            found = body.put(
+                stem, statement, channels, space, value, braced=f"{{{start}}}"
+            )
+            body.taken |= {f"{stem}{n}" for n in range(60)}
+            return body.same(found, "out", "identity")
     return body.narrowed(body.put("layer", statement, channels, space, value))
 
 
