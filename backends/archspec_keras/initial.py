@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from archspec.errors import UnsupportedError
+from archspec.ops import Op, Shape
 from archspec.ops.base import Role
-from archspec.ops.convolution import multiplier
+from archspec.ops.convolution import Conv2d, multiplier
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -89,21 +89,10 @@ def words(init: AnyInit, depth: int) -> Call:
             square = square * depth if init.mode == "fan_in" else square / depth
         return _scaled(square, mode, isinstance(init, KaimingNormal))
     if isinstance(init, XavierNormal | XavierUniform):
-        if depth > 1:
-            raise UnsupportedError(
-                f"Keras has no {init.name} for a depthwise convolution with {depth} "
-                "outputs per channel"
-            )
         return _scaled(init.gain**2, "fan_avg", isinstance(init, XavierNormal))
     if isinstance(init, TruncNormal):
-        low, high = init.mean - init.a, init.b - init.mean
-        if min(low, high) >= 8 * init.std:  # torch cuts where nothing is
+        if uncut(init):
             return words(Normal(mean=init.mean, std=init.std), depth)
-        if low != high or low != 2 * init.std:
-            raise UnsupportedError(
-                "Keras cuts a normal distribution at two standard deviations, "
-                f"not at {init.a} and {init.b}"
-            )
         return call(
             f"{prefix}TruncatedNormal", mean=(init.mean, 0.0), stddev=(init.std, 0.05)
         )
@@ -116,6 +105,31 @@ def words(init: AnyInit, depth: int) -> Call:
             f"{prefix}RandomUniform", minval=(init.a, -0.05), maxval=(init.b, 0.05)
         )
     return Call(f"{prefix}Constant", (init.value,))
+
+
+def uncut(init: TruncNormal) -> bool:
+    """Whether nothing lies where it cuts."""
+    return min(init.mean - init.a, init.b - init.mean) >= 8 * init.std
+
+
+def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
+    """Why Keras can't draw the initial weights of an op, or None."""
+    for init in map(op.initial, op.weights(*shapes)):
+        if isinstance(init, TruncNormal) and not uncut(init):
+            low, high = init.mean - init.a, init.b - init.mean
+            if low != high or low != 2 * init.std:
+                return (
+                    "Keras cuts a normal distribution at two standard deviations, "
+                    f"not at {init.a} and {init.b}"
+                )
+        if isinstance(init, XavierNormal | XavierUniform) and isinstance(op, Conv2d):
+            depth = multiplier(op, shapes)
+            if depth > 1:
+                return (
+                    f"Keras has no {init.name} for a depthwise convolution with "
+                    f"{depth} outputs per channel"
+                )
+    return None
 
 
 def _scaled(scale: float, mode: str, normal: bool) -> Call:

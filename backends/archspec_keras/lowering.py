@@ -16,6 +16,7 @@ from archspec.ops.shaping import Pad, Resize
 from archspec.source.expr import Expr, parts
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call, flat
+from archspec_keras.initial import undrawn
 from archspec_keras.pooling import adaptive, avg_pool2d, max_pool2d
 from archspec_keras.steps import (
     Apply,
@@ -208,7 +209,9 @@ def leaky_relu(use: OpUse, inits: Inits) -> Steps:
     if isinstance(slope, Expr) or slope < 0:
         given = (("negative_slope", slope),)
         return [
-            Apply(lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",))
+            Apply(
+                lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",)
+            )
         ]
     return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
@@ -410,7 +413,12 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         if strided_dilation(op):
             return "Conv2D doesn't stride and dilate at once, which `same` would need"
         if multiplier(op, shapes) and unequal(op.stride):
-            return "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            return (
+                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            )
+    drawn = undrawn(op, shapes)
+    if drawn is not None:
+        return drawn
     uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
         return "ceil_mode doesn't go with padding that differs between two sides"
