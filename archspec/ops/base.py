@@ -131,7 +131,7 @@ class Op(BaseModel):
 
     @property
     def counts_channels(self) -> bool:
-        """Whether it is made for a number of channels, and can't read another one."""
+        """Whether it is made for a number of channels, not for any that it may read."""
         return False
 
     def nonnegative(self, *inputs: bool) -> bool:
@@ -143,7 +143,7 @@ class Op(BaseModel):
         return inputs
 
     def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-        """Those of its inputs on whose size the size of its output depends."""
+        """Those of its inputs on whose size that of its output, an image, depends."""
         return inputs
 
     def windows(self, before: Shape, after: Shape) -> tuple[Window, Window] | None:

@@ -74,7 +74,7 @@ class Initials:
         return key, words(init, depth)
 
 
-def words(init: AnyInit, depth: int) -> Call:
+def words(init: AnyInit, depth: int) -> Doc:
     """The initializer that draws from the same distribution.
 
     `depth` is the outputs per channel of a depthwise convolution, whose fans Keras
@@ -132,7 +132,9 @@ def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     return None
 
 
-def _scaled(scale: float, mode: str, normal: bool) -> Call:
+def _scaled(scale: float, mode: str, normal: bool) -> Doc:
+    if not scale:
+        return "zeros"
     distribution = "untruncated_normal" if normal else "uniform"
     args = (_fraction(scale), mode, distribution)
     return Call("initializers.VarianceScaling", args)

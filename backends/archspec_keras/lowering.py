@@ -206,14 +206,12 @@ def prelu(use: OpUse, inits: Inits) -> Steps:
 def leaky_relu(use: OpUse, inits: Inits) -> Steps:
     """LeakyReLU; an op where the slope is below 0, as an argument may be."""
     slope = use["negative_slope"]
-    if isinstance(slope, Expr) or slope < 0:
-        given = (("negative_slope", slope),)
-        return [
-            Apply(
-                lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",)
-            )
-        ]
-    return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
+    if isinstance(slope, float) and slope >= 0:
+        return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
+    given = (("negative_slope", slope),)
+    return [
+        Apply(lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",))
+    ]
 
 
 def gelu(use: OpUse, inits: Inits) -> Steps:
@@ -413,9 +411,7 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         if strided_dilation(op):
             return "Conv2D doesn't stride and dilate at once, which `same` would need"
         if multiplier(op, shapes) and unequal(op.stride):
-            return (
-                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
-            )
+            return "DepthwiseConv2D doesn't stride unequally, which `same` would need"
     drawn = undrawn(op, shapes)
     if drawn is not None:
         return drawn

@@ -104,8 +104,11 @@ def conv_transpose2d(op: Any, channels: int) -> nn.Module:
     )
 
 
-def batch_norm(op: Any, channels: int) -> nn.Module:
-    return nn.SyncBatchNorm(channels, op.eps, op.momentum, op.affine)
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Of images and vectors alike."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
 
 
 def max_pool2d(op: Any, channels: int) -> nn.Module:
@@ -139,6 +142,9 @@ class Scale(nn.Module):
         self.name = name
         self.register_parameter(name, nn.Parameter(torch.ones(channels)))
 
+    def extra_repr(self) -> str:
+        return str(len(self.get_parameter(self.name)))
+
     def forward(self, x: Tensor) -> Tensor:
         factor = self.get_parameter(self.name)
         return x * factor.reshape(-1, *[1] * (x.ndim - 2))
@@ -161,8 +167,7 @@ class DropPath(nn.Module):
 def resize(op: Any, channels: int) -> nn.Module:
     def run(x: Tensor, *like: Tensor) -> Tensor:
         size = like[0].shape[2:] if like else op.size
-        scale = None if op.scale is None else two(op.scale)
-        scale = scale and tuple(map(float, scale))
+        scale = None if op.scale is None else tuple(map(float, two(op.scale)))
         return F.interpolate(x, size, scale, op.mode)
 
     return Of(run)
@@ -188,7 +193,7 @@ MODULES: dict[str, Callable[[Any, int], nn.Module]] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "linear": lambda op, c: nn.Linear(c, op.features, op.bias),
-    "batch_norm": batch_norm,
+    "batch_norm": lambda op, c: BatchNorm(c, op.eps, op.momentum, op.affine),
     "layer_norm": lambda op, c: channels_last(nn.LayerNorm(c, op.eps, op.affine)),
     "group_norm": lambda op, c: nn.GroupNorm(op.groups, c, op.eps, op.affine),
     "local_response_norm": lambda op, c: nn.LocalResponseNorm(

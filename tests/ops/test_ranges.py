@@ -22,6 +22,7 @@ from archspec.verify.native import EXACT, NATIVE, key
 pytestmark = [
     # torch may copy the input for an even kernel: slower, and the same numbers.
     pytest.mark.filterwarnings("ignore:Using padding='same' with even:UserWarning"),
+    pytest.mark.filterwarnings("ignore:(.|\n)*axis has size 1:UserWarning"),
     # Numbers at the ends of their range, on purpose.
     pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning"),
@@ -48,12 +49,9 @@ def made(graph: Graph, name: str) -> tuple[Any, Any] | None:
 def check(case: Case) -> str | None:
     """What is wrong with a case."""
     graph = case.graph()
-    if "init" in case.attributes:
-        # Each draws its own numbers: what counts is that it can.
-        found = [made(graph, name) for name in ("torch", "keras")]
-        return None
     wanted, found = (made(graph, name) for name in ("torch", "keras"))
-    if wanted is None or found is None:
+    # What each draws is its own: only whether it can draw is of interest.
+    if wanted is None or found is None or "init" in case.attributes:
         return None
     bounds = BOUNDS.get(key(graph.nodes[0].op), (EXACT, EXACT))
     for bound, one, other in zip(bounds, wanted, found, strict=True):
