@@ -17,6 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from archspec.ops import BY_KIND, Op, Shape
 
 IMAGE: Shape = (4, 9, 10)
+PIXEL = ((1, Fraction(1)), (1, Fraction(1)))
+"""The windows of an op that reads a pixel for a pixel."""
 
 
 def op(kind: str, **attributes: Any) -> Op:

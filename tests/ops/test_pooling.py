@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ops.oracles import (
     IMAGE,
+    PIXEL,
     check_centres,
     check_chance,
     check_channels,
@@ -69,8 +70,8 @@ def test_adaptive(kind: str, size: Any) -> None:
     check_sign(made, IMAGE)
     height, width = (size, size) if isinstance(size, int) else size
     assert made.windows(IMAGE, (4, height, width)) is None
-    assert made.windows((4, height, width), (4, height, width)) == ((1, 1), (1, 1))
-    assert made.windows((3, height, width), (4, height, width)) == ((1, 1), (1, 1))
+    assert made.windows((4, height, width), (4, height, width)) == PIXEL
+    assert made.windows((3, height, width), (4, height, width)) == PIXEL
 
 
 @pytest.mark.parametrize("kind", GLOBAL)

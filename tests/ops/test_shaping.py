@@ -10,6 +10,7 @@ import torch
 from ops.modules import module
 from ops.oracles import (
     IMAGE,
+    PIXEL,
     check_centres,
     check_chance,
     check_channels,
@@ -84,7 +85,7 @@ def test_traits_of_joins(kind: str) -> None:
     made = op(kind)
     assert made.arity == ((2, 2) if kind == "subtract" else (2, None))
     assert made.sized_by(("a", "b")) == made.computed_from(("a", "b")) == ("a", "b")
-    assert made.windows(IMAGE, IMAGE) == ((1, 1), (1, 1))
+    assert made.windows(IMAGE, IMAGE) == PIXEL
     assert not (made.sizes or made.width or made.follows or made.flattens)
 
 
