@@ -52,6 +52,15 @@ class Elementwise(Kept):
                 )
         return full
 
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        # All have as many channels; of two expressions for it the shorter one.
+        return min(inputs, key=lambda value: len(str(getattr(value, "text", value))))
+
 
 class Add(Elementwise):
     """Sum of two or more values; equal shapes, or [C, 1, 1] beside an image."""
