@@ -13,6 +13,7 @@ from archspec.graph import Value
 from archspec.language.schema import shown
 from archspec.ops import Op, Weighted
 from archspec.ops.describe import expected
+from archspec.ops.init import Unsuited
 
 Place = Callable[..., Location]
 """Where an attribute stands, or what lies in it at a further path; else the op."""
@@ -88,7 +89,7 @@ def _faults(
 
 def _together(op: type[Op], item: Any, place: Place, at: Location) -> SpecError:
     message = item["msg"].removeprefix("Value error, ")
-    code = "AS210" if message.startswith("init: ") else "AS209"
+    code = _code(item) if message.startswith("init: ") else "AS209"
     return SpecError(f"{op.kind}: {message}", code=code, at=_spot(message, place, at))
 
 
@@ -110,7 +111,13 @@ def _init(op: type[Op], item: Any, init: Any, place: Place) -> SpecError:
     chosen = init.get(way[0]) if way and isinstance(init, dict) else None
     if isinstance(chosen, dict):
         way[1:1] = chosen  # the initialiser's name, which pydantic doesn't know
-    return SpecError(f"{name}: {message}", code="AS210", at=place("init", *way))
+    return SpecError(f"{name}: {message}", code=_code(item), at=place("init", *way))
+
+
+def _code(item: Any) -> str:
+    """Of a fault of `init`: that it is none, or none for this parameter."""
+    cause = item.get("ctx", {}).get("error")
+    return "AS603" if isinstance(cause, Unsuited) else "AS210"
 
 
 def _spot(message: str, place: Place, at: Location) -> Location:
