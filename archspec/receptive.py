@@ -47,20 +47,21 @@ def reaches(graph: Graph) -> dict[str, Reach]:
 def _after(op: Op, read: list[Reach], shapes: tuple[Shape, ...], made: Shape) -> Reach:
     if len(made) != 3:
         return Reach(None, None)
-    before = read[0].stride
-    assert before is not None  # No op makes an image of a vector.
-    windows = op.windows(shapes[0], made)
+    inputs = op.computed_from(tuple(zip(read, shapes, strict=True)))
+    # Beside an image an operand of one pixel counts everywhere.
+    largest, shape = max(inputs, key=lambda item: item[1][1:])
+    apart = largest.stride
+    assert apart is not None  # No op makes an image of a vector.
+    windows = op.windows(shape, made)
     if windows is None:
-        return Reach(None, _scaled(before, shapes[0], made))
-    stride = (before[0] * windows[0][1], before[1] * windows[1][1])
-    fields = []
-    for reach in op.computed_from(tuple(read)):
-        if reach.field is None:
-            return Reach(None, stride)
-        fields.append(reach.field)
+        return Reach(None, _scaled(apart, shape, made))
+    stride = (apart[0] * windows[0][1], apart[1] * windows[1][1])
+    fields = [reach.field for reach, _ in inputs if reach.field is not None]
+    if len(fields) < len(inputs):
+        return Reach(None, stride)
     vertical, horizontal = (
-        max(field[axis] for field in fields) + (window - 1) * before[axis]
-        for axis, (window, _) in enumerate(windows)
+        max(field[axis] for field in fields) + (pixels - 1) * apart[axis]
+        for axis, (pixels, _) in enumerate(windows)
     )
     return Reach((vertical, horizontal), stride)
 

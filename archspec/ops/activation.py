@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.base import Flag, Op, Shape, Stored, Weighted
+from archspec.ops.init import Real
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -52,7 +53,7 @@ class LeakyRelu(Activation):
     """x where positive, negative_slope x elsewhere."""
 
     kind = "leaky_relu"
-    negative_slope: float = 0.01
+    negative_slope: Real = 0.01
 
     def nonnegative(self, *inputs: bool) -> bool:
         return inputs[0] or self.negative_slope <= 0
@@ -87,7 +88,7 @@ class Elu(Activation):
     """x where positive, alpha (exp(x) - 1) elsewhere. https://arxiv.org/abs/1511.07289"""
 
     kind = "elu"
-    alpha: float = 1.0
+    alpha: Real = 1.0
 
     def nonnegative(self, *inputs: bool) -> bool:
         return inputs[0] or self.alpha <= 0

@@ -26,9 +26,13 @@ Shape = tuple[int, ...]
 
 Positive = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Natural = Annotated[int, Field(strict=True, ge=0, le=2**53)]
-Pair = tuple[Positive, Positive]
-NaturalPair = tuple[Natural, Natural]
-FourSides = tuple[NaturalPair, NaturalPair]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=2**12)]
+"""A length within a window. At 2**15 oneDNN's convolutions end in a segmentation fault,
+at 2**31 TensorFlow's do."""
+Margin = Annotated[int, Field(strict=True, ge=0, le=2**12)]
+PixelPair = tuple[Pixels, Pixels]
+MarginPair = tuple[Margin, Margin]
+FourSides = tuple[MarginPair, MarginPair]
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Padding in pixels: (top, bottom), (left, right)."""
 Flag = Annotated[bool, Field(strict=True)]

@@ -9,9 +9,10 @@ from archspec.errors import ShapeError
 from archspec.ops import window
 from archspec.ops.base import (
     Flag,
-    Natural,
-    NaturalPair,
-    Pair,
+    Margin,
+    MarginPair,
+    PixelPair,
+    Pixels,
     Positive,
     Shape,
     Sides,
@@ -51,10 +52,10 @@ class Conv2d(Multiplied):
     width = "channels"
     sizes = frozenset({"kernel", "stride", "padding", "dilation"})
     channels: Positive
-    kernel: Positive | Pair
-    stride: Positive | Pair = 1
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair = 1
     padding: window.Padding = 0
-    dilation: Positive | Pair = 1
+    dilation: Pixels | PixelPair = 1
     groups: Positive = 1
     bias: Flag = True
 
@@ -113,11 +114,11 @@ class ConvTranspose2d(Multiplied):
     width = "channels"
     sizes = frozenset({"kernel", "stride", "padding", "output_padding", "dilation"})
     channels: Positive
-    kernel: Positive | Pair
-    stride: Positive | Pair = 1
-    padding: Natural | NaturalPair = 0
-    output_padding: Natural | NaturalPair = 0
-    dilation: Positive | Pair = 1
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair = 1
+    padding: Margin | MarginPair = 0
+    output_padding: Margin | MarginPair = 0
+    dilation: Pixels | PixelPair = 1
     groups: Positive = 1
     bias: Flag = True
 

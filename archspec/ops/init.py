@@ -7,11 +7,15 @@ arguments: `{kaiming_normal: {mode: fan_out}}`.
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import nearest
+
+Real = Annotated[float, Field(ge=-1e30, le=1e30)]
+"""A number that single precision holds, with room for what is computed from it."""
+Spread = Annotated[float, Field(ge=0, le=1e30)]
 
 
 class Init(BaseModel):
@@ -34,7 +38,7 @@ class Kaiming(Init):
     nonlinearity: Literal["relu", "leaky_relu", "linear", "tanh", "sigmoid", "selu"] = (
         "relu"
     )
-    a: float = 0.0
+    a: Real = 0.0
 
 
 class KaimingNormal(Kaiming):
@@ -54,7 +58,7 @@ class XavierNormal(Init):
 
     name = "xavier_normal"
     by_fan = True
-    gain: float = 1.0
+    gain: Spread = 1.0
 
 
 class XavierUniform(Init):
@@ -62,40 +66,52 @@ class XavierUniform(Init):
 
     name = "xavier_uniform"
     by_fan = True
-    gain: float = 1.0
+    gain: Spread = 1.0
 
 
 class TruncNormal(Init):
     """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute."""
 
     name = "trunc_normal"
-    mean: float = 0.0
-    std: float = 1.0
-    a: float = -2.0
-    b: float = 2.0
+    mean: Real = 0.0
+    std: Annotated[float, Field(gt=0, le=1e30)] = 1.0
+    a: Real = -2.0
+    b: Real = 2.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not self.a < self.b:
+            raise ValueError(f"expected a below b, found {self.a:g} and {self.b:g}")
+        return self
 
 
 class Normal(Init):
     """N(mean, std²)."""
 
     name = "normal"
-    mean: float = 0.0
-    std: float = 1.0
+    mean: Real = 0.0
+    std: Spread = 1.0
 
 
 class Uniform(Init):
     """U(a, b)."""
 
     name = "uniform"
-    a: float = 0.0
-    b: float = 1.0
+    a: Real = 0.0
+    b: Real = 1.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.a > self.b:
+            raise ValueError(f"expected a up to b, found {self.a:g} and {self.b:g}")
+        return self
 
 
 class Constant(Init):
     """The same value everywhere."""
 
     name = "constant"
-    value: float
+    value: Real
 
 
 AnyInit = (

@@ -8,6 +8,7 @@ from archspec.errors import ShapeError
 from archspec.ops.base import (
     Flag,
     Op,
+    Pixels,
     Positive,
     Role,
     Shape,
@@ -16,8 +17,9 @@ from archspec.ops.base import (
     divided,
     image,
 )
+from archspec.ops.init import Real
 
-Epsilon = Annotated[float, Field(gt=0)]
+Epsilon = Annotated[float, Field(gt=0, le=1e30)]
 
 
 class Norm(Weighted):
@@ -101,10 +103,10 @@ class LocalResponseNorm(Op):
 
     kind = "local_response_norm"
     example = "size: 2"
-    size: Positive
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 1.0
+    size: Pixels
+    alpha: Real = 1e-4
+    beta: Real = 0.75
+    k: Real = 1.0
 
     def shape(self, *inputs: Shape) -> Shape:
         return image(self.kind, inputs[0])

@@ -9,7 +9,8 @@ from archspec.ops.base import (
     Flag,
     Input,
     Op,
-    Pair,
+    PixelPair,
+    Pixels,
     Positive,
     Shape,
     Sides,
@@ -25,8 +26,8 @@ class Pool(Op):
 
     example = "kernel: 3"
     sizes = frozenset({"kernel", "stride", "padding", "ceil_mode"})
-    kernel: Positive | Pair
-    stride: Positive | Pair | None = None
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair | None = None
     padding: window.Padding = 0
     ceil_mode: Flag = False
 
@@ -88,7 +89,7 @@ class MaxPool2d(Pool):
 
     kind = "max_pool2d"
     sizes = Pool.sizes | {"dilation"}
-    dilation: Positive | Pair = 1
+    dilation: Pixels | PixelPair = 1
 
     def extent(self) -> tuple[int, int]:
         return window.extent(self.kernel, self.dilation)
@@ -110,7 +111,7 @@ class Adaptive(Op):
 
     example = "size: 2"
     sizes = frozenset({"size"})
-    size: Positive | Pair
+    size: Positive | tuple[Positive, Positive]
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, _, _ = image(self.kind, inputs[0])

@@ -11,10 +11,10 @@ from archspec.errors import ShapeError
 from archspec.ops.base import (
     FourSides,
     Input,
+    Margin,
+    MarginPair,
     Natural,
-    NaturalPair,
     Op,
-    Pair,
     Positive,
     Shape,
     Sides,
@@ -25,7 +25,7 @@ from archspec.ops.base import (
     pair,
 )
 
-Factor = Annotated[float, Field(gt=0, le=2**20)]
+Factor = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class Kept(Op):
@@ -180,8 +180,8 @@ class Pad(Kept):
     kind = "pad"
     example = "spatial: 1"
     sizes = frozenset({"spatial"})
-    spatial: Natural | NaturalPair | FourSides = 0
-    channels: Natural | NaturalPair = 0
+    spatial: Margin | MarginPair | FourSides = 0
+    channels: Natural | tuple[Natural, Natural] = 0
 
     def sides(self) -> Sides:
         """Padding in pixels: (top, bottom), (left, right)."""
@@ -225,7 +225,7 @@ class Resize(Kept):
     example = "scale: 2"
     sizes = frozenset({"size", "scale"})
     mode: Literal["nearest", "bilinear"] = "nearest"
-    size: Positive | Pair | None = None
+    size: Positive | tuple[Positive, Positive] | None = None
     scale: Factor | tuple[Factor, Factor] | None = None
 
     @model_validator(mode="after")

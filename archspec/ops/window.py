@@ -15,15 +15,15 @@ from typing import Any, Literal
 from archspec.errors import ShapeError
 from archspec.ops.base import (
     FourSides,
-    Natural,
-    NaturalPair,
+    Margin,
+    MarginPair,
     Sides,
     Window,
     four_sides,
     pair,
 )
 
-Padding = Natural | NaturalPair | FourSides | Literal["same"]
+Padding = Margin | MarginPair | FourSides | Literal["same"]
 Axes = tuple[int, int]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archspec.graph import Node, Value
+from archspec.graph import Node, Scope, Value
+from archspec.language.formula import parse
 from archspec.source.columns import Cell, Column, Text
 from archspec.source.expr import (
     Arg,
@@ -20,7 +22,7 @@ from archspec.source.expr import (
     value_of,
     without_term,
 )
-from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
+from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Target, Use
 from archspec.source.plan import Unfit
 from archspec.source.references import References
 from archspec.source.tree import (
@@ -89,6 +91,7 @@ class Body:
         line.outputs = len(made)
         word = f"{line.name}_channels" if line.name.isidentifier() else "channels"
         made = tuple(self.writer.short(arg, word) for arg in made)
+        self._check_choice(first)
         self.references.add(key, line, items)
         self.made.append(made)
         if line.when is not True:
@@ -100,6 +103,37 @@ class Body:
             other = self._channels_at(line.otherwise or line.inputs[0])
             self.made[-1] = (self._joined(key, other, made[0], line.when),)
 
+    def _check_choice(self, first: Item) -> None:
+        """Unfit where a formula chooses what is read, and no line's absence says so.
+
+        `from: ="shortcut" if projected else "input"` is said by a shortcut that is
+        there when `projected`, and for which its input stands elsewhere.
+        """
+        scope, at = scope_of(first), first if isinstance(first, Node) else first.scope
+        for text in sorted(scope.decided.get(f"{at.slot} from", ())):
+            depends = self.writer.behind(Text(text, scope))
+            if depends and not self._said(parse(text), scope):
+                raise self.words.unfit(f"{text} decides what is read", depends)
+
+    def _said(self, tree: ast.expr, scope: Scope) -> bool:
+        """Whether a line is there just when a formula chooses it, and else another."""
+        if not isinstance(tree, ast.IfExp) or not isinstance(tree.body, ast.Constant):
+            return False
+        found = [line for line in self.lines if line.name == str(tree.body.value)]
+        if len(found) != 1 or not isinstance(tree.orelse, ast.Constant):
+            return False
+        other = str(tree.orelse.value)
+        inputs = list(self.columns[0].tree.scope.inputs)
+        refs = [Ref(None, inputs.index(other))] if other in inputs else []
+        refs += [Ref(n) for n, line in enumerate(self.lines) if line.name == other]
+        try:
+            test = self.words.translated(Text(ast.unparse(tree.test), scope))
+        except Unsayable:
+            return False
+        return (
+            test == found[0].when and (found[0].otherwise or found[0].inputs[0]) in refs
+        )
+
     def _dissolved(self, items: Sequence[list[Item]]) -> None:
         """Says what formulas read in inlined scopes, whose lines stand here."""
         for column, group in zip(self.columns, items, strict=True):
@@ -110,6 +144,7 @@ class Body:
                     for name, value in scope.inputs.items()
                 }
                 self.words.counters[id(scope)] = scope.index
+                self.writer.decide([scope], column.tree.lines)
                 assert scope.parent is not None
                 scope = scope.parent
 
@@ -156,10 +191,7 @@ class Body:
         ]
         line.nodes = [cell.item.name for cell in cells]
         line.count = count = self._count(items, first, key)
-        if isinstance(count, int):
-            self.words.fixed_loops.add(variable)
-        else:
-            self.words.fixed_loops.discard(variable)
+        self.words.loop(variable, count)
         index = named(variable, "int")
         if "{" in key:
             line.template = self._template(key, cells, index)
@@ -250,21 +282,16 @@ class Body:
     def _counted(self, first: Item) -> bool:
         """Whether the number of instances depends on an argument."""
         text = _repeat_of(first)
-        return bool(text) and bool(self._behind(Text(text or "", scope_of(first))))
+        return bool(text) and bool(
+            self.writer.behind(Text(text or "", scope_of(first)))
+        )
 
     def _check_count(self, first: Item) -> None:
         """Unfit where instances that are written one by one depend on an argument."""
         text = _repeat_of(first)
-        depends = self._behind(Text(text, scope_of(first))) if text else CLEAN
+        depends = self.writer.behind(Text(text, scope_of(first))) if text else CLEAN
         if depends:
             raise self.words.unfit(f"{first.name} is repeated", depends)
-
-    def _behind(self, text: Text) -> frozenset[str]:
-        """The arguments that a formula depends on."""
-        try:
-            return self.words.behind(names_of(self.words.translated(text)))
-        except Unsayable as unsayable:
-            return unsayable.depends
 
     def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
         text = None if "@" in key else _repeat_of(first)
@@ -351,11 +378,12 @@ class Body:
                     found, word if word.isidentifier() else "channels"
                 )
             attributes[name] = found
-        if "in_channels" in fixed and not _stays_depthwise(attributes, channels[0]):
-            every = (channels[0], attributes["groups"], attributes["channels"])
-            depends = self.words.behind(CLEAN.union(*map(names_of, every)))
-            if depends:
-                raise self.words.unfit("in_channels is fixed", depends)
+        if "in_channels" in fixed:  # as many groups as channels, whatever they are
+            depth = op.channels // op.groups  # type: ignore[attr-defined]  # a Conv2d
+            told = {"groups": channels[0], "channels": channels[0] * depth}
+            for name, arg in told.items():
+                self.writer.relate(attributes[name], arg)
+                attributes[name] = arg
         given: Mapping[str, Any] = attributes
         if op.kind == "pad":
             given = attributes | {"channels": parts(attributes["channels"])}
@@ -365,7 +393,7 @@ class Body:
 
     def _settle(self, texts: Sequence[Text | None], what: str) -> None:
         """Unfit where what code can't say depends on an argument."""
-        depends = CLEAN.union(*(self._behind(text) for text in texts if text))
+        depends = CLEAN.union(*(self.writer.behind(text) for text in texts if text))
         if depends:
             raise self.words.unfit(f"{what} is fixed", depends)
 
@@ -397,6 +425,7 @@ class Body:
                 cells, values, texts, name, _variable(index)
             )
         self._widen(trees, channels, index)
+        self._relate(definition, trees[0], arguments, index)
         made: list[Arg] = []
         for number, arg in enumerate(definition.channels):
             if isinstance(arg, Expr) and not arg.names() <= arguments.keys():
@@ -406,6 +435,32 @@ class Body:
                 arg = arg.replaced(lambda name: arguments[name])
             made.append(arg)
         return Use(definition, arguments), tuple(made)
+
+    def _relate(
+        self,
+        definition: Definition,
+        tree: Tree,
+        arguments: Mapping[str, Arg],
+        index: Arg | None,
+    ) -> None:
+        """Hands on what a block takes to be equal."""
+
+        def word(name: str) -> Arg:
+            if name in arguments:
+                return arguments[name]
+            text = self._argument_text(name, tree, index)
+            if text is None:
+                return tree.scope.params[name]
+            return self.words.translated(text)
+
+        for pair in definition.relations:
+            try:
+                one, other = (
+                    arg.replaced(word) if isinstance(arg, Expr) else arg for arg in pair
+                )
+            except Unsayable as unsayable:
+                raise self.words.unfit("a relation", unsayable.depends) from None
+            self.writer.relate(one, other)
 
     def _untold(self, cells: list[Cell], number: int, depends: frozenset[str]) -> Arg:
         """The channels of an output that no expression of the arguments gives."""
@@ -433,7 +488,7 @@ class Body:
                 continue
             text = self._text(scope.texts.get(name), trees[0], index)
             if text is not None:
-                self._widen_one(scope.definition, name, self._behind(text))
+                self._widen_one(scope.definition, name, self.writer.behind(text))
         for number, name in enumerate(scope.inputs):
             if number not in held.channel_arguments.values():
                 depends = self.words.behind(names_of(channels[number]))
@@ -500,10 +555,3 @@ def _with(arg: Arg, name: str, value: Arg) -> Arg:
         return arg
     kinds = dict(arg.kinds)
     return arg.replaced(lambda n: value if n == name else named(n, kinds[n]))
-
-
-def _stays_depthwise(attributes: Mapping[str, Arg], channels: Arg) -> bool:
-    """Whether a convolution has a group a channel whatever the arguments are."""
-    one_each = attributes["groups"] == channels
-    step = attributes["channels"]
-    return one_each and (step == channels or not isinstance(channels, Expr))

@@ -138,22 +138,32 @@ class Writer:
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])
         self._drop_unused()
+        self._check_relations()
         return definition
 
-    def decide(self, scope: Scope, there: Collection[str]) -> None:
+    def decide(self, scopes: Sequence[Scope], there: Collection[str]) -> None:
         """Unfit where something that no code says depends on an argument.
 
         That a node is in no instance, say, or which op it is.
         """
-        found = (n for key, n in scope.decided.items() if key not in there)
-        for name in sorted(frozenset().union(*found)):
-            try:
-                word = self.words.translated(Text(name, scope))
-                depends = self.words.behind(names_of(word))
-            except Unsayable as unsayable:
-                depends = unsayable.depends
+        found = {
+            text: scope
+            for scope in scopes
+            for key, texts in scope.decided.items()
+            if key not in there and not key.endswith(" from")
+            for text in texts
+        }
+        for text, scope in sorted(found.items(), key=lambda item: item[0]):
+            depends = self.behind(Text(text, scope))
             if depends:
-                raise self.words.unfit(f"{name} decides what is there", depends)
+                raise self.words.unfit(f"{text} decides what is there", depends)
+
+    def behind(self, text: Text) -> frozenset[str]:
+        """The arguments that a formula depends on."""
+        try:
+            return self.words.behind(names_of(self.words.translated(text)))
+        except Unsayable as unsayable:
+            return unsayable.depends
 
     def _outside(self, arg: Arg) -> Arg:
         """An expression in the arguments' names: nobody else sees the constants."""
@@ -164,6 +174,24 @@ class Writer:
             arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
             arg = self.words.closed(arg)
         return arg
+
+    def relate(self, one: Arg, other: Arg) -> None:
+        """Notes that printed code takes two expressions to be equal."""
+        pair = self._outside(one), self._outside(other)
+        if pair[0] != pair[1] and pair not in self.definition.relations:
+            self.definition.relations.append(pair)
+
+    def _check_relations(self) -> None:
+        """Unfit where arguments could have values that break a relation."""
+        for one, other in self.definition.relations:
+            depends = self.words.behind(names_of(one))
+            if self.definition.model:
+                depends |= self.words.behind(names_of(other))
+            else:
+                depends -= self.words.behind(names_of(other))
+                depends &= self._kept
+            if depends:
+                raise self.words.unfit("a relation need not hold", depends)
 
     def _drop_unused(self) -> None:
         """Drops what only a discarded attempt wanted, and orders the arguments."""
@@ -179,6 +207,7 @@ class Writer:
         definition.constants = {
             k: v for k, v in definition.constants.items() if k in used
         }
+        self._kept = frozenset(used)
         declared = [
             *definition.channel_arguments,
             *(name for tree in self.group[:1] for name in tree.scope.params),
@@ -226,8 +255,7 @@ class Writer:
     ) -> tuple[list[Line], list[Ref], list[Arg]]:
         """The lines of a scope, its outputs, and the channels of these."""
         there = {key for column in columns for key in column.tree.lines}
-        for column in columns:
-            self.decide(column.tree.scope, there)
+        self.decide([column.tree.scope for column in columns], there)
         body = Body(self, columns, list(channels), depth)
         for key in ordered([column.tree for column in columns]):
             body.add(key)

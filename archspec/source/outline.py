@@ -200,6 +200,8 @@ class Definition:
         channel_arguments: the arguments that are an input's channels, by number.
         positional: the first arguments, which callers give by position.
         numbers: for each output of a list, which child makes it.
+        relations: pairs of expressions of its params and input channels that its code
+            takes to be equal.
     """
 
     title: str
@@ -216,6 +218,7 @@ class Definition:
     channel_arguments: dict[str, int] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    relations: list[tuple[Arg, Arg]] = field(default_factory=list)
 
 
 def annotation(values: Sequence[Value]) -> str:

@@ -54,6 +54,7 @@ class Vocabulary:
         self._own_scopes = {id(tree.scope) for tree in group}
         self.flows: dict[str, Arg] = {}
         self._reads: dict[str, frozenset[str]] = {}
+        self._fixed: dict[str, Value] = {}
         self._params = {*params, *(p for tree in group for p in tree.scope.params)}
         self.fixed_loops: set[str] = set()
         """Variables of loops whose number of turns is a constant."""
@@ -74,6 +75,13 @@ class Vocabulary:
         ):
             wanted, number = f"{name}{number}", number + 1
         return wanted
+
+    def loop(self, variable: str, count: Arg) -> None:
+        """Notes what counts the turns of a loop, and how many there are."""
+        self._reads[variable] = names_of(count)
+        self.fixed_loops.discard(variable)
+        if not isinstance(count, Expr):
+            self.fixed_loops.add(variable)
 
     def flow(self, name: str, start: Arg, step: Arg, after: Arg) -> None:
         """Notes a variable that a loop starts from a value and sets anew each turn."""
@@ -251,15 +259,20 @@ class Vocabulary:
             if name not in scope.params:
                 raise Unsayable(name)
             return scope.params[name]
+        if name in self._fixed:
+            return self._fixed[name]
         values: list[Value] = []
         varies = False
         for tree in self.group:
             holder = tree.scope if name in tree.scope.params else file_of(tree.scope)
+            if name not in holder.params:
+                raise Unsayable(name)
             values.append(holder.params[name])
             taint = tree.scope.taints.get(name, frozenset())
             varies = varies or bool(taint & self.arguments)
         varies = varies or self.forest.plan.varies(scope_id(self.group), name)
         if not varies and same(values):
+            self._fixed[name] = values[0]
             return values[0]
         if all(name in tree.scope.defaults for tree in self.group):
             return self._default(name, scope, values)

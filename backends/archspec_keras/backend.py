@@ -16,7 +16,6 @@ from archspec.graph import Graph
 from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
 from archspec.source.prune import prune
-from archspec_keras.body import SIZED
 from archspec_keras.lowering import signature, unsupported
 from archspec_keras.printing import Printer, arguments_apart
 
@@ -56,7 +55,7 @@ class KerasBackend:
         refuse_unread(graph)
         graph = arguments_apart(graph)
         definitions = outline(graph, signature)
-        prune(definitions, lambda use: use.kind in SIZED)
+        prune(definitions, lambda use: use.kind == "scale")
         return Printer(graph, definitions).source()
 
     def build(
