@@ -85,5 +85,7 @@ def definitions(package: str, file: str = "helpers.txt") -> dict[str, str]:
         name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             name = node.name
-        found[name] = ast.get_source_segment(text, node) or ""
+        marks = getattr(node, "decorator_list", [])
+        first = min(part.lineno for part in (node, *marks))
+        found[name] = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
     return found
