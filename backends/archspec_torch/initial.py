@@ -124,37 +124,30 @@ class Initials:
             if told:
                 key = tuple(sorted(told.items(), reverse=True))
                 by_start.setdefault(key, []).append(kind)
+        biases = Counter(dict(start).get("bias") for start in by_start)
         shared: dict[AnyInit, list[str]] = {}
-        counts = Counter(dict(start).get("bias") for start in by_start)
-        for start, kinds in by_start.items():
-            init = dict(start).get("bias")
-            if init is not None and counts[init] > 1:
-                shared.setdefault(init, []).extend(kinds)
-        branches: list[tuple[str, list[str]]] = []
+        branches: list[tuple[Call, list[str]]] = []
         for start, kinds in by_start.items():
             rows: list[str] = []
             for name, init in start:
                 if name != "bias":
                     rows += _fill(init, f"module.{name}", 8)
-                elif init not in shared:
+                elif biases[init] > 1:
+                    shared.setdefault(init, []).extend(kinds)
+                else:
                     sometimes = not self._always_biased(kinds)
                     rows += _fill(init, "module.bias", 8, sometimes)
-            branches += [(_isinstance(kinds), rows)] if rows else []
+            branches += [(_layers(kinds), rows)] if rows else []
+        classes: dict[tuple[str, ...], list[str]] = {}
         for definition in self.definitions[:-1]:
-            rows = self._exceptions(definition)
-            test = f"isinstance(module, {self.titles[id(definition)]})"
-            branches += [(test, rows)] if rows else []
+            title = self.titles[id(definition)]
+            classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
+        branches += [(_is(titles), [*rows]) for rows, titles in classes.items() if rows]
         lines: list[str] = []
         for test, rows in branches:
-            lines += [f"    {'elif' if lines else 'if'} {test}:", *rows]
-        for init in shared:
-            kinds = [
-                k
-                for start, of in by_start.items()
-                if ("bias", init) in start
-                for k in of
-            ]
-            tests = Code(_isinstance(kinds)), Code("module.bias is not None")
+            lines += [*statement("elif " if lines else "if ", test, 4, ":"), *rows]
+        for init, kinds in shared.items():
+            tests = _layers(kinds), Code("module.bias is not None")
             lines += statement("if ", Infix(tests, ("and",)), 4, ":")
             lines += _fill(init, "module.bias", 8)
         head = [
@@ -212,7 +205,8 @@ class Initials:
             for parameter, init in self._own(line).items():
                 path, nodes = f"{name}.{parameter}", line.nodes
                 sometimes = any(f"{n}.{parameter}" in self.optional for n in nodes)
-                if name.isidentifier() and parameter in ("weight", "bias"):
+                known = isinstance(line.target, OpUse) and line.target.kind != "scale"
+                if known and name.isidentifier():
                     tested = sometimes or parameter == "bias"
                     rows += _fill(init, f"module.{path}", 8, tested)
                 elif sometimes:
@@ -243,9 +237,15 @@ def _usual(of: Mapping[str, Starts]) -> Starts:
     return {name: counter.most_common(1)[0][0] for name, counter in counts.items()}
 
 
-def _isinstance(kinds: list[str]) -> str:
-    layers = " | ".join(LAYERS[kind] for kind in kinds)
-    return f"isinstance(module, {layers})"
+def _layers(kinds: list[str]) -> Call:
+    """Whether a module is a layer of one of these kinds."""
+    return _is([LAYERS[kind] for kind in kinds])
+
+
+def _is(classes: list[str]) -> Call:
+    """Whether a module is of one of these classes."""
+    either = Infix(tuple(map(Code, classes)), ("|",) * (len(classes) - 1))
+    return Call("isinstance", (Code("module"), either))
 
 
 def _fill(

@@ -238,5 +238,6 @@ def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str
 
 def known(dialect: Dialect, value: Doc) -> bool:
     """Whether a type checker knows that a value is a tensor."""
-    called = isinstance(value, Call) and value.fn.startswith(dialect.typed)
-    return called or "" in dialect.typed
+    callee = value.fn if isinstance(value, Call) else ""
+    called = isinstance(callee, str) and callee.startswith(dialect.typed)
+    return (called and callee != "") or "" in dialect.typed
