@@ -182,6 +182,8 @@ class Body:
             self._op(target, label, args, targets)
         elif isinstance(target, Use):
             call = self.calls.use(target, [Code(arg) for arg in args], label)
+            if label.counter and not line.spread and not self.calls.named(target):
+                self._put("", label.code())  # its number is taken, by no layer
             self._put(f"{', '.join(targets)} = ", call)
         else:
             self._nested(target, label, args, targets, live)
@@ -190,7 +192,7 @@ class Body:
         self, use: OpUse, label: Label, args: list[str], targets: tuple[str, ...]
     ) -> None:
         steps, suffixes = self.calls.lowered[id(use)]
-        if label.counter and not suffixes:  # its number is taken, by no layer
+        if label.counter and not suffixes:
             self._put("", label.code())
         elif label.counter and suffixes != [""]:
             label = self._held(label)

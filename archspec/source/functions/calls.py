@@ -21,7 +21,7 @@ class Calls:
         lowered: for each op of an outline, by its id, its steps and what these add to
             its name.
         titles: the functions' names, by the id of a definition.
-        parameters: what the functions take that are printed already.
+        parameters: what those functions take that are printed already, beside values.
     """
 
     def __init__(
@@ -90,12 +90,18 @@ class Calls:
         taken = self.parameters[id(definition)]
         given = {key: value for key, value in use.arguments.items() if key in taken}
         first = [v for k, v in given.items() if k in definition.positional]
-        rest = [(k, v) for k, v in given.items() if k not in definition.positional]
-        named: tuple[str, Doc] = ("name", label.code())
-        if definition.listed and definition.inline:
-            named = ("names", Code(label.counter))
-        title = self.titles[id(definition)]
-        return Call(title, (*values, *first), (*rest, named))
+        rest: list[tuple[str, Doc]] = [
+            (k, v) for k, v in given.items() if k not in definition.positional
+        ]
+        if "names" in taken:
+            rest.append(("names", Code(label.counter)))
+        elif "name" in taken:
+            rest.append(("name", label.code()))
+        return Call(self.titles[id(definition)], (*values, *first), tuple(rest))
+
+    def named(self, use: Use) -> bool:
+        """Whether there is a layer in a block."""
+        return not {"name", "names"}.isdisjoint(self.parameters[id(use.definition)])
 
     def below(self, text: str) -> str:
         """What the names of the children of a layer start with."""
