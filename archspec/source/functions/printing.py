@@ -19,7 +19,6 @@ from archspec.source.text import (
     assignment,
     flat,
     header,
-    layout,
     snake_case,
 )
 
@@ -28,7 +27,8 @@ IMPORTS = {
     "count": "from itertools import count",
     "partial": "from functools import partial",
 }
-OWN = ("name", "names", "label")
+INVENTED = ("names", "label", "prefix")
+"""Variables of what layers are called."""
 SEVERAL = 4
 """So many values and more are `tuple[KerasTensor, ...]`."""
 
@@ -39,31 +39,26 @@ class Printer:
     def __init__(
         self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
     ) -> None:
-        self.graph = graph
         self.definitions = definitions
         self.dialect = dialect
         self.frame = dialect.frame(graph)
-        own = {*LANGUAGE, *IMPORTS, *dialect.imports, *dialect.helpers}
-        own |= {*self.frame.inputs, *map(_parameter, self.frame.before)}
-        rename(definitions, {*own, *OWN})
-        names = Names((*own, *OWN, *(n for made in definitions for n in _given(made))))
+        own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
+        own |= {*dialect.helpers, *self.frame.inputs}
+        own |= {text.partition(":")[0] for text in self.frame.before}
+        rename(definitions, own)
+        names = Names((*own, *(n for made in definitions for n in _given(made))))
         self.calls = Calls(graph, definitions, dialect, names)
         self.entry = names.take(dialect.title(graph.title or graph.name))
         for made in definitions[:-1]:
             self.calls.titles[id(made)] = names.take(snake_case(made.title))
-        self.taken = own | {"name", self.entry, *self.calls.names()}
+        self.taken = own.difference(INVENTED) | {self.entry, *self.calls.names()}
 
     def text(self, doc: Sequence[str]) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
-        once = [
-            line
-            for name, value in self.calls.constants.named.values()
-            for line in layout(value, 0, f"{name} = ")
-        ]
         return module(
             doc,
-            ["\n".join([*once, *self.calls.partials.lines()]), *functions],
+            ["\n".join(self.calls.lines()), *functions],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
         )
@@ -175,11 +170,6 @@ def _arguments(
 def _given(definition: Definition) -> list[str]:
     """The names that a function is given."""
     return [*definition.arguments, *definition.constants]
-
-
-def _parameter(text: str) -> str:
-    """The name of a parameter with an annotation."""
-    return text.partition(":")[0]
 
 
 def _variable(name: str, taken: Collection[str]) -> str:
