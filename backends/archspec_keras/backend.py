@@ -9,10 +9,15 @@ from contextlib import contextmanager, nullcontext
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import compare_names, refuse_unsupported, save_weights
+from archspec.backend import (
+    compare_names,
+    refuse_collisions,
+    refuse_unsupported,
+    save_weights,
+)
 from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
-from archspec.graph import Graph
+from archspec.graph import Graph, Value
 from archspec.source.program import Source, execute
 from archspec.source.search import outline
 from archspec_keras.lowering import signature, unsupported
@@ -32,10 +37,12 @@ class KerasBackend:
 
     name = "keras"
     framework = "keras"
-    extra = "keras"
+    install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
     engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
+    reserved: frozenset[str] = frozenset()
+    initialises = True
 
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
@@ -51,6 +58,7 @@ class KerasBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
+        refuse_collisions(graph, "Keras, where a layer's name holds no dot")
         refuse_unread(graph)
         graph = arguments_apart(graph)
         return Printer(graph, outline(graph, signature)).source()
@@ -62,14 +70,16 @@ class KerasBackend:
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
         """A functional model with these weights; they are copied."""
-        source = self.emit(graph)
+        source = source or self.emit(graph)
         keras = framework()
         make = getattr(execute(source), source.entry)
         with keras.device(device) if device else nullcontext(), _policy(keras, dtype):
             with _undrawn(keras):
-                model = make()
+                model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model

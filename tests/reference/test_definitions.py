@@ -290,7 +290,7 @@ def test_what_drops_in_training(kind: str) -> None:
     )
     x = np.ones((4, 2, 3, 3))
     shape = x.shape if kind == "dropout" else (4, 1, 1, 1)
-    kept = np.random.default_rng(0).integers(0, 2, shape)
+    kept = np.random.default_rng(0).integers(0, 2, shape).astype(float)
     values = evaluate(graph, {}, {"x": x}, training=True, kept={"n": kept})
     assert np.array_equal(values["n"], 4 * kept * x)
     assert np.array_equal(evaluate(graph, {}, {"x": x})["n"], x)
