@@ -44,6 +44,12 @@ class Variant:
     shapes: tuple[Shape, ...]
     again: bool = False
 
+    @classmethod
+    def of(cls, op: Op, shapes: tuple[Shape, ...]) -> Variant:
+        """An op of a graph on its own; how its weights start doesn't matter."""
+        attributes = op.model_dump(exclude_defaults=True, exclude={"init"})
+        return cls(op.kind, tuple(attributes.items()), shapes)
+
     def __str__(self) -> str:
         said = [f"{name}={value}" for name, value in self.attributes]
         shapes = ["x".join(map(str, shape)) for shape in self.shapes]
@@ -55,7 +61,9 @@ class Variant:
         inputs = {f"x{n}": list(shape) for n, shape in enumerate(self.shapes)}
         read = list(inputs)
         if self.again:
-            read, inputs = ["x0"] * len(read), {"x0": inputs["x0"]}
+            inputs = {"x0": inputs["x0"]}
+        if len(inputs) == 1:
+            read = ["input"] * len(read)
         node = {"op": self.kind, "from": read, **dict(self.attributes)}
         return (
             "archspec: 1\nname: net\n"
