@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.backend import Backend, Trainer, trains
+from archspec.backend import Backend, Trainer, backend, trains
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph, Value
 from archspec.ops import Op
@@ -75,7 +75,7 @@ class Subject:
     def expresses(self, graph: Graph) -> bool:
         """Whether the backend has each op of a graph, on its own, as it is there."""
         return all(
-            _expresses(self.backend, Variant.of(node.op, shapes))
+            _expresses(self.backend.name, Variant.of(node.op, shapes))
             for node, shapes in graph.located()
         )
 
@@ -200,9 +200,9 @@ class Subject:
 
 
 @cache
-def _expresses(backend: Backend, variant: Variant) -> bool:
-    """Whether a backend has an op; every net is made of ops that were asked for."""
-    return Subject(backend).emitted(graph_of(variant.spec())) is not None
+def _expresses(name: str, variant: Variant) -> bool:
+    """Whether a backend has an op; drawing nets asks for the same ones many times."""
+    return Subject(backend(name)).emitted(graph_of(variant.spec())) is not None
 
 
 def same(found: Arrays, wanted: Arrays) -> None:

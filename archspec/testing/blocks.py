@@ -25,12 +25,16 @@ class Block:
     Attributes:
         entry: the class or function.
         arguments: what it is given.
+        shape: of the image or vector that it reads.
         graph: the net that is this block alone, with params of these values.
+        held: the net of one node named `held` that is this block.
     """
 
     entry: str
     arguments: Mapping[str, Value]
+    shape: Shape
     graph: Graph
+    held: Graph
 
 
 def seconds(value: Value) -> tuple[Value, ...]:
@@ -48,21 +52,27 @@ def seconds(value: Value) -> tuple[Value, ...]:
     return ()
 
 
-def blocks(text: str, source: Source) -> Iterator[Block]:
+def blocks(
+    text: str, source: Source, own: frozenset[str] = frozenset()
+) -> Iterator[Block]:
     """Every printed block of a spec, with each of its arguments changed in turn.
 
-    A block that is printed in several ways, or takes what no param is, is left out.
+    `own` are parameters that a backend adds. A block that is printed in several ways,
+    or takes something else that no param is, is left out.
     """
     facts = {}
     for line in text.splitlines()[2:]:
         name, _, value = line.partition(": ")
         facts[name] = json.loads(value)
     instances = _instances(graph_of(text))
-    for name, body in facts["blocks"].items():
+    for name in facts["blocks"]:
         entries = [entry for entry in defined(source) if entry.lower() == name.lower()]
         if name in instances and len(entries) == 1:
-            taken = defined(source)[entries[0]]
-            yield from _called(facts, body, entries[0], [*taken], *instances[name])
+            taken = [key for key in defined(source)[entries[0]] if key not in own]
+            for params, shape in _ways(facts, taken, *instances[name]):
+                block = _block(facts, name, entries[0], taken, params, shape)
+                if block is not None:
+                    yield block
 
 
 def _instances(graph: Graph) -> dict[str, tuple[Scope, Shape]]:
@@ -79,40 +89,55 @@ def _instances(graph: Graph) -> dict[str, tuple[Scope, Shape]]:
     return found
 
 
-def _called(
+def _ways(
+    facts: Mapping[str, Any], taken: list[str], scope: Scope, shape: Shape
+) -> Iterator[tuple[dict[str, Value], Shape]]:
+    """Values of the params that a block sees, and shapes that it reads."""
+    values = {**facts["params"], **scope.params}
+    params = [name.rstrip("_") for name in taken if name != CHANNELS]
+    if not {*params} <= {*values}:
+        return
+    yield values, shape
+    for param in params:
+        for second in seconds(values[param]):
+            yield {**values, param: second}, shape
+    if CHANNELS in taken:
+        for channels in (shape[0] + 1, 2 * shape[0]):
+            yield values, (channels, *shape[1:])
+
+
+def _block(
     facts: Mapping[str, Any],
-    body: Mapping[str, Any],
+    name: str,
     entry: str,
     taken: list[str],
-    scope: Scope,
+    params: dict[str, Value],
     shape: Shape,
-) -> Iterator[Block]:
-    values = {**facts["params"], **scope.params}
-    known = {name: name.rstrip("_") for name in taken}
-    if any(param not in values and name != CHANNELS for name, param in known.items()):
-        return
-    ways: list[tuple[dict[str, Value], Shape]] = [(values, shape)]
-    for param in known.values():
-        if param in values:
-            ways += [
-                ({**values, param: second}, shape) for second in seconds(values[param])
-            ]
-        else:
-            ways += [(values, (shape[0] + more, *shape[1:])) for more in (1, shape[0])]
-    for params, read in ways:
-        whole = {
-            "params": params,
-            "inputs": {"image": list(read)},
-            "blocks": facts["blocks"],
-            "graph": body["graph"],
-        }
-        lines = [f"{key}: {json.dumps(value)}\n" for key, value in whole.items()]
-        try:
-            graph = graph_of("".join(["archspec: 1\nname: net\n", *lines]))
-        except ArchspecError:
-            continue
-        arguments = {
-            name: params[param] if param in params else read[0]
-            for name, param in known.items()
-        }
-        yield Block(entry, arguments, graph)
+) -> Block | None:
+    """One call of a block, or None where the language doesn't allow it."""
+    body = facts["blocks"][name]
+    given = {key: params[key] for key in body["params"]}
+    held = {"held": {"block": name, **given}}
+    try:
+        graph, other = (
+            _alone(facts, params, shape, nodes) for nodes in (body["graph"], held)
+        )
+    except ArchspecError:
+        return None
+    arguments = {
+        key: shape[0] if key == CHANNELS else params[key.rstrip("_")] for key in taken
+    }
+    return Block(entry, arguments, shape, graph, other)
+
+
+def _alone(
+    facts: Mapping[str, Any], params: Mapping[str, Value], shape: Shape, nodes: Any
+) -> Graph:
+    whole = {
+        "params": params,
+        "inputs": {"image": list(shape)},
+        "blocks": facts["blocks"],
+        "graph": nodes,
+    }
+    lines = [f"{key}: {json.dumps(value)}\n" for key, value in whole.items()]
+    return graph_of("".join(["archspec: 1\nname: net\n", *lines]))

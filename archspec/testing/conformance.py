@@ -14,7 +14,7 @@ says so; what it prints must be exact.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -57,6 +57,7 @@ class Conformance:
         lacks: kinds of ops that it refuses whatever their attributes are.
         rounding: for an op (a resize with its mode, as `resize bilinear`) whose kernel
             rounds to less than `dtype`: how far outputs and gradients may be off.
+        own: parameters of a printed block that are none of the spec's, such as `rngs`.
         variants: how many variants of each op are run.
         nets: how many random nets.
     """
@@ -66,6 +67,7 @@ class Conformance:
     dtype: ClassVar[str] = "float64"
     lacks: ClassVar[frozenset[str]] = frozenset()
     rounding: ClassVar[Rounding] = {}
+    own: ClassVar[frozenset[str]] = frozenset()
     variants: ClassVar[int] = 40
     nets: ClassVar[int] = 200
 
@@ -88,14 +90,14 @@ class Conformance:
         """The backend with what is known of it."""
         return Subject(chosen, self.dtype, self.rounding)
 
-    def block(self, source: Source, block: Block) -> tuple[Source, Mapping[str, Value]]:
-        """Source whose entry makes a model of one printed block, and its arguments.
+    def block(self, source: Source, block: Block) -> tuple[Graph, Source]:
+        """The net that one printed block is, and source whose entry makes it.
 
         Right for a class that makes a model by itself. Who prints functions overrides
-        it with source that wraps the block's function.
+        it with `block.held` and source that wraps the block's function.
         """
         made = Source(source.text, block.entry, source.name, source.backend)
-        return made, block.arguments
+        return block.graph, made
 
     # What it says of itself
 
@@ -136,9 +138,9 @@ class Conformance:
             except Exception as error:
                 failed.append((variant, error))
         if failed:
-            _, error = failed[0]
+            _, first = failed[0]
             with shown("\n".join(["failed:", *(str(one) for one, _ in failed)])):
-                raise error
+                raise first
 
     # Nets
 
@@ -190,12 +192,13 @@ class Conformance:
         source = subject.emitted(graph_of(net))
         if source is None:
             return
-        for block in blocks(net, source):
+        for block in blocks(net, source, self.own):
             if subject.emitted(block.graph) is None:
                 continue
-            wrapped, arguments = self.block(source, block)
+            graph, wrapped = self.block(source, block)
+            arguments = block.arguments if graph is block.graph else None
             with shown(f"{net}{block.entry}{dict(block.arguments)}\n{source.text}"):
-                subject.check(block.graph, wrapped, arguments)
+                subject.check(graph, wrapped, arguments)
 
     # Names
 

@@ -19,7 +19,7 @@ from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.language.files import Files
 from archspec.language.net import expand
-from archspec.ops import OPS, Shape, Weighted
+from archspec.ops import OPS, Shape
 from archspec.testing.variants import drawn
 
 Statement = dict[str, Any]
@@ -28,8 +28,8 @@ Fits = Callable[[Graph], bool]
 LARGEST = 600
 """Values of one image between two ops."""
 SIZES: dict[str, tuple[Any, ...]] = {
-    "channels": ("=width", "=width * 2", "=width + 1", 2, 3, 4),
-    "features": ("=width", "=width + 1", 2, 5),
+    "channels": ("=width", "=width * 2", "=width + 1", "=width", 2, 4),
+    "features": ("=width", "=width + 1", "=width", 5),
     "rate": ("=rate", "=rate / 2", 0.25),
     "bias": ("=flag", True, False),
     "momentum": ("=rate", 0.1),
@@ -174,7 +174,7 @@ class Sketch:
 
     def statement(self, shape: Shape, depth: int) -> tuple[Statement, Shape]:
         """A statement that reads one value, and the shape that it gives."""
-        kind = self.one("op", "op", "op", "op", "graph", "list", "block")
+        kind = self.one("op", "op", "op", "graph", "list", "block", "block")
         length = self.random.randint(1, 3)
         if not depth or kind == "op":
             statement = self.op(shape)
@@ -189,7 +189,7 @@ class Sketch:
         if how == "repeat":
             more["repeat"] = self.one(2, 3, "=depth", "=depth + 1")
         elif how == "when":
-            more["when"] = self.one("=flag", "=not flag", "=depth > 1", "=width > 2")
+            more["when"] = self.one("=flag", "=not flag", "=depth > 1")
         for tried in (more, statement, {"op": "tanh"}):
             found = self.measured(tried, shape)
             if found is not None:
@@ -204,7 +204,7 @@ class Sketch:
         }
         for name in self.blocks:
             statement = {"block": name, **given}
-            if self.measured(statement, shape) and self.random.random() < 0.7:
+            if self.measured(statement, shape) and self.random.random() < 0.8:
                 return statement
         graph: Any
         if self.random.random() < 0.6:
@@ -227,14 +227,14 @@ class Sketch:
         if self.random.random() < 0.1:
             return {"op": "=act"}
         kinds = [op for op in OPS if op.arity[0] == 1]
-        weighted = [op for op in kinds if issubclass(op, Weighted)]
-        op = self.one(*self.one(kinds, weighted))
+        sized = [op for op in kinds if {"channels", "features"} & {*op.model_fields}]
+        op = self.one(*self.one(kinds, kinds, sized))
         for turn in range(1, 25):
             if turn % 8 == 0:
                 op = self.one(*kinds)
             attributes = {
                 name: self.one(*SIZES[name])
-                if name in SIZES and self.random.random() < 0.6
+                if name in SIZES and self.random.random() < 0.8
                 else drawn(self.random, field.annotation, field.metadata)
                 for name, field in op.model_fields.items()
                 if name != "init"

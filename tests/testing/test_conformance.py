@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from archspec.graph import Graph
+from archspec.source.program import Source
 from archspec.testing.agreement import Rounding
+from archspec.testing.blocks import Block
 from archspec.testing.conformance import Conformance
+from archspec.testing.printed import defined
 from archspec.verify.native import NATIVE
 
 pytestmark = pytest.mark.filterwarnings(
@@ -29,8 +33,24 @@ class TestTorch(Conformance):
 class TestKeras(Conformance):
     backend = "keras"
     rounding = rounding("keras:tensorflow")
+    own = frozenset(("x", "name"))
     variants = 3
     nets = 10
+
+    def block(self, source: Source, block: Block) -> tuple[Graph, Source]:
+        """A model around the block's function, which takes a value and a name."""
+        shape = (*block.shape[1:], block.shape[0])
+        given = {**block.arguments}
+        if "name" in defined(source)[block.entry]:
+            given["name"] = "held"
+        said = "".join(f", {name}={value!r}" for name, value in given.items())
+        text = f"""{source.text}
+
+def held():
+    x = keras.Input({shape}, name="image")
+    return keras.Model(x, {block.entry}(x{said}))
+"""
+        return block.held, Source(text, "held", source.name, source.backend)
 
 
 @pytest.mark.proof
