@@ -15,11 +15,10 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
+from archspec.source.classes import emit
 from archspec.source.program import Source, execute
-from archspec.source.prune import prune
-from archspec.source.search import outline
-from archspec_torch.lowering import signature, sized, unsupported
-from archspec_torch.printing import printed
+from archspec_torch.dialect import DIALECT
+from archspec_torch.lowering import unsupported
 from archspec_torch.reserved import RESERVED
 
 if TYPE_CHECKING:
@@ -64,9 +63,7 @@ class TorchBackend:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
-        definitions = outline(graph, signature)
-        prune(definitions, sized)
-        return printed(graph, definitions)
+        return emit(graph, DIALECT)
 
     def build(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archspec.graph import Graph, Node
 from archspec.ops.init import (
@@ -20,7 +20,7 @@ from archspec.ops.init import (
     initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import WIDTH, Call, Code, Doc, call, flat, layout
+from archspec.source.text import Call, Code, Doc, Infix, call, flat, layout, statement
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -30,7 +30,7 @@ LAYERS = {
 Plan = tuple[tuple[str, AnyInit], ...]
 
 
-def statement(init: AnyInit, tensor: str) -> Call:
+def filled(init: AnyInit, tensor: str) -> Call:
     """The call that fills a tensor."""
     x = Code(tensor)
     if isinstance(init, KaimingNormal | KaimingUniform):
@@ -123,20 +123,6 @@ def _isinstance(kinds: list[str]) -> str:
     return f"isinstance(module, {layers})"
 
 
-def _tested(*tests: str) -> list[str]:
-    """An `if` of several tests that all hold."""
-    line = f"    if {' and '.join(tests)}:"
-    if len(line) <= WIDTH:
-        return [line]
-    first, *rest = tests
-    return [
-        "    if (",
-        f"        {first}",
-        *(f"        and {t}" for t in rest),
-        "    ):",
-    ]
-
-
 def children(definition: Definition) -> Iterator[tuple[str, Line]]:
     """The lines of a class with the names that its children have in every instance."""
     if definition.listed and definition.inline:
@@ -155,12 +141,22 @@ class Initials:
     A kind's commonest initialisers make its rule; norms start as PyTorch's do.
     """
 
-    def __init__(self, graph: Graph, definitions: list[Definition]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        definitions: list[Definition],
+        titles: Mapping[int, str],
+    ) -> None:
         self.definitions = definitions
+        self.titles = titles
         self.plans = plans(graph)
         self.common = {k: usual(of) for k, of in self.plans.items() if k in LAYERS}
 
-    def rules(self, titles: dict[int, str]) -> list[str]:
+    def child(self, use: OpUse, made: Doc) -> Doc:
+        """A layer, which is made with torch's own initial weights."""
+        return made
+
+    def rules(self) -> list[str]:
         """The function `init_weights`."""
         by_plan: dict[Plan, list[str]] = {}
         for kind, of in self.common.items():
@@ -184,27 +180,28 @@ class Initials:
                 if parameter == "bias" and not self._always_biased(kinds):
                     lines.append("        if module.bias is not None:")
                     indent = 12
-                lines += layout(statement(init, f"module.{parameter}"), indent)
+                lines += layout(filled(init, f"module.{parameter}"), indent)
         for definition in self.definitions[:-1]:
             own = self._exceptions(definition)
             if not own:
                 continue
-            name = titles[id(definition)]
+            name = self.titles[id(definition)]
             lines.append(f"    {word} isinstance(module, {name}):")
             word = "elif"
             for path, init in own:
                 indent = 8
                 if path[0].isdigit():
                     tensor = flat(Call("module.get_parameter", (path,)))
-                    lines += layout(statement(init, tensor), 8)
+                    lines += layout(filled(init, tensor), 8)
                     continue
                 if path.endswith(".bias"):  # which torch says may be None
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
-                lines += layout(statement(init, f"module.{path}"), indent)
+                lines += layout(filled(init, f"module.{path}"), indent)
         for (_, init), kinds in shared.items():
-            lines += _tested(_isinstance(kinds), "module.bias is not None")
-            lines += layout(statement(init, "module.bias"), 8)
+            tests = Code(_isinstance(kinds)), Code("module.bias is not None")
+            lines += statement("if ", Infix(tests, ("and",)), 4, ":")
+            lines += layout(filled(init, "module.bias"), 8)
             word = "elif"
         return lines if word == "elif" else []
 
@@ -240,7 +237,7 @@ class Initials:
             if self._differs(kind, parameter, init)
         ]
 
-    def overrides(self) -> list[str]:
+    def last(self) -> list[str]:
         """Statements for the parameters that no rule covers, by name."""
         covered: set[str] = set()
         for definition in self.definitions[:-1]:
@@ -254,13 +251,13 @@ class Initials:
                     name = f"{node}.{parameter}"
                     if name not in covered and self._differs(kind, parameter, init):
                         by_init.setdefault(init, []).append(name)
-        lines: list[str] = []
+        lines = ["        self.apply(init_weights)"] if self.rules() else []
         for init, names in by_init.items():
             if len(names) == 1:
                 tensor = flat(Call("self.get_parameter", (names[0],)))
-                lines += layout(statement(init, tensor), 8)
+                lines += layout(filled(init, tensor), 8)
                 continue
             each = Call("", tuple(names))
             lines += layout(each, 8, "for name in ", ":")
-            lines += layout(statement(init, "self.get_parameter(name)"), 12)
+            lines += layout(filled(init, "self.get_parameter(name)"), 12)
         return lines
