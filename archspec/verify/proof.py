@@ -85,7 +85,9 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        training = training and bool(graph.parameters())
+        training = training and dtype == "float64" and bool(graph.parameters())
+        self.untrained = [t for t in targets if training and not trains(t.found())]
+        training = training and targets[0] not in self.untrained
         self.tasks = TASKS[dtype] if training else TASKS[dtype][:1]
         self.results: dict[tuple[Target, str], Result] = {}
         self.findings: dict[str, Finding | str] = {}
@@ -96,6 +98,9 @@ class Prover:
             self._run(target)
         checks = [c for c in CHECKS if c.task in self.tasks and self._has(c)]
         rows = [row for check in checks for row in self._rows(check)]
+        rows += [
+            Row(self.dtype, "training", str(t), FORWARD_ONLY) for t in self.untrained
+        ]
         return Proof(tuple(rows), tuple(self.findings.items()), self._notes())
 
     def _has(self, check: Check) -> bool:
@@ -114,8 +119,7 @@ class Prover:
             return
         try:
             for kind in self.tasks:
-                if kind == "train" and not trains(target.found()):
-                    self.results[target, kind] = FORWARD_ONLY
+                if kind == "train" and target in self.untrained:
                     continue
                 self.note(f"{target}, {self.dtype}: {DOING[kind]}")
                 try:
@@ -128,6 +132,8 @@ class Prover:
     def _rows(self, check: Check) -> list[Row]:
         reference, *others = self.targets
         wanted = self.results[reference, check.task]
+        if check.task == "train":
+            others = [t for t in others if t not in self.untrained]
         if isinstance(wanted, str):
             return [
                 self._missing(check, reference, wanted),
@@ -144,10 +150,7 @@ class Prover:
         return max(apart.values(), default=None)
 
     def _missing(self, check: Check, target: Target, reason: str) -> Row:
-        outcome = "not available"
-        if check.task == "train" and not trains(target.found()):
-            outcome, reason = FORWARD_ONLY, ""
-        return Row(self.dtype, check.title, str(target), outcome, reason=reason)
+        return Row(self.dtype, check.title, str(target), "not available", reason=reason)
 
     def _row(
         self,
@@ -234,7 +237,8 @@ class Prover:
             isinstance(node.op, BatchNorm) and node.op.running_var is None
             for node in self.graph.nodes
         )
-        kinds = {str(t): t.found().running_var for t in self.targets}
+        trained = [t for t in self.targets if t not in self.untrained]
+        kinds = {str(t): t.found().running_var for t in trained}
         if own and "train" in self.tasks and len(set(kinds.values())) > 1:
             each = ", ".join(f"{kind} on {target}" for target, kind in kinds.items())
             notes.append(
