@@ -312,10 +312,16 @@ def refuse_unsupported(graph: Graph, name: str, reason: Reason) -> None:
 
 
 def refuse_names(graph: Graph, name: str, reserved: frozenset[str]) -> None:
-    """Raises UnsupportedError that lists every place of a name that is reserved."""
+    """Raises UnsupportedError that lists every place of a name that is reserved.
+
+    The last part of a path, of those above it, or of a weight.
+    """
     found: dict[Location, str] = {}
-    for node in graph.nodes:
+    for node, shapes in graph.located():
         parts = node.name.split(".")
+        for part in node.op.weights(*shapes):
+            if part in reserved:
+                found.setdefault(node.at, part)
         for number, part in enumerate(parts, 1):
             if part in reserved:
                 found.setdefault(_place(node, ".".join(parts[:number])), part)

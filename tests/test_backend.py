@@ -256,12 +256,12 @@ graph:
   fine: {block: unit}
   perturb: {graph: {inner: {graph: [relu, tanh]}, other: relu}}
   layer{index}: {op: relu, repeat: 2}
-  evaluate: relu
+  evaluate: {op: scale, weight: rate}
 """
 
 
 def test_reserved_names_are_refused_where_they_stand() -> None:
-    reserved = frozenset(("sow", "perturb", "layer1", "eval", "0"))
+    reserved = frozenset(("sow", "perturb", "layer1", "eval", "0", "rate"))
     with pytest.raises(UnsupportedError) as caught:
         module.refuse_names(graph_of(NAMES), "nnx.Module", reserved)
     error = caught.value
@@ -271,6 +271,7 @@ def test_reserved_names_are_refused_where_they_stand() -> None:
         "net.yaml:12:3: the name 'perturb' is nnx.Module's own",
         "net.yaml:12:37: the name '0' is nnx.Module's own",
         "net.yaml:13:3: the name 'layer1' is nnx.Module's own",
+        "net.yaml:14:3: the name 'rate' is nnx.Module's own",
     )
     module.refuse_names(graph_of(NAMES), "nnx.Module", frozenset(("laye", "e")))
 

@@ -76,7 +76,12 @@ TRAINED: dict[str, Function] = {
 """Ops that compute something else in training."""
 
 
-def compute(op: Op, *inputs: Array, training: bool = False, **stored: Array) -> Array:
+def compute(
+    op: Op,
+    *inputs: Array,
+    stored: Mapping[str, Array] | None = None,
+    training: bool = False,
+) -> Array:
     """The output of one op.
 
     `stored` are its weights and statistics by their names in the op (`weight`,
@@ -84,7 +89,7 @@ def compute(op: Op, *inputs: Array, training: bool = False, **stored: Array) -> 
     `archspec.reference.activation.dropped`.
     """
     table = {**FUNCTIONS, **TRAINED} if training else FUNCTIONS
-    return table[op.kind](op, *inputs, **stored)
+    return table[op.kind](op, *inputs, **(stored or {}))
 
 
 def evaluate(
@@ -115,7 +120,7 @@ def evaluate(
         if training and isinstance(node.op, Dropout | DropPath):
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
-        values[node.name] = compute(node.op, *read, training=training, **stored)
+        values[node.name] = compute(node.op, *read, stored=stored, training=training)
     return values
 
 

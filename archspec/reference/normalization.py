@@ -95,7 +95,7 @@ def local_response_norm(op: LocalResponseNorm, x: Array) -> Array:
     return x / (op.k + op.alpha / op.size * total) ** op.beta
 
 
-def scale(op: Scale, x: Array, **stored: Array) -> Array:
+def scale(op: Scale, x: Array, /, **stored: Array) -> Array:
     """x times a stored factor for each channel."""
     return x * channelwise(stored[op.weight], x)
 

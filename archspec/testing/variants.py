@@ -25,7 +25,7 @@ LARGEST = 4000
 TRIES = 2000
 INTEGERS = (1, 2, 3, 1, 2, 0, 4, 6, 8)
 FLOATS = (0.5, 0.01, 0.3, 2.0, 1e-5, 1.5, 3.0, -0.25, 1.0, 0.7, 0.0)
-WORDS = ("weight", "gamma", "layer_scale")
+WORDS = ("weight", "gamma", "x")
 """What a number or a word may be, as far as its bounds allow."""
 
 

@@ -15,7 +15,7 @@ from jax.lax import padtype_to_pads
 from nets import graph_of
 from torch.nn import functional as F
 
-from archspec.ops import BY_KIND, OPS, Op, pair
+from archspec.ops import BY_KIND, Op, pair
 from archspec.reference import FUNCTIONS, compute, evaluate, statistics
 from archspec.testing.variants import Variant, variants
 
@@ -224,7 +224,7 @@ def checked(variant: Variant) -> bool:
     if wanted is None or not torch.isfinite(wanted).all():
         return False
     with np.errstate(invalid="raise", over="raise"):
-        found = compute(op, *x, **w)
+        found = compute(op, *x, stored=w)
     if variant.kind == "resize" and op.mode == "nearest":  # type: ignore[attr-defined]  # resize's own
         wanted = wanted.float().double()
         found = found.astype(np.float32).astype(np.float64)
@@ -239,24 +239,6 @@ def checked(variant: Variant) -> bool:
 def test_a_definition(kind: str) -> None:
     made = [checked(variant) for variant in variants(BY_KIND[kind], 150)]
     assert sum(made) >= 0.8 * len(made)
-
-
-def test_what_is_drawn() -> None:
-    """Every attribute takes each kind of its values; depthwise convolutions too."""
-    for op in OPS:
-        found = [dict(variant.attributes) for variant in variants(op, 150)]
-        for name in op.model_fields:
-            taken = {repr(said[name]) for said in found if name in said}
-            assert len(taken) >= 2 or name == "init", (op.kind, name)
-    convolutions = list(variants(BY_KIND["conv2d"], 150))
-    kinds = {type(dict(v.attributes).get("padding")) for v in convolutions}
-    assert kinds == {type(None), int, tuple, str}
-    wise = [
-        said["channels"] // said["groups"]
-        for v in convolutions
-        if (said := dict(v.attributes)).get("groups") == v.shapes[0][0] > 1
-    ]
-    assert {1, 2} <= set(wise)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (6,)])
@@ -307,11 +289,10 @@ def test_any_float_type(kind: str, dtype: Any) -> None:
     x, w = data(op, variant.shapes)
     wide = [value.astype(np.longdouble) for value in x]
     with np.errstate(invalid="ignore"):
-        wanted = compute(
-            op, *wide, **{k: v.astype(np.longdouble) for k, v in w.items()}
-        )
+        extended = {k: v.astype(np.longdouble) for k, v in w.items()}
+        wanted = compute(op, *wide, stored=extended)
         narrow = {name: value.astype(dtype) for name, value in w.items()}
-        found = compute(op, *(value.astype(dtype) for value in x), **narrow)
+        found = compute(op, *(value.astype(dtype) for value in x), stored=narrow)
     assert found.dtype == dtype
     error = apart(found.astype(np.longdouble), wanted)
     assert error <= 200 * np.finfo(dtype).eps
@@ -333,3 +314,13 @@ def test_erf_in_extended_precision() -> None:
         error = erf(x)[0] - np.longdouble(value)
         assert abs(error) <= 8 * np.finfo(np.longdouble).eps
         assert erf(x)[1] == -erf(x)[0]
+
+
+@pytest.mark.parametrize("name", ["x", "op", "stored", "kept"])
+def test_a_weight_may_have_any_name(name: str) -> None:
+    graph = graph_of(
+        f"inputs: {{x: [2]}}\ngraph: {{n: {{op: scale, weight: {name}}}}}\n"
+    )
+    (stored,) = graph.parameters()
+    values = evaluate(graph, {stored: np.array([2.0, 3.0])}, {"x": np.ones((1, 2))})
+    assert values["n"].tolist() == [[2.0, 3.0]]

@@ -95,7 +95,7 @@ class Layer(Module):
 
     def forward(self, *xs: Array) -> Array:
         stored = {name: v for name, v in vars(self).items() if name != "_op"}
-        return reference.compute(self._op, *xs, **stored)
+        return reference.compute(self._op, *xs, stored=stored)
 
 
 globals().update({op.__name__: type(op.__name__, (Layer,), {"op": op}) for op in OPS})
