@@ -317,11 +317,14 @@ def refuse_names(graph: Graph, name: str, reserved: frozenset[str]) -> None:
     The last part of a path, of those above it, or of a weight.
     """
     found: dict[Location, str] = {}
+    known: set[int] = set()
     for node, shapes in graph.located():
         parts = node.name.split(".")
-        for part in node.op.weights(*shapes):
-            if part in reserved:
-                found.setdefault(node.at, part)
+        if id(node.op) not in known:  # instances of a block share their ops
+            known.add(id(node.op))
+            for part in node.op.weights(*shapes):
+                if part in reserved:
+                    found.setdefault(node.at, part)
         for number, part in enumerate(parts, 1):
             if part in reserved:
                 found.setdefault(_place(node, ".".join(parts[:number])), part)
