@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from archspec.graph import Graph
@@ -12,10 +17,14 @@ from archspec.testing.conformance import Conformance
 from archspec.testing.printed import defined
 from archspec.verify.native import NATIVE
 
-pytestmark = pytest.mark.filterwarnings(
+pytestmark = [
     # torch may copy the input for an even kernel: slower, and the same numbers.
-    "ignore:Using padding='same' with even kernel:UserWarning"
-)
+    pytest.mark.filterwarnings(
+        "ignore:Using padding='same' with even kernel:UserWarning"
+    ),
+    # Random nets have softmaxes of one channel, which Keras wonders at.
+    pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning"),
+]
 
 
 def rounding(target: str) -> Rounding:
@@ -60,6 +69,45 @@ class TestTorchWhole(TestTorch):
 
 
 @pytest.mark.proof
+class TestTorchChannelsLast(TestTorch):
+    engine = "channels_last"
+    rounding = rounding("torch:channels_last")
+    variants = 40
+    nets = 200
+
+
+@pytest.mark.proof
 class TestKerasWhole(TestKeras):
     variants = 60
     nets = 400
+
+
+ELSEWHERE = """
+from testing.test_conformance import TestKeras, pytestmark, rounding
+
+class TestEngine(TestKeras):
+    engine = {engine!r}
+    rounding = rounding("keras:{engine}")
+    variants = 6
+    nets = 20
+
+del TestKeras
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_keras_elsewhere(engine: str, tmp_path: Path) -> None:
+    """On its other engines, each in a process of its own."""
+    (tmp_path / "test_engine.py").write_text(ELSEWHERE.format(engine=engine))
+    root = Path(__file__).parents[2]
+    path = [*map(str, (root, root / "backends", root / "tests")), *sys.path]
+    made = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
