@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.backend import Backend, Trainer, backend, trains
+from archspec.backend import Backend, backend, trainer, trains
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph, Value
 from archspec.ops import Op
@@ -126,6 +126,40 @@ class Subject:
             self._trained(seed, graph)
         return True
 
+    def check_chance(self, graph: Graph, *, whole: bool) -> None:
+        """Checks a net of one dropout of rate 1/4, which drops images if it is `whole`.
+
+        Images and cotangents are powers of two, of which each is dropped or scaled.
+        """
+        chosen = trainer(self.backend)
+        draw = np.random.default_rng(5)
+        shape = (512, *graph.nodes[0].shape)
+        x, against = (
+            draw.choice((-1.0, 0.5, 2.0), shape).astype(self.dtype) for _ in range(2)
+        )
+        model = chosen.build(graph, {}, dtype=self.dtype)
+        given, cotangents = {"x": x}, {"": against}
+        kept = chosen.forward(graph, model, given)[""]
+        assert np.array_equal(kept, x), "it drops in eval mode"
+        ratios = []
+        for _ in range(2):
+            made, gradients = chosen.gradients(
+                graph, model, given, cotangents, training=True
+            )
+            ratio = made[""] / x
+            error = np.abs(gradients["x"] / against - ratio).max()
+            assert error <= 1e-6, "a gradient passes where its value didn't"
+            ratios.append(ratio)
+        dropped = ratios[0] == 0
+        scaled = np.abs(ratios[0] * 0.75 - 1) <= 1e-6
+        assert (dropped | scaled).all(), "a value is neither 0 nor scaled by 4/3"
+        assert not np.array_equal(*ratios), "two passes drop the same"
+        alike = np.array_equal(dropped, dropped[:, :1, :1, :1] | np.zeros_like(dropped))
+        assert alike == whole, "images are dropped whole" if alike else "in parts"
+        number = len(dropped) if whole else dropped.size
+        away = abs(dropped.mean() - 0.25) * np.sqrt(number / (0.25 * 0.75))
+        assert away <= 6, f"a share of {dropped.mean():.3f} is dropped, not 1/4"
+
     def _weights(self, data: Data, model: Any) -> None:
         """Weights there and back: the very bits, and copies of them."""
         graph, backend = data.graph, self.backend
@@ -154,20 +188,19 @@ class Subject:
 
     def _trained(self, seed: int, graph: Graph) -> None:
         graph = without_dropout(graph)
-        chosen: Any = self.backend
-        trainer: Trainer = chosen
+        chosen = trainer(self.backend)
         for training in (False, True):
             data = Data.drawn(graph, self.dtype, seed)
-            told = truth(data, trainer.running_var, training=training)
+            told = truth(data, chosen.running_var, training=training)
             if not told.sound:
                 continue
-            model = trainer.build(graph, data.copies(), dtype=self.dtype)
-            made, gradients = trainer.gradients(
+            model = chosen.build(graph, data.copies(), dtype=self.dtype)
+            made, gradients = chosen.gradients(
                 graph, model, data.inputs, data.cotangents, training=training
             )
             when = "in training" if training else "with gradients"
             self._near(graph, f"outputs {when}", made, told.outputs, told)
-            after = trainer.read_weights(graph, model)
+            after = chosen.read_weights(graph, model)
             moved = {name: after[name] for name in graph.buffers()}
             self._near(graph, f"buffers {when}", moved, told.buffers, told)
             kept = {name: data.weights[name] for name in graph.parameters()}

@@ -22,7 +22,7 @@ from typing import ClassVar
 import pytest
 
 from archspec import weights as canonical
-from archspec.backend import Backend
+from archspec.backend import Backend, trains
 from archspec.backend import backend as find
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph, Value
@@ -141,6 +141,14 @@ class Conformance:
             _, first = failed[0]
             with shown("\n".join(["failed:", *(str(one) for one, _ in failed)])):
                 raise first
+
+    def test_chance(self, subject: Subject) -> None:
+        """What drops values does so in training, at its rate, and gradients alike."""
+        for kind in ("dropout", "drop_path"):
+            graph = graph_of(CHANCE.format(kind=kind))
+            if subject.emitted(graph) is not None and trains(subject.backend):
+                with shown(kind):
+                    subject.check_chance(graph, whole=kind == "drop_path")
 
     # Nets
 
@@ -292,6 +300,11 @@ class Conformance:
                 subject.check(graph_of(text))
 
 
+CHANCE = """archspec: 1
+name: net
+inputs: {{x: [2, 3, 4]}}
+graph: {{n: {{op: {kind}, rate: 0.25}}}}
+"""
 SMALL = """archspec: 1
 name: net
 inputs: {image: [3, 6, 6]}

@@ -68,9 +68,9 @@ class Faulty(TorchBackend):
 
     def gradients(self, *args: Any, **more: Any) -> tuple[dict[str, Any], ...]:  # type: ignore[override]  # narrower than need be
         outputs, found = super().gradients(*args, **more)
-        if self.what == "outputs":
+        if self.what in ("outputs", "both"):
             outputs = self.changed(outputs)
-        if self.what == "gradients":
+        if self.what in ("gradients", "both"):
             found = self.changed(found)
         if self.what == "training" and more["training"]:
             found = self.changed(found)
@@ -261,6 +261,42 @@ def test_a_default_that_is_not_the_nets() -> None:
     chosen = Textual(lambda text: text.replace("width: int = 3", "width: int = 4"))
     with pytest.raises(AssertionError, match="width is 4 where the net has 3"):
         Suite().test_arguments(Subject(chosen), NET)
+
+
+@pytest.mark.parametrize(
+    ("what", "changed", "words"),
+    [
+        ("forward", scaled("", 0.5), "drops in eval mode"),
+        ("gradients", scaled("x", 0.5), "passes where its value didn't"),
+        ("both", lambda made: {k: v * 2 for k, v in made.items()}, "neither 0 nor"),
+        ("both", lambda made: {k: v * 0 for k, v in made.items()}, "the same"),
+    ],
+)
+def test_chance_that_is_wrong(what: str, changed: Changed, words: str) -> None:
+    Suite().test_chance(Subject(TorchBackend()))
+    with pytest.raises(AssertionError, match=words):
+        Suite().test_chance(Subject(Faulty(what, changed)))
+
+
+def test_what_is_dropped_too_often() -> None:
+    class Often(TorchBackend):
+        """Drops at another rate, or whole images where it shouldn't."""
+
+        def __init__(self, old: str, new: str) -> None:
+            super().__init__()
+            self.old, self.new = old, new
+
+        def emit(self, graph: Graph) -> Source:
+            source = super().emit(graph)
+            return replace(source, text=source.text.replace(self.old, self.new))
+
+    for old, new, words in (
+        ("nn.Dropout(p=0.25)", "nn.Dropout(p=0.3)", "neither 0 nor"),
+        ("bernoulli_(1 - self.rate)", "bernoulli_(0.5)", "a share of 0.[45]"),
+        ("*[1] * (x.dim() - 1)", "*x.shape[1:]", "in parts"),
+    ):
+        with pytest.raises(AssertionError, match=words):
+            Suite().test_chance(Subject(Often(old, new)))
 
 
 class Deaf(TorchBackend):
