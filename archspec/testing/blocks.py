@@ -66,7 +66,7 @@ def blocks(
         facts[name] = json.loads(value)
     instances = _instances(graph_of(text))
     for name in facts["blocks"]:
-        entries = [entry for entry in defined(source) if entry.lower() == name.lower()]
+        entries = [entry for entry in defined(source) if _title(entry) == _title(name)]
         if name in instances and len(entries) == 1:
             taken = [key for key in defined(source)[entries[0]] if key not in own]
             for params, shape in _ways(facts, taken, *instances[name]):
@@ -87,6 +87,11 @@ def _instances(graph: Graph) -> dict[str, tuple[Scope, Shape]]:
                 found.setdefault(scope.title, (scope, shapes[read]))
             scope = scope.parent
     return found
+
+
+def _title(name: str) -> str:
+    """A name in any casing, without the number that tells apart what is alike."""
+    return name.rstrip("0123456789").replace("_", "").lower()
 
 
 def _ways(

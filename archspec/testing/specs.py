@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from math import prod
 from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 from archspec.errors import ArchspecError
@@ -213,7 +214,7 @@ class Sketch:
             graph = self.listed(shape, length, depth)
         text = json.dumps(graph)
         wider = text.replace("=width", "=size").replace('"=flag"', '"=on"')
-        name = f"block{len(self.blocks)}"
+        name = f"unit_{ascii_lowercase[len(self.blocks)]}"  # no digit at its end
         for body in (wider, text):
             params = {"size": self.one("int", 3, 2), "on": self.one("bool", True)}
             self.blocks[name] = {"params": params, "graph": json.loads(body)}

@@ -23,7 +23,7 @@ def test_nets_are_valid_and_say_much() -> None:
         text = spec(number)
         kinds.update(node.op.kind for node in graph_of(text).nodes)
         words.update(w for w in ('"repeat"', '"when"', "outputs:") if w in text)
-        words.update({'"block"'} if '{"block0"' in text else ())
+        words.update({'"block"'} if '{"unit_a"' in text else ())
     assert len(kinds) >= len(OPS) - 5
     assert min(words.values()) >= len(NUMBERS) / 10 and len(words) == 4
 
