@@ -332,18 +332,6 @@ def refuse_names(graph: Graph, name: str, reserved: frozenset[str]) -> None:
     _refuse_paths(texts)
 
 
-def refuse_collisions(graph: Graph, name: str) -> None:
-    """Raises UnsupportedError where two paths are one name with `_` for `.`."""
-    made: dict[str, str] = {}
-    found: dict[Location, str] = {}
-    for node in graph.nodes:
-        other = made.setdefault(node.name.replace(".", "_"), node.name)
-        if other != node.name:
-            text = f"{other!r} and {node.name!r} are one name in {name}"
-            found.setdefault(node.at, text)
-    _refuse_paths(found)
-
-
 def _refuse_paths(found: Mapping[Location, str]) -> None:
     """Raises UnsupportedError at the first place, with the others as notes."""
     if not found:

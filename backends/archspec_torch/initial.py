@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from archspec.graph import Graph, Node
+from archspec.ops.base import Role
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -17,7 +18,6 @@ from archspec.ops.init import (
     Uniform,
     XavierNormal,
     XavierUniform,
-    initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
 from archspec.source.text import Call, Code, Doc, Infix, call, flat, layout, statement
@@ -69,7 +69,7 @@ def constant(init: Constant, x: Code) -> Call:
 
 def plan(node: Node, weights: tuple[str, ...]) -> Plan:
     """What a node's weights start from."""
-    return tuple((name, initial(node.op, name)) for name in weights)
+    return tuple((name, node.op.initial(name)) for name in weights)
 
 
 def plans(graph: Graph) -> dict[str, dict[str, Plan]]:
@@ -93,15 +93,14 @@ def usual(of: dict[str, Plan]) -> dict[str, AnyInit]:
     return found
 
 
-def native(kind: str, parameter: str) -> AnyInit | None:
-    """What PyTorch's layer starts from already."""
-    if kind in LAYERS and parameter == "weight":
-        return KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu")
-    if kind in ("batch_norm", "layer_norm", "group_norm"):
-        return Constant(value=1.0 if parameter == "weight" else 0.0)
-    if kind == "scale":
-        return Constant(value=1.0)
-    return Constant(value=0.25) if kind == "prelu" else None
+NATIVE: dict[Role, AnyInit] = {
+    "kernel": KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu"),
+    "factor": Constant(value=1.0),
+    "offset": Constant(value=0.0),
+    "scale": Constant(value=1.0),
+    "slope": Constant(value=0.25),
+}
+"""What PyTorch's layers start from already; a bias is drawn."""
 
 
 def _shared(by_plan: dict[Plan, list[str]]) -> dict[tuple[str, AnyInit], list[str]]:
@@ -150,6 +149,11 @@ class Initials:
         self.definitions = definitions
         self.titles = titles
         self.plans = plans(graph)
+        self.roles: dict[tuple[str, str], Role] = {
+            (node.op.kind, name): node.op.role(name)
+            for node, shapes in graph.located()
+            for name in node.op.weights(*shapes)
+        }
         self.common = {k: usual(of) for k, of in self.plans.items() if k in LAYERS}
 
     def child(self, use: OpUse, made: Doc) -> Doc:
@@ -160,7 +164,9 @@ class Initials:
         """The function `init_weights`."""
         by_plan: dict[Plan, list[str]] = {}
         for kind, of in self.common.items():
-            told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
+            told = tuple(
+                sorted(i for i in of.items() if i[1] != self._native(kind, i[0]))
+            )
             if told:
                 by_plan.setdefault(told, []).append(kind)
         shared = _shared(by_plan)
@@ -212,8 +218,11 @@ class Initials:
         )
 
     def _differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
-        expected = self.common.get(kind, {}).get(parameter) or native(kind, parameter)
-        return init != expected
+        expected = self.common.get(kind, {}).get(parameter)
+        return init != (expected or self._native(kind, parameter))
+
+    def _native(self, kind: str, parameter: str) -> AnyInit | None:
+        return NATIVE.get(self.roles[kind, parameter])
 
     def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
         """Parameters of a class whose start differs from the rule, in all instances."""

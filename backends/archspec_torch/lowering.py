@@ -28,7 +28,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     fixed: dict[str, Any] = {"rank": len(shapes[0])}
     padding = getattr(op, "padding", 0)
     named = FIXED.get(op.kind, ())
-    if padding == "same" or isinstance(padding, tuple):
+    sides = padding if isinstance(padding, tuple) else ()
+    whole = sides and all(isinstance(side, int) for side in sides)
+    if whole and op.kind == "conv2d":
+        pass  # a pair is as good as a number to torch's own layer
+    elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
@@ -282,17 +286,6 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
 }
-
-SIZED = frozenset(
-    """
-    conv2d conv_transpose2d linear batch_norm layer_norm group_norm scale prelu
-    """.split()  # noqa: SIM905  # eight quoted names read worse
-)
-
-
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return use.kind in SIZED and not (use.kind == "prelu" and use["shared"])
 
 
 def infix(symbol: str) -> Function:

@@ -10,7 +10,6 @@
         },
         functions={"add": lambda use, x: Infix((Code(x[0]), Code(x[1])), ("+",))},
         imports={"toy": "import toy"},
-        sized=lambda use: use.kind == "conv2d",
         base="toy.Module",
         tensor="toy.Tensor",
         call="forward",
@@ -67,9 +66,9 @@ from archspec.source.classes.dialect import (
     Start,
 )
 from archspec.source.classes.printing import printed
+from archspec.source.generalise import outline
 from archspec.source.program import Source
 from archspec.source.prune import prune
-from archspec.source.search import outline
 
 __all__ = [
     "Container",
