@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from archspec.backend import backend, trainer
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
