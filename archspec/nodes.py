@@ -32,6 +32,7 @@ class Scope:
         listed: its children are numbered; a chain.
         inline: its children take their names from the parent.
         index, count: which of how many instances of a repeat; index None without one.
+        counter: the name by which formulas read the index; empty for `index` itself.
         params: the values of its own params (a nested graph has none).
         texts: for a param: the formula that the caller gave, in the caller's names.
         defaults: for a param that the caller left out: its default's formula, in the
@@ -53,6 +54,7 @@ class Scope:
     inline: bool
     index: int | None
     count: int
+    counter: str = field(default="", kw_only=True)
     params: Mapping[str, Value]
     texts: Mapping[str, str]
     defaults: Mapping[str, str]
@@ -78,6 +80,7 @@ class Node:
         shape: the output's shape, without the batch axis.
         at: where its statement stands.
         index, count: which of how many instances of a repeated op; None without one.
+        counter: the name by which formulas read the index; empty for `index` itself.
         texts: for an attribute that a formula gave: the formula, in the scope's names.
         when, repeat: the formulas' texts, in the scope's names.
         taint: root params that the number of the output's channels depends on.
@@ -92,6 +95,7 @@ class Node:
     at: Location
     index: int | None = None
     count: int = 1
+    counter: str = field(default="", kw_only=True)
     texts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     when: str | None = None
     repeat: str | None = None

@@ -31,7 +31,7 @@ LISTINGS = re.findall(r"```yaml(?: file=(\S+))?\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def test_the_guides_listings_validate(tmp_path: Path) -> None:
-    assert len(LISTINGS) == 8
+    assert len(LISTINGS) == 9
     for name, text in LISTINGS:
         path = tmp_path / (name or "mynet.yaml")
         path.write_text(text)

@@ -59,15 +59,144 @@ def test_which_names_a_formula_sees() -> None:
     refused(nested % "slice", "stop 2 is behind the last of 1 channels")
 
 
-def test_index_is_the_innermost() -> None:
-    graph = net(
-        "graph: {'a{index}': {repeat: 2, graph: "
-        "{'b{index}': {op: relu, repeat: 2}, 'c{index}': tanh}}}"
+# The counter of a repeat
+
+
+def test_nested_graphs_see_a_named_counter_and_blocks_do_not() -> None:
+    text = """
+blocks:
+  unit: {params: {n: int}, graph: {cut: {op: slice, stop: =%s}}}
+graph:
+  rows:
+    repeat: 2
+    index: row
+    graph:
+      cells{row}{index}: {op: conv2d, repeat: =row + 1, channels: =4 + 2 * row + index, kernel: 1}
+      act: {op: relu, when: =row == 1}
+      unit: {block: unit, n: =3 - row}
+"""
+    graph = net(text % "n")
+    assert {node.name: list(node.shape) for node in graph.nodes} == {
+        "rows.0.cells00": [4, 8, 8],
+        "rows.0.unit.cut": [3, 8, 8],
+        "rows.1.cells10": [6, 8, 8],
+        "rows.1.cells11": [7, 8, 8],
+        "rows.1.act": [7, 8, 8],
+        "rows.1.unit.cut": [2, 8, 8],
+    }
+    cells = graph.nodes[0]
+    assert (cells.counter, cells.index, cells.count) == ("", 0, 1)
+    assert cells.texts["channels"] == "4 + 2 * row + index"
+    assert (cells.scope.counter, cells.scope.index) == ("row", 0)
+    assert graph.nodes[-1].scope.counter == ""
+    refused(text % "row", "'row', which isn't known here")
+
+
+def test_a_named_counter_of_an_op() -> None:
+    graph = net("graph: {a: {op: slice, repeat: 2, index: k, stop: =3 - k}}")
+    assert shape(graph) == [2, 8, 8]
+    assert [node.counter for node in graph.nodes] == ["k", "k"]
+    assert graph.nodes[1].texts == {"stop": "3 - k"}
+    refused(
+        "graph: {a: {op: slice, repeat: 2, index: k, stop: =3 - index}}",
+        "'index', which isn't known here .*unless it names it",
     )
-    assert list(wired(graph)) == [
-        *("a0.b0", "a0.b1", "a0.c0"),
-        *("a1.b0", "a1.b1", "a1.c1"),
-    ]
+
+
+TWO = """
+graph:
+  stages:
+    repeat: 2
+    graph:
+      - {op: conv2d, name: units, repeat: =index + 1, channels: =%s, kernel: 1}
+"""
+
+
+def test_repeat_is_read_outside() -> None:
+    graph = net(TWO % "4")
+    assert list(wired(graph)) == ["stages.0.0", "stages.1.0", "stages.1.1"]
+
+
+def test_index_that_may_be_that_of_two_repeats() -> None:
+    refused(
+        TWO % "4 + index",
+        r"net.yaml:9:70: 'index' may be that of 'stages' \(line 6\) or of 'units' "
+        r"\(line 9\); name the outer one: index: i$",
+    )
+    named = TWO.replace("repeat: 2", "index: i\n    repeat: 2")
+    named = named.replace("=index + 1", "=i + 1")
+    assert shape(net(named % "4 + i + 2 * index")) == [7, 8, 8]
+    inner = TWO.replace("repeat: =", "index: j, repeat: =")
+    assert shape(net(inner % "4 + index + 2 * j")) == [7, 8, 8]
+
+
+def test_what_has_no_name_is_called_what_it_is() -> None:
+    text = "graph:\n  - repeat: 2\n    graph:\n      - %s\n"
+    for inner, what in (
+        ("{op: slice, repeat: 2, stop: =1 + index}", "the slice"),
+        ("{op: =index, repeat: 2}", "the op"),
+        ("{block: =index, repeat: 2}", "the block"),
+        ("{block: unit, repeat: 2, n: =index}", "the block 'unit'"),
+        ("{repeat: 2, graph: {'a{index}': relu}}", "the nested graph"),
+    ):
+        refused(
+            text % inner,
+            rf"that of the nested graph \(line 5\) or of {what} \(line 7\)",
+        )
+
+
+def test_three_counters_and_a_free_name() -> None:
+    refused(
+        "params: {i: 1}\ngraph:\n  a:\n    repeat: 2\n    graph:\n"
+        "      b: {repeat: 2, graph: {c: {op: slice, repeat: 2, stop: =index}}}\n",
+        r"of 'a' \(line 6\), of 'b' \(line 9\) or of 'c' \(line 9\); "
+        "name the outer ones: index: j$",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("p", "the name 'p' is that of a param"),
+        ("n", "the name 'n' is that of a param"),
+        ("x", "the name 'x' is that of an input"),
+        ("o", r"the name 'o' is that of the counter of 'outer' \(line 10\)"),
+        ("input", "a word of the language"),
+        ("index", "a word of the language"),
+        ("repeat", "a word of the language"),
+        ("max", "a word of the language"),
+        ("true", "index must be text, found true"),
+        ("none", "a word of the language"),
+        ("a b", "'a b' is no identifier"),
+        ("''", "'' is no identifier"),
+        ("3", "index must be text, found 3"),
+    ],
+)
+def test_a_counter_may_not_hide_a_name(name: str, message: str) -> None:
+    refused(
+        f"""
+params: {{p: 1}}
+blocks:
+  b:
+    params: {{n: 1}}
+    inputs: [x]
+    graph: {{outer: {{repeat: 2, index: o, graph: {{
+        inner: {{op: relu, repeat: 2, index: {name}}}}}}}}}
+graph: {{b: {{block: b}}}}
+""",
+        message,
+    )
+
+
+def test_a_counter_may_not_hide_the_nets_input() -> None:
+    refused(
+        "graph: {a: {op: relu, repeat: 2, index: image}}",
+        "the name 'image' is that of an input",
+    )
+
+
+def test_a_counter_belongs_to_a_repeat() -> None:
+    refused("graph: {a: {op: relu, index: i}}", "names the counter of a `repeat`")
 
 
 def test_a_vector_has_no_height() -> None:

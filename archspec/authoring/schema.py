@@ -55,6 +55,7 @@ NODE = {
     "from": "The node or nodes that it reads; else the one before it.",
     "when": "Whether it exists; who reads it then reads its first input.",
     "repeat": "How many instances are chained; `index` counts them from 0.",
+    "index": "With repeat: what formulas call its `index`, also in nested graphs.",
     "inline": "Whether its children take their names in the enclosing scope.",
     "name": "In a list: a name for taps, outputs and messages.",
     "taps": "With spec: its taps are the outputs, and its head does not exist.",
@@ -186,6 +187,7 @@ def _node_keys(*, listed: bool) -> Json:
         "from": {"type": ["string", "integer", "array"]},
         "when": _or({"type": "boolean"}),
         "repeat": _or({"type": "integer", "minimum": 0}),
+        "index": name,
         "inline": {"type": "boolean"},
         "name": name,
         "taps": {"type": "boolean"},
@@ -217,6 +219,7 @@ def _node(*, listed: bool) -> Json:
         "else": {
             "type": "object",
             "oneOf": [{"required": [kind]} for kind in KINDS],
+            "dependentRequired": {"index": ["repeat"]},
             "properties": keys,
             "allOf": cases,
         },

@@ -123,6 +123,7 @@ class Builder:
             instance.when,
             instance.repeat,
             taints[0],
+            counter=statement.counter or "",
         )
         self.nodes.append(node)
         self.shapes[node.name] = shape

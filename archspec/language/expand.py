@@ -234,6 +234,7 @@ class Expander(Statements):
             inline=statement.inline,
             index=instance.index,
             count=instance.count,
+            counter=statement.counter or "",
             params=params or {},
             texts=texts or {},
             defaults=defaults or {},

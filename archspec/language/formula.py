@@ -158,8 +158,13 @@ def _allowed(tree: Any) -> bool:
     return type(tree) in RULES or isinstance(tree, ast.Slice)
 
 
-def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
-    """What is wrong with a formula whatever its names stand for."""
+def inspected(
+    text: str, known: Collection[str], twice: str | None = None
+) -> Iterator[SpecError]:
+    """What is wrong with a formula whatever its names stand for.
+
+    `twice` says why `index` may not be read, where it may be that of two repeats.
+    """
     try:
         parts = _parts(parse(text))
     except SpecError as error:
@@ -167,7 +172,9 @@ def inspected(text: str, known: Collection[str]) -> Iterator[SpecError]:
         return
     for part in parts:
         name = _dotted(part)
-        if name not in known and name not in CONSTANTS:
+        if name == "index" and twice:
+            yield _at(part, SpecError(twice, code="AS320"))
+        elif name not in known and name not in CONSTANTS:
             yield _at(part, _unknown(name, known))
 
 
@@ -175,7 +182,10 @@ def _unknown(name: str, known: Collection[str]) -> SpecError:
     node, dot, size = name.partition(".")
     sizes = [f"{node}.{other}" for other in DIMENSIONS if f"{node}.{other}" in known]
     if name == "index":
-        hint = "a repeated node has one; a block doesn't see its caller's: pass it"
+        hint = (
+            "a repeated node has one, unless it names it; "
+            "a block doesn't see its caller's: pass it"
+        )
     elif size in DIMENSIONS and sizes:
         hint = f"{node} is a vector, it has {', '.join(sizes)}"
     else:

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, nearest
 from archspec.language import names as naming
 from archspec.language.attributes import validated
-from archspec.language.builder import attribute_place, check_arity, check_kind
+from archspec.language.builder import (
+    attribute_place,
+    check_arity,
+    check_kind,
+)
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
 from archspec.language.params import (
     TYPES,
@@ -43,22 +47,46 @@ class Sight(NamedTuple):
     inputs: tuple[str, ...]
     earlier: dict[str, tuple[str, ...] | None]
     """Nodes written before, each with the names of its outputs where they are known."""
+    told: set[Statement]
+    """Repeated nodes that were said to need a name for their counter."""
     later: Collection[str] = ()
+    counters: tuple[Statement, ...] = ()
+    """Repeated nodes whose counters are in sight, outer before inner."""
+
+    def twice(self) -> str | None:
+        """Why `index` may not be read here: more than one counter has no name."""
+        unnamed = [s for s in self.counters if s.counter is None]
+        if len(unnamed) < 2:
+            return None
+        *outer, inner = (f"of {s} (line {s.at.line})" for s in unnamed)
+        free = next(c for c in "ijklmnopqrstuvwxyz" if c not in self.names)
+        return (
+            f"'index' may be that {', '.join(outer)} or {inner}; name the outer "
+            f"{'ones' if outer[1:] else 'one'}: index: {free}"
+        )
+
+    def counting(self, statement: Statement) -> Sight:
+        """The sight of an instance of a repeated node."""
+        if statement.repeat is None:
+            return self
+        names = self.names | {statement.counter or "index"}
+        return self._replace(names=names, counters=(*self.counters, statement))
 
     def inside(self, inputs: tuple[str, ...], *names: str) -> Sight:
         """The sight of a scope with these inputs and further names of formulas."""
         sizes = (f"{name}.{size}" for name in inputs for size in DIMENSIONS)
-        return Sight(self.unit, self.names.union(names, sizes), inputs, {})
+        known = self.names.union(names, sizes)
+        return self._replace(names=known, inputs=inputs, earlier={}, later=())
 
 
 def inspect(unit: Unit) -> Faults:
     """Every fault of a file, with all that it inherits, that needs no values."""
     yield from _names(unit)
-    file = Sight(unit, frozenset(), (), {})
+    file = Sight(unit, frozenset(), (), {}, set())
     yield from _params(file, unit.params, tuple(unit.inputs))
     file = file._replace(names=frozenset(unit.params))
     for entry in (*unit.require.values(), *unit.inputs.values()):
-        yield from _formulas(entry.value, entry.at, file.names)
+        yield from _formulas(entry.value, entry.at, file)
     yield from _defaults(file)
     for block in unit.blocks.values():
         yield from _block(file, block)
@@ -67,7 +95,7 @@ def inspect(unit: Unit) -> Faults:
         scope = file.inside(declared)
         yield from _body(scope, unit.graph)
         for entry in (*unit.taps.values(), *unit.outputs.values()):
-            yield from _formulas(entry.value, entry.at, scope.names)
+            yield from _formulas(entry.value, entry.at, scope)
 
 
 def _names(unit: Unit) -> Faults:
@@ -93,7 +121,6 @@ def _caught(check: Any, *args: Any, **kwargs: Any) -> Faults:
 def _params(
     sight: Sight, params: Mapping[str, Entry], inputs: tuple[str, ...]
 ) -> Faults:
-    names = sight.names
     for name, entry in params.items():
         if name in RESERVED or name in inputs:
             yield SpecError(
@@ -107,8 +134,8 @@ def _params(
             )
         else:
             yield from _caught(naming.check, name, entry.key, attribute=False)
-        yield from _formulas(entry.value, entry.at, names)
-        names |= {name}
+        yield from _formulas(entry.value, entry.at, sight)
+        sight = sight._replace(names=sight.names | {name})
 
 
 def _defaults(file: Sight) -> Faults:
@@ -119,7 +146,7 @@ def _defaults(file: Sight) -> Faults:
             continue
         op = BY_KIND[kind]
         for key, entry in file.unit.default(kind).items():
-            yield from _formulas(entry.value, entry.at, file.names)
+            yield from _formulas(entry.value, entry.at, file)
             values = {key: entry.value}
             place = partial(_given_place, key, entry, op)
             others = {*op.model_fields, "from"} - {key}
@@ -153,7 +180,7 @@ def _block(file: Sight, block: Block) -> Faults:
     yield from _body(scope, block.body)
     for name, entry in block.outputs.items():
         yield from _caught(naming.check, name, entry.key, attribute=False)
-        yield from _formulas(entry.value, entry.at, scope.names)
+        yield from _formulas(entry.value, entry.at, scope)
 
 
 def _body(scope: Sight, body: Body) -> Faults:
@@ -185,34 +212,58 @@ def _outputs(scope: Sight, statement: Statement) -> tuple[str, ...] | None:
 
 
 def _statement(scope: Sight, statement: Statement, *, first: bool) -> Faults:
-    own = scope.names | ({"index"} if statement.repeat is not None else set())
-    if is_formula(statement.repeat):
-        yield from _formulas(statement.repeat, statement.place("repeat"), scope.names)
-    if is_formula(statement.when):
-        yield from _formulas(statement.when, statement.place("when"), own)
-    for text in BRACES.findall(statement.key):
-        yield from _formulas(f"={text}", statement.at, own)
-    for key, value in statement.attributes.items():
-        if has_formula(value):
-            yield from _formulas(value, statement.place(key), own)
+    own = scope.counting(statement)
+    if statement.counter is not None:
+        yield from _counter(scope, statement.counter, statement.place("index"))
+    formulas = [
+        (scope, statement.repeat, statement.place("repeat")),
+        (scope, statement.sources, statement.place("from")),
+        (own, statement.when, statement.place("when")),
+        *((own, f"={text}", statement.at) for text in BRACES.findall(statement.key)),
+        *((own, v, statement.place(k)) for k, v in statement.attributes.items()),
+    ]
+    if statement.kind != "graph":
+        formulas.append((own, statement.target, statement.place(statement.kind)))
+    wrong = [f for sight, raw, at in formulas for f in _formulas(raw, at, sight)]
+    yield from (fault for fault in wrong if fault.code != "AS320")
+    twice = [fault for fault in wrong if fault.code == "AS320"]
+    if twice and not scope.told.issuperset(own.counters[:-1]):
+        scope.told.update(own.counters[:-1])
+        yield min(twice, key=_order)
     faults = list(_sources(scope, statement, first=first))
     yield from faults
     count = _count(statement) if not faults else None
     if statement.kind == "graph":
         assert statement.body is not None
-        yield from _body(
-            scope._replace(names=own).inside(("input",)),
-            statement.body,
-        )
+        yield from _body(own.inside(("input",)), statement.body)
+    elif is_formula(statement.target):
         return
-    target = statement.target
-    at = statement.place(statement.kind)
-    if is_formula(target):
-        yield from _formulas(target, at, own)
     elif statement.kind == "op":
         yield from _op(scope.unit, statement, count)
     elif statement.kind == "block":
         yield from _call(scope.unit, statement, count)
+
+
+def _order(fault: ArchspecError) -> tuple[int, int]:
+    assert fault.at is not None
+    return fault.at.line, fault.at.column
+
+
+def _counter(scope: Sight, name: str, at: Location) -> Faults:
+    """What is wrong with the name of a counter."""
+    named = [s for s in scope.counters if s.counter == name]
+    if name in RESERVED or name in FUNCTIONS or name in CONSTANTS:
+        taken = "a word of the language"
+    elif name in scope.names and not named:
+        taken = "a param"
+    elif f"{name}.channels" in scope.names or name in scope.unit.inputs:
+        taken = "an input"
+    elif named:
+        taken = f"the counter of {named[0]} (line {named[0].at.line})"
+    else:
+        yield from _caught(naming.check, name, at, attribute=False)
+        return
+    yield SpecError(f"the name {name!r} is that of {taken}", code="AS311", at=at)
 
 
 def _count(statement: Statement) -> int | None:
@@ -236,9 +287,7 @@ def _sources(scope: Sight, statement: Statement, *, first: bool) -> Faults:
     at = statement.place("from")
     if raw == []:
         yield SpecError("`from` names at least one node", code="AS305", at=at)
-    faults = list(_formulas(raw, at, scope.names))
-    yield from faults
-    if is_formula(raw) or faults:
+    if is_formula(raw):
         return
     for index, ref in enumerate(raw if isinstance(raw, list) else [raw]):
         place = statement.place("from", index) if isinstance(raw, list) else at
@@ -352,18 +401,18 @@ def wrong_count(
     )
 
 
-def _formulas(raw: Any, at: Location, names: frozenset[str]) -> Faults:
+def _formulas(raw: Any, at: Location, sight: Sight) -> Faults:
     """The faults of the formulas in a value."""
     if is_formula(raw):
-        for fault in inspected(raw[1:].strip(), names):
+        for fault in inspected(raw[1:].strip(), sight.names, sight.twice()):
             fault.at = formula_place(raw, at, fault)
             yield fault
     elif isinstance(raw, list):
         for index, item in enumerate(raw):
-            yield from _formulas(item, _inner(raw, index, at), names)
+            yield from _formulas(item, _inner(raw, index, at), sight)
     elif isinstance(raw, dict):
         for key, item in raw.items():
-            yield from _formulas(item, _inner(raw, key, at), names)
+            yield from _formulas(item, _inner(raw, key, at), sight)
 
 
 def _inner(raw: Any, key: Any, at: Location) -> Location:

@@ -127,6 +127,7 @@ class Replay(Faults):
                     node.when,
                     node.repeat,
                     node.taint,
+                    counter=node.counter,
                 )
             )
             built.shapes[name] = node.shape

@@ -84,13 +84,14 @@ class NodeKeys(BaseModel):
     from_: str | int | list[Any] | None = Field(default=None, alias="from")
     when: bool | str = True
     repeat: int | str | None = None
+    index: str = ABSENT
     inline: bool = False
     name: str | None = None
     taps: bool = False
 
 
 RESERVED = frozenset(
-    (*KINDS, "from", "when", "repeat", "inline", "name", "taps", "input", "index")
+    (*KINDS, "from", "when", "repeat", "index", "inline", "name", "taps", "input")
 )
 
 
@@ -305,6 +306,7 @@ def _statement(
             sources=None,
             when=True,
             repeat=None,
+            counter=None,
             inline=False,
             name=None,
             taps=False,
@@ -355,6 +357,12 @@ def _statement(
                 hint=nearest(extra[0], NodeKeys.model_fields),
             )
         body = _graph(keys.graph, locate(raw, ("graph",)))
+    if keys.repeat is None and "index" in raw:
+        raise SpecError(
+            "`index` names the counter of a `repeat`, which this node has not",
+            code="AS211",
+            at=locate(raw, ("index",), key=True),
+        )
     if kind != "spec" and "taps" in raw:
         raise SpecError(
             "`taps` makes the taps of a `spec` its outputs",
@@ -370,6 +378,7 @@ def _statement(
         sources=keys.from_,
         when=keys.when,
         repeat=keys.repeat,
+        counter=keys.index,
         inline=keys.inline,
         name=keys.name,
         taps=keys.taps,

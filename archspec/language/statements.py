@@ -75,7 +75,7 @@ class Statements(Replay):
             names = context.names
             if count is not None:
                 names = names.child()
-                names.set("index", index)
+                names.set(statement.counter or "index", index)
             key = statement.key
             if braced:
                 key = self._fill(key, names, statement.at)

@@ -11,7 +11,10 @@ from archspec.language.reader import Map, locate
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Statement:
-    """One node as written; `key` is its name, or its position in a list."""
+    """One node as written; `key` is its name, or its position in a list.
+
+    `counter` is what formulas call the index of its repeat; None for `index`.
+    """
 
     key: str
     at: Location
@@ -20,6 +23,7 @@ class Statement:
     sources: Any
     when: bool | str
     repeat: int | str | None
+    counter: str | None
     inline: bool
     name: str | None
     taps: bool
@@ -29,6 +33,18 @@ class Statement:
     body: Body | None
     places: dict[Any, Location]
     """Found places, since every instance of a block asks for them."""
+
+    def __str__(self) -> str:
+        """What a message calls it."""
+        if self.name or not self.key.isdigit():
+            return repr(self.name or self.key)
+        formula = not isinstance(self.target, str) or self.target.startswith("=")
+        match self.kind:
+            case "graph":
+                return "the nested graph"
+            case "op":
+                return "the op" if formula else f"the {self.target}"
+        return f"the {self.kind}" if formula else f"the {self.kind} {self.target!r}"
 
     def place(self, *path: str | int, key: bool = False) -> Location:
         """Where the value of a key stands, or the key itself."""

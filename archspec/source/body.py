@@ -127,10 +127,7 @@ class Body:
         present = [bool(group) for group in items]
         text = when_of(first)
         cells = [Cell(first, column, column.env) for column in self.columns]
-        texts = [
-            Text(text, scope_of(first), self._position(first)) if text else None
-            for _ in self.columns
-        ]
+        texts = [self._text(text, first, None) for _ in self.columns]
         name = f"with_{first.name.rpartition('.')[2]}"
         return self.writer.choose(cells, present, texts, name)
 
@@ -285,7 +282,8 @@ class Body:
         if text is None:
             return None
         position = index if index is not None else self._position(item)
-        return Text(text, scope_of(item), position)
+        counter = item.counter if isinstance(item, Node) else item.scope.counter
+        return Text(text, scope_of(item), position, counter or "index")
 
     def _taint(self, texts: Sequence[Text | None]) -> frozenset[str]:
         return CLEAN.union(

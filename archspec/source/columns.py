@@ -70,8 +70,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A formula, the scope whose names it reads, and what `index` is there."""
+    """A formula, the scope whose names it reads, and what `index` is there.
+
+    `counter` is the name by which it reads the index.
+    """
 
     text: str
     scope: Scope
     index: Arg | None = None
+    counter: str = "index"

@@ -313,7 +313,7 @@ class Writer:
     def _name(self, name: str, text: Text) -> Arg:
         """What stands in printed code for a name of a formula."""
         scope = text.scope
-        if name == "index" and text.index is not None:
+        if name == text.counter and text.index is not None:
             return text.index
         if "." in name:
             source, _, dimension = name.partition(".")
@@ -321,7 +321,7 @@ class Writer:
                 raise LookupError(name)
             return self.dims[id(scope)][source]
         while scope.kind == "graph":
-            if name == "index" and scope.index is not None:
+            if name == (scope.counter or "index") and scope.index is not None:
                 return self.index[id(scope)]
             assert scope.parent is not None
             scope = scope.parent
