@@ -14,29 +14,27 @@ inside it. In a net whose block `body` reads `stem` and gives `body.conv`,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from archspec.errors import ShapeError
 from archspec.nodes import Node, Scope
 from archspec.ops.base import Op, Shape
 
 KINDS = ("file", "block", "graph")
 BRACES = re.compile(r"\{[^{}]*\}")
-NOTHING: frozenset[str] = frozenset()
+CLEAN: frozenset[str] = frozenset()
 
 
 def check(
     inputs: Mapping[str, Shape],
-    nodes: Iterable[Node],
+    nodes: Sequence[Node],
     outputs: Mapping[str, str],
     taps: Mapping[str, str],
     root: Scope,
 ) -> None:
-    """Raises ValueError, or ShapeError with a place, that says what is broken."""
+    """Raises ValueError, or the ShapeError of an op, that says what is broken."""
     walk = _Walk(inputs, root)
-    for node in nodes:
-        walk.take(node)
+    walk.walk(nodes)
     walk.end(outputs, taps)
 
 
@@ -44,135 +42,142 @@ class _Walk:
     """The nodes so far.
 
     Attributes:
-        shapes: of every value.
-        makers: the scope in which a node makes a value.
-        seen: values that a scope sees though they are not made in it, by its id.
-        opened: scopes by their ids.
-        paths: what has no name of its own any more: of nodes, and of scopes.
-        numbers: by a list's path, how many children it has.
+        makers: the nodes, by name.
+        opened: the scopes so far.
+        starts: what the names in a scope start with, by the scope's id.
+        paths: of the scopes so far, but inlined ones.
+        given: the id of a scope, with each value that a scope in it gives.
+        numbers: by the path of a list, how many children it has.
         placed: by the id of a scope and a statement's slot, the last index and count.
-        taints: of every value that depends on a param.
-        read: values that a node reads.
+        shapes: what ops make of shapes; the instances of a block share their ops.
+        taints: of the graph's inputs.
     """
 
     def __init__(self, inputs: Mapping[str, Shape], root: Scope) -> None:
+        self.inputs = inputs
         self.root = root
-        self.shapes: dict[str, Shape] = dict(inputs)
-        self.makers: dict[str, Scope] = {}
-        self.seen: set[tuple[int, str]] = set()
-        self.opened: dict[int, Scope] = {id(root): root}
-        self.paths: set[str] = set(inputs)
+        self.params = frozenset(root.params)
+        self.makers: dict[str, Node] = {}
+        self.opened: list[Scope] = [root]
+        self.starts: dict[int, str] = {id(root): _start(root)}
+        self.paths: set[str] = set()
+        self.given: set[tuple[int, str]] = set()
         self.numbers: dict[str, int] = {}
         self.placed: dict[tuple[int, str], tuple[int | None, int]] = {}
-        self.params = frozenset(root.params)
+        self.shapes: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
         self.taints: dict[str, frozenset[str]] = {}
-        self.read: set[str] = set()
-        # Instances of a block share their ops, and most read equal shapes.
-        self.given: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
-        self._root(inputs)
+        self.known: set[int] = set()
+        self._root()
 
-    def _root(self, inputs: Mapping[str, Shape]) -> None:
-        root = self.root
+    def _root(self) -> None:
+        root, inputs = self.root, self.inputs
         if root.parent is not None or root.name or root.kind != "file" or root.inline:
             raise ValueError("the root is not the scope of a whole file")
         names = tuple(inputs) if len(inputs) > 1 else ("input",)
-        if dict(root.inputs) != dict(zip(names, inputs, strict=False)):
+        if root.inputs != dict(zip(names, inputs, strict=False)):
             raise ValueError(
                 f"the root's inputs are {dict(root.inputs)}, the graph's {[*inputs]}"
             )
         self._params(root)
         for name, value in root.inputs.items():
-            self.seen.add((id(root), value))
-            taint = root.taints.get(f"{name}.channels")
-            if taint:
-                self.taints[value] = taint
+            self.taints[value] = root.taints.get(f"{name}.channels", CLEAN)
 
-    def take(self, node: Node) -> None:
-        """Checks a node, which may read what was taken before."""
-        name, scope = node.name, node.scope
-        if id(scope) not in self.opened:
-            self._open(node)
-        if name in self.paths:
-            raise ValueError(f"the name {name!r} stands twice in the graph")
-        shapes = []
-        for value in node.inputs:
-            shape = self.shapes.get(value)
+    def walk(self, nodes: Sequence[Node]) -> None:
+        """Checks nodes, each of which may read what stands before it."""
+        inputs, makers, starts, known = (
+            self.inputs,
+            self.makers,
+            self.starts,
+            self.shapes,
+        )
+        for node in nodes:
+            name, scope, own = node.name, node.scope, node.taint
+            start = starts.get(id(scope))
+            if start is None:
+                start = self._open(node)
+            shapes = []
+            for value in node.inputs:
+                maker = makers.get(value)
+                if maker is None or maker.scope is not scope:
+                    self._sees(scope, value, repr(name))
+                shapes.append(inputs[value] if maker is None else maker.shape)
+                taint = self.taints[value] if maker is None else maker.taint
+                if taint and not taint <= own:
+                    self._covers(node, value, taint)
+            key = (id(node.op), tuple(shapes))
+            shape = known.get(key)
             if shape is None:
-                raise ValueError(f"{name!r} reads {value!r} before it is made")
-            if (
-                self.makers.get(value) is not scope
-                and (id(scope), value) not in self.seen
-            ):
+                shape = known[key] = _shape(node, key[1])
+            if shape != node.shape:
                 raise ValueError(
-                    f"{name!r} reads {value!r}, which {_called(scope)} doesn't see"
+                    f"{name!r} is said to be {list(node.shape)}, "
+                    f"{node.op.kind} gives {list(shape)}"
                 )
-            shapes.append(shape)
-        self._shape(node, tuple(shapes))
-        self._place(node, scope)
-        self._taint(node)
-        self.read.update(node.inputs)
-        self.shapes[name] = node.shape
-        self.makers[name] = scope
-        self.paths.add(name)
+            if node.index is not None or scope.listed or name != start + node.slot:
+                self._place(node, scope)
+            elif node.count != 1 or node.repeat or node.counter:
+                self._count(node, scope)
+            if own and not own <= self.params:
+                self._unknown(own, name)
+            if node.texts:
+                _named(node)
+            makers[name] = node
+        self._names(nodes)
 
-    def _shape(self, node: Node, inputs: tuple[Shape, ...]) -> None:
-        op = node.op
-        found = self.given.get((id(op), inputs))
-        if found is None:
-            least, most = op.arity
-            if len(inputs) < least or (most is not None and len(inputs) > most):
-                raise ValueError(f"{node.name!r}: {op.kind} can't read {len(inputs)}")
-            found = self.given[id(op), inputs] = op.shape(*inputs)
-        if found != node.shape:
-            raise ShapeError(
-                f"{node.name!r} is said to be {list(node.shape)}, "
-                f"{op.kind} gives {list(found)}",
-                at=node.at,
+    def _names(self, nodes: Sequence[Node]) -> None:
+        """Has everything a name of its own?"""
+        taken = {*self.inputs, *self.paths}
+        if len(self.makers) == len(nodes) and taken.isdisjoint(self.makers):
+            return
+        for node in nodes:
+            if node.name in taken:
+                raise ValueError(f"the name {node.name!r} stands twice in the graph")
+            taken.add(node.name)
+
+    def _sees(self, scope: Scope, value: str, reader: str) -> None:
+        """Is a value there that is not made in the scope itself?"""
+        if value in scope.inputs.values():
+            return
+        if value not in self.makers and value not in self.inputs:
+            raise ValueError(f"{reader} reads {value!r} before it is made")
+        if (id(scope), value) not in self.given:
+            raise ValueError(f"{reader} reads {value!r}, which {_called(scope)} lacks")
+
+    def _covers(self, node: Node, value: str, taint: frozenset[str]) -> None:
+        if not names_channels(type(node.op)):
+            raise ValueError(
+                f"{node.name!r}: the channels of {value!r} depend on "
+                f"{min(taint - node.taint)!r}, its own don't"
             )
 
-    def _taint(self, node: Node) -> None:
-        if node.taint:
-            self._known(node.taint, node.name)
-            self.taints[node.name] = node.taint
-        if node.texts and not node.texts.keys() <= type(node.op).model_fields.keys():
-            extra = next(k for k in node.texts if k not in type(node.op).model_fields)
-            raise ValueError(f"{node.name!r}: {node.op.kind} has no {extra!r}")
-        if not self.taints or decides_channels(type(node.op)):
-            return
-        for value in node.inputs:
-            lacking = self.taints.get(value, NOTHING) - node.taint
-            if lacking:
-                raise ValueError(
-                    f"{node.name!r}: the channels of {value!r} depend on "
-                    f"{min(lacking)!r}, its own don't"
-                )
-
-    def _known(self, taint: Iterable[str], what: str) -> None:
-        for param in taint:
-            if param not in self.params:
-                raise ValueError(f"{what!r} depends on {param!r}, which is no param")
+    def _unknown(self, taint: Iterable[str], what: str) -> None:
+        name = next(name for name in taint if name not in self.params)
+        raise ValueError(f"{what!r} depends on {name!r}, which is no param")
 
     # Scopes
 
-    def _open(self, node: Node) -> None:
-        """Checks the scopes around a node that were not met before, outer ones first."""
+    def _open(self, node: Node) -> str:
+        """Checks the scopes around a node that were not met before, outer ones first.
+
+        Returns what the names of the node and its like start with.
+        """
         waiting: list[Scope] = []
         scope = node.scope
-        while id(scope) not in self.opened:
+        while id(scope) not in self.starts:
             waiting.append(scope)
             if scope.parent is None:
                 raise ValueError(f"{node.name!r} stands in a scope outside of the root")
             scope = scope.parent
         for inner in reversed(waiting):
             self._enter(inner, inner.parent or self.root)
+        return self.starts[id(node.scope)]
 
     def _enter(self, scope: Scope, parent: Scope) -> None:
-        called = _called(scope)
         if scope.kind not in KINDS:
-            raise ValueError(f"{called} is of the kind {scope.kind!r}")
+            raise ValueError(f"{_called(scope)} is of the kind {scope.kind!r}")
         if scope.inline:
             if scope.name != parent.name or scope.listed != parent.listed:
-                raise ValueError(f"{called} is not like what it is inlined into")
+                raise ValueError(f"{_called(scope)} is not like what it is inlined in")
         elif scope.name in self.paths:
             raise ValueError(f"the name {scope.name!r} stands twice in the graph")
         else:
@@ -180,49 +185,45 @@ class _Walk:
         self._place(scope, parent)
         self._params(scope)
         for name, value in scope.inputs.items():
-            if value not in self.shapes:
-                raise ValueError(f"{called} reads {value!r} before it is made")
-            if (
-                self.makers.get(value) is not parent
-                and (id(parent), value) not in self.seen
-            ):
+            maker = self.makers.get(value)
+            if maker is None or maker.scope is not parent:
+                self._sees(parent, value, _called(scope))
+            taint = self.taints[value] if maker is None else maker.taint
+            if taint and not taint <= scope.taints.get(f"{name}.channels", CLEAN):
                 raise ValueError(
-                    f"{called} reads {value!r}, which {_called(parent)} doesn't see"
+                    f"{_called(scope)}: the channels of {value!r} depend on "
+                    f"{min(taint)!r}, {name}.channels don't"
                 )
-            taint = self.taints.get(value)
-            if taint and not taint <= scope.taints.get(f"{name}.channels", NOTHING):
-                raise ValueError(
-                    f"{called}: the channels of {value!r} depend on {min(taint)!r}, "
-                    f"{name}.channels don't"
-                )
-        self.opened[id(scope)] = scope
-        self.seen.update([(id(scope), value) for value in scope.inputs.values()])
-        self.seen.update([(id(parent), value) for value in scope.outputs.values()])
+        self.opened.append(scope)
+        self.starts[id(scope)] = _start(scope)
+        for value in scope.outputs.values():
+            self.given.add((id(parent), value))
 
     def _params(self, scope: Scope) -> None:
+        # Instances that were made from one another have them in common.
+        if id(scope.taints) in self.known:
+            return
+        self.known.add(id(scope.taints))
         for taint in scope.taints.values():
             if taint and not taint <= self.params:
-                self._known(taint, scope.name)
+                self._unknown(taint, scope.name)
         if scope.parent is None:
             return
-        for name in (*scope.texts, *scope.defaults):
-            if name not in scope.params:
-                raise ValueError(f"{_called(scope)} has no param {name!r}")
+        for names in (scope.texts, scope.defaults):
+            for name in names:
+                if name not in scope.params:
+                    raise ValueError(f"{_called(scope)} has no param {name!r}")
 
     # Names and places
 
     def _place(self, item: Node | Scope, parent: Scope) -> None:
         """Is an item called what its statement and its index say?"""
         slot, index = item.slot, item.index
-        if index is not None or item.repeat or item.count != 1 or parent.listed:
+        if index is not None or parent.listed or item.count != 1 or item.repeat:
             self._count(item, parent)
-        if isinstance(item, Scope) and item.inline:
+        if item.name == parent.name:  # Of an inlined scope; all else takes a name.
             return
-        start = f"{parent.name}." if parent.name else ""
-        if not parent.listed:
-            key = slot if index is None else f"{slot}.{index}"
-            if item.name == start + key:
-                return
+        start = self.starts[id(parent)]
         if not item.name.startswith(start):
             raise ValueError(f"{item.name!r} does not start with {start!r}, its scope")
         own = item.name[len(start) :]
@@ -233,6 +234,8 @@ class _Walk:
                     f"{item.name!r} is number {number} of the list {parent.name!r}"
                 )
             self.numbers[parent.name] = number + 1
+        elif own == (slot if index is None else f"{slot}.{index}"):
+            return
         elif "{" not in slot or not _pattern(slot).fullmatch(own):
             raise ValueError(f"{item.name!r} is not called {slot!r}, as it is written")
 
@@ -240,7 +243,7 @@ class _Walk:
         """Is an item of a repeat the next one? Is one of a list the only one?"""
         index, count = item.index, item.count
         if index is None:
-            if count != 1 or item.repeat:
+            if count != 1 or item.repeat or item.counter:
                 raise ValueError(f"{item.name!r} has no index in its repeat")
         elif not 0 <= index < count:
             raise ValueError(f"{item.name!r} is instance {index} of {count}")
@@ -266,16 +269,17 @@ class _Walk:
             raise ValueError("the graph has no output")
         for role, values in (("output", outputs), ("tap", taps)):
             for name, value in values.items():
-                if value not in self.shapes:
+                if value not in self.makers and value not in self.inputs:
                     raise ValueError(f"{role} {name!r} names {value!r}, which isn't")
-        if dict(self.root.outputs) != dict(outputs):
+        if self.root.outputs != outputs:
             raise ValueError(
                 f"the root's outputs are {self.root.outputs}, the graph's "
                 f"{dict(outputs)}"
             )
-        for scope in self.opened.values():
+        for scope in self.opened:
             self._outputs(scope)
-        read = self.read.union(outputs.values(), taps.values())
+        read = {value for node in self.makers.values() for value in node.inputs}
+        read.update(outputs.values(), taps.values())
         for name in self.makers:
             if name not in read:
                 raise ValueError(f"nothing reads {name!r}")
@@ -284,27 +288,57 @@ class _Walk:
         if "" in scope.outputs and len(scope.outputs) > 1:
             raise ValueError(f"{_called(scope)} has an output without a name")
         for name, value in scope.outputs.items():
-            if value not in self.shapes:
+            if value in scope.inputs.values():
+                continue
+            maker = self.makers.get(value)
+            if maker is None:
                 raise ValueError(
                     f"the output {name!r} of {_called(scope)} is {value!r}, which isn't"
                 )
-            maker = self.makers.get(value)
-            while maker is not None and maker is not scope:
-                maker = maker.parent
-            if maker is None and value not in scope.inputs.values():
+            inside: Scope | None = maker.scope
+            while inside is not None and inside is not scope:
+                inside = inside.parent
+            if inside is None:
                 raise ValueError(
                     f"the output {name!r} of {_called(scope)} is {value!r}, which is "
                     "neither made in it nor read by it"
                 )
 
 
-def decides_channels(op: type[Op]) -> bool:
+def _shape(node: Node, inputs: tuple[Shape, ...]) -> Shape:
+    least, most = node.op.arity
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        raise ValueError(
+            f"{node.name!r}: {node.op.kind} can't read {len(inputs)} values"
+        )
+    return node.op.shape(*inputs)
+
+
+def _named(node: Node) -> None:
+    names = _attributes(type(node.op))
+    for name in node.texts:
+        if name not in names:
+            raise ValueError(f"{node.name!r}: {node.op.kind} has no {name!r}")
+
+
+@cache
+def _attributes(op: type[Op]) -> frozenset[str]:
+    return frozenset(op.model_fields)
+
+
+@cache
+def names_channels(op: type[Op]) -> bool:
     """Whether an attribute alone decides the channels, whatever is read."""
     return bool(op.weighted) and bool({"channels", "features"} & op.model_fields.keys())
 
 
+def _start(scope: Scope) -> str:
+    """What names in a scope start with."""
+    return f"{scope.name}." if scope.name else ""
+
+
 def _called(scope: Scope) -> str:
-    return f"the scope {scope.name!r}"
+    return f"the scope {scope.name!r}" if scope.parent is not None else "the root"
 
 
 @cache

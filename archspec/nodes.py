@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from archspec.errors import Location
@@ -100,3 +100,49 @@ class Node:
     when: str | None = None
     repeat: str | None = None
     taint: frozenset[str] = frozenset()
+
+
+def settled(
+    nodes: Sequence[Node],
+    root: Scope,
+    outputs: Mapping[str, str],
+    instead: Mapping[str, str] = EMPTY,
+) -> tuple[tuple[Node, ...], Scope]:
+    """The nodes and the root, in scopes that name only values that are there.
+
+    Args:
+        nodes: some of a graph's, perhaps with others among them.
+        root: the scope of the whole net.
+        outputs: what the whole net gives.
+        instead: what stands for a value that is gone. One without, and that no node
+            makes, is no scope's input or output any more.
+    """
+    there = {*root.inputs.values(), *(node.name for node in nodes)}
+    made = {id(root): root}
+    if root.outputs != outputs:
+        made[id(root)] = replace(root, outputs=dict(outputs))
+
+    def values(held: Mapping[str, str]) -> dict[str, str]:
+        now = {name: instead.get(value, value) for name, value in held.items()}
+        return {name: value for name, value in now.items() if value in there}
+
+    def settle(scope: Scope) -> Scope:
+        waiting: list[Scope] = []
+        above: Scope | None = scope
+        while above is not None and id(above) not in made:
+            waiting.append(above)
+            above = above.parent
+        for old in reversed(waiting):
+            parent = made[id(old.parent)]
+            inputs, outputs = values(old.inputs), values(old.outputs)
+            new = old
+            if (parent, inputs, outputs) != (old.parent, old.inputs, old.outputs):
+                new = replace(old, parent=parent, inputs=inputs, outputs=outputs)
+            made[id(old)] = new
+        return made[id(scope)]
+
+    moved = []
+    for node in nodes:
+        scope = settle(node.scope)
+        moved.append(node if scope is node.scope else replace(node, scope=scope))
+    return tuple(moved), made[id(root)]

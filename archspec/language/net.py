@@ -17,6 +17,7 @@ from archspec.language.inspection import inspect
 from archspec.language.params import CLEAN, Known, Names, bind, known, require
 from archspec.language.schema import shown
 from archspec.language.written import Unit
+from archspec.nodes import settled
 from archspec.ops import Shape
 
 Size = tuple[int, int]
@@ -101,10 +102,13 @@ def _expanded(
     outputs = expander.close(context, unit.graph, unit.outputs)
     taps = {name: expander.found(context, entry) for name, entry in unit.taps.items()}
     expander.finish()
+    nodes = _live(expander, {*outputs.values(), *taps.values()})
+    if len(nodes) < len(expander.built.nodes):
+        nodes, root = settled(nodes, root, outputs)
     graph = Graph(
         name=unit.name,
         inputs=inputs,
-        nodes=_live(expander, {*outputs.values(), *taps.values()}),
+        nodes=nodes,
         outputs=outputs,
         taps=taps,
         params=values,

@@ -1,0 +1,214 @@
+"""Drops, replaces and adds nodes, and keeps right all that a graph says of them.
+
+A change says what stands in a node's place: nothing, the node with another op, or the
+node and more behind it. In the net
+
+    conv: conv2d        reads image
+    norm: batch_norm    reads conv
+    act: relu           reads norm
+
+`rewrite(graph, {"norm": ()})` lets `act` read `conv`, and so does every scope, output
+and tap that named `norm`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from archspec.errors import ShapeError
+from archspec.graph import Graph, Node, Scope
+from archspec.invariants import names_channels
+from archspec.language.formula import names
+from archspec.nodes import settled
+from archspec.ops import Op, Shape
+from archspec.ops.activation import Identity
+
+Changes = Mapping[str, Sequence[Node]]
+"""By the name of a node: what stands in its place."""
+IDENTITY = Identity()
+CLEAN: frozenset[str] = frozenset()
+
+
+def rewrite(
+    graph: Graph,
+    changes: Changes,
+    *,
+    outputs: Mapping[str, str] | None = None,
+    taps: Mapping[str, str] | None = None,
+) -> Graph:
+    """The graph with other nodes in the places of some, and without unread ones.
+
+    Who read a node reads the last of those in its place, or, where there are none, what
+    the node read first. Shapes are inferred anew. A node that a list or a repeat numbers
+    is not dropped but becomes an identity, and so does the last node of a scope with a
+    number: the others keep theirs, which are in the names of weights.
+
+    Args:
+        graph: any graph.
+        changes: by the name of a node, what stands in its place. A node of that name may
+            have another op; formulas of attributes that differ are forgotten, and so are
+            arguments that only they explained. Others need names of their own.
+        outputs, taps: those of the result, in names from before the rewriting; the
+            graph's own if None.
+
+    Raises:
+        ValueError: a change or an output names no node, or the result is no graph.
+        ShapeError: an op doesn't fit what it reads now.
+    """
+    made = _Rewriting(graph, changes)
+    outputs = made.values(graph.outputs if outputs is None else outputs)
+    taps = made.values(graph.taps if taps is None else taps)
+    kept = made.live({*outputs.values(), *taps.values()})
+    nodes, root = settled(kept, graph.root, outputs, made.instead)
+    arguments = tuple(name for name in graph.arguments if name not in made.untrue)
+    whole = replace(
+        graph,
+        nodes=nodes,
+        outputs=outputs,
+        taps=taps,
+        root=root,
+        arguments=arguments,
+    )
+    whole.check()
+    return whole
+
+
+class _Rewriting:
+    """The nodes so far, in the old scopes.
+
+    Attributes:
+        instead: what stands for a value that is made no more.
+        untrue: params that can be no arguments any more, since at another value of
+            theirs the changes might be others.
+    """
+
+    def __init__(self, graph: Graph, changes: Changes) -> None:
+        self.nodes: list[Node] = []
+        self.instead: dict[str, str] = {}
+        self.untrue: set[str] = set()
+        self.shapes: dict[str, Shape] = dict(graph.inputs)
+        self.taints: dict[str, frozenset[str]] = {
+            value: graph.root.taints.get(f"{name}.channels", CLEAN)
+            for name, value in graph.root.inputs.items()
+        }
+        self.known: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
+        unknown = changes.keys() - {node.name for node in graph.nodes}
+        if unknown:
+            raise ValueError(f"there is no node {min(unknown)!r}")
+        held = _held(graph, changes)
+        for node in graph.nodes:
+            if node.name in held:
+                self._replace(node, [replace(node, op=IDENTITY, inputs=node.inputs[:1])])
+            elif node.name in changes:
+                self._replace(node, changes[node.name])
+            else:
+                self._add(node)
+
+    def values(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Named values, or what stands for them."""
+        return {name: self._value(value) for name, value in values.items()}
+
+    def live(self, read: set[str]) -> list[Node]:
+        """The nodes that something needs of which these values are read."""
+        kept = []
+        for node in reversed(self.nodes):
+            if node.name in read:
+                read.update(node.inputs)
+                kept.append(node)
+        return kept[::-1]
+
+    def _value(self, value: str) -> str:
+        return self.instead.get(value, value)
+
+    def _replace(self, node: Node, new: Sequence[Node]) -> None:
+        last = new[-1].name if new else self._value(node.inputs[0])
+        texts = dict(node.texts)
+        for item in new:
+            if item.name == node.name:
+                same = _same(node.op, item.op)
+                texts = {k: text for k, text in node.texts.items() if k not in same}
+                kept = {k: text for k, text in item.texts.items() if k in same}
+                item = replace(item, texts=kept)
+            self._add(item)
+        for text in texts.values():
+            for name in names(text):
+                self.untrue |= node.scope.taints.get(name, CLEAN)
+        if not new:
+            self.untrue |= node.taint ^ self.taints[last]
+        if last != node.name:
+            self.instead[node.name] = last
+
+    def _add(self, node: Node) -> None:
+        """Adds a node; it reads what now stands for its inputs."""
+        inputs = tuple([self._value(value) for value in node.inputs])
+        shape = self._shape(node, tuple([self.shapes[value] for value in inputs]))
+        taint = node.taint
+        if not names_channels(type(node.op)):
+            taint = taint.union(*[self.taints[value] for value in inputs])
+        if (inputs, shape, taint) != (node.inputs, node.shape, node.taint):
+            node = replace(node, inputs=inputs, shape=shape, taint=taint)
+        self.nodes.append(node)
+        self.shapes[node.name] = shape
+        self.taints[node.name] = taint
+
+    def _shape(self, node: Node, inputs: tuple[Shape, ...]) -> Shape:
+        key = (id(node.op), inputs)
+        found = self.known.get(key)
+        if found is None:
+            try:
+                found = self.known[key] = node.op.shape(*inputs)
+            except ShapeError as error:
+                raise ShapeError(
+                    f"{node.name!r}: {error.message}",
+                    code=error.code,
+                    at=node.at,
+                    hint=error.hint,
+                ) from None
+        return found
+
+
+def _same(one: Op, other: Op) -> set[str]:
+    """The attributes that two ops have in common."""
+    if type(one) is not type(other):
+        return set()
+    fields = type(one).model_fields
+    return {name for name in fields if getattr(one, name) == getattr(other, name)}
+
+
+def _held(graph: Graph, changes: Changes) -> set[str]:
+    """The nodes without which a number would be missing."""
+    dropped = [n for n in graph.nodes if n.name in changes and not changes[n.name]]
+    held = {node.name for node in dropped if _numbered(node, node.scope)}
+    if len(held) == len(dropped):
+        return held
+    gone = {node.name for node in dropped} - held
+    left = Counter(
+        id(scope)
+        for node in graph.nodes
+        if node.name not in gone
+        for scope in _around(node)
+    )
+    for node in reversed(dropped):
+        if node.name in gone and any(
+            _numbered(scope, scope.parent) and not left[id(scope)]
+            for scope in _around(node)
+        ):
+            held.add(node.name)
+            left.update(id(scope) for scope in _around(node))
+    return held
+
+
+def _numbered(item: Node | Scope, parent: Scope | None) -> bool:
+    """Whether a list, or a repeat without a name in braces, gives an item its name."""
+    if parent is None or (isinstance(item, Scope) and item.inline):
+        return False
+    return parent.listed or (item.index is not None and "{" not in item.slot)
+
+
+def _around(node: Node) -> Iterator[Scope]:
+    scope: Scope | None = node.scope
+    while scope is not None:
+        yield scope
+        scope = scope.parent
