@@ -110,7 +110,14 @@ class Graph:
 
     def check(self) -> None:
         """Raises ValueError or ShapeError when a pass has broken the graph."""
-        check(self.inputs, self.nodes, self.outputs, self.taps, self.root)
+        check(
+            self.inputs,
+            self.nodes,
+            self.outputs,
+            self.taps,
+            self.root,
+            self.arguments,
+        )
         if self.params != self.root.params:
             raise ValueError("the root's params are not the graph's")
         for name in self.arguments:

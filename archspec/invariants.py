@@ -31,9 +31,10 @@ def check(
     outputs: Mapping[str, str],
     taps: Mapping[str, str],
     root: Scope,
+    arguments: Iterable[str],
 ) -> None:
     """Raises ValueError, or the ShapeError of an op, that says what is broken."""
-    walk = _Walk(inputs, root)
+    walk = _Walk(inputs, root, arguments)
     walk.walk(nodes)
     walk.end(outputs, taps)
 
@@ -51,12 +52,16 @@ class _Walk:
         placed: by the id of a scope and a statement's slot, the last index and count.
         shapes: what ops make of shapes; the instances of a block share their ops.
         taints: of the graph's inputs.
+        params_of: the ids of what scopes say of their params.
     """
 
-    def __init__(self, inputs: Mapping[str, Shape], root: Scope) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Shape], root: Scope, arguments: Iterable[str]
+    ) -> None:
         self.inputs = inputs
         self.root = root
         self.params = frozenset(root.params)
+        self.arguments = frozenset(arguments)
         self.makers: dict[str, Node] = {}
         self.opened: list[Scope] = [root]
         self.starts: dict[int, str] = {id(root): _start(root)}
@@ -66,7 +71,7 @@ class _Walk:
         self.placed: dict[tuple[int, str], tuple[int | None, int]] = {}
         self.shapes: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
         self.taints: dict[str, frozenset[str]] = {}
-        self.known: set[int] = set()
+        self.params_of: set[tuple[int, int, int]] = set()
         self._root()
 
     def _root(self) -> None:
@@ -84,12 +89,7 @@ class _Walk:
 
     def walk(self, nodes: Sequence[Node]) -> None:
         """Checks nodes, each of which may read what stands before it."""
-        inputs, makers, starts, known = (
-            self.inputs,
-            self.makers,
-            self.starts,
-            self.shapes,
-        )
+        inputs, makers, starts = self.inputs, self.makers, self.starts
         for node in nodes:
             name, scope, own = node.name, node.scope, node.taint
             start = starts.get(id(scope))
@@ -105,9 +105,9 @@ class _Walk:
                 if taint and not taint <= own:
                     self._covers(node, value, taint)
             key = (id(node.op), tuple(shapes))
-            shape = known.get(key)
+            shape = self.shapes.get(key)
             if shape is None:
-                shape = known[key] = _shape(node, key[1])
+                shape = self.shapes[key] = _shape(node, key[1])
             if shape != node.shape:
                 raise ValueError(
                     f"{name!r} is said to be {list(node.shape)}, "
@@ -144,10 +144,12 @@ class _Walk:
             raise ValueError(f"{reader} reads {value!r}, which {_called(scope)} lacks")
 
     def _covers(self, node: Node, value: str, taint: frozenset[str]) -> None:
-        if not names_channels(type(node.op)):
+        """Does a node say so where an argument decides the channels that it reads?"""
+        lacking = self.arguments & taint - node.taint
+        if lacking and not names_channels(type(node.op)):
             raise ValueError(
                 f"{node.name!r}: the channels of {value!r} depend on "
-                f"{min(taint - node.taint)!r}, its own don't"
+                f"{min(lacking)!r}, its own don't"
             )
 
     def _unknown(self, taint: Iterable[str], what: str) -> None:
@@ -189,10 +191,13 @@ class _Walk:
             if maker is None or maker.scope is not parent:
                 self._sees(parent, value, _called(scope))
             taint = self.taints[value] if maker is None else maker.taint
-            if taint and not taint <= scope.taints.get(f"{name}.channels", CLEAN):
+            lacking = taint and self.arguments & taint - scope.taints.get(
+                f"{name}.channels", CLEAN
+            )
+            if lacking:
                 raise ValueError(
                     f"{_called(scope)}: the channels of {value!r} depend on "
-                    f"{min(taint)!r}, {name}.channels don't"
+                    f"{min(lacking)!r}, {name}.channels don't"
                 )
         self.opened.append(scope)
         self.starts[id(scope)] = _start(scope)
@@ -201,9 +206,10 @@ class _Walk:
 
     def _params(self, scope: Scope) -> None:
         # Instances that were made from one another have them in common.
-        if id(scope.taints) in self.known:
+        key = (id(scope.taints), id(scope.texts), id(scope.defaults))
+        if key in self.params_of:
             return
-        self.known.add(id(scope.taints))
+        self.params_of.add(key)
         for taint in scope.taints.values():
             if taint and not taint <= self.params:
                 self._unknown(taint, scope.name)
@@ -221,7 +227,7 @@ class _Walk:
         slot, index = item.slot, item.index
         if index is not None or parent.listed or item.count != 1 or item.repeat:
             self._count(item, parent)
-        if item.name == parent.name:  # Of an inlined scope; all else takes a name.
+        if isinstance(item, Scope) and item.inline:
             return
         start = self.starts[id(parent)]
         if not item.name.startswith(start):

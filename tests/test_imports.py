@@ -24,7 +24,7 @@ LAYERS = (
     {"nodes"},
     {"invariants"},
     {"graph"},
-    {"fingerprint", "receptive", "memory"},
+    {"equality", "fingerprint", "receptive", "memory"},
     {"language", "weights", "source", "table"},
     {"passes"},
     {"backend"},

@@ -138,8 +138,20 @@ class Identity(Pointwise):
 
     kind = "identity"
 
+    def passes_through(self) -> bool:
+        return True
 
-class Dropout(Pointwise):
+
+class Chance(Pointwise):
+    """An op that zeroes at random in training, and else does nothing."""
+
+    rate: Rate
+
+    def passes_through(self) -> bool:
+        return self.rate == 0
+
+
+class Dropout(Chance):
     """Training: zeroes values with probability `rate`, scales the rest by 1/(1 - rate).
 
     https://jmlr.org/papers/v15/srivastava14a.html
@@ -149,7 +161,7 @@ class Dropout(Pointwise):
     rate: Rate = 0.5
 
 
-class DropPath(Pointwise):
+class DropPath(Chance):
     """Training: zeroes whole images with probability `rate`, scales the rest.
 
     Stochastic depth, https://arxiv.org/abs/1603.09382; timm's DropPath.

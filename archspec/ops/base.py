@@ -37,6 +37,8 @@ class Op(BaseModel):
     """Fewest and most inputs; None is any number."""
     weighted: ClassVar[tuple[str, ...]] = ()
     """Names of trainable parameters the op may have; they may be given an `init`."""
+    commutative: ClassVar[bool] = False
+    """Whether the order of the inputs is of no account."""
 
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape; raises ShapeError when the inputs don't fit."""
@@ -68,6 +70,19 @@ class Op(BaseModel):
         """
         return inputs[0]
 
+    def passes_through(self) -> bool:
+        """Whether the output is the first input, in training too."""
+        return False
+
+    def settings(self) -> dict[str, Any]:
+        """The attributes but `init` that are not their defaults, spelled in one way."""
+        attributes = {
+            name: (shortest(getattr(self, name)), shortest(field.default))
+            for name, field in type(self).model_fields.items()
+            if name != "init"
+        }
+        return {name: own for name, (own, usual) in attributes.items() if own != usual}
+
     def default_init(self, name: str) -> AnyInit:
         """The initialiser of a parameter for which the spec names none."""
         return Constant(value=0.0) if name == "bias" else KaimingNormal()
@@ -93,6 +108,16 @@ class Weighted(Op):
                 names = " and ".join(self.weighted)
                 raise ValueError(f"init: there is no parameter {name!r}, but {names}")
         return self
+
+
+def shortest(value: Any) -> Any:
+    """An attribute's one spelling: 1 for (1, 1), and (1, 2) for ((1, 1), (2, 2))."""
+    if not isinstance(value, tuple):
+        return 0.0 if isinstance(value, float) and value == 0 else value  # not -0.0
+    items = tuple(map(shortest, value))
+    if any(isinstance(item, tuple) for item in items):
+        return value
+    return items[0] if len(set(items)) == 1 else items
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

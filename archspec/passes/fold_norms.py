@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspec.graph import Graph, Node
+from archspec.ops import Op
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.rewrite import rewrite
@@ -26,9 +27,9 @@ def fold_norms(
 
     In inference a norm is y = s x + t for each channel, with s = weight / sqrt(variance
     + eps) and t = bias - s mean. The convolution, transposed convolution or linear that
-    makes x takes over s and t; it gets a bias if it has none. A norm stays where another
-    node reads x too, where x is an output or a tap, and where a folded number would
-    be infinite. In a list an identity stands in its place, as `fuse_modules` of
+    makes x takes over s and t, and gets a bias if it has none. A norm stays where
+    another node reads x too, where x is an output or a tap, and where a folded number
+    would be infinite. In a list an identity stands in its place, as `fuse_modules` of
     torch.ao.quantization leaves one.
 
     Args:
@@ -47,22 +48,27 @@ def fold_norms(
     readers = Counter(value for node in graph.nodes for value in node.inputs)
     readers.update([*graph.outputs.values(), *graph.taps.values()])
     layers: dict[str, Node] = {}
+    biased: dict[int, Op] = {}  # Instances of a block go on sharing their ops.
     changes: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if isinstance(node.op, Conv2d | ConvTranspose2d | Linear):
             layers[node.name] = node
-        layer, alone = layers.get(node.inputs[0]), readers[node.inputs[0]] == 1
-        if not isinstance(node.op, BatchNorm) or layer is None or not alone:
             continue
-        folded = _folded(layer, node, arrays)
-        if folded is None:
+        layer = layers.get(node.inputs[0])
+        if layer is None or readers[node.inputs[0]] > 1:
             continue
-        arrays |= folded
-        layers[node.name] = layer  # For a norm behind this one.
-        changes[node.name] = []
-        changes[layer.name] = [
-            replace(layer, op=layer.op.model_copy(update={"bias": True}))
-        ]
+        if isinstance(node.op, BatchNorm):
+            folded = _folded(layer, node, arrays)
+            if folded is None:
+                continue
+            arrays |= folded
+            op = biased.setdefault(
+                id(layer.op), layer.op.model_copy(update={"bias": True})
+            )
+            changes |= {node.name: [], layer.name: [replace(layer, op=op)]}
+        elif not node.op.passes_through():
+            continue
+        layers[node.name] = layer  # A norm may stand behind this one.
     made = rewrite(graph, changes)
     return made, {name: arrays[name] for name in (*made.parameters(), *made.buffers())}
 

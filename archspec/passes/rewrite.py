@@ -40,16 +40,16 @@ def rewrite(
 ) -> Graph:
     """The graph with other nodes in the places of some, and without unread ones.
 
-    Who read a node reads the last of those in its place, or, where there are none, what
-    the node read first. Shapes are inferred anew. A node that a list or a repeat numbers
-    is not dropped but becomes an identity, and so does the last node of a scope with a
-    number: the others keep theirs, which are in the names of weights.
+    Who read a node reads the last of those in its place or, where there are none, what
+    the node read first. Shapes are inferred anew. Numbers of lists and repeats are in
+    the names of weights, so no gap is left: an identity takes the place of a dropped
+    node that has a number, and of the last node in a scope that has one.
 
     Args:
         graph: any graph.
-        changes: by the name of a node, what stands in its place. A node of that name may
-            have another op; formulas of attributes that differ are forgotten, and so are
-            arguments that only they explained. Others need names of their own.
+        changes: by the name of a node, what stands in its place. A node of that name
+            may have another op; formulas of attributes that differ are forgotten, and
+            so are the arguments behind them. Others need names of their own.
         outputs, taps: those of the result, in names from before the rewriting; the
             graph's own if None.
 
@@ -99,12 +99,12 @@ class _Rewriting:
             raise ValueError(f"there is no node {min(unknown)!r}")
         held = _held(graph, changes)
         for node in graph.nodes:
-            if node.name in held:
-                self._replace(node, [replace(node, op=IDENTITY, inputs=node.inputs[:1])])
-            elif node.name in changes:
+            if node.name not in changes:
+                self._add(node)
+            elif changes[node.name]:
                 self._replace(node, changes[node.name])
             else:
-                self._add(node)
+                self._drop(node, node.name in held)
 
     def values(self, values: Mapping[str, str]) -> dict[str, str]:
         """Named values, or what stands for them."""
@@ -123,22 +123,29 @@ class _Rewriting:
         return self.instead.get(value, value)
 
     def _replace(self, node: Node, new: Sequence[Node]) -> None:
-        last = new[-1].name if new else self._value(node.inputs[0])
-        texts = dict(node.texts)
+        gone = dict(node.texts)
         for item in new:
             if item.name == node.name:
                 same = _same(node.op, item.op)
-                texts = {k: text for k, text in node.texts.items() if k not in same}
                 kept = {k: text for k, text in item.texts.items() if k in same}
+                gone = {k: text for k, text in gone.items() if k not in kept}
                 item = replace(item, texts=kept)
             self._add(item)
-        for text in texts.values():
-            for name in names(text):
-                self.untrue |= node.scope.taints.get(name, CLEAN)
-        if not new:
-            self.untrue |= node.taint ^ self.taints[last]
+        last = new[-1].name if new else self._value(node.inputs[0])
         if last != node.name:
             self.instead[node.name] = last
+        for text in gone.values():
+            for name in names(text):
+                self.untrue |= node.scope.taints.get(name, CLEAN)
+        # Scopes say behind which params their channels are, as it was before.
+        self.untrue |= self.taints[last] - node.taint
+
+    def _drop(self, node: Node, held: bool) -> None:
+        source = self._value(node.inputs[0])
+        same = replace(node, op=IDENTITY, inputs=node.inputs[:1], taint=CLEAN)
+        self._replace(node, [same] if held else [])
+        # The channels agree, but at other values of params they might not.
+        self.untrue |= node.taint - self.taints[source]
 
     def _add(self, node: Node) -> None:
         """Adds a node; it reads what now stands for its inputs."""

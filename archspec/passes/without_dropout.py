@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archspec.graph import Graph
-from archspec.ops.activation import Dropout, DropPath
+from archspec.ops.activation import Chance
 from archspec.passes.rewrite import rewrite
 
 
@@ -14,6 +14,6 @@ def without_dropout(graph: Graph) -> Graph:
     still = {
         node.name: [replace(node, op=node.op.model_copy(update={"rate": 0.0}))]
         for node in graph.nodes
-        if isinstance(node.op, Dropout | DropPath)
+        if isinstance(node.op, Chance)
     }
     return rewrite(graph, still)
