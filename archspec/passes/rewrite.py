@@ -150,6 +150,9 @@ class _Rewriting:
     def _add(self, node: Node) -> None:
         """Adds a node; it reads what now stands for its inputs."""
         inputs = tuple([self._value(value) for value in node.inputs])
+        for value in inputs:
+            if value not in self.shapes:
+                raise ValueError(f"{node.name!r} reads {value!r} before it is made")
         shape = self._shape(node, tuple([self.shapes[value] for value in inputs]))
         taint = node.taint
         if not names_channels(type(node.op)):
