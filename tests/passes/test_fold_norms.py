@@ -443,7 +443,7 @@ def narrow(name: str) -> Graph:
     size = min(64, next(iter(spec.graph.inputs.values()))[1])
     graph = load(name, params=params, size=(size, size)).graph
     # TensorFlow's bilinear resize rounds: what comes before it is compared.
-    rounds = rounding(graph, parse_all("keras"))
+    rounds = rounding(graph, parse_all("torch,keras"))
     return with_outputs(graph, graph.taps) if rounds else graph
 
 
