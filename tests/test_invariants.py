@@ -418,43 +418,6 @@ def test_an_instance_may_be_absent() -> None:
     assert [node.index for node in graph.nodes] == [0, 2, 3, 1, 2, 3]
 
 
-def test_an_output_of_a_block_that_nobody_reads() -> None:
-    """What only it needs does not exist, nor does a scope name it."""
-    graph = graph_of(
-        """
-        inputs: {image: [3, 8, 8]}
-        blocks:
-          two:
-            inputs: [x, skip]
-            graph:
-              a: {op: conv2d, channels: 4, kernel: 3, from: x}
-              b: {op: conv2d, channels: 4, kernel: 3, from: skip}
-            outputs: {p: a, q: b}
-          body:
-            graph:
-              stem: {op: conv2d, channels: 4, kernel: 1}
-              side: {op: conv2d, channels: 4, kernel: 1}
-              cross: {block: two, from: [stem, side]}
-              out: {op: relu, from: cross.p}
-              rest: {op: relu, from: cross.q}
-            outputs: {p: out, q: rest}
-        graph:
-          body: {block: body}
-          out: {op: relu, from: body.p}
-        """.replace("\n        ", "\n")
-    )
-    assert [node.name for node in graph.nodes] == [
-        "body.stem",
-        "body.cross.a",
-        "body.out",
-        "out",
-    ]
-    cross = graph.nodes[1].scope
-    assert dict(cross.inputs) == {"x": "body.stem"}
-    assert cross.outputs == {"p": "body.cross.a"}
-    assert cross.parent is not None and cross.parent.outputs == {"p": "body.out"}
-
-
 def test_an_imported_graph_needs_no_formulas() -> None:
     """Who makes scopes from a model says what the printers read, and no more."""
     graph = load("resnet18").graph
