@@ -13,7 +13,6 @@ from collections import Counter
 from typing import Any
 
 from archspec.graph import Graph
-from archspec.ops.activation import Chance
 
 
 def equal(one: Graph, other: Graph) -> bool:
@@ -39,7 +38,7 @@ def hashes(graph: Graph) -> tuple[dict[str, str], dict[str, str]]:
             read.sort()
         stored = op.weights(*shapes) or op.buffers(*shapes)
         found = _digest(op.kind, op.settings(), read, node.name if stored else "")
-        if isinstance(op, Chance):  # Of two dice, each is thrown.
+        if op.chance:  # Of two dice, each is thrown.
             thrown[found] += 1
             found = _digest(found, thrown[found])
         made[node.name] = found

@@ -146,7 +146,7 @@ class _Walk:
     def _covers(self, node: Node, value: str, taint: frozenset[str]) -> None:
         """Does a node say so where an argument decides the channels that it reads?"""
         lacking = self.arguments & taint - node.taint
-        if lacking and not names_channels(type(node.op)):
+        if lacking and node.op.width is None:
             raise ValueError(
                 f"{node.name!r}: the channels of {value!r} depend on "
                 f"{min(lacking)!r}, its own don't"
@@ -330,12 +330,6 @@ def _named(node: Node) -> None:
 @cache
 def _attributes(op: type[Op]) -> frozenset[str]:
     return frozenset(op.model_fields)
-
-
-@cache
-def names_channels(op: type[Op]) -> bool:
-    """Whether an attribute alone decides the channels, whatever is read."""
-    return bool(op.weighted) and bool({"channels", "features"} & op.model_fields.keys())
 
 
 def _start(scope: Scope) -> str:

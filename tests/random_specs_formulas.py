@@ -10,13 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
-
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+Draw = Callable[[tuple[Any, ...]], Any]
+"""Draws one of several values; the first is the simplest."""
 WIDEST = 24
 """Channels of any value; the nets are many, so they are small."""
 FUNCTIONS = {f.__name__: f for f in (min, max, len, sum, round, abs, int, range)}
@@ -72,8 +71,10 @@ ROLES = {
     ),
     "groups": Role("int", (1, 2), ("groups", "cardinality")),
     "pool": Role("str", ("max", "avg"), ("pool_kind", "down_by")),
+    "unit": Role("str", ("unit",), ("unit_kind", "block_kind", "kind")),
     "maybe": Role("any", (None, 4, 6), ("mid", "bottleneck", "squeeze")),
 }
+INDEX = re.compile(r"\bindex\b")
 LENGTHS = {"widths": 2, "strides": 2, "rows": 2}
 """The fewest items of a list, which any index may be below."""
 
@@ -94,6 +95,7 @@ class Counter(NamedTuple):
 
     key: str
     length_of: str
+    name: str = "index"
 
 
 @dataclass
@@ -115,7 +117,7 @@ class Variables:
             return 10 * WIDEST
 
 
-@lru_cache(maxsize=None)
+@cache
 def tidy(key: str) -> str:
     """A key without needless brackets."""
     return ast.unparse(ast.parse(key, mode="eval"))
@@ -138,12 +140,12 @@ def variables(key: str) -> set[str]:
 
 def one(draw: Draw, *choices: Any) -> Any:
     """One of the choices; the first is the simplest."""
-    return draw(st.sampled_from(choices))
+    return draw(choices)
 
 
 def rarely(draw: Draw, often: int = 8) -> bool:
     """Once in so many times, and never where it can be helped."""
-    return bool(draw(st.integers(0, often - 1)) == often - 1)
+    return bool(draw((*[False] * (often - 1), True)))
 
 
 def inside(text: str) -> str:
@@ -168,30 +170,40 @@ class Scope:
     sizes: dict[str, str]
     counters: tuple[Counter, ...] = ()
     reserved: frozenset[str] = frozenset()
+    optional: bool = False
+    """Whether new params of the own ones have defaults."""
+    outer: dict[str, str] | None = None
+    """The sizes that defaults see, inside of a nested graph."""
 
     def counted(self, counter: Counter) -> Scope:
         """The scope in which one more counter is in sight."""
-        return Scope(
-            self.draw,
-            self.variables,
-            self.root,
-            self.own,
-            self.sizes,
-            (*self.counters, counter),
-            self.reserved,
-        )
+        # The params stay the same dict, to which all scopes of a block add theirs.
+        return replace(self, counters=(*self.counters, counter))
 
     def within(self, name: str, key: str) -> Scope:
         """The scope of a nested graph, whose input has other channels."""
-        made = self.counted(Counter("", ""))
-        made.counters = self.counters
-        made.sizes = {**self.sizes, f"{name}.channels": key}
-        return made
+        sizes = {**self.sizes, f"{name}.channels": key}
+        return replace(self, sizes=sizes, outer=self.outer or self.sizes)
 
     @property
     def index(self) -> Counter | None:
-        """The counter that `index` means, where it can mean only one."""
-        return self.counters[0] if len(self.counters) == 1 else None
+        """A counter that formulas may read: one with a name, or the only one."""
+        named = [c for c in self.counters if c.name != "index"]
+        unnamed = [c for c in self.counters if c.name == "index"]
+        if len(unnamed) == 1:
+            return unnamed[0]
+        return named[-1] if named else None
+
+    def named(self, family: tuple[str, ...]) -> Param:
+        """A param that names one of several blocks."""
+        there = [p for p in self.root.values() if p.role == "unit"]
+        if there:
+            return there[0]
+        key = self.variables.new("unit")
+        free = [n for n in ("unit_kind", "block_kind", "kind") if n not in self.own]
+        made = Param(free[0], "unit", key, constant(family[0]), family[0])
+        self.root[made.name] = made
+        return made
 
     # Params
 
@@ -224,17 +236,14 @@ class Scope:
         key = self.variables.new(largest(values))
         default: Drawn | None = None
         how = one(self.draw, "value", "type", "formula", "value")
-        if own is self.root and how == "type":
+        if how == "type" and (own is self.root or self.optional):
             how = "value"
         if how == "formula" and own is not self.root:
-            default = self.given(role, new=False)
+            outside = replace(self, counters=(), sizes=self.outer or self.sizes)
+            default = outside.given(role, new=False)
         elif how != "type":
             default = constant(one(self.draw, *values))
         raw = kind.kind if default is None else default.raw
-        if raw is None and role == "maybe":
-            raw = None
-        if default is not None and default.raw is None and own is not self.root:
-            raw, default = "any", None
         made = Param(name, role, key, default, raw)
         own[name] = made
         return made
@@ -250,23 +259,23 @@ class Scope:
                 choices.append(Drawn(f"={param.name}", param.key))
         index = self.index
         if index is not None:
-            i = index.key
+            i, name = index.key, index.name
             if role == "stride":
                 choices.append(
-                    Drawn("=2 if index == 0 else 1", f"2 if {i} == 0 else 1")
+                    Drawn(f"=2 if {name} == 0 else 1", f"2 if {i} == 0 else 1")
                 )
             if role in ("factor", "count"):
-                choices.append(Drawn("=index + 1", f"{i} + 1"))
+                choices.append(Drawn(f"={name} + 1", f"{i} + 1"))
             if role == "flag":
-                choices.append(Drawn("=index > 0", f"{i} > 0"))
-                choices.append(Drawn("=index == 0", f"{i} == 0"))
+                choices.append(Drawn(f"={name} > 0", f"{i} > 0"))
+                choices.append(Drawn(f"={name} == 0", f"{i} == 0"))
             if role == "rate":
-                choices.append(Drawn("=0.1 * (index + 1)", f"0.1 * ({i} + 1)"))
+                choices.append(Drawn(f"=0.1 * ({name} + 1)", f"0.1 * ({i} + 1)"))
             if role == "kernel":
-                choices.append(Drawn("=2 * index + 1", f"2 * {i} + 1"))
+                choices.append(Drawn(f"=2 * {name} + 1", f"2 * {i} + 1"))
             if role == "act":
                 choices.append(
-                    Drawn('="relu" if index < 1 else "silu"', f'"relu" if {i} < 1 else "silu"')
+                    Drawn(f'="relu" if {name} < 1 else "silu"', f'"relu" if {i} < 1 else "silu"')
                 )
         choices += self.from_rows(role)
         if role == "stride":
@@ -294,9 +303,10 @@ class Scope:
             found += [
                 Drawn(f"={param.name}[{n}]", f"{param.key}[{n}]") for n in (0, 1, -1)
             ]
-            if self.index is not None and self.index.length_of == param.key:
-                i = self.index.key
-                found += [Drawn(f"={param.name}[index]", f"{param.key}[{i}]")] * 4
+            index = self.index
+            if index is not None and index.length_of == param.key:
+                item = f"={param.name}[{index.name}]"
+                found += [Drawn(item, f"{param.key}[{index.key}]")] * 4
         return found
 
     # Formulas
@@ -363,10 +373,10 @@ class Scope:
         """A formula from a pattern."""
         texts = {n: inside(text(p.raw)) for n, p in parts.items()}
         keys = {n: f"({p.key})" for n, p in parts.items()}
-        key = pattern.format(**keys)
+        key, made = pattern.format(**keys), pattern.format(**texts)
         if self.index is not None:
-            key = re.sub(r"\bindex\b", self.index.key, key)
-        made = pattern.format(**texts)
+            key = INDEX.sub(self.index.key, pattern).format(**keys)
+            made = INDEX.sub(self.index.name, pattern).format(**texts)
         if re.fullmatch(r"\((.*)\)", made) and pattern in ("{a}", "{c}"):
             made = made[1:-1]
         return Drawn(f"={made}", tidy(key))

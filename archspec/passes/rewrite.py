@@ -19,7 +19,6 @@ from dataclasses import replace
 
 from archspec.errors import ShapeError
 from archspec.graph import Graph, Node, Scope
-from archspec.invariants import names_channels
 from archspec.language.formula import names
 from archspec.nodes import settled
 from archspec.ops import Op, Shape
@@ -155,7 +154,7 @@ class _Rewriting:
                 raise ValueError(f"{node.name!r} reads {value!r} before it is made")
         shape = self._shape(node, tuple([self.shapes[value] for value in inputs]))
         taint = node.taint
-        if not names_channels(type(node.op)):
+        if node.op.width is None:
             taint = taint.union(*[self.taints[value] for value in inputs])
         if (inputs, shape, taint) != (node.inputs, node.shape, node.taint):
             node = replace(node, inputs=inputs, shape=shape, taint=taint)

@@ -7,8 +7,8 @@ import keyword
 import re
 from collections.abc import Container
 
-from archspec.source.expr import Arg, Expr, substitute
-from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Use, walk
+from archspec.source.expr import Arg, Expr, named
+from archspec.source.outline import Argument, Definition, Line, Use, rewrite, walk
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
@@ -42,7 +42,11 @@ def rename(definitions: list[Definition]) -> None:
     clashing = {
         name
         for definition in definitions
-        for name in (*definition.arguments, *definition.constants)
+        for name in (
+            *definition.arguments,
+            *definition.constants,
+            *(n for line in walk(definition.lines) for n in (*line.start, *line.rows)),
+        )
         if name in TAKEN
     }
     if not clashing:
@@ -72,19 +76,15 @@ def _definition(definition: Definition, clashing: set[str]) -> None:
 
 
 def _line(line: Line, clashing: set[str]) -> None:
-    line.when = _arg(line.when, clashing)
-    if line.count is not None:
-        line.count = _arg(line.count, clashing)
-    target = line.target
-    if isinstance(target, OpUse):
-        target.attributes = {k: _arg(v, clashing) for k, v in target.attributes.items()}
-        target.channels = tuple(_arg(arg, clashing) for arg in target.channels)
-    elif isinstance(target, Use):
-        target.arguments = {
-            _name(k, clashing): _arg(v, clashing) for k, v in target.arguments.items()
-        }
-    else:
-        assert isinstance(target, Nested)
+    rewrite(line, lambda arg: _arg(arg, clashing), nested=False)
+    for held in (line.start, line.carried):
+        renamed = {_name(k, clashing): _arg(v, clashing) for k, v in held.items()}
+        held.clear()
+        held.update(renamed)
+    line.rows = {_name(k, clashing): column for k, column in line.rows.items()}
+    if isinstance(line.target, Use):
+        given = line.target.arguments
+        line.target.arguments = {_name(k, clashing): v for k, v in given.items()}
 
 
 def _name(name: str, clashing: set[str]) -> str:
@@ -94,6 +94,5 @@ def _name(name: str, clashing: set[str]) -> str:
 def _arg(arg: Arg, clashing: set[str]) -> Arg:
     if not isinstance(arg, Expr):
         return arg
-    return substitute(
-        arg.text, lambda name: Expr(safe(name) if name in clashing else name)
-    )
+    kinds = dict(arg.kinds)
+    return arg.replaced(lambda name: named(_name(name, clashing), kinds[name]))

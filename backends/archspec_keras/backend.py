@@ -13,8 +13,9 @@ from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph
+from archspec.source.generalise import outline
 from archspec.source.program import Source, execute
-from archspec.source.search import outline
+from archspec.source.prune import prune
 from archspec_keras.lowering import signature, unsupported
 from archspec_keras.printing import Printer, arguments_apart
 
@@ -53,7 +54,9 @@ class KerasBackend:
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_unread(graph)
         graph = arguments_apart(graph)
-        return Printer(graph, outline(graph, signature)).source()
+        definitions = outline(graph, signature)
+        prune(definitions, lambda use: use.kind == "scale")
+        return Printer(graph, definitions).source()
 
     def build(
         self,
@@ -182,7 +185,7 @@ def refuse_unread(graph: Graph) -> None:
     live = set(graph.outputs.values())
     for node in reversed(graph.nodes):
         if node.name in live:
-            live.update(node.inputs[:1] if node.op.kind == "resize" else node.inputs)
+            live.update(node.op.computed_from(node.inputs))
     for node, shapes in graph.located():
         held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
         if held and node.name not in live:

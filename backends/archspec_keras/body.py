@@ -28,15 +28,13 @@ from archspec.source.text import (
     layout,
 )
 from archspec_keras.factories import apart
-from archspec_keras.lowering import LOWERINGS
+from archspec_keras.lowering import LOWERINGS, sized
 from archspec_keras.naming import LABEL, Naming, indexed, quoted, shared, static
 from archspec_keras.steps import Layer, Steps
 
 if TYPE_CHECKING:
     from archspec_keras.printing import Printer
 
-SIZED = frozenset(("scale",))
-"""Ops whose layers are told how many channels they read."""
 REGISTERS = ("x", "y", "z")
 COUNTING = ("i", "n", "number")
 """What numbers names; one of them that no loop around is called."""
@@ -64,7 +62,7 @@ class Body:
             docs: list[object] = [inner.when, inner.count]
             if isinstance(inner.target, OpUse):
                 docs += inner.target.attributes.values()
-                if inner.target.kind in SIZED:
+                if sized(inner.target):
                     docs += inner.target.channels
             elif isinstance(inner.target, Use):
                 channels = inner.target.definition.channel_arguments

@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from archspec.errors import UnsupportedError
+from archspec.ops.base import Role
 from archspec.ops.convolution import multiplier
 from archspec.ops.init import (
     AnyInit,
@@ -17,7 +18,6 @@ from archspec.ops.init import (
     Uniform,
     XavierNormal,
     XavierUniform,
-    initial,
 )
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call
@@ -26,20 +26,15 @@ from archspec_keras.steps import first
 GAINS = {"relu": 2.0, "linear": 1.0, "sigmoid": 1.0, "tanh": 25 / 9, "selu": 9 / 16}
 """Squares of torch.nn.init.calculate_gain."""
 
-ARGUMENTS: dict[str, dict[str, tuple[str, float | None]]] = {
-    "batch_norm": {
-        "weight": ("gamma_initializer", 1.0),
-        "bias": ("beta_initializer", 0.0),
-    },
-    "prelu": {"weight": ("alpha_initializer", 0.0)},
-    "conv2d": {
-        "weight": ("kernel_initializer", None),
-        "bias": ("bias_initializer", 0.0),
-    },
+ARGUMENTS: dict[Role, tuple[str, float | None]] = {
+    "kernel": ("kernel_initializer", None),
+    "bias": ("bias_initializer", 0.0),
+    "factor": ("gamma_initializer", 1.0),
+    "offset": ("beta_initializer", 0.0),
+    "slope": ("alpha_initializer", 0.0),
+    "scale": ("kernel_initializer", None),
 }
 """A parameter's keyword in Keras, and the constant that Keras starts from."""
-ARGUMENTS["layer_norm"] = ARGUMENTS["group_norm"] = ARGUMENTS["batch_norm"]
-ARGUMENTS["linear"] = ARGUMENTS["conv_transpose2d"] = ARGUMENTS["conv2d"]
 
 Words = tuple[str, tuple[tuple[str, Doc], ...]]
 
@@ -52,7 +47,7 @@ class Initials:
         op = first(use)
         found = []
         for name in op.weights(*use.shapes[0]):
-            keyword = self._keyword(op.kind, name, initial(op, name), self._depth(use))
+            keyword = self._keyword(op.role(name), op.initial(name), self._depth(use))
             if keyword is None:
                 continue
             key, value = keyword
@@ -66,14 +61,9 @@ class Initials:
         op = first(use)
         return multiplier(op, use.shapes[0]) if op.kind == "conv2d" else 0
 
-    def _keyword(
-        self, kind: str, name: str, init: AnyInit, depth: int
-    ) -> tuple[str, Doc] | None:
+    def _keyword(self, role: Role, init: AnyInit, depth: int) -> tuple[str, Doc] | None:
         """The keyword and its value; None where Keras starts from it already."""
-        if kind == "scale":
-            image = "kernel_initializer"
-            return image, "ones" if init == Constant(value=1.0) else words(init, 0)
-        key, usual = ARGUMENTS[kind][name]
+        key, usual = ARGUMENTS[role]
         if isinstance(init, Constant):
             if init.value == usual:
                 return None

@@ -43,10 +43,16 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             named.append("padding")
         if depthwise:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
-        if depthwise or strided_dilation(op):
-            named += ["stride", "dilation"]
+        # Keras can't stride and dilate at once: one of the two is never an argument.
+        if max(pair(op.dilation)) == 1 or max(pair(op.stride)) > 1:
+            named.append("dilation")
+        if max(pair(op.dilation)) > 1 or (depthwise and isinstance(op.stride, tuple)):
+            named.append("stride")
     if isinstance(op, Pool):
-        named += type(op).model_fields
+        plain = op.padding == 0 and not op.ceil_mode
+        free = ("kernel", "stride") if plain else ()
+        named += [name for name in type(op).model_fields if name not in free]
+        fixed["plain"] = plain
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
     return fixed | {name: getattr(op, name) for name in named}
@@ -70,13 +76,19 @@ def strided_dilation(op: Conv2d) -> bool:
     return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
 
 
+def unequal(stride: Any) -> bool:
+    """Whether it differs between the axes, which a depthwise convolution's may not."""
+    down, across = pair(stride)
+    return down != across
+
+
 def conv2d(use: OpUse, inits: Inits) -> Steps:
     """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
     op = first(use)
     steps, padding = padded(use)
     stride, dilation = use["stride"], use["dilation"]
     depth = multiplier(op, use.shapes[0])
-    sliced = strided_dilation(op) or (depth and isinstance(op.stride, tuple))
+    sliced = strided_dilation(op) or (depth and unequal(op.stride))
     rest: dict[str, tuple[Doc, Any]] = {
         "strides": (1 if sliced else stride, 1),
         "padding": (padding, "valid"),
@@ -133,11 +145,7 @@ def batch_norm(use: OpUse, inits: Inits) -> Steps:
     """BatchNormalization; a subclass where torch's running variance is asked for."""
     momentum = use["momentum"]
     unbiased = use["running_var"] == "unbiased"
-    keep: Doc = (
-        1 - momentum
-        if isinstance(momentum, float | int)
-        else Expr(f"1 - ({momentum.text})")  # type: ignore[union-attr]  # an Expr
-    )
+    keep: Doc = 1 - momentum  # type: ignore[operator]  # a number or an Expr
     made = call(
         "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
         momentum=(keep, 0.99),
@@ -167,8 +175,9 @@ def normalised(name: str, *args: str) -> Lowering:
 def local_response_norm(use: OpUse, inits: Inits) -> Steps:
     """A function that the printed file defines: Keras has no such layer."""
     args = tuple((name, use[name]) for name in ("size", "alpha", "beta", "k"))
-    autos = ("square", "pad", "get_item", "add", "multiply", "power", "true_divide")
-    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), autos)]
+    autos = ("square", "pad", "get_item", "stack", "sum", "multiply", "add", "power")
+    names = (*autos, "true_divide")
+    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), names)]
 
 
 def scale(use: OpUse, inits: Inits) -> Steps:
@@ -182,12 +191,30 @@ def scale(use: OpUse, inits: Inits) -> Steps:
     return [Layer(inits(use, made))]
 
 
+def sized(use: OpUse) -> bool:
+    """Whether a layer is told how many channels it reads: a factor per feature is."""
+    return use.kind == "scale" and len(use.shapes[0][0]) == 1
+
+
 def prelu(use: OpUse, inits: Inits) -> Steps:
     """PReLU with one slope for each channel, or one for all."""
     image = len(use.shapes[0][0]) == 3
     axes = ([1, 2] if image else []) + ([3 if image else 1] if use["shared"] else [])
     shared = (("shared_axes", tuple(axes)),) if axes else ()
     return [Layer(inits(use, Call("layers.PReLU", (), shared)))]
+
+
+def leaky_relu(use: OpUse, inits: Inits) -> Steps:
+    """LeakyReLU; an op where the slope is below 0, as an argument may be."""
+    slope: Any = use["negative_slope"]
+    if isinstance(slope, Expr) or slope < 0:
+        given = (("negative_slope", slope),)
+        return [
+            Apply(
+                lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",)
+            )
+        ]
+    return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
 
 def gelu(use: OpUse, inits: Inits) -> Steps:
@@ -326,7 +353,7 @@ LOWERINGS: dict[str, Lowering] = {
     "global_max_pool2d": layer("GlobalMaxPooling2D"),
     "relu": layer("ReLU"),
     "relu6": layer("ReLU", 6.0),
-    "leaky_relu": attributed("LeakyReLU", negative_slope=("negative_slope", 0.3)),
+    "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": attributed("ELU", alpha=("alpha", 1.0)),
     "selu": activation("selu"),
@@ -383,8 +410,13 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         )
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
-    if isinstance(op, Conv2d) and op.padding == "same" and strided_dilation(op):
-        return "Conv2D doesn't stride and dilate at once, which `same` would need"
+    if isinstance(op, Conv2d) and op.padding == "same":
+        if strided_dilation(op):
+            return "Conv2D doesn't stride and dilate at once, which `same` would need"
+        if multiplier(op, shapes) and unequal(op.stride):
+            return (
+                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            )
     uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
         return "ceil_mode doesn't go with padding that differs between two sides"

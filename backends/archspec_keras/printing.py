@@ -9,10 +9,8 @@ from dataclasses import replace
 
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
-from archspec.ops import pair
-from archspec.ops.pooling import Adaptive
-from archspec.ops.shaping import Resize
 from archspec.source.docstring import docstring
+from archspec.source.literal import lit
 from archspec.source.outline import Argument, Definition
 from archspec.source.program import Source, render
 from archspec.source.project import names_in, seal
@@ -28,7 +26,6 @@ from archspec.source.text import (
     function_name,
     header,
     layout,
-    lit,
 )
 from archspec_keras.body import Body
 from archspec_keras.factories import Factories
@@ -51,15 +48,6 @@ HELPERS: dict[str, tuple[str, ...]] = {
 """Printed functions that a printed function needs."""
 MODULES = ("KerasTensor", "initializers", "layers", "ops")
 SUFFIXES = ("pad", "crop", "permute")
-PIXELWISE = frozenset(
-    """
-    batch_norm layer_norm group_norm local_response_norm scale relu relu6 leaky_relu
-    prelu elu selu gelu silu mish sigmoid hard_sigmoid hard_swish tanh softplus softmax
-    log_softmax dropout drop_path identity slice channel_shuffle add multiply subtract
-    concat
-    """.split()  # noqa: SIM905
-)
-"""Ops that give a single pixel when they read single pixels."""
 SIZED = "this net needs an input_shape with a height and a width"
 DEEP = 900
 """Layers from which on Keras, which recurses once a layer, needs a higher limit."""
@@ -293,33 +281,32 @@ def used_names(definition: Definition) -> set[str]:
 
 def pixels(graph: Graph) -> frozenset[str]:
     """The values that are a single pixel whatever the size of the image."""
-    found: set[str] = set()
-    for node in graph.nodes:
-        op = node.op
-        single = isinstance(op, Adaptive) and pair(op.size) == (1, 1)
-        kept = op.kind in PIXELWISE or (
-            op.kind == "conv2d" and getattr(op, "padding", None) == 0
-        )
-        if single or (kept and found.issuperset(node.inputs)):
-            found.add(node.name)
-    return frozenset(found)
+    following = loose(graph)
+    return frozenset(
+        node.name
+        for node in graph.nodes
+        if node.shape[1:] == (1, 1) and node.name not in following
+    )
 
 
 def sized(graph: Graph) -> bool:
     """Whether the number of features that a flatten gives depends on the image."""
-    free = {name for name, shape in graph.inputs.items() if len(shape) == 3}
+    following = loose(graph)
     read = {name for node in graph.nodes for name in node.inputs}
+    return any(
+        node.op.flattens and node.name in read and node.inputs[0] in following
+        for node in graph.nodes
+    )
+
+
+def loose(graph: Graph) -> frozenset[str]:
+    """The images whose height and width follow from those of the net's inputs."""
+    found = {name for name, shape in graph.inputs.items() if len(shape) == 3}
     for node in graph.nodes:
-        if free.isdisjoint(node.inputs):
-            continue
-        if node.op.kind == "flatten" and node.name in read:
-            return True
-        op = node.op
-        fixed = isinstance(op, Adaptive)
-        fixed = fixed or (isinstance(op, Resize) and op.size is not None)
-        if len(node.shape) == 3 and not fixed:
-            free.add(node.name)
-    return False
+        sizing = node.op.sized_by(node.inputs)
+        if len(node.shape) == 3 and not found.isdisjoint(sizing):
+            found.add(node.name)
+    return frozenset(found)
 
 
 def _imports(code: str) -> list[str]:

@@ -1,0 +1,164 @@
+"""Checks random specs by their numbers, many in one process, and names the faults.
+
+    KERAS_BACKEND=torch python tests/random_specs_run.py 0 5000 --keep faults
+
+checks the specs 0 to 4999 on both backends and writes the smallest spec of every kind
+of fault into a folder. Each spec depends on nothing but its number, so that several
+processes share the work by taking numbers of their own. Ends with 1 where one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from random_specs import numbered
+from random_specs_checks import Fault, check, lint
+from random_specs_reduce import reduced, size
+from random_specs_text import loaded, written
+
+from archspec.errors import ArchspecError
+
+KINDS = ("torch", "keras")
+FORGET = 20
+"""So many specs until Keras and the printed modules are let go."""
+
+
+class Run:
+    """The faults found so far, with the smallest specs of each kind."""
+
+    def __init__(self, kinds: tuple[str, ...], examples: int) -> None:
+        self.kinds, self.examples = kinds, examples
+        self.checked = self.invalid = 0
+        self.found: Counter[str] = Counter()
+        self.specs: dict[str, list[tuple[int, dict[str, Any], str]]] = {}
+        self.texts: dict[str, tuple[int, dict[str, Any]]] = {}
+
+    def one(self, number: int) -> None:
+        """Checks a spec on every backend."""
+        spec = numbered(number)
+        text = written(spec)
+        try:
+            loaded(text)
+        except ArchspecError:
+            self.invalid += 1
+            return
+        self.checked += 1
+        for kind in self.kinds:
+            try:
+                source = check(text, kind)
+            except Exception as error:
+                self.add(number, spec, fault_of(error))
+                continue
+            if source is not None:
+                self.texts[source] = number, spec
+
+    def linted(self) -> None:
+        """Checks the style of all that was printed, at once."""
+        for source, fault in lint(list(self.texts)):
+            self.add(*self.texts[source], fault)
+        self.texts.clear()
+
+    def add(self, number: int, spec: dict[str, Any], fault: Fault) -> None:
+        self.found[fault.kind] += 1
+        there = self.specs.setdefault(fault.kind, [])
+        there.append((number, spec, fault.detail))
+        there.sort(key=lambda item: size(item[1]))
+        del there[self.examples :]
+
+
+def fault_of(error: Exception) -> Fault:
+    """Any error as a fault; one of the checks themselves is a fault of theirs."""
+    if isinstance(error, Fault):
+        return error
+    return Fault(f"the checks: {type(error).__name__}", repr(error))
+
+
+def fails(kind: str, spec: dict[str, Any]) -> str | None:
+    """What the fault of a kind says of a spec, if the spec has that fault."""
+    text, backend = written(spec), kind.partition(":")[0]
+    try:
+        source = check(text, backend)
+    except ArchspecError:
+        return None
+    except Exception as error:
+        fault = fault_of(error)
+        return fault.detail if fault.kind == kind else None
+    for _, fault in lint([source] if source else []):
+        if fault.kind == kind:
+            return fault.detail
+    return None
+
+
+def forget() -> None:
+    """Lets go of what was built."""
+    import keras
+
+    keras.backend.clear_session()
+    for name in list(sys.modules):
+        if re.match(r"archspec_(torch|keras)_(net|base|part)_", name):
+            del sys.modules[name]
+
+
+def prepare() -> None:
+    """One thread, float64 in all of Keras, and no warnings."""
+    import torch
+    from keras_engine import keep_float64
+
+    torch.set_num_threads(1)
+    keep_float64()
+    warnings.simplefilter("ignore")
+
+
+def main() -> int:
+    """Checks specs, and says what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("first", type=int, help="number of the first spec")
+    parser.add_argument("count", type=int, help="how many")
+    parser.add_argument("--backends", default=",".join(KINDS))
+    parser.add_argument("--keep", type=Path, help="a folder for what fails, reduced")
+    parser.add_argument("--examples", type=int, default=1, help="reduced of each kind")
+    parser.add_argument("--seconds", type=float, default=1e9, help="the longest time")
+    given = parser.parse_args()
+    prepare()
+    run = Run(tuple(given.backends.split(",")), given.examples)
+    start = time.monotonic()
+    for number in range(given.first, given.first + given.count):
+        if time.monotonic() - start > given.seconds:
+            break
+        run.one(number)
+        if number % FORGET == 0:
+            forget()
+    run.linted()
+    spent = (time.monotonic() - start) / max(1, run.checked)
+    print(f"{run.checked} specs, {run.invalid} invalid, {spent:.3f} s each")
+    for kind, times in run.found.most_common():
+        print(f"{times:5} {kind}, spec {run.specs[kind][0][0]}", flush=True)
+    for kind in run.found if given.keep else ():
+        for number, spec, detail in run.specs[kind]:
+            keep(given.keep, kind, number, spec, detail)
+    return int(bool(run.found))
+
+
+def keep(
+    folder: Path, kind: str, number: int, spec: dict[str, Any], detail: str
+) -> None:
+    """Writes a spec, as small as it fails in the same way."""
+    small = reduced(spec, lambda smaller: fails(kind, smaller) is not None)
+    detail = fails(kind, small) or detail
+    folder.mkdir(exist_ok=True, parents=True)
+    name = re.sub(r"\W+", "_", kind)[:60]
+    told = "".join(f"# {line}\n" for line in f"{kind}\n{detail}".splitlines())
+    path = folder / f"{name}_{number}.yaml"
+    path.write_text(f"{told}{written(small)}", encoding="utf-8")
+    print(f"{path}\n{path.read_text(encoding='utf-8')}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
