@@ -72,7 +72,7 @@ def sizes() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("kind", "name"), sizes())
 def test_a_size_has_one_fingerprint(kind: str, name: str) -> None:
     """A new attribute with a tuple is a number's other spelling, or fails here."""
-    seen = []
+    seen: list[str] = []
     for spellings in SPELLED.get(f"{kind} {name}") or SPELLED[name]:
         needed = NEEDED[kind]
         found = {of(kind, **{**needed, name: value}) for value in spellings}

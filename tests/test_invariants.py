@@ -70,7 +70,8 @@ def scopes(node: Node) -> list[Scope]:
 def nodes(old: str, *new: Node) -> Break:
     """The graph with others in the place of a node."""
     return lambda: replace(
-        GOOD, nodes=[n for m in GOOD.nodes for n in (new if m.name == old else [m])]
+        GOOD,
+        nodes=tuple(n for m in GOOD.nodes for n in (new if m.name == old else [m])),
     )
 
 
@@ -97,7 +98,7 @@ def with_scopes(changes: dict[int, dict[str, Any]]) -> Graph:
     return replace(
         GOOD,
         root=changed(GOOD.root),
-        nodes=[replace(n, scope=changed(n.scope)) for n in GOOD.nodes],
+        nodes=tuple(replace(n, scope=changed(n.scope)) for n in GOOD.nodes),
     )
 
 
@@ -110,7 +111,8 @@ def added(name: str, **facts: Any) -> Node:
 def swapped(one: str, other: str) -> Break:
     def swap() -> Graph:
         order = {one: node(other), other: node(one)}
-        return replace(GOOD, nodes=[order.get(n.name, n) for n in GOOD.nodes])
+        nodes = tuple(order.get(n.name, n) for n in GOOD.nodes)
+        return replace(GOOD, nodes=nodes)
 
     return swap
 

@@ -56,11 +56,16 @@ def rewrite(
         ValueError: a change or an output names no node, or the result is no graph.
         ShapeError: an op doesn't fit what it reads now.
     """
-    made = _Rewriting(graph, changes)
-    outputs = made.values(graph.outputs if outputs is None else outputs)
-    taps = made.values(graph.taps if taps is None else taps)
-    kept = made.live({*outputs.values(), *taps.values()})
-    nodes, root = settled(kept, graph.root, outputs, made.instead)
+    outputs = graph.outputs if outputs is None else outputs
+    taps = graph.taps if taps is None else taps
+    unknown = changes.keys() - {node.name for node in graph.nodes}
+    if unknown:
+        raise ValueError(f"there is no node {min(unknown)!r}")
+    old = _reached(graph, changes, {*outputs.values(), *taps.values()})
+    made = _Rewriting(graph)
+    made.take(old, changes)
+    outputs, taps = made.values(outputs), made.values(taps)
+    nodes, root = settled(made.nodes, graph.root, outputs, made.instead)
     arguments = tuple(name for name in graph.arguments if name not in made.untrue)
     whole = replace(
         graph,
@@ -83,7 +88,7 @@ class _Rewriting:
             theirs the changes might be others.
     """
 
-    def __init__(self, graph: Graph, changes: Changes) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.nodes: list[Node] = []
         self.instead: dict[str, str] = {}
         self.untrue: set[str] = set()
@@ -93,11 +98,11 @@ class _Rewriting:
             for name, value in graph.root.inputs.items()
         }
         self.known: dict[tuple[int, tuple[Shape, ...]], Shape] = {}
-        unknown = changes.keys() - {node.name for node in graph.nodes}
-        if unknown:
-            raise ValueError(f"there is no node {min(unknown)!r}")
-        held = _held(graph, changes)
-        for node in graph.nodes:
+
+    def take(self, nodes: Sequence[Node], changes: Changes) -> None:
+        """Takes nodes in order, or what stands in their places."""
+        held = _held(nodes, changes)
+        for node in nodes:
             if node.name not in changes:
                 self._add(node)
             elif changes[node.name]:
@@ -108,15 +113,6 @@ class _Rewriting:
     def values(self, values: Mapping[str, str]) -> dict[str, str]:
         """Named values, or what stands for them."""
         return {name: self._value(value) for name, value in values.items()}
-
-    def live(self, read: set[str]) -> list[Node]:
-        """The nodes that something needs of which these values are read."""
-        kept = []
-        for node in reversed(self.nodes):
-            if node.name in read:
-                read.update(node.inputs)
-                kept.append(node)
-        return kept[::-1]
 
     def _value(self, value: str) -> str:
         return self.instead.get(value, value)
@@ -186,18 +182,29 @@ def _same(one: Op, other: Op) -> set[str]:
     return {name for name in fields if getattr(one, name) == getattr(other, name)}
 
 
-def _held(graph: Graph, changes: Changes) -> set[str]:
-    """The nodes without which a number would be missing."""
-    dropped = [n for n in graph.nodes if n.name in changes and not changes[n.name]]
+def _reached(graph: Graph, changes: Changes, read: set[str]) -> list[Node]:
+    """The nodes that are needed, once they are changed, for what is read."""
+    found = []
+    for node in reversed(graph.nodes):
+        if node.name not in read:
+            continue
+        found.append(node)
+        new = changes.get(node.name, (node,))
+        read.update(value for item in new for value in item.inputs)
+        if not new:
+            read.add(node.inputs[0])
+    return found[::-1]
+
+
+def _held(nodes: Sequence[Node], changes: Changes) -> set[str]:
+    """The dropped nodes without which a number would be missing."""
+    dropped = [node for node in nodes if not changes.get(node.name, (node,))]
     held = {node.name for node in dropped if _numbered(node, node.scope)}
-    if len(held) == len(dropped):
-        return held
     gone = {node.name for node in dropped} - held
+    if not gone:
+        return held
     left = Counter(
-        id(scope)
-        for node in graph.nodes
-        if node.name not in gone
-        for scope in _around(node)
+        id(scope) for node in nodes if node.name not in gone for scope in _around(node)
     )
     for node in reversed(dropped):
         if node.name in gone and any(

@@ -144,6 +144,16 @@ DROPPED: dict[str, tuple[str, str, dict[str, str]]] = {
             "a.1.c.d": "identity a.0.c.d",
         },
     ),
+    "all of a scope in a list, but for what nobody reads then": (
+        "graph: [{graph: {a: tanh, b: {op: add, from: [input, a]}}}, tanh]",
+        "0.b",
+        {"0.b": "identity image", "1": "tanh 0.b"},
+    ),
+    "all of a scope in a branch that nobody reads then": (
+        "graph: {a: tanh, l: {graph: [{graph: {b: relu}}, tanh]}, c: {op: add, from: [a, l]}}",
+        "l.0.b c",
+        {"a": "tanh image"},
+    ),
     "all of a mapping inlined into a mapping": (
         "graph: {a: {inline: true, graph: {b: relu, c: relu}}, d: tanh}",
         "b c",
