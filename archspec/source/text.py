@@ -43,9 +43,9 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as data; `fn` is a dotted name that a backend wrote."""
+    """A call as data; `fn` is a dotted name that a backend wrote, or a call of one."""
 
-    fn: str
+    fn: str | Call
     args: tuple[Doc, ...] = ()
     kwargs: tuple[tuple[str, Doc], ...] = ()
 
@@ -149,7 +149,7 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Expr):
         return doc.code()
     if isinstance(doc, Call):
-        return f"{doc.fn}({', '.join(flat_arguments(doc))})"
+        return f"{_callee(doc)}({', '.join(flat_arguments(doc))})"
     if isinstance(doc, Display):
         joined = ", ".join(flat(item) for item in doc.items)
         end = "," if len(doc.items) == 1 and doc.brackets == "()" else ""
@@ -171,6 +171,11 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Bracketed):
         return f"{doc.before}{flat(doc.value)}{doc.after}"
     return lit(doc)
+
+
+def _callee(doc: Call) -> str:
+    """What is called, on one line."""
+    return doc.fn if isinstance(doc.fn, str) else flat(doc.fn)
 
 
 def flat_arguments(doc: Call) -> list[str]:
@@ -212,11 +217,13 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
     if isinstance(doc, Star):
         return layout(doc.value, indent, f"{lead}*", trail)
     if isinstance(doc, Call) and (doc.args or doc.kwargs):
-        opened = f"{start}{lead}{doc.fn}("
+        opened = f"{start}{lead}{_callee(doc)}("
         arguments = f"{' ' * inner}{', '.join(flat_arguments(doc))}"
+        if isinstance(doc.fn, Call) and len(opened) > WIDTH:
+            return layout(doc.fn, indent, lead, f"({arguments.strip()}){trail}")
         generator = _lone(doc)
         if generator is not None:
-            return layout(generator, indent, f"{lead}{doc.fn}", trail)
+            return layout(generator, indent, f"{lead}{_callee(doc)}", trail)
         if len(arguments) <= WIDTH:
             return [opened, arguments, f"{start}){trail}"]
         items = [("", arg) for arg in doc.args]
@@ -350,6 +357,14 @@ def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> li
     return [f"{start}{lead}(", *(f"{inner}{p}," for p in parameters), f"{start}{tail}"]
 
 
+def span(start: Doc, stop: Doc) -> str:
+    """`start:stop` between square brackets, without a start of 0."""
+    low, high = "" if start == 0 else flat(start), flat(stop)
+    if all(re.fullmatch(r"-?\w*", bound) for bound in (low, high)):
+        return f"{low}:{high}"
+    return f"{low} : {high}".strip()
+
+
 def prose(text: str) -> str:
     """Free text for a docstring: printable ASCII on one line, nothing that ends it."""
     simple = unicodedata.normalize("NFKD", " ".join(text.split()).translate(LIKE))
@@ -373,6 +388,11 @@ def function_name(text: str) -> str:
     """The letters, digits and `_` of a title or a name, as a function is named."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
+
+
+def snake_case(text: str) -> str:
+    """A title, or the name of a class, as a function is named."""
+    return function_name(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)).lower()
 
 
 class Names:

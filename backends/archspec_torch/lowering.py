@@ -26,7 +26,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     fixed: dict[str, Any] = {"rank": len(shapes[0])}
     padding = getattr(op, "padding", 0)
     named = FIXED.get(op.kind, ())
-    if padding == "same" or isinstance(padding, tuple):
+    sides = padding if isinstance(padding, tuple) else ()
+    whole = sides and all(isinstance(side, int) for side in sides)
+    if whole and op.kind == "conv2d":
+        pass  # a pair is as good as a number to torch's own layer
+    elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
@@ -280,11 +284,6 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
 }
-
-
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return any(op.counts_channels for op in use.ops)
 
 
 def infix(symbol: str) -> Function:
