@@ -89,7 +89,7 @@ class _Walk:
 
     def walk(self, nodes: Sequence[Node]) -> None:
         """Checks nodes, each of which may read what stands before it."""
-        inputs, makers, starts = self.inputs, self.makers, self.starts
+        makers, starts = self.makers, self.starts
         for node in nodes:
             name, scope, own = node.name, node.scope, node.taint
             start = starts.get(id(scope))
@@ -98,10 +98,15 @@ class _Walk:
             shapes = []
             for value in node.inputs:
                 maker = makers.get(value)
-                if maker is None or maker.scope is not scope:
-                    self._sees(scope, value, repr(name))
-                shapes.append(inputs[value] if maker is None else maker.shape)
-                taint = self.taints[value] if maker is None else maker.taint
+                if maker is None:
+                    self._sees(scope, value, node)
+                    shapes.append(self.inputs[value])
+                    taint = self.taints[value]
+                else:
+                    if maker.scope is not scope:
+                        self._sees(scope, value, node)
+                    shapes.append(maker.shape)
+                    taint = maker.taint
                 if taint and not taint <= own:
                     self._covers(node, value, taint)
             key = (id(node.op), tuple(shapes))
@@ -134,14 +139,16 @@ class _Walk:
                 raise ValueError(f"the name {node.name!r} stands twice in the graph")
             taken.add(node.name)
 
-    def _sees(self, scope: Scope, value: str, reader: str) -> None:
+    def _sees(self, scope: Scope, value: str, reader: Node | Scope) -> None:
         """Is a value there that is not made in the scope itself?"""
         if value in scope.inputs.values():
             return
         if value not in self.makers and value not in self.inputs:
-            raise ValueError(f"{reader} reads {value!r} before it is made")
+            raise ValueError(f"{_called(reader)} reads {value!r} before it is made")
         if (id(scope), value) not in self.given:
-            raise ValueError(f"{reader} reads {value!r}, which {_called(scope)} lacks")
+            raise ValueError(
+                f"{_called(reader)} reads {value!r}, which {_called(scope)} lacks"
+            )
 
     def _covers(self, node: Node, value: str, taint: frozenset[str]) -> None:
         """Does a node say so where an argument decides the channels that it reads?"""
@@ -189,7 +196,7 @@ class _Walk:
         for name, value in scope.inputs.items():
             maker = self.makers.get(value)
             if maker is None or maker.scope is not parent:
-                self._sees(parent, value, _called(scope))
+                self._sees(parent, value, scope)
             taint = self.taints[value] if maker is None else maker.taint
             lacking = taint and self.arguments & taint - scope.taints.get(
                 f"{name}.channels", CLEAN
@@ -337,8 +344,10 @@ def _start(scope: Scope) -> str:
     return f"{scope.name}." if scope.name else ""
 
 
-def _called(scope: Scope) -> str:
-    return f"the scope {scope.name!r}" if scope.parent is not None else "the root"
+def _called(item: Node | Scope) -> str:
+    if isinstance(item, Node):
+        return repr(item.name)
+    return "the root" if item.parent is None else f"the scope {item.name!r}"
 
 
 @cache
