@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from archspec.errors import UnsupportedError
-from archspec.graph import EMPTY, Graph
+from archspec.nodes import EMPTY, Graph
 from archspec.ops.shaping import Flatten
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
