@@ -49,6 +49,9 @@ class Scope:
         inputs: its inputs' names ("input", or those of `inputs`) and the values there.
         outputs: named outputs and the values there; "" names the only one.
         at: where its statement stands.
+        decided: formulas that decided what no printed code says: by the key of a
+            statement that is absent, that it is; by `KEY from` what it reads; by "",
+            which op or block some node is.
     """
 
     name: str
@@ -71,6 +74,11 @@ class Scope:
     inputs: Mapping[str, str]
     outputs: dict[str, str]
     at: Location
+    decided: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def decide(self, key: str, texts: frozenset[str]) -> None:
+        """Notes formulas that decided what no printed code says."""
+        self.decided[key] = self.decided.get(key, frozenset()) | texts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from archspec.graph import Graph
-from archspec.ops import Op, Shape, pair
+from archspec.ops import Op, Shape
 
 Axes = tuple[Fraction, Fraction]
 ONE = (Fraction(1), Fraction(1))
@@ -46,22 +45,25 @@ def reaches(graph: Graph) -> dict[str, Reach]:
 
 
 def _after(op: Op, read: list[Reach], shapes: tuple[Shape, ...], made: Shape) -> Reach:
-    first = read[0]
     if len(made) != 3:
         return Reach(None, None)
-    pooled = op.kind.startswith("adaptive") and made[1:] != shapes[0][1:]
-    if first.field is None or first.stride is None or pooled:
-        whole = None if first.stride is None else _scaled(first.stride, shapes[0], made)
-        return Reach(None, whole)
-    fields, strides = [], []
-    for axis in (0, 1):
-        window, step = _window(op, axis, shapes[0], made)
-        largest = max(r.field[axis] for r in read if r.field is not None)
-        fields.append(largest + (window - 1) * first.stride[axis])
-        strides.append(first.stride[axis] * step)
-    if any(r.field is None for r in read):
-        return Reach(None, (strides[0], strides[1]))
-    return Reach((fields[0], fields[1]), (strides[0], strides[1]))
+    inputs = op.computed_from(tuple(zip(read, shapes, strict=True)))
+    # Beside an image an operand of one pixel counts everywhere.
+    largest, shape = max(inputs, key=lambda item: item[1][1:])
+    apart = largest.stride
+    assert apart is not None  # No op makes an image of a vector.
+    windows = op.windows(shape, made)
+    if windows is None:
+        return Reach(None, _scaled(apart, shape, made))
+    stride = (apart[0] * windows[0][1], apart[1] * windows[1][1])
+    fields = [reach.field for reach, _ in inputs if reach.field is not None]
+    if len(fields) < len(inputs):
+        return Reach(None, stride)
+    vertical, horizontal = (
+        max(field[axis] for field in fields) + (pixels - 1) * apart[axis]
+        for axis, (pixels, _) in enumerate(windows)
+    )
+    return Reach((vertical, horizontal), stride)
 
 
 def _scaled(stride: Axes, before: Shape, after: Shape) -> Axes:
@@ -69,22 +71,6 @@ def _scaled(stride: Axes, before: Shape, after: Shape) -> Axes:
         stride[0] * Fraction(before[1], after[1]),
         stride[1] * Fraction(before[2], after[2]),
     )
-
-
-def _window(op: Op, axis: int, before: Shape, after: Shape) -> tuple[int, Fraction]:
-    """How many pixels of its input an op's output pixel reads, and its step there."""
-    some: Any = op
-    if op.kind == "conv_transpose2d":
-        extent = (pair(some.kernel)[axis] - 1) * pair(some.dilation)[axis] + 1
-        step = pair(some.stride)[axis]
-        return -(-extent // step), Fraction(1, step)
-    if hasattr(some, "extent"):
-        steps = some.steps() if hasattr(some, "steps") else pair(some.stride)
-        return some.extent()[axis], Fraction(steps[axis])
-    if op.kind in ("resize", "pixel_shuffle"):
-        window = 2 if getattr(some, "mode", "") == "bilinear" else 1
-        return window, Fraction(before[1 + axis], after[1 + axis])
-    return 1, Fraction(1)
 
 
 def shown(reaches: Mapping[str, Reach], name: str) -> tuple[str, str]:

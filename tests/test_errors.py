@@ -195,7 +195,7 @@ def test_a_bad_command(
     code: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    bias = "{op: linear, features: 2, init: {bias: kaiming_normal}}"
+    bias = "{op: linear, features: 2, init: {bias: {trunc_normal: {a: 8, b: 9}}}}"
     (tmp_path / "tiny.yaml").write_text(
         f"archspec: 1\nname: tiny\ninputs: {{x: [2]}}\ngraph: [{bias}]\n"
     )

@@ -89,6 +89,19 @@ def test_init(init: str) -> None:
         ("{weight: {normal: {sdt: 1.0}}}", "sdt"),
         ("{weight: {kaiming_normal: {mode: fan}}}", "fan_in"),
         ("0", "init"),
+        (
+            "{weight: {trunc_normal: {std: 0}}}",
+            "net.yaml:4:85: conv2d: init: weight: std: expected greater than 0, found 0",
+        ),
+        (
+            "{weight: {trunc_normal: {a: 1, b: 1}}}",
+            "net.yaml:4:79: conv2d: init: weight: expected a < b, found a = 1, b = 1",
+        ),
+        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a <= b, found a = 1, b = 0"),
+        ("{weight: {normal: {std: -1}}}", "std: expected greater than or equal to 0"),
+        ("{weight: {xavier_normal: {gain: -1}}}", "gain: expected greater than or"),
+        ("{weight: {xavier_uniform: {gain: -1}}}", "gain: expected greater than or"),
+        ("{weight: {constant: {}}}", "no argument 'value', which it needs"),
     ],
 )
 def test_init_is_refused(init: str, message: str) -> None:

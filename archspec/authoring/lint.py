@@ -101,7 +101,7 @@ def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
 
 
 def _biases(graph: Graph) -> Iterator[SpecWarning]:
-    """Convolutions whose default bias the batch norm behind them takes away."""
+    """Convolutions whose default bias the norm behind them takes away."""
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         for name in node.inputs:
@@ -111,9 +111,10 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
         after = readers.get(node.name, [])
         if node.name in kept or not after:
             continue
-        if all(reader.op.kind == "batch_norm" for reader in after):
+        if all(reader.op.centres for reader in after):
+            what = after[0].op.kind.replace("_", " ")
             yield SpecWarning(
-                f"{node.name!r} has a bias, which the batch norm right after it, "
+                f"{node.name!r} has a bias, which the {what} right after it, "
                 f"{after[0].name!r}, takes away",
                 code="AS703",
                 at=node.at,

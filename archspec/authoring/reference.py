@@ -19,23 +19,9 @@ from archspec.errors import ArchspecError, SpecError, nearest
 from archspec.graph import Graph
 from archspec.language.files import Files
 from archspec.language.net import expand
-from archspec.ops import BY_KIND, Op
+from archspec.ops import BY_KIND, Op, Weighted
 from archspec.ops.describe import expected, summary
 from archspec.ops.init import BY_NAME, CONSTANTS
-
-EXAMPLES = {
-    "channels": 8,
-    "features": 8,
-    "kernel": 3,
-    "groups": 2,
-    "size": 2,
-    "stop": 2,
-    "factor": 2,
-}
-"""Values of required attributes in the example of an op."""
-
-CHOSEN = {"resize": "scale: 2", "pad": "spatial: 1", "drop_path": "rate: 0.1"}
-"""What makes the example of an op do something, beside what is required."""
 
 
 def listing() -> str:
@@ -53,8 +39,8 @@ def page(kind: str) -> str:
             f"there is no op {kind!r}", code="AS205", hint=nearest(kind, BY_KIND)
         )
     lines = [kind, "", inspect.cleandoc(op.__doc__ or ""), "", f"inputs: {_count(op)}"]
-    if op.weighted:
-        lines.append(f"weights: {', '.join(op.weighted)}")
+    if issubclass(op, Weighted):
+        lines.append(f"weights: {', '.join(op.trained())}")
     if op.model_fields:
         lines += ["", "attributes:"]
         lines += [f"  {name}: {_attribute(op, name)}" for name in op.model_fields]
@@ -85,12 +71,8 @@ def _word(value: object) -> str:
 
 def written(op: type[Op]) -> str:
     """A node of this kind, with what it must say."""
-    needed = [name for name, field in op.model_fields.items() if field.is_required()]
-    parts = [f"{name}: {EXAMPLES[name]}" for name in needed]
-    parts += [CHOSEN[op.kind]] if op.kind in CHOSEN else []
-    if op.arity[0] > 1:
-        parts.append("from: [input, input]")
-    return "{" + ", ".join([f"op: {op.kind}", *parts]) + "}"
+    several = "from: [input, input]" if op.arity[0] > 1 else ""
+    return "{" + ", ".join(filter(None, (f"op: {op.kind}", op.example, several))) + "}"
 
 
 def example(op: type[Op]) -> Graph:

@@ -1,72 +1,195 @@
-"""A graph as a spec without formulas, blocks, repeats or inheritance."""
+"""A graph as a spec without formulas, params, repeats or inheritance.
+
+It has the same fingerprint: every node keeps its path. The path `layer1.0.conv` becomes
+graphs nested in one another, of which the last node is what is read outside:
+
+    layer1:
+      graph:
+        0:
+          graph:
+            conv: {op: conv2d, from: input, channels: 8, kernel: 1}
+
+A part that reads several values, or of which several are read, becomes a block with
+named inputs and outputs, which is used once.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.errors import ArchspecError, Location
-from archspec.graph import Graph
-from archspec.language import names
+from archspec.graph import Graph, Node
+from archspec.language.reader import CONSTANTS
 from archspec.ops.init import Init
 
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-SPECIAL = ("true", "false", "null")
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+DEPTH = 16
+"""Graphs nest no deeper, since YAML's depth is bounded; what is deeper is a block."""
+
+
+@dataclass(eq=False)
+class Part:
+    """Nodes whose paths begin alike: what stands at a path, nodes and further parts."""
+
+    path: str
+    depth: int
+    children: dict[str, Part | Node] = field(default_factory=dict)
+    reads: dict[str, None] = field(default_factory=dict)
+    """Values made elsewhere, in the order in which they are read."""
+    gives: dict[str, None] = field(default_factory=dict)
+    """Values made here that are read elsewhere, or are outputs or taps."""
+
+    def block(self) -> bool:
+        """Whether no nested graph can be it."""
+        return len(self.reads) != 1 or len(self.gives) != 1 or self.depth > DEPTH
 
 
 def render(graph: Graph) -> str:
-    """The text of a spec that gives the same graph, all in one scope.
-
-    A node is named after its path, with `_` for the dots.
-    """
-    called = {name: name for name in graph.inputs}
+    """The text of a spec that gives the same graph."""
+    head = {
+        "archspec": 1,
+        "name": graph.name,
+        "title": graph.title,
+        "description": graph.description,
+        "source": graph.source,
+        "preprocessing": dict(graph.preprocessing),
+        "inputs": graph.inputs,
+    }
+    lines = [f"{key}: {flow(value)}" for key, value in head.items() if value]
+    blocks: dict[str, str] = {}
+    names = {name: name for name in graph.inputs}
     if len(graph.inputs) == 1:
-        called = dict.fromkeys(graph.inputs, "input")
-    lines = ["archspec: 1", f"name: {graph.name}"]
-    lines += [
-        f"{key}: {json.dumps(value, ensure_ascii=False)}"
-        for key, value in (
-            ("title", graph.title),
-            ("description", graph.description),
-            ("source", graph.source),
-        )
-        if value
-    ]
-    lines.append(f"inputs: {flow({k: list(v) for k, v in graph.inputs.items()})}")
-    lines.append("graph:")
+        names = dict.fromkeys(graph.inputs, "input")
+    output = graph.outputs.get("")
+    body = _body(_parts(graph), names, output, blocks, "  ")
+    named = {"outputs": {k: names[v] for k, v in graph.outputs.items() if k}}
+    named["taps"] = {k: names[v] for k, v in graph.taps.items()}
+    return "\n".join(
+        [
+            *lines,
+            *(["blocks:", *blocks.values()] if blocks else []),
+            "graph:",
+            *body,
+            *(f"{key}: {flow(values)}" for key, values in named.items() if values),
+            "",
+        ]
+    )
+
+
+def _parts(graph: Graph) -> Part:
+    """The tree of all paths, each part with what crosses its border."""
+    root = Part("", 0)
+    around: dict[str, list[Part]] = {}
     for node in graph.nodes:
-        name = called[node.name] = _name(node.name)
-        read = [called[value] for value in node.inputs]
-        keys: dict[str, Any] = {
-            "op": node.op.kind,
-            "from": read[0] if len(read) == 1 else read,
-            **{
-                key: _plain(getattr(node.op, key)) for key in type(node.op).model_fields
-            },
-        }
-        keys = {key: value for key, value in keys.items() if value is not None}
-        lines.append(f"  {name}: {flow(keys)}")
-    for key, values in (("outputs", graph.outputs), ("taps", graph.taps)):
-        named = {name: called[value] for name, value in values.items() if name}
-        if named:
-            lines.append(f"{key}: {flow(named)}")
-    return "\n".join(lines) + "\n"
+        *way, last = node.name.split(".")
+        parts = [root]
+        for step in way:
+            above = parts[-1]
+            path = f"{above.path}.{step}".removeprefix(".")
+            part = above.children.setdefault(step, Part(path, above.depth + 1))
+            assert isinstance(part, Part)
+            parts.append(part)
+        parts[-1].children[last] = node
+        around[node.name] = parts
+        for value in node.inputs:
+            _cross(value, around.get(value, [root]), parts)
+    for value in (*graph.outputs.values(), *graph.taps.values()):
+        _cross(value, around.get(value, [root]), [root])
+    return root
 
 
-def _name(path: str) -> str:
-    name = path.replace(".", "_")
-    try:
-        names.check(name, Location("", 1, 1), number=True)
-    except ArchspecError:
-        return f"node_{name}"
+def _cross(value: str, made: list[Part], read: list[Part]) -> None:
+    """Notes a value at the parts that it leaves, and at those that it enters."""
+    shared = sum(one is other for one, other in zip(made, read, strict=False))
+    for part in made[shared:]:
+        part.gives[value] = None
+    for part in read[shared:]:
+        part.reads[value] = None
+
+
+def _body(
+    part: Part,
+    names: dict[str, str],
+    output: str | None,
+    blocks: dict[str, str],
+    indent: str,
+) -> list[str]:
+    """The lines of a graph; `names` says how values are read there, and is filled.
+
+    `output` is the value that the last node has to give.
+    """
+    lines: list[str] = []
+    last: str | None = None
+    for name, child in part.children.items():
+        key = name if name.isdigit() else flow(name)
+        if isinstance(child, Node):
+            lines.append(f"{indent}{key}: {flow(_keys(child, names))}")
+            names[child.name] = name
+            last = child.name
+            continue
+        read = [names[value] for value in child.reads]
+        source = read[0] if len(read) == 1 else read
+        if child.block():
+            call = {"block": _block(child, blocks), "from": source}
+            lines.append(f"{indent}{key}: {flow(call)}")
+            names.update((v, f"{name}.out{n}") for n, v in enumerate(child.gives))
+            last = None
+        else:
+            (value,) = child.gives
+            inner = dict.fromkeys(child.reads, "input")
+            lines += [f"{indent}{key}:", f"{indent}  from: {flow(source)}"]
+            lines.append(f"{indent}  graph:")
+            lines += _body(child, inner, value, blocks, f"{indent}    ")
+            names[value], last = name, value
+    if output is not None and last != output:
+        # Who reads an absent node reads what it reads.
+        absent = {"op": "identity", "from": names[output], "when": False}
+        lines.append(f"{indent}{_free('output', part.children)}: {flow(absent)}")
+    return lines
+
+
+def _block(part: Part, blocks: dict[str, str]) -> str:
+    """Adds a part as a block; returns the block's name."""
+    name = f"part{len(blocks)}"
+    blocks[name] = ""
+    inputs = [_free(f"in{n}", part.children) for n, _ in enumerate(part.reads)]
+    names = dict(zip(part.reads, inputs, strict=True))
+    body = _body(part, names, None, blocks, "      ")
+    outputs = {f"out{n}": names[value] for n, value in enumerate(part.gives)}
+    lines = [f"  {name}:", f"    inputs: {flow(inputs)}", "    graph:", *body]
+    blocks[name] = "\n".join([*lines, f"    outputs: {flow(outputs)}"])
     return name
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """The name, or one like it that nobody has."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _keys(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
+    """An op with what the spec said of it."""
+    read = [names[value] for value in node.inputs]
+    given = {key: getattr(node.op, key) for key in node.op.model_fields_set}
+    return {
+        "op": node.op.kind,
+        "from": read[0] if len(read) == 1 else read,
+        **{
+            key: _plain(given[key])
+            for key in type(node.op).model_fields
+            if key in given
+        },
+    }
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Init):
         return {
-            value.name: {key: getattr(value, key) for key in type(value).model_fields}
+            value.name: {key: getattr(value, key) for key in value.model_fields_set}
         }
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -75,10 +198,10 @@ def _plain(value: Any) -> Any:
 
 def flow(value: Any) -> str:
     """A value as YAML on one line."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str) and PLAIN.fullmatch(value) and value not in SPECIAL:
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value not in CONSTANTS:
         return value
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)

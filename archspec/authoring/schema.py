@@ -280,9 +280,9 @@ def _types(field: FieldInfo) -> Json:
 
 
 def _inits(op: type[Weighted]) -> Json:
-    if not op.weighted:  # its parameter has a name of the spec's choice
+    if op.naming:
         return _map(_ref("initialiser"))
-    names = dict.fromkeys(op.weighted, _ref("initialiser"))
+    names = dict.fromkeys(op.trained(), _ref("initialiser"))
     return {"type": "object", "additionalProperties": False, "properties": names}
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from archspec.errors import Location, SpecError, SpecErrors, nearest
 from archspec.graph import Value
 from archspec.language.schema import shown
-from archspec.ops import Op
+from archspec.ops import Op, Weighted
 from archspec.ops.describe import expected
 
 Place = Callable[..., Location]
@@ -76,7 +76,7 @@ def _faults(
             if not unknown:
                 yield _together(op, item, place, at)
         elif key == "init":
-            yield _init(op, item, place)
+            yield _init(op, item, values[key], place)
         else:
             yield SpecError(
                 f"{op.kind}'s {key} must be {expected(op, key)}, "
@@ -92,22 +92,25 @@ def _together(op: type[Op], item: Any, place: Place, at: Location) -> SpecError:
     return SpecError(f"{op.kind}: {message}", code=code, at=_spot(message, place, at))
 
 
-def _init(op: type[Op], item: Any, place: Place) -> SpecError:
+def _init(op: type[Op], item: Any, init: Any, place: Place) -> SpecError:
     way = [step for step in item["loc"][1:] if step != "function-before"]
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         message = f"there is no argument {way.pop()!r}"
+    elif item["type"] == "missing":
+        message = f"there is no argument {way.pop()!r}, which it needs"
     elif not way:
-        message = f"expected an initialiser for each of {', '.join(op.weighted)}"
+        assert issubclass(op, Weighted)
+        message = f"expected an initialiser for each of {', '.join(op.trained())}"
     elif not item["msg"].startswith("Value error"):
         message = message.replace("Input should be", "expected")
     if "found" not in message and "there is" not in message:
         message += f", found {shown(item['input'])}"
-    return SpecError(
-        f"{': '.join(map(str, (op.kind, 'init', *way)))}: {message}",
-        code="AS210",
-        at=place("init", *way),
-    )
+    name = ": ".join(map(str, (op.kind, "init", *way)))
+    chosen = init.get(way[0]) if way and isinstance(init, dict) else None
+    if isinstance(chosen, dict):
+        way[1:1] = chosen  # the initialiser's name, which pydantic doesn't know
+    return SpecError(f"{name}: {message}", code="AS210", at=place("init", *way))
 
 
 def _spot(message: str, place: Place, at: Location) -> Location:

@@ -16,14 +16,7 @@ from archspec.language.limits import Limits
 from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
 from archspec.language.schema import shown
 from archspec.language.written import Statement, Unit
-from archspec.ops import BY_KIND, Op, Shape
-
-SIZES = frozenset(
-    """
-    kernel stride padding dilation output_padding size scale spatial factor ceil_mode
-    """.split()  # noqa: SIM905  # ten quoted names read worse
-)
-"""Attributes that an output's height and width depend on."""
+from archspec.ops import BY_KIND, Op, Shape, Weighted
 
 
 class Made(NamedTuple):
@@ -88,8 +81,9 @@ class Builder:
             )
         made = self._op(context, instance)
         op = made.op
-        if op.kind == "scale" and "weight" in statement.attributes:
-            naming.check(op.weight, statement.place("weight"))  # type: ignore[attr-defined]  # a Scale
+        if isinstance(op, Weighted) and op.naming in op.model_fields_set:
+            place = attribute_place(context.unit, statement, op.kind, op.naming)
+            naming.check(getattr(op, op.naming), place)
         check_arity(type(op), statement, len(sources))
         shapes = tuple([self.shapes[name] for name in sources])
         try:
@@ -223,7 +217,7 @@ class Builder:
             channels |= self.taints[name][0]
             size |= self.taints[name][1]
         size |= made.size
-        if made.op.kind == "flatten":
+        if made.op.flattens:
             self.fixed |= size
         if made.channels is not None:
             return made.channels, size
@@ -232,10 +226,8 @@ class Builder:
 
 def _made(op: Op, texts: Mapping[str, str], attributes: Mapping[str, Known]) -> Made:
     own = CLEAN.union(*(item.taint for item in attributes.values()))
-    size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in SIZES))
-    weighted = "weight" in op.weighted
-    named = [attributes[k] for k in ("channels", "features") if k in attributes]
-    channels = named[0].taint if weighted and named else None
+    size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in op.sizes))
+    channels = None if op.width is None else attributes[op.width].taint
     return Made(op, texts, own, size, channels, {})
 
 

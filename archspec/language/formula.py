@@ -134,7 +134,9 @@ def parse(text: str) -> ast.expr:
 
 def _at(tree: Any, error: SpecError) -> SpecError:
     """The error with the part of the formula that it is about."""
-    error.part = (tree.col_offset, tree.end_col_offset - tree.col_offset)
+    start = getattr(tree, "col_offset", None)  # a tree that no text stands for has none
+    if start is not None:
+        error.part = (start, tree.end_col_offset - start)
     return error
 
 
@@ -213,6 +215,20 @@ def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -
         RecursionError,
     ) as error:
         raise SpecError(f"the formula {text!r} fails: {error}", code="AS303") from None
+
+
+def computed(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
+    """The value of a tree of a formula's own kinds of nodes, as `evaluate` gives it."""
+    try:
+        return _evaluate(tree, Env(lookup, Work()))
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        IndexError,
+        RecursionError,
+    ) as error:
+        raise SpecError(f"an expression fails: {error}", code="AS303") from None
 
 
 def _evaluate(tree: ast.expr, env: Env) -> Value:

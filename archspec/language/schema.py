@@ -6,6 +6,9 @@ have values.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -315,6 +318,7 @@ def _statement(
             value_at=value_at,
             body=None,
             places={},
+            decides=_decides(key, {"op": raw}),
         )
     if not isinstance(raw, Map):
         raise SpecError(
@@ -387,6 +391,7 @@ def _statement(
         value_at=value_at,
         body=body,
         places={},
+        decides=_decides(key, raw, keys.model_extra or {}),
     )
 
 
@@ -395,3 +400,30 @@ def _guess(raw: Map) -> str | None:
         if close := nearest(key, KINDS):
             return f"found the key {key!r}; {close}"
     return None
+
+
+def _decides(
+    key: str, raw: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The formulas of a statement that no printed code ever says.
+
+    `given` are its attributes.
+    """
+    said = [raw.get(kind) for kind in ("op", "block", "spec")]
+    said += [value for value in given.values() if type(value) is Map]
+    said += [f"={piece}" for piece in re.findall(r"\{([^{}]*)\}", key)]
+    read = frozenset(_formulas([raw.get("from")]))
+    found = (("", frozenset(_formulas(said))), (f"{key} from", read))
+    return tuple((key, texts) for key, texts in found if texts)
+
+
+def _formulas(values: list[Any]) -> Iterator[str]:
+    """The formulas in raw values."""
+    while values:
+        value = values.pop()
+        if isinstance(value, Mapping):
+            values += value.values()
+        elif isinstance(value, list | tuple):
+            values += value
+        elif isinstance(value, str) and value.startswith("="):
+            yield value[1:].strip()

@@ -64,6 +64,8 @@ class Statements(Replay):
     def _statement(
         self, context: Context, statement: Statement, before: Outputs | None
     ) -> Outputs:
+        for key, texts in statement.decides:
+            context.scope.decide(key, texts)
         sources = self._sources(context, statement, before)
         count, repeat = self._repeat(context, statement, sources)
         braced = not context.space.listed and bool(BRACES.search(statement.key))
@@ -71,6 +73,8 @@ class Statements(Replay):
             self._claim(context, statement.key, statement)
         last: Outputs = {"": sources[0]}
         path = ABSENT
+        if count == 0:
+            context.scope.decide(statement.key, frozenset((repeat or "0",)))
         for index in range(1 if count is None else count):
             names = context.names
             if count is not None:
@@ -82,6 +86,7 @@ class Statements(Replay):
                 self._claim(context, key, statement)
             present, when = self._when(statement, names)
             if not present:
+                context.scope.decide(statement.key, frozenset((when or "0",)))
                 if braced:
                     self._remember(context, statement, last, ABSENT, key)
                 continue

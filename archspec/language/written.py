@@ -33,6 +33,8 @@ class Statement:
     body: Body | None
     places: dict[Any, Location]
     """Found places, since every instance of a block asks for them."""
+    decides: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Formulas that printed code never says, as `Scope.decided` has them."""
 
     def __str__(self) -> str:
         """What a message calls it."""

@@ -1,11 +1,15 @@
-"""Activations and regularisers: the shape stays as it is."""
+"""Activations and regularisers: the shape stays as it is.
 
-from typing import Annotated, Literal
+>>> Relu().nonnegative(False), Tanh().nonnegative(False), Tanh().nonnegative(True)
+(True, False, True)
+"""
+
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import Flag, Op, Shape, Weighted
-from archspec.ops.init import AnyInit, Constant
+from archspec.ops.base import Flag, Op, Shape, Stored, Weighted
+from archspec.ops.init import Real
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -17,23 +21,42 @@ class Pointwise(Op):
         return inputs[0]
 
 
-class Relu(Pointwise):
+class Activation(Pointwise):
+    """A nonlinearity of each value, which is not below 0 where its input isn't."""
+
+    follows = True
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+
+class Nonnegative(Activation):
+    """A nonlinearity of which no value is below 0."""
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
+
+class Relu(Nonnegative):
     """max(x, 0); the derivative at 0 is 0."""
 
     kind = "relu"
 
 
-class Relu6(Pointwise):
+class Relu6(Nonnegative):
     """min(max(x, 0), 6)."""
 
     kind = "relu6"
 
 
-class LeakyRelu(Pointwise):
+class LeakyRelu(Activation):
     """x where positive, negative_slope x elsewhere."""
 
     kind = "leaky_relu"
-    negative_slope: float = 0.01
+    negative_slope: Real = 0.01
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0] or self.negative_slope <= 0
 
 
 class Prelu(Weighted):
@@ -43,7 +66,8 @@ class Prelu(Weighted):
     """
 
     kind = "prelu"
-    weighted = ("weight",)
+    stored: ClassVar[Stored] = {"weight": "slope"}
+    follows = True
     shared: Flag = True
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -52,24 +76,31 @@ class Prelu(Weighted):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"weight": (1,) if self.shared else inputs[0][:1]}
 
-    def default_init(self, name: str) -> AnyInit:
-        return Constant(value=0.25)
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    @property
+    def counts_channels(self) -> bool:
+        return not self.shared
 
 
-class Elu(Pointwise):
+class Elu(Activation):
     """x where positive, alpha (exp(x) - 1) elsewhere. https://arxiv.org/abs/1511.07289"""
 
     kind = "elu"
-    alpha: float = 1.0
+    alpha: Real = 1.0
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0] or self.alpha <= 0
 
 
-class Selu(Pointwise):
+class Selu(Activation):
     """Scaled elu with the fixed constants of https://arxiv.org/abs/1706.02515."""
 
     kind = "selu"
 
 
-class Gelu(Pointwise):
+class Gelu(Activation):
     """x times the normal distribution function, or its tanh approximation.
 
     https://arxiv.org/abs/1606.08415
@@ -79,43 +110,43 @@ class Gelu(Pointwise):
     approximate: Literal["none", "tanh"] = "none"
 
 
-class Silu(Pointwise):
+class Silu(Activation):
     """x sigmoid(x), also called swish."""
 
     kind = "silu"
 
 
-class Mish(Pointwise):
+class Mish(Activation):
     """x tanh(softplus(x)). https://arxiv.org/abs/1908.08681"""
 
     kind = "mish"
 
 
-class Sigmoid(Pointwise):
+class Sigmoid(Nonnegative):
     """1 / (1 + exp(-x))."""
 
     kind = "sigmoid"
 
 
-class HardSigmoid(Pointwise):
+class HardSigmoid(Nonnegative):
     """relu6(x + 3) / 6. https://arxiv.org/abs/1905.02244"""
 
     kind = "hard_sigmoid"
 
 
-class HardSwish(Pointwise):
+class HardSwish(Activation):
     """x relu6(x + 3) / 6. https://arxiv.org/abs/1905.02244"""
 
     kind = "hard_swish"
 
 
-class Tanh(Pointwise):
+class Tanh(Activation):
     """Hyperbolic tangent."""
 
     kind = "tanh"
 
 
-class Softplus(Pointwise):
+class Softplus(Nonnegative):
     """log(1 + exp(x))."""
 
     kind = "softplus"
@@ -126,6 +157,9 @@ class Softmax(Pointwise):
 
     kind = "softmax"
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
 
 class LogSoftmax(Pointwise):
     """Logarithm of the softmax over the channels."""
@@ -133,27 +167,37 @@ class LogSoftmax(Pointwise):
     kind = "log_softmax"
 
 
-class Identity(Pointwise):
+class Unchanged(Pointwise):
+    """An op that gives its input, at least in evaluation and but for a factor."""
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+
+class Identity(Unchanged):
     """x itself."""
 
     kind = "identity"
 
 
-class Dropout(Pointwise):
+class Dropout(Unchanged):
     """Training: zeroes values with probability `rate`, scales the rest by 1/(1 - rate).
 
     https://jmlr.org/papers/v15/srivastava14a.html
     """
 
     kind = "dropout"
+    chance = "rate"
     rate: Rate = 0.5
 
 
-class DropPath(Pointwise):
+class DropPath(Unchanged):
     """Training: zeroes whole images with probability `rate`, scales the rest.
 
     Stochastic depth, https://arxiv.org/abs/1603.09382; timm's DropPath.
     """
 
     kind = "drop_path"
+    example = "rate: 0.1"
+    chance = "rate"
     rate: Rate = 0.0

@@ -1,7 +1,20 @@
-"""What every op says of itself: attributes, shape, weights, MACs."""
+"""What every op says of itself: attributes, shape, weights, MACs, and its traits.
+
+A trait is a class variable or a small method here, with the answer of most ops; an op
+for which another one is true says so in its class. Nothing outside of the backends
+holds a table of ops, so that an op is described in one place:
+
+    >>> from archspec.ops import BY_KIND
+    >>> relu, conv = BY_KIND["relu"](), BY_KIND["conv2d"](channels=8, kernel=3)
+    >>> relu.nonnegative(False), conv.nonnegative(True)
+    (True, False)
+    >>> conv.weights((4, 9, 9)), conv.role("weight")
+    ({'weight': (8, 4, 3, 3), 'bias': (8,)}, 'kernel')
+"""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,12 +26,45 @@ Shape = tuple[int, ...]
 
 Positive = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Natural = Annotated[int, Field(strict=True, ge=0, le=2**53)]
-Pair = tuple[Positive, Positive]
-NaturalPair = tuple[Natural, Natural]
-FourSides = tuple[NaturalPair, NaturalPair]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=2**12)]
+"""A length within a window. At 2**15 oneDNN's convolutions end in a segmentation fault,
+at 2**31 TensorFlow's do."""
+Margin = Annotated[int, Field(strict=True, ge=0, le=2**12)]
+PixelPair = tuple[Pixels, Pixels]
+MarginPair = tuple[Margin, Margin]
+FourSides = tuple[MarginPair, MarginPair]
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Padding in pixels: (top, bottom), (left, right)."""
 Flag = Annotated[bool, Field(strict=True)]
+
+Input = TypeVar("Input")
+Window = tuple[int, Fraction]
+"""Along an axis: how many pixels of its input an output pixel reads, and how far the
+windows of two neighbours lie apart, in pixels of the input."""
+
+Role = Literal[
+    "kernel", "bias", "factor", "offset", "slope", "scale", "mean", "variance"
+]
+"""What a stored tensor is to its op.
+
+Values are multiplied with a `kernel` and summed, so it has a fan in and a fan out; any
+other has a number for each channel. `factor` and `offset` belong to a norm, `slope` to
+an activation, a `scale` stands alone. `mean` and `variance` are gathered, not trained.
+"""
+Stored = Mapping[str, Role]
+STATISTICS = ("mean", "variance")
+
+STARTS: Mapping[Role, AnyInit] = {
+    "kernel": KaimingNormal(),
+    "bias": Constant(value=0.0),
+    "factor": Constant(value=1.0),
+    "offset": Constant(value=0.0),
+    "slope": Constant(value=0.25),
+    "scale": Constant(value=1.0),
+    "mean": Constant(value=0.0),
+    "variance": Constant(value=1.0),
+}
+"""What a stored tensor starts from where the spec doesn't say."""
 
 
 class Op(BaseModel):
@@ -35,8 +81,23 @@ class Op(BaseModel):
     kind: ClassVar[str]
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
-    weighted: ClassVar[tuple[str, ...]] = ()
-    """Names of trainable parameters the op may have; they may be given an `init`."""
+    example: ClassVar[str] = ""
+    """Attributes with which it does something, as a spec says them in braces."""
+    stored: ClassVar[Stored] = {}
+    """The tensors that it may store, in canonical order."""
+    width: ClassVar[str | None] = None
+    """The attribute that alone says how many channels or features it gives."""
+    sizes: ClassVar[frozenset[str]] = frozenset()
+    """The attributes on which the height and width of its output depend."""
+    chance: ClassVar[str | None] = None
+    """The attribute that is the probability of what it draws in training, if it draws
+    anything. At 0, and in evaluation, such an op gives its input."""
+    follows: ClassVar[bool] = False
+    """Whether code is written around the op before it, as in relu(bn(conv(x)))."""
+    flattens: ClassVar[bool] = False
+    """Whether it makes features of pixels, whose number depends on the image's size."""
+    centres: ClassVar[bool] = False
+    """Whether, in training, it takes away what is added to a whole channel."""
 
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape; raises ShapeError when the inputs don't fit."""
@@ -66,38 +127,86 @@ class Op(BaseModel):
         values under attribute names, `shapes` are the inputs' in one instance. It lets
         printed code say `channels * 4`; it is checked against `shape` where it is used.
         """
-        return inputs[0]
+        return inputs[0] if self.width is None else attributes[self.width]
 
-    def default_init(self, name: str) -> AnyInit:
-        """The initialiser of a parameter for which the spec names none."""
-        return Constant(value=0.0) if name == "bias" else KaimingNormal()
+    @property
+    def counts_channels(self) -> bool:
+        """Whether it is made for a number of channels, and can't read another one."""
+        return False
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        """Whether its output is never below 0; `inputs` say so of what it reads."""
+        return False
+
+    def computed_from(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        """Those of its inputs whose values it reads; of others it reads the size."""
+        return inputs
+
+    def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        """Those of its inputs on whose size the size of its output depends."""
+        return inputs
+
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window] | None:
+        """What a pixel of its output reads, vertically and horizontally.
+
+        `before` and `after` are images, the first input and the output. None where a
+        pixel reads the whole image; what a norm gathers over it doesn't count as read.
+        """
+        return (1, Fraction(1)), (1, Fraction(1))
+
+    def role(self, name: str) -> Role:
+        """What a stored tensor is."""
+        return self.stored[name]
 
     def inits(self) -> dict[str, Initializer]:
         """The initialisers that the spec names, by parameter."""
         return {}
 
+    def initial(self, name: str) -> AnyInit:
+        """What a stored tensor starts from: what the spec names, or what is usual."""
+        return self.inits().get(name) or STARTS[self.role(name)]
+
 
 class Weighted(Op):
     """An op with weights, whose initial values a spec may choose."""
 
+    naming: ClassVar[str | None] = None
+    """The attribute that names its only parameter, where a spec may name it."""
     init: dict[str, Initializer] | None = None
     """Initial values by parameter name; see `archspec.ops.init`."""
+
+    @classmethod
+    def trained(cls) -> tuple[str, ...]:
+        """The parameters that it may have, by their usual names."""
+        return tuple(n for n, role in cls.stored.items() if role not in STATISTICS)
 
     def inits(self) -> dict[str, Initializer]:
         return self.init or {}
 
     @model_validator(mode="after")
-    def _known_inits(self) -> Self:
-        for name in self.init or {}:
-            if self.weighted and name not in self.weighted:
-                names = " and ".join(self.weighted)
+    def _inits_fit(self) -> Self:
+        own = (getattr(self, self.naming),) if self.naming else self.trained()
+        for name, init in self.inits().items():
+            if name not in own:
+                names = " and ".join(own)
                 raise ValueError(f"init: there is no parameter {name!r}, but {names}")
+            if init.by_fan and self.role(name) != "kernel":
+                raise ValueError(
+                    f"init: {init.name} needs a fan in and a fan out, which {name} "
+                    "doesn't have; say constant, normal, trunc_normal or uniform"
+                )
         return self
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     """Vertical and horizontal value of an attribute that may be a single number."""
     return (value, value) if isinstance(value, int) else value
+
+
+def four_sides(padding: Any) -> Sides:
+    """Explicit padding (a number, a pair or four sides) as four sides."""
+    (vertical, horizontal) = pair(padding)
+    return pair(vertical), pair(horizontal)
 
 
 def image(kind: str, shape: Shape) -> tuple[int, int, int]:
@@ -110,18 +219,10 @@ def image(kind: str, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def four_sides(padding: Any) -> Sides:
-    """Explicit padding (a number, a pair or four sides) as four sides."""
-    (vertical, horizontal) = pair(padding)
-    return pair(vertical), pair(horizontal)
-
-
-def same_sides(
-    size: tuple[int, int], extent: tuple[int, int], stride: tuple[int, int]
-) -> Sides:
-    """TensorFlow's `same` padding in pixels; an odd pixel goes to the far side."""
-    made = []
-    for n, e, s in zip(size, extent, stride, strict=True):
-        total = max((-(-n // s) - 1) * s + e - n, 0)
-        made.append((total // 2, total - total // 2))
-    return made[0], made[1]
+def divided(groups: int, *channels: int) -> None:
+    """Raises ShapeError when groups don't divide every number of channels."""
+    for number in channels:
+        if number % groups:
+            raise ShapeError(
+                f"groups {groups} must divide the {number} channels", code="AS404"
+            )

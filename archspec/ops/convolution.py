@@ -1,29 +1,41 @@
 """Convolutions and the linear layer."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from fractions import Fraction
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
 from archspec.errors import ShapeError
+from archspec.ops import window
 from archspec.ops.base import (
     Flag,
-    FourSides,
-    Natural,
-    NaturalPair,
-    Pair,
+    Margin,
+    MarginPair,
+    PixelPair,
+    Pixels,
     Positive,
     Shape,
     Sides,
+    Stored,
     Weighted,
-    four_sides,
+    Window,
+    divided,
     image,
     pair,
-    same_sides,
 )
 
 
-class Conv2d(Weighted):
+class Multiplied(Weighted):
+    """An op that multiplies with a kernel, sums, and adds a bias."""
+
+    stored: ClassVar[Stored] = {"weight": "kernel", "bias": "bias"}
+
+    @property
+    def counts_channels(self) -> bool:
+        return True
+
+
+class Conv2d(Multiplied):
     """Cross-correlation; [C, H, W] -> [channels, H', W'].
 
     H' = (H + top + bottom - dilation (kernel - 1) - 1) // stride + 1, in pixels.
@@ -36,52 +48,43 @@ class Conv2d(Weighted):
     """
 
     kind = "conv2d"
-    weighted = ("weight", "bias")
+    example = "channels: 8, kernel: 3"
+    width = "channels"
+    sizes = frozenset({"kernel", "stride", "padding", "dilation"})
     channels: Positive
-    kernel: Positive | Pair
-    stride: Positive | Pair = 1
-    padding: Natural | NaturalPair | FourSides | Literal["same"] = 0
-    dilation: Positive | Pair = 1
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair = 1
+    padding: window.Padding = 0
+    dilation: Pixels | PixelPair = 1
     groups: Positive = 1
     bias: Flag = True
 
     @model_validator(mode="after")
     def _same_covers(self) -> Self:
         if self.padding == "same":
-            for extent, step in zip(self.extent(), pair(self.stride), strict=True):
-                if 1 < extent < step:
-                    raise ValueError(
-                        f"padding same with stride {step} needs a kernel of 1 or at "
-                        f"least {step} pixels, it covers {extent}"
-                    )
+            window.check_same(self.extent(), pair(self.stride))
         return self
 
     def extent(self) -> tuple[int, int]:
         """Height and width that the dilated kernel covers, in pixels."""
-        (kh, kw), (dh, dw) = pair(self.kernel), pair(self.dilation)
-        return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+        return window.extent(self.kernel, self.dilation)
 
     def sides(self, height: int, width: int) -> Sides:
         """Padding in pixels for an image of this size: (top, bottom), (left, right)."""
-        if self.padding == "same":
-            return same_sides((height, width), self.extent(), pair(self.stride))
-        return four_sides(self.padding)
+        size = (height, width)
+        return window.sides(self.padding, size, self.extent(), pair(self.stride))
 
     def shape(self, *inputs: Shape) -> Shape:
-        channels, height, width = image(self.kind, inputs[0])
+        channels, *size = image(self.kind, inputs[0])
         divided(self.groups, channels, self.channels)
-        sides = self.sides(height, width)
-        made = []
-        for n, (lo, hi), extent, step in zip(
-            (height, width), sides, self.extent(), pair(self.stride), strict=True
-        ):
-            if n + lo + hi < extent:
-                raise ShapeError(
-                    f"conv2d's kernel covers {extent} pixels, more than the "
-                    f"{n + lo + hi} of the padded image ({n} + {lo} + {hi})",
-                    code="AS403",
-                )
-            made.append((n + lo + hi - extent) // step + 1)
+        height, width = size
+        made = window.slid(
+            "conv2d's kernel",
+            (height, width),
+            self.sides(height, width),
+            self.extent(),
+            pair(self.stride),
+        )
         return (self.channels, *made)
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
@@ -93,16 +96,11 @@ class Conv2d(Weighted):
         channels, taken, rows, columns = self.weights(*inputs)["weight"]
         return height * width * channels * taken * rows * columns
 
-    def out_channels(
-        self,
-        inputs: tuple[Any, ...],
-        attributes: Mapping[str, Any],
-        shapes: tuple[Shape, ...],
-    ) -> Any:
-        return attributes["channels"]
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window]:
+        return window.read(self.extent(), pair(self.stride))
 
 
-class ConvTranspose2d(Weighted):
+class ConvTranspose2d(Multiplied):
     """Transposed convolution; [C, H, W] -> [channels, H', W'].
 
     H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1, in
@@ -112,13 +110,15 @@ class ConvTranspose2d(Weighted):
     """
 
     kind = "conv_transpose2d"
-    weighted = ("weight", "bias")
+    example = "channels: 8, kernel: 3"
+    width = "channels"
+    sizes = frozenset({"kernel", "stride", "padding", "output_padding", "dilation"})
     channels: Positive
-    kernel: Positive | Pair
-    stride: Positive | Pair = 1
-    padding: Natural | NaturalPair = 0
-    output_padding: Natural | NaturalPair = 0
-    dilation: Positive | Pair = 1
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair = 1
+    padding: Margin | MarginPair = 0
+    output_padding: Margin | MarginPair = 0
+    dilation: Pixels | PixelPair = 1
     groups: Positive = 1
     bias: Flag = True
 
@@ -142,17 +142,13 @@ class ConvTranspose2d(Weighted):
         divided(self.groups, channels, self.channels)
         axes = zip(
             (height, width),
-            pair(self.kernel),
+            window.extent(self.kernel, self.dilation),
             pair(self.stride),
             pair(self.padding),
             pair(self.output_padding),
-            pair(self.dilation),
             strict=True,
         )
-        made = [
-            (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-            for n, k, s, p, extra, d in axes
-        ]
+        made = [(n - 1) * s - 2 * p + e + extra for n, e, s, p, extra in axes]
         if min(made) < 1:
             raise ShapeError(
                 f"nothing is left: height and width would be {made}", code="AS403"
@@ -168,16 +164,16 @@ class ConvTranspose2d(Weighted):
         taken, channels, rows, columns = self.weights(*inputs)["weight"]
         return height * width * taken * channels * rows * columns
 
-    def out_channels(
-        self,
-        inputs: tuple[Any, ...],
-        attributes: Mapping[str, Any],
-        shapes: tuple[Shape, ...],
-    ) -> Any:
-        return attributes["channels"]
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window]:
+        covered = window.extent(self.kernel, self.dilation)
+        vertical, horizontal = (
+            (-(-e // s), Fraction(1, s))
+            for e, s in zip(covered, pair(self.stride), strict=True)
+        )
+        return vertical, horizontal
 
 
-class Linear(Weighted):
+class Linear(Multiplied):
     """y = x Wᵀ + b; [F] -> [features].
 
     Weights: weight [features, F], bias [features]. ShapeError for an image. Source:
@@ -185,7 +181,8 @@ class Linear(Weighted):
     """
 
     kind = "linear"
-    weighted = ("weight", "bias")
+    example = "features: 8"
+    width = "features"
     features: Positive
     bias: Flag = True
 
@@ -204,23 +201,6 @@ class Linear(Weighted):
 
     def macs(self, *inputs: Shape) -> int:
         return self.features * inputs[0][0]
-
-    def out_channels(
-        self,
-        inputs: tuple[Any, ...],
-        attributes: Mapping[str, Any],
-        shapes: tuple[Shape, ...],
-    ) -> Any:
-        return attributes["features"]
-
-
-def divided(groups: int, *channels: int) -> None:
-    """Raises ShapeError when groups don't divide every number of channels."""
-    for number in channels:
-        if number % groups:
-            raise ShapeError(
-                f"groups {groups} must divide the {number} channels", code="AS404"
-            )
 
 
 def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:

@@ -56,16 +56,18 @@ def _short(annotation: Any) -> str:
     return SHORT.get(annotation, str(annotation))
 
 
+WHOLE = 2**53
+"""The bound of all whole numbers, which needs no saying."""
 BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
 
 def _bounds(facts: list[Any]) -> str:
-    """The bounds among the facts of an annotation, without those for memory's sake."""
+    """The bounds among the facts of an annotation, but for `WHOLE`."""
     found = [
         text.format(f"{value:g}")
         for fact in facts
         for part in (fact, *getattr(fact, "metadata", ()))
         for name, text in BOUNDS.items()
-        if (value := getattr(part, name, None)) is not None and value < 2**20
+        if (value := getattr(part, name, None)) is not None and value != WHOLE
     ]
     return "".join(f" {text}" for text in found)

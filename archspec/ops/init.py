@@ -7,14 +7,15 @@ arguments: `{kaiming_normal: {mode: fan_out}}`.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import nearest
 
-if TYPE_CHECKING:
-    from archspec.ops.base import Op, Shape
+Real = Annotated[float, Field(ge=-1e30, le=1e30)]
+"""A number that single precision holds, with room for what is computed from it."""
+Spread = Annotated[float, Field(ge=0, le=1e30)]
 
 
 class Init(BaseModel):
@@ -25,16 +26,19 @@ class Init(BaseModel):
     )
 
     name: ClassVar[str]
+    by_fan: ClassVar[bool] = False
+    """Whether it reads a fan, which only a kernel has."""
 
 
 class Kaiming(Init):
     """Arguments of both Kaiming initialisers; `a` is leaky_relu's slope."""
 
+    by_fan = True
     mode: Literal["fan_in", "fan_out"] = "fan_in"
     nonlinearity: Literal["relu", "leaky_relu", "linear", "tanh", "sigmoid", "selu"] = (
         "relu"
     )
-    a: float = 0.0
+    a: Real = 0.0
 
 
 class KaimingNormal(Kaiming):
@@ -53,47 +57,61 @@ class XavierNormal(Init):
     """N(0, gain² · 2 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_normal"
-    gain: float = 1.0
+    by_fan = True
+    gain: Spread = 1.0
 
 
 class XavierUniform(Init):
     """U(-b, b), b = gain · sqrt(6 / (fan_in + fan_out)), by Glorot and Bengio, 2010."""
 
     name = "xavier_uniform"
-    gain: float = 1.0
+    by_fan = True
+    gain: Spread = 1.0
 
 
 class TruncNormal(Init):
     """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute."""
 
     name = "trunc_normal"
-    mean: float = 0.0
-    std: float = 1.0
-    a: float = -2.0
-    b: float = 2.0
+    mean: Real = 0.0
+    std: Annotated[float, Field(gt=0, le=1e30)] = 1.0
+    a: Real = -2.0
+    b: Real = 2.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not self.a < self.b:
+            raise ValueError(f"expected a below b, found {self.a:g} and {self.b:g}")
+        return self
 
 
 class Normal(Init):
     """N(mean, std²)."""
 
     name = "normal"
-    mean: float = 0.0
-    std: float = 1.0
+    mean: Real = 0.0
+    std: Spread = 1.0
 
 
 class Uniform(Init):
     """U(a, b)."""
 
     name = "uniform"
-    a: float = 0.0
-    b: float = 1.0
+    a: Real = 0.0
+    b: Real = 1.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.a > self.b:
+            raise ValueError(f"expected a up to b, found {self.a:g} and {self.b:g}")
+        return self
 
 
 class Constant(Init):
     """The same value everywhere."""
 
     name = "constant"
-    value: float
+    value: Real
 
 
 AnyInit = (
@@ -153,13 +171,7 @@ class _Reads:
 Initializer = Annotated[AnyInit, _Reads()]
 
 
-def fans(shape: Shape) -> tuple[int, int]:
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight of rank 2 or more, as torch.nn.init counts them."""
     receptive = prod(shape[2:])
     return shape[1] * receptive, shape[0] * receptive
-
-
-def initial(op: Op, name: str) -> AnyInit:
-    """The op's own initialiser of a parameter, else archspec's default."""
-    chosen = op.inits().get(name)
-    return chosen if chosen is not None else op.default_init(name)

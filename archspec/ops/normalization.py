@@ -1,21 +1,32 @@
 """Normalisations and the learned scale."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from archspec.errors import ShapeError
-from archspec.ops.base import Flag, Op, Positive, Shape, Weighted, image
-from archspec.ops.convolution import divided
-from archspec.ops.init import AnyInit, Constant
+from archspec.ops.base import (
+    Flag,
+    Op,
+    Pixels,
+    Positive,
+    Role,
+    Shape,
+    Stored,
+    Weighted,
+    divided,
+    image,
+)
+from archspec.ops.init import Real
 
-Epsilon = Annotated[float, Field(gt=0)]
+Epsilon = Annotated[float, Field(gt=0, le=1e30)]
 
 
 class Norm(Weighted):
     """What the norms share: a factor of one and an offset of zero per channel."""
 
-    weighted = ("weight", "bias")
+    stored: ClassVar[Stored] = {"weight": "factor", "bias": "offset"}
+    follows = True
     eps: Epsilon = 1e-5
     affine: Flag = True
 
@@ -26,8 +37,9 @@ class Norm(Weighted):
         size = inputs[0][:1]
         return {"weight": size, "bias": size} if self.affine else {}
 
-    def default_init(self, name: str) -> AnyInit:
-        return Constant(value=1.0 if name == "weight" else 0.0)
+    @property
+    def counts_channels(self) -> bool:
+        return True
 
 
 class BatchNorm(Norm):
@@ -41,6 +53,12 @@ class BatchNorm(Norm):
     """
 
     kind = "batch_norm"
+    stored: ClassVar[Stored] = {
+        **Norm.stored,
+        "running_mean": "mean",
+        "running_var": "variance",
+    }
+    centres = True
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
     running_var: Literal["unbiased", "biased"] | None = None
 
@@ -67,6 +85,7 @@ class GroupNorm(Norm):
     """
 
     kind = "group_norm"
+    example = "groups: 2"
     groups: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -83,13 +102,17 @@ class LocalResponseNorm(Op):
     """
 
     kind = "local_response_norm"
-    size: Positive
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 1.0
+    example = "size: 2"
+    size: Pixels
+    alpha: Real = 1e-4
+    beta: Real = 0.75
+    k: Real = 1.0
 
     def shape(self, *inputs: Shape) -> Shape:
         return image(self.kind, inputs[0])
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0] and self.k > 0 and self.alpha >= 0
 
 
 class Scale(Weighted):
@@ -100,19 +123,11 @@ class Scale(Weighted):
     """
 
     kind = "scale"
-    weighted = ()
+    stored: ClassVar[Stored] = {"weight": "scale"}
+    naming = "weight"
     weight: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)] = (
         "weight"
     )
-
-    @model_validator(mode="after")
-    def _inits(self) -> Self:
-        for name in self.init or {}:
-            if name != self.weight:
-                raise ValueError(
-                    f"init: there is no parameter {name!r}, but {self.weight}"
-                )
-        return self
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) not in (1, 3):
@@ -124,5 +139,9 @@ class Scale(Weighted):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {self.weight: inputs[0][:1]}
 
-    def default_init(self, name: str) -> AnyInit:
-        return Constant(value=1.0)
+    def role(self, name: str) -> Role:
+        return "scale"
+
+    @property
+    def counts_channels(self) -> bool:
+        return True

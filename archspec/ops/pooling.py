@@ -1,33 +1,34 @@
-"""Pooling: windows, adaptive and global."""
+"""Pooling: windows, adaptive and global. A pool of nothing below 0 gives no such."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
-from archspec.errors import ShapeError
+from archspec.ops import window
 from archspec.ops.base import (
     Flag,
-    FourSides,
-    Natural,
-    NaturalPair,
+    Input,
     Op,
-    Pair,
+    PixelPair,
+    Pixels,
     Positive,
     Shape,
     Sides,
+    Window,
     four_sides,
     image,
     pair,
-    same_sides,
 )
 
 
 class Pool(Op):
     """What max and average pooling share."""
 
-    kernel: Positive | Pair
-    stride: Positive | Pair | None = None
-    padding: Natural | NaturalPair | FourSides | Literal["same"] = 0
+    example = "kernel: 3"
+    sizes = frozenset({"kernel", "stride", "padding", "ceil_mode"})
+    kernel: Pixels | PixelPair
+    stride: Pixels | PixelPair | None = None
+    padding: window.Padding = 0
     ceil_mode: Flag = False
 
     @model_validator(mode="after")
@@ -35,12 +36,7 @@ class Pool(Op):
         if self.padding == "same":
             if self.ceil_mode:
                 raise ValueError("padding same rounds up already, without ceil_mode")
-            for extent, step in zip(self.extent(), self.steps(), strict=True):
-                if 1 < extent < step:
-                    raise ValueError(
-                        f"padding same with stride {step} needs a kernel of 1 or at "
-                        f"least {step} pixels, it covers {extent}"
-                    )
+            window.check_same(self.extent(), self.steps())
             return self
         for sides, kernel in zip(
             four_sides(self.padding), pair(self.kernel), strict=True
@@ -61,33 +57,26 @@ class Pool(Op):
 
     def sides(self, height: int, width: int) -> Sides:
         """Padding in pixels for an image of this size: (top, bottom), (left, right)."""
-        if self.padding == "same":
-            return same_sides((height, width), self.extent(), self.steps())
-        return four_sides(self.padding)
+        size = (height, width)
+        return window.sides(self.padding, size, self.extent(), self.steps())
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, height, width = image(self.kind, inputs[0])
-        made = []
-        for n, (lo, hi), extent, step in zip(
+        made = window.slid(
+            f"{self.kind}'s window",
             (height, width),
             self.sides(height, width),
             self.extent(),
             self.steps(),
-            strict=True,
-        ):
-            room = n + lo + hi - extent
-            if room < 0:
-                raise ShapeError(
-                    f"{self.kind}'s window covers {extent} pixels, more than the "
-                    f"{n + lo + hi} of the padded image ({n} + {lo} + {hi})",
-                    code="AS403",
-                )
-            windows = (room + (step - 1 if self.ceil_mode else 0)) // step + 1
-            # torch drops a last window that starts behind the image.
-            if self.ceil_mode and (windows - 1) * step >= n + lo:
-                windows -= 1
-            made.append(windows)
+            up=self.ceil_mode,
+        )
         return (channels, *made)
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window]:
+        return window.read(self.extent(), self.steps())
 
 
 class MaxPool2d(Pool):
@@ -99,11 +88,11 @@ class MaxPool2d(Pool):
     """
 
     kind = "max_pool2d"
-    dilation: Positive | Pair = 1
+    sizes = Pool.sizes | {"dilation"}
+    dilation: Pixels | PixelPair = 1
 
     def extent(self) -> tuple[int, int]:
-        (kh, kw), (dh, dw) = pair(self.kernel), pair(self.dilation)
-        return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+        return window.extent(self.kernel, self.dilation)
 
 
 class AvgPool2d(Pool):
@@ -120,11 +109,23 @@ class AvgPool2d(Pool):
 class Adaptive(Op):
     """Window i of o over n pixels is [floor(i n / o), ceil((i + 1) n / o))."""
 
-    size: Positive | Pair
+    example = "size: 2"
+    sizes = frozenset({"size"})
+    size: Positive | tuple[Positive, Positive]
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, _, _ = image(self.kind, inputs[0])
         return (channels, *pair(self.size))
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        return ()
+
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window] | None:
+        unchanged = before[1:] == after[1:]
+        return super().windows(before, after) if unchanged else None
 
 
 class AdaptiveAvgPool2d(Adaptive):
@@ -150,6 +151,12 @@ class Global(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         return (image(self.kind, inputs[0])[0],)
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        return ()
 
 
 class GlobalAvgPool2d(Global):

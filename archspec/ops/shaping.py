@@ -1,6 +1,7 @@
 """Arithmetic between values, and ops that move values about."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -9,23 +10,32 @@ from pydantic import Field, model_validator
 from archspec.errors import ShapeError
 from archspec.ops.base import (
     FourSides,
+    Input,
+    Margin,
+    MarginPair,
     Natural,
-    NaturalPair,
     Op,
-    Pair,
     Positive,
     Shape,
     Sides,
+    Window,
+    divided,
     four_sides,
     image,
     pair,
 )
-from archspec.ops.convolution import divided
 
-Factor = Annotated[float, Field(gt=0, le=2**20)]
+Factor = Annotated[float, Field(gt=0, le=1e6)]
 
 
-class Elementwise(Op):
+class Kept(Op):
+    """An op that sums, multiplies or moves values, of which none gets below 0."""
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return all(inputs)
+
+
+class Elementwise(Kept):
     """Arithmetic of equal shapes; an operand [C, 1, 1] counts at every position."""
 
     arity: ClassVar[tuple[int, int | None]] = (2, None)
@@ -42,6 +52,15 @@ class Elementwise(Op):
                 )
         return full
 
+    def out_channels(
+        self,
+        inputs: tuple[Any, ...],
+        attributes: Mapping[str, Any],
+        shapes: tuple[Shape, ...],
+    ) -> Any:
+        # All have as many channels; of two expressions for it the shorter one.
+        return min(inputs, key=lambda value: len(str(getattr(value, "text", value))))
+
 
 class Add(Elementwise):
     """Sum of two or more values; equal shapes, or [C, 1, 1] beside an image."""
@@ -55,6 +74,9 @@ class Subtract(Elementwise):
     kind = "subtract"
     arity = (2, 2)
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return False
+
 
 class Multiply(Elementwise):
     """Product of two or more values; equal shapes, or [C, 1, 1] beside an image."""
@@ -62,11 +84,11 @@ class Multiply(Elementwise):
     kind = "multiply"
 
 
-class Concat(Op):
+class Concat(Kept):
     """Joins two or more values along the channels; height and width must agree."""
 
     kind = "concat"
-    arity = (2, None)
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
 
     def shape(self, *inputs: Shape) -> Shape:
         if len({shape[1:] for shape in inputs}) != 1:
@@ -86,13 +108,14 @@ class Concat(Op):
         return reduce(lambda a, b: a + b, inputs)
 
 
-class Slice(Op):
+class Slice(Kept):
     """Channels `start` up to, not including, `stop`; [C, ...] -> [stop - start, ...].
 
     ShapeError when there are fewer than `stop` channels.
     """
 
     kind = "slice"
+    example = "stop: 2"
     start: Natural = 0
     stop: Positive
 
@@ -121,13 +144,15 @@ class Slice(Op):
         return attributes["stop"] - attributes["start"]
 
 
-class Flatten(Op):
+class Flatten(Kept):
     """[C, H, W] -> [C H W]; a vector stays as it is.
 
     `order` is chw (torch, canonical) or hwc (what a Keras Flatten gives).
     """
 
     kind = "flatten"
+    follows = True
+    flattens = True
     order: Literal["chw", "hwc"] = "chw"
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -145,7 +170,7 @@ class Flatten(Op):
         return reduce(lambda a, b: a * b, shapes[0][1:], inputs[0])
 
 
-class Pad(Op):
+class Pad(Kept):
     """Zeros around an image or beside its channels; [C, H, W] -> [C', H', W'].
 
     `spatial` is a number of pixels, [vertical, horizontal] or [[top, bottom], [left,
@@ -153,8 +178,10 @@ class Pad(Op):
     """
 
     kind = "pad"
-    spatial: Natural | NaturalPair | FourSides = 0
-    channels: Natural | NaturalPair = 0
+    example = "spatial: 1"
+    sizes = frozenset({"spatial"})
+    spatial: Margin | MarginPair | FourSides = 0
+    channels: Natural | tuple[Natural, Natural] = 0
 
     def sides(self) -> Sides:
         """Padding in pixels: (top, bottom), (left, right)."""
@@ -184,7 +211,7 @@ class Pad(Op):
         return inputs[0] + before + after
 
 
-class Resize(Op):
+class Resize(Kept):
     """Another height and width; [C, H, W] -> [C, H', W'].
 
     Exactly one of `size` (pixels), `scale` (a factor; H' = floor(H scale)) or a second
@@ -195,8 +222,10 @@ class Resize(Op):
 
     kind = "resize"
     arity = (1, 2)
+    example = "scale: 2"
+    sizes = frozenset({"size", "scale"})
     mode: Literal["nearest", "bilinear"] = "nearest"
-    size: Positive | Pair | None = None
+    size: Positive | tuple[Positive, Positive] | None = None
     scale: Factor | tuple[Factor, Factor] | None = None
 
     @model_validator(mode="after")
@@ -239,14 +268,26 @@ class Resize(Op):
                     )
         return (channels, *made)
 
+    def computed_from(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        return inputs[:1]
 
-class PixelShuffle(Op):
+    def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        return () if self.size is not None else inputs[-1:]
+
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window]:
+        read = 2 if self.mode == "bilinear" else 1
+        return scaled(before, after, read)
+
+
+class PixelShuffle(Kept):
     """[C r², H, W] -> [C, H r, W r] with r = `factor`, in torch's order.
 
     https://arxiv.org/abs/1609.05158
     """
 
     kind = "pixel_shuffle"
+    example = "factor: 2"
+    sizes = frozenset({"factor"})
     factor: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -267,17 +308,29 @@ class PixelShuffle(Op):
     ) -> Any:
         return inputs[0] // self.factor**2
 
+    def windows(self, before: Shape, after: Shape) -> tuple[Window, Window]:
+        return scaled(before, after, 1)
 
-class ChannelShuffle(Op):
+
+class ChannelShuffle(Kept):
     """Channels of `groups` groups dealt out in turn; the shape stays.
 
     ShapeError when groups don't divide the channels. https://arxiv.org/abs/1707.01083
     """
 
     kind = "channel_shuffle"
+    example = "groups: 2"
     groups: Positive
 
     def shape(self, *inputs: Shape) -> Shape:
         channels, _, _ = image(self.kind, inputs[0])
         divided(self.groups, channels)
         return inputs[0]
+
+
+def scaled(before: Shape, after: Shape, read: int) -> tuple[Window, Window]:
+    """What a pixel reads of an image that is stretched: so many pixels of it."""
+    vertical, horizontal = (
+        (read, Fraction(n, made)) for n, made in zip(before[1:], after[1:], strict=True)
+    )
+    return vertical, horizontal

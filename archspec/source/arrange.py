@@ -1,24 +1,28 @@
 """What makes an outline shorter to read and changes nothing that it computes.
 
-`arrange` orders arguments and lets a loop carry values: where the first instance of a
-repeat reads an argument and the others read something else, as in
-`in_channels if i == 0 else channels * 4`, the loop uses the argument and sets it anew.
+A loop carries values: where the first instance of a repeat reads an argument and the
+others something else, as in `stride if i == 0 else 1`, the loop uses the argument and
+sets it anew. Where a loop looks values up in tables by its index, it runs over the
+rows. Arguments get an order.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from archspec.source.expr import Arg, Expr
+from archspec.errors import SpecError
+from archspec.graph import Value
+from archspec.source.expr import Arg, Expr, kind_of, named, names_of, rebuilt
 from archspec.source.outline import (
     Definition,
     Line,
-    OpUse,
+    Nested,
     Use,
     annotation,
     expressions,
     free_names,
+    rewrite,
     walk,
 )
 
@@ -28,59 +32,251 @@ FIRST = ("in_channels", "channels")
 def arrange(definitions: list[Definition]) -> None:
     """Arranges all definitions, in place."""
     for definition in definitions:
-        if definition.listed and not definition.model:
-            for number in range(len(definition.lines)):
-                _carry(definition, number)
+        _loops(definition, definition.lines, frozenset())
     _order(definitions)
 
 
-def _carry(definition: Definition, number: int) -> None:
-    """Lets the loop of a line carry the arguments that only its first turn reads."""
-    line = definition.lines[number]
-    if line.count is None:
+def _loops(definition: Definition, lines: list[Line], around: frozenset[str]) -> None:
+    """Arranges the loops of a scope; `around` are the names of loops around it."""
+    for number, line in enumerate(lines):
+        inside = around | line.bound()
+        if isinstance(line.target, Nested):
+            _loops(definition, line.target.lines, inside)
+        if line.count is not None:
+            _rows(definition, line, around)
+            _continue(definition, lines, number)
+            _carry(definition, lines, number)
+
+
+def _scopes(lines: list[Line]) -> list[list[Line]]:
+    """The lines of a definition, and those of each graph nested in it."""
+    found = [lines]
+    for line in lines:
+        if isinstance(line.target, Nested):
+            found += _scopes(line.target.lines)
+    return found
+
+
+# Loops over rows
+
+
+def _rows(definition: Definition, line: Line, around: frozenset[str]) -> None:
+    """Lets a loop of fixed length run over what it looks up by its index."""
+    if not isinstance(line.count, int) or line.count < 2:
+        return
+    found = _Lookups(line.index, line.count)
+    for arg in (*expressions(line), *line.carried.values()):
+        if isinstance(arg, Expr):
+            found.visit(arg.tree)
+    if not found.columns:
+        return
+    taken = {
+        *definition.arguments,
+        *definition.constants,
+        *free_names(line),
+        *around,
+        *(name for inner in walk([line]) for name in inner.bound()),
+        *(name for inner in walk(definition.lines) for name in inner.start),
+    }
+    words: dict[tuple[Value, ...], str] = {}
+    for column in found.columns:
+        words[column] = name = _free(_hint(line, found, column), taken)
+        taken.add(name)
+    line.rows = {name: column for column, name in words.items()}
+    swap = _Swapped(found, words)
+    rewrite(line, lambda arg: _swapped(arg, swap))
+    line.carried = {k: _swapped(v, swap) for k, v in line.carried.items()}
+
+
+def _free(hint: str, taken: set[str]) -> str:
+    name, number = hint, 2
+    while name in taken:
+        name, number = f"{hint}{number}", number + 1
+    return name
+
+
+def _hint(line: Line, found: _Lookups, column: tuple[Value, ...]) -> str:
+    """What a column is for: the attribute or argument that is nothing but it."""
+    for inner in walk([line]):
+        if isinstance(inner.count, Expr) and found.column(inner.count.tree) == column:
+            return "depth"
+        given: Mapping[str, Arg] = {}
+        if isinstance(inner.target, Use):
+            given = inner.target.arguments
+        elif not isinstance(inner.target, Nested):
+            given = inner.target.attributes
+        for name, arg in given.items():
+            if isinstance(arg, Expr) and found.column(arg.tree) == column:
+                return name
+    return "value"
+
+
+class _Lookups(ast.NodeVisitor):
+    """Finds what a loop looks up by its index: the columns of its rows."""
+
+    def __init__(self, index: str, count: int) -> None:
+        self.index = index
+        self.count = count
+        self.columns: list[tuple[Value, ...]] = []
+
+    def column(self, tree: ast.AST) -> tuple[Value, ...] | None:
+        """The values of a look-up, one for each turn; None for anything else."""
+        if not isinstance(tree, ast.Subscript | ast.Call):
+            return None
+        parts = list(ast.walk(tree))
+        called = [part.func for part in parts if isinstance(part, ast.Call)]
+        names = {
+            part.id
+            for part in parts
+            if isinstance(part, ast.Name) and part not in called
+        }
+        looks = any(isinstance(part, ast.Subscript) for part in parts)
+        if names != {self.index} or not looks:
+            return None
+        look = Expr(tree, ((self.index, "int"),), "")
+        try:
+            found = [look.value({self.index: n}) for n in range(self.count)]
+        except SpecError:
+            return None
+        return None if any(isinstance(v, tuple) for v in found) else tuple(found)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        column = self.column(node)
+        if column is None:
+            super().generic_visit(node)
+        elif column not in self.columns:
+            self.columns.append(column)
+
+
+class _Swapped(ast.NodeTransformer):
+    """Puts the names of rows for look-ups."""
+
+    def __init__(self, found: _Lookups, words: Mapping[tuple[Value, ...], str]) -> None:
+        self.found = found
+        self.words = words
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        column = self.found.column(node)
+        if column is None:
+            return super().generic_visit(node)
+        return ast.Name(self.words[column], ast.Load())
+
+
+def _swapped(arg: Arg, swap: _Swapped) -> Arg:
+    if not isinstance(arg, Expr):
+        return arg
+    kinds = dict(arg.kinds) | {n: kind_of(c) for c, n in swap.words.items()}
+    return rebuilt(arg, swap, kinds)
+
+
+# What a loop carries
+
+
+def _carry(definition: Definition, lines: list[Line], number: int) -> None:
+    """Lets a loop carry the arguments that only its first turn reads."""
+    line = lines[number]
+    _reuse(definition, lines, number)
+    if not (definition.listed and not definition.model) and not line.carried:
         return
     following: dict[str, set[str]] = {}
+    texts: dict[str, Expr | Value] = {}
     raw: set[str] = set()
     for arg in expressions(line):
         if isinstance(arg, Expr):
             cut = _Cut(line.index)
-            cut.visit(ast.parse(arg.text, mode="eval").body)
-            for name, text in cut.found:
+            cut.visit(arg.tree)
+            for name, tree in cut.found:
+                text = ast.unparse(tree)
+                texts[text] = rebuilt(arg, None, dict(arg.kinds), tree)
                 following.setdefault(name, set()).add(text)
             raw |= cut.names
-    later = {n for other in definition.lines[number + 1 :] for n in free_names(other)}
     carried: dict[str, Arg] = {}
-    for name, texts in following.items():
-        text = texts.pop()
-        if texts or name not in definition.arguments or name in later | raw:
+    for name, found in following.items():
+        after = texts[found.pop()]
+        if found or name in raw or not _ends(definition, lines, number, name):
             continue
-        if Expr(text).names() & (following.keys() | {line.index}):
+        if names_of(after) & (following.keys() | line.rows.keys() | {line.index}):
             continue
-        if _fits(definition, name, text):
-            carried[name] = _arg(text)
+        if _fits(definition, name, after):
+            carried[name] = after
     if not carried:
         return
-    line.carried = carried
-    _rewrite(line, lambda arg: _carrying(arg, line.index, carried))
+    line.carried = {**line.carried, **carried}
+    change = _Carried(line.index, carried)
+    rewrite(line, lambda arg: _carrying(arg, change))
 
 
-def _arg(text: str) -> Arg:
-    expr = Expr(text)
-    return expr if expr.names() else expr.value({})
+def _ends(definition: Definition, lines: list[Line], number: int, name: str) -> bool:
+    """Whether nothing but one line reads an argument, once all are computed."""
+    if name not in definition.arguments:
+        return False
+    every = [line for scope in _scopes(definition.lines) for line in scope]
+    own = {id(inner) for inner in walk([lines[number]])}
+    others = [line for line in every if id(line) not in own]
+    read = {n for line in others for arg in line.said() for n in names_of(arg)}
+    return name not in read
 
 
-def _fits(definition: Definition, name: str, text: str) -> bool:
+def _continue(definition: Definition, lines: list[Line], number: int) -> None:
+    """Lets a loop go on with the variable of an earlier one that holds its start."""
+    line = lines[number]
+    for flow, start in list(line.start.items()):
+        for other in reversed(lines[:number]):
+            found = next((n for n, after in other.after.items() if after == start), "")
+            if not found or start is None:
+                continue
+            del line.start[flow]
+            for names in (line.carried, line.after):
+                if flow in names:
+                    names[found] = names.pop(flow)
+            other.after.pop(found)
+            for every in walk(definition.lines):
+                _rename(every, flow, found)
+            break
+
+
+def _reuse(definition: Definition, lines: list[Line], number: int) -> None:
+    """Lets a variable of a loop be the argument that it starts from."""
+    line = lines[number]
+    for flow, start in list(line.start.items()):
+        name = start.text if isinstance(start, Expr) and start.is_name() else ""
+        held, line.start = line.start, {}
+        inside = {n for arg in expressions(line) for n in names_of(arg)}
+        line.start = held
+        if name in inside or not _ends(definition, lines, number, name):
+            continue
+        if not _fits(definition, name, line.carried[flow], flow):
+            continue
+        del line.start[flow]
+        for names in (line.carried, line.after):
+            if flow in names:
+                names[name] = names.pop(flow)
+        for other in walk(definition.lines):
+            _rename(other, flow, name)
+
+
+def _rename(line: Line, old: str, new: str) -> None:
+    def change(arg: Arg) -> Arg:
+        if not isinstance(arg, Expr) or old not in arg.names():
+            return arg
+        kinds = dict(arg.kinds)
+        return arg.replaced(lambda n: named(new if n == old else n, kinds[n]))
+
+    rewrite(line, change, nested=False)
+    line.start = {k: change(v) for k, v in line.start.items()}
+    line.carried = {k: change(v) for k, v in line.carried.items()}
+
+
+def _fits(definition: Definition, name: str, after: Arg, flow: str = "") -> bool:
     """Whether the argument's annotation also covers what the loop gives it."""
-    argument, arg = definition.arguments[name], _arg(text)
-    if not isinstance(arg, Expr):
-        return annotation([*argument.values, arg]) == argument.type()
-    if arg.is_name():
-        other = definition.arguments.get(arg.text)
-        return other is not None and other.type() == argument.type()
-    return argument.type() == "int" and not any(
-        isinstance(tree, ast.Div | ast.Compare | ast.BoolOp | ast.Subscript)
-        for tree in ast.walk(ast.parse(text, mode="eval"))
-    )
+    argument = definition.arguments[name]
+    if not isinstance(after, Expr):
+        return annotation([*argument.values, after]) == argument.type()
+    if after.is_name():
+        other = definition.arguments.get(after.text)
+        if other is not None:
+            return other.type() == argument.type()
+    return argument.type() == "int" and after.whole(flow)
 
 
 def _first_turn(tree: ast.expr, index: str) -> str | None:
@@ -95,7 +291,7 @@ class _Cut(ast.NodeVisitor):
 
     def __init__(self, index: str) -> None:
         self.index = index
-        self.found: list[tuple[str, str]] = []
+        self.found: list[tuple[str, ast.expr]] = []
         self.names: set[str] = set()
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
@@ -103,44 +299,29 @@ class _Cut(ast.NodeVisitor):
         if name is None:
             self.generic_visit(node)
         else:
-            self.found.append((name, ast.unparse(node.orelse)))
+            self.found.append((name, node.orelse))
 
     def visit_Name(self, node: ast.Name) -> None:
         self.names.add(node.id)
 
 
 class _Carried(ast.NodeTransformer):
-    def __init__(self, index: str, carried: dict[str, Arg]) -> None:
+    def __init__(self, index: str, carried: Mapping[str, Arg]) -> None:
         self.index = index
         self.carried = carried
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         name = _first_turn(node, self.index)
         if name in self.carried:
             return node.body
-        self.generic_visit(node)
-        return node
+        return self.generic_visit(node)
 
 
-def _carrying(arg: Arg, index: str, carried: dict[str, Arg]) -> Arg:
-    if not isinstance(arg, Expr):
-        return arg
-    tree = ast.parse(arg.text, mode="eval").body
-    return Expr(ast.unparse(_Carried(index, carried).visit(tree)))
+def _carrying(arg: Arg, change: _Carried) -> Arg:
+    return rebuilt(arg, change, dict(arg.kinds)) if isinstance(arg, Expr) else arg
 
 
-def _rewrite(line: Line, change: Callable[[Arg], Arg]) -> None:
-    """Changes everything that a line and its nested ones print."""
-    for inner in walk([line]):
-        inner.when = change(inner.when)
-        if inner.count is not None:
-            inner.count = change(inner.count)
-        target = inner.target
-        if isinstance(target, OpUse):
-            target.attributes = {k: change(v) for k, v in target.attributes.items()}
-            target.channels = tuple(change(arg) for arg in target.channels)
-        elif isinstance(target, Use):
-            target.arguments = {k: change(v) for k, v in target.arguments.items()}
+# The order of arguments
 
 
 def _order(definitions: list[Definition]) -> None:
@@ -158,9 +339,7 @@ def _order(definitions: list[Definition]) -> None:
             continue
         callers = uses.get(id(definition), [])
         handed = [
-            name
-            for name in definition.arguments
-            if all(use.arguments[name] == Expr(name) for use in callers)
+            name for name in definition.arguments if _handed(name, definition, callers)
         ]
         first = [n for n in definition.arguments if n in definition.channel_arguments]
         first += [n for n in FIRST if n in definition.arguments]
@@ -169,3 +348,8 @@ def _order(definitions: list[Definition]) -> None:
         definition.arguments = {name: definition.arguments[name] for name in order}
         for use in callers:
             use.arguments = {name: use.arguments[name] for name in order}
+
+
+def _handed(name: str, definition: Definition, callers: list[Use]) -> bool:
+    given = [use.arguments[name] for use in callers]
+    return all(isinstance(arg, Expr) and arg.text == name for arg in given)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from archspec.graph import Node
-from archspec.language.formula import names
-from archspec.source.columns import Cell, Column, Text, Unfit, Unroll
-from archspec.source.expr import Arg, Expr, parts, substitute
-from archspec.source.outline import Line, Nested, OpUse, Ref, Target, Use
+from archspec.graph import Node, Scope, Value
+from archspec.language.formula import parse
+from archspec.source.columns import Cell, Column, Text
+from archspec.source.expr import (
+    Arg,
+    Expr,
+    choice,
+    named,
+    names_of,
+    over_turns,
+    over_zero,
+    parts,
+    value_of,
+    without_term,
+)
+from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Target, Use
+from archspec.source.plan import Unfit
+from archspec.source.references import References
 from archspec.source.tree import (
     Item,
     Tree,
@@ -19,14 +34,13 @@ from archspec.source.tree import (
     scope_of,
     when_of,
 )
-from archspec.source.wiring import Wiring
+from archspec.source.vocabulary import Unsayable
 
 if TYPE_CHECKING:
     from archspec.source.generalise import Writer
 
 CLEAN: frozenset[str] = frozenset()
-SHORT = 6
-"""How many instances are written out where a loop would look values up in tables."""
+BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 class Body:
@@ -36,14 +50,14 @@ class Body:
         self, writer: Writer, columns: list[Column], channels: list[Arg], depth: int
     ) -> None:
         self.writer = writer
+        self.words = writer.words
         self.forest = writer.forest
         self.columns = columns
         self.channels = channels
         self.depth = depth
-        self.wiring = Wiring(writer.forest, columns)
-        self.lines = self.wiring.lines
+        self.references = References(writer.forest, columns)
+        self.lines = self.references.lines
         self.made: list[tuple[Arg, ...]] = []
-        self.trusting = False
 
     def add(self, key: str) -> None:
         """Adds the line of a statement."""
@@ -52,66 +66,247 @@ class Body:
         # In a mapping a repeat of one is a chain too: its instance is called `0`.
         alone = not self.columns[0].tree.scope.listed and "@" not in key
         counts = set(map(len, items))
-        looped = repeats(first) and (alone or max(counts) > 1 or 0 in counts)
-        variable = self.writer.variables[self.depth] if looped else ""
-        depth = self.depth + 1 if looped else self.depth
+        looped = repeats(first, key) and (
+            self._counted(first) or max(counts) > 1 or (alone and counts != {1})
+        )
+        if self.forest.plan.unrolls(self._definition(), key.partition("@")[0]):
+            looped = False
+        if not looped or "@" in key:
+            self._check_count(first)
+        if looped and "{" in key and ("@" in key or not self._chains()):
+            raise Unfit(key, repeat=(self._definition(), key.partition("@")[0]))
+        self._dissolved(items)
+        refs = self.references.sources(items)
+        line = Line(
+            name="" if self.columns[0].tree.scope.listed else plain(key),
+            target=OpUse([], [], {}, ()),
+            inputs=tuple(refs),
+            single=repeats(first, key) and not looped,
+        )
+        made = (
+            self._loop(line, key, items, first)
+            if looped
+            else self._once(line, key, items, first)
+        )
+        line.outputs = len(made)
+        word = f"{line.name}_channels" if line.name.isidentifier() else "channels"
+        made = tuple(self.writer.short(arg, word) for arg in made)
+        self._check_choice(first)
+        self.references.add(key, line, items)
+        self.made.append(made)
+        if line.when is not True:
+            if len(made) > 1:
+                raise self.words.unfit(
+                    f"{key} has several outputs, and isn't always there",
+                    self.words.behind(names_of(line.when)),
+                )
+            other = self._channels_at(line.otherwise or line.inputs[0])
+            self.made[-1] = (self._joined(key, other, made[0], line.when),)
+
+    def _check_choice(self, first: Item) -> None:
+        """Unfit where a formula chooses what is read, and no line's absence says so.
+
+        `from: ="shortcut" if projected else "input"` is said by a shortcut that is
+        there when `projected`, and for which its input stands elsewhere.
+        """
+        scope, at = scope_of(first), first if isinstance(first, Node) else first.scope
+        for text in sorted(scope.decided.get(f"{at.slot} from", ())):
+            depends = self.writer.behind(Text(text, scope))
+            if depends and not self._said(parse(text), scope):
+                raise self.words.unfit(f"{text} decides what is read", depends)
+
+    def _said(self, tree: ast.expr, scope: Scope) -> bool:
+        """Whether a line is there just when a formula chooses it, and else another."""
+        if not isinstance(tree, ast.IfExp) or not isinstance(tree.body, ast.Constant):
+            return False
+        found = [line for line in self.lines if line.name == str(tree.body.value)]
+        if len(found) != 1 or not isinstance(tree.orelse, ast.Constant):
+            return False
+        other = str(tree.orelse.value)
+        inputs = list(self.columns[0].tree.scope.inputs)
+        refs = [Ref(None, inputs.index(other))] if other in inputs else []
+        refs += [Ref(n) for n, line in enumerate(self.lines) if line.name == other]
+        try:
+            test = self.words.translated(Text(ast.unparse(tree.test), scope))
+        except Unsayable:
+            return False
+        return (
+            test == found[0].when and (found[0].otherwise or found[0].inputs[0]) in refs
+        )
+
+    def _dissolved(self, items: Sequence[list[Item]]) -> None:
+        """Says what formulas read in inlined scopes, whose lines stand here."""
+        for column, group in zip(self.columns, items, strict=True):
+            scope = scope_of(group[0]) if group else column.tree.scope
+            while scope is not column.tree.scope and id(scope) not in self.words.dims:
+                self.words.dims[id(scope)] = {
+                    name: self._channels_at(self.references.ref([(column, value)]))
+                    for name, value in scope.inputs.items()
+                }
+                self.words.counters[id(scope)] = scope.index
+                self.writer.decide([scope], column.tree.lines)
+                assert scope.parent is not None
+                scope = scope.parent
+
+    def _definition(self) -> str:
+        return self.columns[0].tree.scope.definition
+
+    def _once(
+        self, line: Line, key: str, items: Sequence[list[Item]], first: Item
+    ) -> tuple[Arg, ...]:
+        """A line that is there once, or not at all; the channels of its outputs."""
+        refs = list(line.inputs)
+        line.when = self._when(items, first)
+        otherwise = None if all(items) else self.references.otherwise(key, refs)
+        if otherwise is not None and self.references.chains(otherwise, items):
+            refs, otherwise = [otherwise], None
+        line.inputs, line.otherwise = tuple(refs), otherwise
         cells = [
-            Cell(item, column, column.env.new_child({variable: n} if variable else {}))
+            Cell(item, column, column.env.new_child())
+            for column, group in zip(self.columns, items, strict=True)
+            for item in group
+        ]
+        line.nodes = [cell.item.name for cell in cells]
+        channels = [self._channels_at(ref) for ref in refs]
+        line.target, made = self._target(cells, channels, None, self.depth)
+        return made
+
+    # Loops
+
+    def _loop(
+        self, line: Line, key: str, items: Sequence[list[Item]], first: Item
+    ) -> tuple[Arg, ...]:
+        """A line that is repeated; the channels behind it."""
+        depth = self.depth + 1
+        line.index = variable = self.words.variable(self.depth)
+        flow = self.words.free("in_channels")
+        cells = [
+            Cell(
+                item,
+                column,
+                column.env.new_child({variable: n, flow: self._reads(item)}),
+            )
             for column, group in zip(self.columns, items, strict=True)
             for n, item in enumerate(group)
         ]
-        refs = self.wiring.sources(items)
-        otherwise = None if looped or all(items) else self.wiring.otherwise(key, refs)
-        if otherwise is not None and self.wiring.chains(otherwise, items):
-            refs, otherwise = [otherwise], None
-        channels = [self._channels_at(ref) for ref in refs]
-        count = self._count(items, first, key) if looped else None
-        when = True if looped else self._when(items, first)
-        index = Expr(variable) if variable else None
-        if looped:
-            channels = [self._looped(cells, channels[0], variable, depth)]
-        target, made = self._target(cells, channels, index, depth)
-        short = isinstance(count, int) and count <= SHORT
-        if short and _tabled(target, variable) and len(set(map(len, items))) == 1:
-            raise Unroll(self.columns[0].tree.scope.definition, key)
-        last = [
-            Cell(group[-1], column, column.env)
-            for column, group in zip(self.columns, items, strict=True)
-            if group
-        ]
-        out = tuple(
-            self._after(arg, number, last, variable, count)
-            for number, arg in enumerate(made)
-        )
-        name = "" if self.columns[0].tree.scope.listed else key.partition("@")[0]
-        self.wiring.keys[key] = len(self.lines)
-        self.lines.append(
-            Line(
-                name=name,
-                target=target,
-                inputs=tuple(refs),
-                when=when,
-                count=count,
-                index=variable,
-                nodes=[cell.item.name for cell in cells],
-                outputs=len(made),
-                single=repeats(first) and not looped,
-                otherwise=otherwise,
+        line.nodes = [cell.item.name for cell in cells]
+        line.count = count = self._count(items, first, key)
+        self.words.loop(variable, count)
+        index = named(variable, "int")
+        if "{" in key:
+            line.template = self._template(key, cells, index)
+        outer = self._channels_at(line.inputs[0])
+        word = named(flow, "int")
+        line.target, tried = self._target(cells, [word], index, depth)
+        made = tried[0]
+        if isinstance(count, int):
+            made = over_turns(made, variable, count)
+        values = [self._reads(cell.item) for cell in cells]
+        step = without_term(made, flow)
+        if count == 1:
+            inner, after = outer, _with(_with(made, variable, 0), flow, outer)
+        elif made in (word, outer):
+            inner = after = outer
+        elif step is not None and variable not in names_of(step):
+            inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
+        else:
+            return self._flow(line, flow, outer, made, items)
+        inner = self.writer.checked(inner, cells, values, "in_channels")
+        line.target, _ = self._target(cells, [inner], index, depth)
+        return (after,)
+
+    def _flow(
+        self, line: Line, flow: str, outer: Arg, made: Arg, items: Sequence[list[Item]]
+    ) -> tuple[Arg, ...]:
+        """A loop that sets a variable to the channels that its next turn reads."""
+        line.start, line.carried = {flow: outer}, {flow: made}
+        for column, group in zip(self.columns, items, strict=True):
+            made_last = self._made_by(group[-1]) if group else None
+            read = self.references.value(line.inputs[0], column)
+            column.env[flow] = self.forest.shapes[made_last or read][0]
+        count, after = line.count, None
+        surely = isinstance(count, int) and count > 0
+        if flow not in names_of(made) and count is not None:
+            after = _with(made, line.index, count - 1)  # type: ignore[operator]  # numbers
+            if not surely:
+                after = choice(after, over_zero(count), outer)
+        line.after = {flow: after}
+        self.words.flow(flow, outer, made, after)
+        return (after if surely and after is not None else named(flow, "int"),)
+
+    def _made_by(self, item: Item) -> str:
+        """The value that an instance of a repeat gives."""
+        return item.name if isinstance(item, Node) else item.outputs[0]
+
+    def _chains(self) -> bool:
+        """Whether a scope is a chain of blocks, graphs and layers with weights."""
+        return all(
+            isinstance(item, Tree) or item.op.stored
+            for column in self.columns
+            for items in column.tree.lines.values()
+            for item in items[:1]
+        ) and all(len(column.tree.outputs) == 1 for column in self.columns)
+
+    def _template(self, key: str, cells: list[Cell], index: Expr) -> str:
+        """The text of an f-string that names the instances of a repeat."""
+        place = Unfit(key, repeat=(self._definition(), key))
+        made: list[Arg] = []
+        text = ""
+        for number, piece in enumerate(BRACES.split(key)):
+            if number % 2 == 0:
+                text += piece
+                continue
+            first = cells[0].item
+            formula = self._text(piece, first, index)
+            assert formula is not None
+            try:
+                found = self.words.translated(formula)
+            except Unsayable:
+                raise place from None
+            text += "{" + found.code() + "}" if isinstance(found, Expr) else str(found)
+            made.append(found)
+        for cell in cells:
+            values = [str(value_of(arg, cell.env)) for arg in made]
+            pieces = BRACES.split(key)
+            name = "".join(
+                values[n // 2] if n % 2 else piece for n, piece in enumerate(pieces)
             )
+            if cell.item.name.rpartition(".")[2] != name:
+                raise place
+        return text
+
+    def _reads(self, item: Item) -> int:
+        """How many channels an instance reads."""
+        return self.forest.shapes[inputs_of(item)[0]][0]
+
+    def _counted(self, first: Item) -> bool:
+        """Whether the number of instances depends on an argument."""
+        text = _repeat_of(first)
+        return bool(text) and bool(
+            self.writer.behind(Text(text or "", scope_of(first)))
         )
-        self.lines[-1].instead = self.wiring.instead(items)
-        self.made.append(out)
-        if when is not True and len(made) > 1:
-            raise Unfit(f"{name} has several outputs, and isn't always there")
-        if when is not True:
-            other = self._channels_at(otherwise or refs[0])
-            self.made[-1] = (self._joined(key, other, out, when),)
+
+    def _check_count(self, first: Item) -> None:
+        """Unfit where instances that are written one by one depend on an argument."""
+        text = _repeat_of(first)
+        depends = self.writer.behind(Text(text, scope_of(first))) if text else CLEAN
+        if depends:
+            raise self.words.unfit(f"{first.name} is repeated", depends)
+
+    def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
+        text = None if "@" in key else _repeat_of(first)
+        cells = [Cell(first, column, column.env) for column in self.columns]
+        texts = [Text(text, scope_of(first)) if text else None for _ in self.columns]
+        counts = [len(group) for group in items]
+        return self.writer.choose(cells, counts, texts, "depth")
+
+    # Whether a line is there, and what stands for it
 
     def outputs(self) -> tuple[list[Ref], list[Arg]]:
         """Where the scope's outputs come from, and their channels."""
         number = len(self.columns[0].tree.outputs)
         refs = [
-            self.wiring.ref(
+            self.references.ref(
                 [(column, column.tree.outputs[n]) for column in self.columns]
             )
             for n in range(number)
@@ -125,106 +320,24 @@ class Body:
 
     def _when(self, items: Sequence[list[Item]], first: Item) -> Arg:
         present = [bool(group) for group in items]
-        text = when_of(first)
         cells = [Cell(first, column, column.env) for column in self.columns]
-        texts = [self._text(text, first, None) for _ in self.columns]
+        texts = [self._text(when_of(first), first, None) for _ in self.columns]
         name = f"with_{first.name.rpartition('.')[2]}"
         return self.writer.choose(cells, present, texts, name)
-
-    def _count(self, items: Sequence[list[Item]], first: Item, key: str) -> Arg:
-        text = first.repeat if isinstance(first, Node) else first.scope.repeat
-        runs = [column.tree.runs.get(key.partition("@")[0]) for column in self.columns]
-        others = {
-            len(run) - len(group)
-            for run, group in zip(runs, items, strict=True)
-            if run is not None
-        }
-        if text and len(others) == 1:
-            text = f"({text}) - {others.pop()}"
-        cells = [Cell(first, column, column.env) for column in self.columns]
-        texts = [Text(text, scope_of(first)) if text else None for _ in self.columns]
-        counts = [len(group) for group in items]
-        return self.writer.choose(cells, counts, texts, "depth")
 
     def _position(self, item: Item) -> Arg | None:
         return item.index if isinstance(item, Node) else item.scope.index
 
-    def _looped(self, cells: list[Cell], outer: Arg, variable: str, depth: int) -> Arg:
-        """The channels that the instances of a repeat read."""
-        values = [self._read(cell)[0] for cell in cells]
-        taint = CLEAN.union(*(self._read(cell)[1] for cell in cells))
-        if len(set(values)) == 1 and not taint & self.writer.whole.arguments:
-            return values[0]
-        starts = [(c, v) for c, v in zip(cells, values, strict=True)]
-        candidates: list[Arg] = [outer]
-        self.trusting = True
-        try:
-            made = self._target(cells, [outer], Expr(variable), depth)[1][0]
-        except Unfit:
-            made = outer
-        finally:
-            self.trusting = False
-        if isinstance(made, Expr) and variable in made.names():
-            made = substitute(
-                made.text,
-                lambda n: Expr(f"{n} - 1") if n == variable else Expr(n),
-            )
-        candidates.append(made)
-        if isinstance(outer, Expr) or isinstance(made, Expr) or outer != made:
-            first = outer.text if isinstance(outer, Expr) else repr(outer)
-            rest = made.text if isinstance(made, Expr) else repr(made)
-            candidates.append(Expr(f"{first} if {variable} == 0 else {rest}"))
-        for candidate in candidates:
-            if self.writer.holds(candidate, cells, values):
-                return candidate
-        return self.writer.choose(
-            cells, values, [None] * len(starts), "in_channels", taint, variable
-        )
-
-    def _read(self, cell: Cell) -> tuple[int, frozenset[str]]:
-        """How many channels an instance reads, and what that depends on."""
-        value = inputs_of(cell.item)[0]
-        return self.forest.shapes[value][0], self.forest.taint(value)
-
-    def _after(
-        self,
-        arg: Arg,
-        number: int,
-        last: list[Cell],
-        variable: str,
-        count: Arg | None,
-    ) -> Arg:
-        """The channels of an output, outside of the repeat."""
-        made = [
-            cell.item.name if isinstance(cell.item, Node) else cell.item.outputs[number]
-            for cell in last
-        ]
-        values = [self.forest.shapes[value][0] for value in made]
-        taint = CLEAN.union(*(self.forest.taint(value) for value in made))
-        if isinstance(arg, Expr) and variable and variable in arg.names():
-            end = count - 1 if isinstance(count, Expr | int) else 0
-            arg = substitute(arg.text, lambda n: end if n == variable else Expr(n))
-        if self.writer.holds(arg, last, values):
-            return arg
-        return self.writer.choose(last, values, [None] * len(values), "channels", taint)
-
-    def _joined(self, key: str, other: Arg, out: tuple[Arg, ...], when: Arg) -> Arg:
+    def _joined(self, key: str, other: Arg, made: Arg, when: Arg) -> Arg:
         """The channels behind a line that is not always there."""
         cells = []
-        values = []
+        values: list[Value] = []
         for column in self.columns:
-            ref = self.wiring.resolved(Ref(self.wiring.keys[key]), column)
-            value = self.wiring.value(ref, column)
+            value = self.references.value(Ref(len(self.lines) - 1), column)
             cells.append(Cell(column.tree, column, column.env))
             values.append(self.forest.shapes[value][0])
-        texts = [
-            a.text if isinstance(a, Expr) else repr(a) for a in (out[0], when, other)
-        ]
-        both = Expr(f"{texts[0]} if {texts[1]} else {texts[2]}")
-        for candidate in (out[0], other, both):
-            if self.writer.holds(candidate, cells, values):
-                return candidate
-        return self.writer.choose(cells, values, [None] * len(values), "channels")
+        joined = made if made == other else choice(made, when, other)
+        return self.writer.checked(joined, cells, values, "channels")
 
     # What a line does: an op, a block, a nested graph.
 
@@ -245,55 +358,51 @@ class Body:
         shapes = [
             tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
         ]
-        fixed = self.forest.signature(nodes[0].op, shapes[0])
-        if "in_channels" in fixed:
-            read = CLEAN.union(*(self.forest.taint(node.inputs[0]) for node in nodes))
-            if read & self.writer.whole.arguments:
-                raise Unfit("in_channels is fixed", read)
+        op = nodes[0].op
+        fixed = self.forest.signature(op, shapes[0])
         attributes: dict[str, Arg] = {}
-        for name in type(nodes[0].op).model_fields:
-            if name == "init":
-                continue
+        for name in type(op).model_fields:
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
+            if name == "init":
+                self._settle(texts, name)
+                continue
             values = [getattr(node.op, name) for node in nodes]
-            if name in fixed:
-                taint = self._taint(texts) & self.writer.whole.arguments
-                if taint:
-                    raise Unfit(f"{name} is fixed", taint)
-                if fixed[name] is not ...:
-                    attributes[name] = values[0]
-                    continue
-            attributes[name] = self.writer.choose(
-                cells,
-                values,
-                texts,
-                name,
-                self._taint(texts),
-                index.text if isinstance(index, Expr) else "",
-            )
-        given = attributes
-        if nodes[0].op.kind == "pad":
+            if name in fixed and fixed[name] is not ...:
+                self._settle(texts, name)
+                attributes[name] = values[0]
+                continue
+            found = self.writer.choose(cells, values, texts, name, _variable(index))
+            if name in ("channels", "features"):  # the next op reads them, too
+                word = f"{nodes[0].name.rpartition('.')[2]}_channels"
+                found = self.writer.short(
+                    found, word if word.isidentifier() else "channels"
+                )
+            attributes[name] = found
+        if "in_channels" in fixed:  # as many groups as channels, whatever they are
+            depth = op.channels // op.groups  # type: ignore[attr-defined]  # a Conv2d
+            told = {"groups": channels[0], "channels": channels[0] * depth}
+            for name, arg in told.items():
+                self.writer.relate(attributes[name], arg)
+                attributes[name] = arg
+        given: Mapping[str, Any] = attributes
+        if op.kind == "pad":
             given = attributes | {"channels": parts(attributes["channels"])}
-        made = nodes[0].op.out_channels(tuple(channels), given, shapes[0])
+        made = op.out_channels(tuple(channels), given, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
+
+    def _settle(self, texts: Sequence[Text | None], what: str) -> None:
+        """Unfit where what code can't say depends on an argument."""
+        depends = CLEAN.union(*(self.writer.behind(text) for text in texts if text))
+        if depends:
+            raise self.words.unfit(f"{what} is fixed", depends)
 
     def _text(self, text: str | None, item: Item, index: Arg | None) -> Text | None:
         if text is None:
             return None
         position = index if index is not None else self._position(item)
         counter = item.counter if isinstance(item, Node) else item.scope.counter
-        return Text(text, scope_of(item), position, counter or "index")
-
-    def _taint(self, texts: Sequence[Text | None]) -> frozenset[str]:
-        return CLEAN.union(
-            *(
-                text.scope.taints.get(name, CLEAN)
-                for text in texts
-                if text is not None
-                for name in names(text.text)
-            )
-        )
+        return Text(text, scope_of(item), position, counter)
 
     def _use(
         self, cells: list[Cell], channels: list[Arg], index: Arg | None
@@ -306,25 +415,94 @@ class Body:
             values = [argument.values[positions[id(tree)]] for tree in trees]
             if name in definition.channel_arguments:
                 arg = channels[definition.channel_arguments[name]]
-                if self.trusting or self.writer.holds(arg, cells, values):
-                    arguments[name] = arg
-                    continue
-            texts = [self._argument_text(name, tree, index) for tree in trees]
+                arguments[name] = self.writer.checked(arg, cells, values, name)
+                continue
+            texts = [
+                None if argument.invented else self._argument_text(name, tree, index)
+                for tree in trees
+            ]
             arguments[name] = self.writer.choose(
-                cells,
-                values,
-                texts,
-                name,
-                self._taint(texts),
-                index.text if isinstance(index, Expr) else "",
+                cells, values, texts, name, _variable(index)
             )
-        made = tuple(
-            substitute(arg.text, lambda n: arguments[n])
-            if isinstance(arg, Expr)
-            else arg
-            for arg in definition.channels
-        )
-        return Use(definition, arguments), made
+        self._widen(trees, channels, index)
+        self._relate(definition, trees[0], arguments, index)
+        made: list[Arg] = []
+        for number, arg in enumerate(definition.channels):
+            if isinstance(arg, Expr) and not arg.names() <= arguments.keys():
+                read = CLEAN.union(*map(names_of, arguments.values()))
+                arg = self._untold(cells, number, self.words.behind(read))
+            elif isinstance(arg, Expr):
+                arg = arg.replaced(lambda name: arguments[name])
+            made.append(arg)
+        return Use(definition, arguments), tuple(made)
+
+    def _relate(
+        self,
+        definition: Definition,
+        tree: Tree,
+        arguments: Mapping[str, Arg],
+        index: Arg | None,
+    ) -> None:
+        """Hands on what a block takes to be equal."""
+
+        def word(name: str) -> Arg:
+            if name in arguments:
+                return arguments[name]
+            text = self._argument_text(name, tree, index)
+            if text is None:
+                return tree.scope.params[name]
+            return self.words.translated(text)
+
+        for pair in definition.relations:
+            try:
+                one, other = (
+                    arg.replaced(word) if isinstance(arg, Expr) else arg for arg in pair
+                )
+            except Unsayable as unsayable:
+                if unsayable.depends:
+                    raise self.words.unfit("a relation", unsayable.depends) from None
+                continue  # it is a fact of these instances
+            self.writer.relate(one, other)
+
+    def _untold(self, cells: list[Cell], number: int, depends: frozenset[str]) -> Arg:
+        """The channels of an output that no expression of the arguments gives."""
+        values: list[Value] = [
+            self.forest.shapes[cell.item.outputs[number]][0]
+            for cell in cells
+            if isinstance(cell.item, Tree)
+        ]
+        return self.writer.told(cells, values, "channels", depends)
+
+    def _widen(
+        self,
+        trees: list[Tree],
+        channels: list[Arg],
+        index: Arg | None,
+    ) -> None:
+        """Notes what a block must take as an argument, since here it is computed.
+
+        Where it can't be one, what it is computed from can't be an argument here.
+        """
+        scope = trees[0].scope
+        held = self.writer.whole.made[trees[0].group]
+        for name in scope.params:
+            if name in held.arguments and not held.arguments[name].invented:
+                continue
+            text = self._text(scope.texts.get(name), trees[0], index)
+            if text is not None:
+                self._widen_one(scope.definition, name, self.writer.behind(text))
+        for number, name in enumerate(scope.inputs):
+            if number not in held.channel_arguments.values():
+                depends = self.words.behind(names_of(channels[number]))
+                self._widen_one(scope.definition, f"{name}.channels", depends)
+
+    def _widen_one(self, definition: str, name: str, depends: frozenset[str]) -> None:
+        if not depends:
+            return
+        plan = self.forest.plan
+        if (definition, name) in plan.split:
+            raise self.words.unfit(f"{name} of {definition} is fixed", depends)
+        plan.variable.add((definition, name))
 
     def _argument_text(self, name: str, tree: Tree, index: Arg | None) -> Text | None:
         if name in tree.scope.params:
@@ -338,24 +516,44 @@ class Body:
         for cell in cells:
             assert isinstance(cell.item, Tree)
             scope = cell.item.scope
-            self.writer.dims[id(scope)] = {"input": channels[0]}
+            self.words.dims[id(scope)] = {"input": channels[0]}
             position = index if index is not None else self._position(cell.item)
             if position is not None:
-                self.writer.index[id(scope)] = position
+                self.words.counters[id(scope)] = position
             columns.append(Column(cell.item, cell.column.owner, cell.env))
         lines, outputs, made = self.writer.scope_lines(columns, channels, depth)
         scope = columns[0].tree.scope
         nested = Nested(scope.title, scope.listed, scope.inline, lines, tuple(outputs))
         if scope.listed and not scope.inline and len(outputs) > 1:
             nested.numbers = numbers(columns[0].tree)
+        if not scope.inline:
+            made = [self._closed(arg, cells, n) for n, arg in enumerate(made)]
         return nested, tuple(made)
 
+    def _closed(self, arg: Arg, cells: list[Cell], number: int) -> Arg:
+        """The channels of a nested graph's output, without variables of its loops."""
+        arg = self.words.closed(arg)
+        depends = self.words.unclosed(arg)
+        return arg if depends is None else self._untold(cells, number, depends)
 
-def _tabled(target: Target, variable: str) -> bool:
-    """Whether a loop looks up an argument in a list, and has few arguments."""
-    if not isinstance(target, Use) or len(target.arguments) > 4:
-        return False
-    return any(
-        isinstance(arg, Expr) and f"][{variable}]" in arg.text
-        for arg in target.arguments.values()
-    )
+
+def plain(key: str) -> str:
+    """The name of a statement without what its braces hold."""
+    return BRACES.sub("", key.partition("@")[0])
+
+
+def _variable(index: Arg | None) -> str:
+    return index.text if isinstance(index, Expr) else ""
+
+
+def _repeat_of(item: Item) -> str | None:
+    """The formula of an item's `repeat`."""
+    return item.repeat if isinstance(item, Node) else item.scope.repeat
+
+
+def _with(arg: Arg, name: str, value: Arg) -> Arg:
+    """An expression with a value for one of its names."""
+    if not isinstance(arg, Expr) or name not in arg.names():
+        return arg
+    kinds = dict(arg.kinds)
+    return arg.replaced(lambda n: value if n == name else named(n, kinds[n]))

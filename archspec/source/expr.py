@@ -1,280 +1,389 @@
-"""Expressions of printed code: a formula's text over the names that stand there.
+"""Expressions of printed code: trees over the names that stand there.
 
-An `Expr` is text that the formula evaluator can compute, so that whatever is printed
-can be checked against the graph's own numbers before it is printed.
+    >>> width = named("width", "float")
+    >>> (width * 32 // 8 * 8).code()
+    'width * 32 // 8 * 8'
+    >>> (named("channels", "int") * 4 // 4).code()
+    'channels'
+
+An `Expr` is a tree that the formula evaluator can compute, so that whatever is printed
+can be checked against the graph's own numbers before it is printed. It knows the kind
+of each name that it reads: what is true of integers (`x * 4 // 4` is x) need not be
+true of floats. Brackets come from `ast.unparse`, never from joining texts.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from archspec.errors import SpecError
 from archspec.graph import Value
-from archspec.language.formula import evaluate, names, parse
+from archspec.language.formula import CONSTANTS, computed, parse
+from archspec.source.literal import lit
+from archspec.source.simplify import kind, may_be, simplified
 
-WORDS = {"true": True, "false": False, "none": None, "null": None}
-SIMPLE = r"(?:[A-Za-z_][\w.]*|\d+(?:\.\d+)?)"
-HUGGED = re.compile(rf"(?<![\w.)\]])({SIMPLE}) \*\* (-?{SIMPLE})(?![\w.(\[])")
-"""A power of simple operands, around which ruff format leaves no spaces."""
-NEGATED = re.compile(r"(^|\band |\bor )\((not [\w.]+)\)(?= and | or |$)")
-"""A `not` in brackets that it doesn't need."""
-EXPONENT = re.compile(r"(\d)e(?:\+|(-))0*(\d)")
-"""What people leave out of an exponent."""
+KINDS = {int: "int", float: "float", bool: "bool", str: "str", tuple: "list"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expr:
-    """A formula over the names of printed code, without its `=`."""
+    """A formula over the names of printed code.
 
+    Attributes:
+        tree: what it computes; lists are `ast.List`.
+        kinds: the kind of each name: int, float, bool, str, list, or "" for any.
+    """
+
+    tree: ast.expr = field(repr=False, hash=False, compare=False)
+    kinds: tuple[tuple[str, str], ...] = field(repr=False)
     text: str
 
     def names(self) -> frozenset[str]:
         """The names it reads."""
-        return names(self.text)
+        return frozenset(name for name, _ in self.kinds)
+
+    @cached_property
+    def kind(self) -> str:
+        """The kind of its value, "" where that isn't known."""
+        return kind(self.tree, dict(self.kinds))
 
     def value(self, env: Mapping[str, Value]) -> Value:
         """What it gives where the names have these values; SpecError if it fails."""
-        return evaluate(self.text, env)
+        return computed(self.tree, env)
 
     def code(self) -> str:
-        """The Python text; a list of the language is a tuple there."""
-        return _code(self.text)
+        """The Python text as ruff format writes it; a list is a tuple there."""
+        return _code(self.tree)
 
     def is_name(self) -> bool:
         """Whether it is one name."""
-        return self.text.isidentifier()
+        return isinstance(self.tree, ast.Name)
 
-    def _combine(self, symbol: str, other: Any, *, swapped: bool = False) -> Expr:
-        left, right = f"({self.text})", f"({text_of(other)})"
-        if swapped:
-            left, right = right, left
-        return simplified(f"{left} {symbol} {right}")
+    def whole(self, name: str = "") -> bool:
+        """Whether it is an integer wherever it can be computed, if `name` is one."""
+        kinds = dict(self.kinds) | ({name: "int"} if name else {})
+        return may_be(self.tree, kinds) == "int"
 
-    def __add__(self, other: Any) -> Expr:
-        return self._combine("+", other)
+    def replaced(self, replace: Callable[[str], Arg]) -> Arg:
+        """This with every name replaced; `replace` may raise LookupError."""
+        return _replaced(self.tree, replace)
 
-    def __radd__(self, other: Any) -> Expr:
-        return self._combine("+", other, swapped=True)
+    def __add__(self, other: Arg) -> Arg:
+        return _combined(self, ast.Add(), other)
 
-    def __sub__(self, other: Any) -> Expr:
-        return self._combine("-", other)
+    def __radd__(self, other: Arg) -> Arg:
+        return _combined(other, ast.Add(), self)
 
-    def __rsub__(self, other: Any) -> Expr:
-        return self._combine("-", other, swapped=True)
+    def __sub__(self, other: Arg) -> Arg:
+        return _combined(self, ast.Sub(), other)
 
-    def __mul__(self, other: Any) -> Expr:
-        return self._combine("*", other)
+    def __rsub__(self, other: Arg) -> Arg:
+        return _combined(other, ast.Sub(), self)
 
-    def __rmul__(self, other: Any) -> Expr:
-        return self._combine("*", other, swapped=True)
+    def __mul__(self, other: Arg) -> Arg:
+        return _combined(self, ast.Mult(), other)
 
-    def __floordiv__(self, other: Any) -> Expr:
-        return self._combine("//", other)
+    def __rmul__(self, other: Arg) -> Arg:
+        return _combined(other, ast.Mult(), self)
+
+    def __floordiv__(self, other: Arg) -> Arg:
+        return _combined(self, ast.FloorDiv(), other)
 
 
 Arg = Value | Expr
 """What stands in printed code where a value is wanted: a constant or an expression."""
 
 
-def text_of(arg: Any) -> str:
-    """An argument as formula text."""
-    if isinstance(arg, Expr):
-        return arg.text
-    if isinstance(arg, tuple):
-        return "[" + ", ".join(text_of(item) for item in arg) + "]"
-    return repr(arg)
+def named(name: str, kind: str = "") -> Expr:
+    """A name of printed code."""
+    return Expr(ast.Name(name, ast.Load()), ((name, kind),), name)
 
 
-def parts(arg: Any) -> tuple[Any, Any]:
-    """Both parts of an argument that is a pair, or one number for both."""
-    if isinstance(arg, tuple):
-        return arg[0], arg[1]
-    if not isinstance(arg, Expr):
-        return arg, arg
-    tree = ast.parse(arg.text, mode="eval").body
-    if not isinstance(tree, ast.List):
-        return arg, arg
-    first, second = (simplified(ast.unparse(item)) for item in tree.elts)
-    return _settled(first), _settled(second)
+def kind_of(values: Iterable[Value]) -> str:
+    """The kind that all values have; an int is a float beside floats."""
+    kinds = {KINDS.get(type(value), "") for value in values}
+    if kinds == {"int", "float"}:
+        return "float"
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
-def _settled(expr: Expr) -> Arg:
-    return expr if expr.names() else expr.value({})
+def choice(body: Arg, test: Arg, other: Arg) -> Arg:
+    """`body if test else other`."""
+    tree = ast.IfExp(tree_of(test), tree_of(body), tree_of(other))
+    return _made(tree, _kinds(body, test, other))
 
 
-def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:
-    """The number behind an argument."""
-    return arg.value(env) if isinstance(arg, Expr) else arg
+def item(items: Arg | Iterable[Arg], index: Arg) -> Arg:
+    """`items[index]`."""
+    listed = items if isinstance(items, Expr) else tuple(items)  # type: ignore[arg-type]  # a tuple
+    tree = ast.Subscript(tree_of(listed), tree_of(index), ast.Load())
+    return _made(tree, _kinds(listed, index))
 
 
-def substitute(text: str, replace: Callable[[str], Arg]) -> Arg:
-    """A formula with every name, also `input.channels`, replaced.
+def equal(left: Arg, right: Arg) -> Arg:
+    """`left == right`."""
+    tree = ast.Compare(tree_of(left), [ast.Eq()], [tree_of(right)])
+    return _made(tree, _kinds(left, right))
+
+
+def over_zero(count: Arg) -> Arg:
+    """`count > 0`."""
+    return _made(
+        ast.Compare(tree_of(count), [ast.Gt()], [ast.Constant(0)]), _kinds(count)
+    )
+
+
+def over_turns(arg: Arg, index: str, count: int) -> Arg:
+    """An expression in a loop of so many turns, without what is equal in all of them.
+
+    >>> i = named("i", "int")
+    >>> over_turns(choice(item((4, 4), i), over_zero(item((2, 3), i)), 1), "i", 2)
+    4
+    """
+    if not isinstance(arg, Expr) or index not in arg.names():
+        return arg
+    return rebuilt(arg, _Turns(index, count), dict(arg.kinds))
+
+
+class _Turns(ast.NodeTransformer):
+    def __init__(self, index: str, count: int) -> None:
+        self.index = index
+        self.count = count
+
+    def visit(self, node: ast.AST) -> Any:
+        read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        if isinstance(node, ast.expr) and read - _called(node) == {self.index}:
+            try:
+                values = {computed(node, {self.index: n}) for n in range(self.count)}
+            except SpecError:
+                values = set()
+            if len(values) == 1:
+                return tree_of(values.pop())
+        return super().visit(node)
+
+
+def without_term(arg: Arg, name: str) -> Arg | None:
+    """What a sum of integers adds to a name; None where it is no such sum.
+
+    >>> without_term(named("a", "int") + named("b", "int") + 4, "a").code()
+    'b + 4'
+    """
+    if not isinstance(arg, Expr) or arg.kind != "int":
+        return None
+    terms: list[ast.expr] = []
+    waiting = [arg.tree]
+    while waiting:
+        tree = waiting.pop()
+        if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
+            waiting += (tree.right, tree.left)
+        else:
+            terms.append(tree)
+    rest = [t for t in terms if not (isinstance(t, ast.Name) and t.id == name)]
+    if len(rest) != len(terms) - 1:
+        return None
+    kinds = dict(arg.kinds)
+    found: Arg = 0
+    for tree in rest:
+        found = _made(ast.BinOp(tree_of(found), ast.Add(), tree), kinds)
+    return None if name in names_of(found) else found
+
+
+def translated(text: str, replace: Callable[[str], Arg]) -> Arg:
+    """A formula of a spec with every name, also `input.channels`, replaced.
 
     Gives a constant where nothing is left to compute. `replace` may raise LookupError
     for a name that nothing stands for.
     """
-    tree = _Replace(replace).visit(
-        ast.parse(ast.unparse(parse(text)), mode="eval").body
-    )
-    found = simplified(ast.unparse(tree))
-    if found.names():
-        return found
-    return found.value({})
+    return _replaced(parse(text), replace)
 
 
-def printable(text: str) -> bool:
-    """Whether a formula may stand in printed code: strings may not."""
-    return not any(
-        isinstance(tree, ast.Constant) and isinstance(tree.value, str)
-        for tree in ast.walk(parse(text))
-    )
+def rebuilt(
+    arg: Expr,
+    change: ast.NodeTransformer | None,
+    kinds: Mapping[str, str],
+    tree: ast.expr | None = None,
+) -> Arg:
+    """An expression, or a part of it, after a change of a copy of its tree."""
+    copy = deepcopy(arg.tree if tree is None else tree)
+    return _made(change.visit(copy) if change else copy, kinds)
 
 
-@lru_cache(maxsize=4096)
-def simplified(text: str) -> Expr:
-    """The expression with constants computed and neutral elements dropped."""
-    tree = _Simplify().visit(ast.parse(text, mode="eval").body)
-    return Expr(ast.unparse(tree))
+def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:
+    """The value behind an argument."""
+    return arg.value(env) if isinstance(arg, Expr) else arg
 
 
-@lru_cache(maxsize=4096)
-def _code(text: str) -> str:
-    tree = _Tuples().visit(ast.parse(text, mode="eval").body)
-    made = EXPONENT.sub(r"\1e\2\3", ast.unparse(tree))
-    return HUGGED.sub(r"\1**\2", NEGATED.sub(r"\1\2", made))
+def names_of(arg: Any) -> frozenset[str]:
+    """The names that an argument reads."""
+    return arg.names() if isinstance(arg, Expr) else frozenset()
 
 
-class _Tuples(ast.NodeTransformer):
-    def visit_List(self, node: ast.List) -> ast.expr:
-        self.generic_visit(node)
-        return ast.Tuple(node.elts, ast.Load())
+def parts(arg: Arg) -> tuple[Arg, Arg]:
+    """Both parts of an argument that is a pair, or one number for both."""
+    if isinstance(arg, tuple):
+        return arg[0], arg[1]
+    if isinstance(arg, Expr) and isinstance(arg.tree, ast.Name) and arg.kind == "list":
+        return item(arg, 0), item(arg, 1)
+    if not isinstance(arg, Expr) or not isinstance(arg.tree, ast.List):
+        return arg, arg
+    kinds = dict(arg.kinds)
+    first, second = (_made(part, kinds) for part in arg.tree.elts)
+    return first, second
+
+
+def tree_of(arg: Any) -> ast.expr:
+    """The tree of an argument; a negative number is the minus of one."""
+    if isinstance(arg, Expr):
+        return arg.tree
+    if isinstance(arg, tuple):
+        return ast.List([tree_of(part) for part in arg], ast.Load())
+    if isinstance(arg, int | float) and not isinstance(arg, bool) and arg < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-arg))
+    return ast.Constant(arg)
+
+
+def _kinds(*args: Any) -> dict[str, str]:
+    """The kinds of all names that arguments read."""
+    found: dict[str, str] = {}
+    for arg in args:
+        if isinstance(arg, Expr):
+            found.update(arg.kinds)
+        elif isinstance(arg, tuple):
+            found.update(_kinds(*arg))
+    return found
+
+
+def _combined(left: Arg, op: ast.operator, right: Arg) -> Arg:
+    tree = ast.BinOp(tree_of(left), op, tree_of(right))
+    return _made(tree, _kinds(left, right))
+
+
+def _made(tree: ast.expr, kinds: Mapping[str, str]) -> Arg:
+    """The simplest expression that computes a tree; a constant where no name is."""
+    tree = simplified(tree, kinds)
+    read = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
+    if not read - _called(tree):
+        try:
+            return computed(tree, {})
+        except SpecError:
+            pass  # it fails where it is computed, as the formula would
+    held = tuple(sorted((name, kinds[name]) for name in read & kinds.keys()))
+    return Expr(tree, held, ast.unparse(tree))
+
+
+def _called(tree: ast.expr) -> set[str]:
+    """The names of functions that a tree calls."""
+    calls = (part for part in ast.walk(tree) if isinstance(part, ast.Call))
+    return {part.func.id for part in calls if isinstance(part.func, ast.Name)}
+
+
+def _replaced(tree: ast.expr, replace: Callable[[str], Arg]) -> Arg:
+    visitor = _Replace(replace)
+    return _made(visitor.visit(tree), visitor.kinds)
 
 
 class _Replace(ast.NodeTransformer):
+    """Makes a new tree in which other trees stand for names."""
+
     def __init__(self, replace: Callable[[str], Arg]) -> None:
         self.replace = replace
+        self.kinds: dict[str, str] = {}
+
+    def generic_visit(self, node: Any) -> Any:
+        # Trees are shared: nothing is changed in place.
+        fields = {
+            name: [self.visit(part) for part in value]
+            if isinstance(value, list)
+            else self.visit(value)
+            if isinstance(value, ast.AST)
+            else value
+            for name, value in ast.iter_fields(node)
+        }
+        return type(node)(**fields)
 
     def _put(self, name: str) -> ast.expr:
-        return ast.parse(text_of(self.replace(name)), mode="eval").body
+        found = self.replace(name)
+        self.kinds |= _kinds(found)
+        return tree_of(found)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        return self._put(ast.unparse(node))
+        assert isinstance(node.value, ast.Name)
+        return self._put(f"{node.value.id}.{node.attr}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in WORDS:
-            return ast.Constant(WORDS[node.id])
+        if node.id in CONSTANTS and node.id[0].islower():
+            return ast.Constant(CONSTANTS[node.id])  # type: ignore[arg-type]  # a word
         return self._put(node.id)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        node.args = [self.visit(argument) for argument in node.args]
+        return ast.Call(node.func, [self.visit(part) for part in node.args], [])
+
+
+def _code(tree: ast.expr) -> str:
+    return ast.unparse(_Layout().visit(tree))
+
+
+class _Layout(_Replace):
+    """Turns a tree into one that `ast.unparse` writes as ruff format would.
+
+    What ruff writes without the spaces or brackets of `ast.unparse` becomes a name that
+    has the text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda name: named(name))
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return node
 
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str | float):
+            return ast.Name(lit(node.value), ast.Load())
+        return node
 
-class _Simplify(ast.NodeTransformer):
+    def visit_List(self, node: ast.List) -> ast.expr:
+        return ast.Tuple([self.visit(part) for part in node.elts], ast.Load())
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        left, right = node.left, node.right
-        if _is_number(left) and _is_number(right):
-            try:
-                return ast.Constant(evaluate(ast.unparse(node), {}))  # type: ignore[arg-type]  # a number
-            except SpecError:
-                return node
-        if isinstance(node.op, ast.Mult | ast.FloorDiv) and _is(right, 1):
-            return left
-        if isinstance(node.op, ast.Mult) and _is(left, 1):
-            return right
-        if isinstance(node.op, ast.Add | ast.Sub) and _is(right, 0):
-            return left
-        if isinstance(node.op, ast.Add) and _is(left, 0):
-            return right
-        return _cancelled(node)
+        left, right = self.visit(node.left), self.visit(node.right)
+        if not isinstance(node.op, ast.Pow):
+            return ast.BinOp(left, node.op, right)
+        if isinstance(node.left, ast.BinOp):
+            left = ast.Name(f"({ast.unparse(left)})", ast.Load())
+        elif _simple(node.left) and _simple(node.right, signed=True):
+            text = f"{ast.unparse(left)}**{ast.unparse(right)}"
+            return ast.Name(text, ast.Load())
+        return ast.BinOp(left, node.op, right)
 
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        self.generic_visit(node)
-        return _constant(node, [node.left, *node.comparators])
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        power = isinstance(node.operand, ast.BinOp)
+        if power and isinstance(operand, ast.Name):  # as ruff brackets it
+            operand = ast.Name(f"({operand.id})", ast.Load())
+        return ast.UnaryOp(node.op, operand)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        self.generic_visit(node)
-        stop = isinstance(node.op, ast.Or)
-        values: list[ast.expr] = []
+        values = []
         for value in node.values:
-            if isinstance(value, ast.Constant):
-                if value.value is stop:
-                    values.append(value)
-                    break
-                continue
-            values.append(value)
-        if not values:
-            return ast.Constant(not stop)
-        return values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Constant):
-            return node.body if node.test.value else node.orelse
-        if ast.unparse(node.body) == ast.unparse(node.orelse):
-            return node.body
-        return node
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
-        return _constant(node, [node.value])
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        node.args = [self.visit(argument) for argument in node.args]
-        return _constant(node, node.args)
+            found = self.visit(value)
+            plain = isinstance(value, ast.Compare) or (
+                isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
+            )
+            if plain:  # it binds closer than `and`
+                found = ast.Name(ast.unparse(found), ast.Load())
+            values.append(found)
+        return ast.BoolOp(node.op, values)
 
 
-def _constant(node: ast.expr, parts: list[ast.expr]) -> ast.expr:
-    """The value of an expression whose parts have no names left, else itself."""
-    if any(isinstance(tree, ast.Name) for part in parts for tree in ast.walk(part)):
-        return node
-    try:
-        value = evaluate(ast.unparse(node), {})
-    except SpecError:
-        return node
-    return ast.parse(text_of(value), mode="eval").body
-
-
-def _is_number(tree: ast.expr) -> bool:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+def _simple(tree: ast.expr, *, signed: bool = False) -> bool:
+    """Whether ruff format hugs the `**` beside an operand."""
+    if signed and isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         tree = tree.operand
-    return isinstance(tree, ast.Constant) and type(tree.value) in (int, float)
-
-
-def _is(tree: ast.expr, number: int) -> bool:
-    return (
-        isinstance(tree, ast.Constant)
-        and type(tree.value) is int
-        and (tree.value == number)
-    )
-
-
-def _cancelled(node: ast.BinOp) -> ast.expr:
-    """`x * a // a` is x, `x * a * b` is x * ab and `x + (y - x)` is y, for integers."""
-    inner = node.left
-    other = node.right
-    if isinstance(node.op, ast.Add) and isinstance(other, ast.BinOp):
-        alike = ast.unparse(inner) == ast.unparse(other.right)
-        return other.left if alike and isinstance(other.op, ast.Sub) else node
-    if (
-        not isinstance(inner, ast.BinOp)
-        or not isinstance(inner.op, ast.Mult)
-        or not isinstance(inner.right, ast.Constant)
-        or not isinstance(node.right, ast.Constant)
-        or type(inner.right.value) is not int
-        or type(node.right.value) is not int
-    ):
-        return node
-    a, b = inner.right.value, node.right.value
-    if isinstance(node.op, ast.Mult):
-        return ast.BinOp(inner.left, ast.Mult(), ast.Constant(a * b))
-    if isinstance(node.op, ast.FloorDiv) and b > 0 and a % b == 0:
-        product = ast.BinOp(inner.left, ast.Mult(), ast.Constant(a // b))
-        return inner.left if a == b else product
-    return node
+    if isinstance(tree, ast.Constant):
+        return isinstance(tree.value, int | float) and not isinstance(tree.value, bool)
+    return isinstance(tree, ast.Name)

@@ -1,42 +1,72 @@
-"""Finds the outline of a graph: one definition for all instances of a block."""
+"""Finds the outline of a graph: one definition for all instances of a block.
+
+What is printed for a value is looked for in this order: its formula in the words of
+printed code; a constant; a choice by the index of a repeat; an argument of its own. A
+value whose formula depends on an argument is never a constant, though it be the same
+in all instances: another value of the argument would give another.
+"""
 
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
+from archspec.source.arrange import arrange
 from archspec.source.body import Body
-from archspec.source.columns import (
-    INDICES,
-    Cell,
-    Column,
-    Text,
-    Unfit,
+from archspec.source.columns import Cell, Column, Text
+from archspec.source.expr import (
+    Arg,
+    Expr,
+    choice,
+    equal,
+    item,
+    named,
+    names_of,
 )
-from archspec.source.expr import Arg, Expr, printable, substitute, text_of, value_of
+from archspec.source.naming import rename
 from archspec.source.outline import (
-    Argument,
     Definition,
     Line,
     Ref,
     free_names,
 )
-from archspec.source.tree import Forest, Tree, kept, numbers, ordered
+from archspec.source.plan import Plan, Unfit
+from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
+from archspec.source.vocabulary import Unsayable, Vocabulary, same
 
-FLAG = "with_"
-"""How an argument starts that says whether a node is there."""
+LONG = 40
+"""Characters from which on an expression of our own making gets a name."""
+
+
+def outline(graph: Graph, signature: Signature) -> list[Definition]:
+    """Definitions in the order of use, the net last.
+
+    `signature` says what of an op can't be an argument. There always is an outline:
+    the last plan says everything literally.
+    """
+    plan = Plan(set(graph.arguments))
+    while True:
+        before = len(plan.variable)
+        try:
+            found = Generaliser(graph, Forest(graph, signature, plan)).definitions()
+        except Unfit as unfit:
+            plan.give_up(unfit)
+            continue
+        if len(plan.variable) == before:
+            arrange(found)
+            rename(found)
+            return found
 
 
 class Generaliser:
     """Builds the definitions, those that are used before those that use them."""
 
-    def __init__(self, graph: Graph, forest: Forest, arguments: frozenset[str]) -> None:
+    def __init__(self, graph: Graph, forest: Forest) -> None:
         self.graph = graph
         self.forest = forest
-        self.arguments = arguments
         self.made: dict[int, Definition] = {}
 
     def definitions(self) -> list[Definition]:
@@ -61,48 +91,46 @@ class Writer:
     def __init__(self, whole: Generaliser, group: list[Tree]) -> None:
         self.whole = whole
         self.forest = whole.forest
+        self.plan = whole.forest.plan
         self.group = group
         scope = group[0].scope
-        self.model = scope.parent is None
         self.definition = Definition(
             title=scope.title,
-            model=self.model,
+            model=scope.parent is None,
             listed=scope.listed,
             inline=scope.inline,
             inputs=tuple(scope.inputs),
             instances=group,
         )
-        params = {*whole.graph.params, *(p for t in group for p in t.scope.params)}
-        self.variables = [letter for letter in INDICES if letter not in params]
-        self.index: dict[int, Arg] = {}
-        self.dims: dict[int, dict[str, Arg]] = {}
-        self.envs: list[dict[str, Value]] = [{} for _ in group]
+        self.words = Vocabulary(
+            self.forest, group, self.definition, tuple(whole.graph.params)
+        )
 
     def write(self) -> Definition:
         """The finished definition."""
         definition = self.definition
-        if self.model:
-            for name in self.whole.graph.params:
-                if name in self.whole.arguments:
-                    value = self.whole.graph.params[name]
-                    self._argument(name, [value]).default = value
+        if definition.model:
+            for name, value in self.whole.graph.params.items():
+                if name in self.plan.arguments:
+                    self.words.argument(name, [value])
+                    definition.arguments[name].default = value
                     definition.arguments[name].keyword = True
         columns = [
-            Column(tree, number, ChainMap(self.envs[number]))
+            Column(tree, number, ChainMap(self.words.envs[number]))
             for number, tree in enumerate(self.group)
         ]
         channels = [self._input(number) for number in range(len(definition.inputs))]
         for tree in self.group:
-            self.dims[id(tree.scope)] = dict(
+            self.words.dims[id(tree.scope)] = dict(
                 zip(definition.inputs, channels, strict=True)
             )
         definition.lines, outputs, out_channels = self.scope_lines(columns, channels, 0)
-        if self.model:
-            names = list(self.whole.graph.outputs)
+        if definition.model:
+            graph = self.whole.graph
             values = self.group[0].outputs
             definition.outputs = {
-                name: outputs[values.index(self.whole.graph.outputs[name])]
-                for name in names
+                name: outputs[values.index(value)]
+                for name, value in graph.outputs.items()
             }
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
@@ -110,14 +138,60 @@ class Writer:
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])
         self._drop_unused()
+        self._check_relations()
         return definition
+
+    def decide(self, scopes: Sequence[Scope], there: Collection[str]) -> None:
+        """Unfit where something that no code says depends on an argument.
+
+        That a node is in no instance, say, or which op it is.
+        """
+        found = {
+            text: scope
+            for scope in scopes
+            for key, texts in scope.decided.items()
+            if key not in there and not key.endswith(" from")
+            for text in texts
+        }
+        for text, scope in sorted(found.items(), key=lambda item: item[0]):
+            depends = self.behind(Text(text, scope))
+            if depends:
+                raise self.words.unfit(f"{text} decides what is there", depends)
+
+    def behind(self, text: Text) -> frozenset[str]:
+        """The arguments that a formula depends on."""
+        try:
+            return self.words.behind(names_of(self.words.translated(text)))
+        except Unsayable as unsayable:
+            return unsayable.depends
 
     def _outside(self, arg: Arg) -> Arg:
         """An expression in the arguments' names: nobody else sees the constants."""
         held = self.definition.constants
+        arg = self.words.closed(arg)
         while isinstance(arg, Expr) and arg.names() & held.keys():
-            arg = substitute(arg.text, lambda name: held.get(name, Expr(name)))
+            kinds = dict(arg.kinds)
+            arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
+            arg = self.words.closed(arg)
         return arg
+
+    def relate(self, one: Arg, other: Arg) -> None:
+        """Notes that printed code takes two expressions to be equal."""
+        pair = self._outside(one), self._outside(other)
+        if pair[0] != pair[1] and pair not in self.definition.relations:
+            self.definition.relations.append(pair)
+
+    def _check_relations(self) -> None:
+        """Unfit where arguments could have values that break a relation."""
+        for one, other in self.definition.relations:
+            depends = self.words.behind(names_of(one))
+            if self.definition.model:
+                depends |= self.words.behind(names_of(other))
+            else:
+                depends -= self.words.behind(names_of(other))
+                depends &= self._kept
+            if depends:
+                raise self.words.unfit("a relation need not hold", depends)
 
     def _drop_unused(self) -> None:
         """Drops what only a discarded attempt wanted, and orders the arguments."""
@@ -126,17 +200,18 @@ class Writer:
         for line in definition.lines:
             used |= free_names(line)
         for arg in definition.channels:
-            used |= arg.names() if isinstance(arg, Expr) else set()
+            used |= names_of(arg)
         for name, constant in reversed(definition.constants.items()):
             if name in used:
                 used |= constant.names()
         definition.constants = {
             k: v for k, v in definition.constants.items() if k in used
         }
+        self._kept = frozenset(used)
         declared = [
             *definition.channel_arguments,
             *(name for tree in self.group[:1] for name in tree.scope.params),
-            *(name for name in self.whole.graph.params if not self.model),
+            *(name for name in self.whole.graph.params if not definition.model),
             *definition.arguments,
         ]
         definition.arguments = {
@@ -145,48 +220,42 @@ class Writer:
             if name in used and name in definition.arguments
         }
 
-    def _argument(self, name: str, values: list[Value]) -> Argument:
-        found = self.definition.arguments.get(name)
-        if found is None:
-            found = self.definition.arguments[name] = Argument(name, values)
-            for env, value in zip(self.envs, values, strict=True):
-                env[name] = value
-        return found
-
     def _input(self, number: int) -> Arg:
         """The channels of an input of the definition."""
-        name = self.definition.inputs[number]
-        values: list[Value] = []
-        tainted = False
-        for tree in self.group:
-            value = tree.scope.inputs[name]
-            values.append(self.forest.shapes[value][0])
-            taints = tree.scope.taints.get(f"{name}.channels", frozenset())
-            tainted = tainted or bool(taints & self.whole.arguments)
-        if self.model:
-            graph_input = self.group[0].scope.inputs[name]
-            text = self.group[0].scope.texts.get(f"{graph_input}.channels")
-            if text is not None and tainted:
-                return self._own_text(text, values)
+        definition = self.definition
+        name = definition.inputs[number]
+        told = f"{name}.channels"
+        values: list[Value] = [
+            self.forest.shapes[tree.scope.inputs[name]][0] for tree in self.group
+        ]
+        scopes = [tree.scope for tree in self.group]
+        taint = frozenset().union(*(s.taints.get(told, frozenset()) for s in scopes))
+        tainted = bool(taint & self.plan.arguments)
+        if definition.model:
+            scope = scopes[0]
+            text = scope.texts.get(f"{scope.inputs[name]}.channels")
+            if text is None or not tainted:
+                return values[0]
+            found = self.words.translated(Text(text, scope))
+            if (
+                not isinstance(found, Expr)
+                or found.value(self.words.envs[0]) != values[0]
+            ):
+                raise Unfit(text, params=taint)
+            return found
+        varies = tainted or self.plan.varies(scopes[0].definition, told)
+        if not varies and same(values):
             return values[0]
-        if not tainted and len(set(values)) == 1:
-            return values[0]
-        arg = "in_channels" if len(self.definition.inputs) == 1 else f"{name}_channels"
-        self._argument(arg, values)
-        self.definition.channel_arguments[arg] = number
-        return Expr(arg)
-
-    def _own_text(self, text: str, values: list[Value]) -> Arg:
-        scope = self.group[0].scope
-        arg = self._translated(Text(text, scope))
-        if arg is None or value_of(arg, self.envs[0]) != values[0]:
-            raise Unfit(text, scope.taints.get(text, self.whole.arguments))
-        return arg
+        arg = "in_channels" if len(definition.inputs) == 1 else f"{name}_channels"
+        definition.channel_arguments[arg] = number
+        return self.words.argument(arg, values)
 
     def scope_lines(
         self, columns: list[Column], channels: Sequence[Arg], depth: int
     ) -> tuple[list[Line], list[Ref], list[Arg]]:
         """The lines of a scope, its outputs, and the channels of these."""
+        there = {key for column in columns for key in column.tree.lines}
+        self.decide([column.tree.scope for column in columns], there)
         body = Body(self, columns, list(channels), depth)
         for key in ordered([column.tree for column in columns]):
             body.add(key)
@@ -198,25 +267,40 @@ class Writer:
         values: Sequence[Value],
         texts: Sequence[Text | None],
         hint: str,
-        taint: frozenset[str] = frozenset(),
         index: str = "",
     ) -> Arg:
-        """What to print for a value: a constant, an expression or a new argument."""
-        taint &= self.whole.arguments
-        same = all(
-            value == values[0] and type(value) is type(values[0]) for value in values
-        )
-        if same and not taint:
+        """What to print for a value: an expression, a constant or a new argument."""
+        depends: frozenset[str] = frozenset()
+        for text in dict.fromkeys(text and text.text for text in texts):
+            first = next(t for t in texts if (t and t.text) == text)
+            if first is None:
+                continue
+            try:
+                found = self.words.translated(first)
+            except Unsayable as unsayable:
+                depends |= unsayable.depends
+                continue
+            if self.holds(found, cells, values):
+                return values[0] if same(values) and self._settled(found) else found
+            depends |= self.words.behind(names_of(found))
+        return self.told(cells, values, hint, depends, index)
+
+    def told(
+        self,
+        cells: Sequence[Cell],
+        values: Sequence[Value],
+        hint: str,
+        depends: frozenset[str],
+        index: str = "",
+    ) -> Arg:
+        """What to print for a value without an expression.
+
+        Unfit where it depends on arguments, which could then have other values.
+        """
+        if depends:
+            raise self.words.unfit(f"{hint} has no expression", depends)
+        if same(values):
             return values[0]
-        first = texts[0]
-        if first is not None and all(
-            text is not None and text.text == first.text for text in texts
-        ):
-            found = self._translated(first)
-            if found is not None and self.holds(found, cells, values):
-                return found
-        if taint:
-            raise Unfit(f"{hint} has no expression", taint)
         if index:
             found = self._by_index(cells, values, index)
             if found is not None:
@@ -224,25 +308,22 @@ class Writer:
         by_owner: dict[int, Value] = {}
         for cell, value in zip(cells, values, strict=True):
             if by_owner.setdefault(cell.column.owner, value) != value:
-                around = self.forest.around(cell.column.tree)
-                raise Unfit(f"{hint} varies within an instance", repeat=around)
-        if self.model:
-            raise Unfit(f"{hint} varies in the net")
+                raise Unfit(
+                    f"{hint} varies within an instance",
+                    repeat=self.forest.around(cell.column.tree),
+                    definition=self.group[0].scope.definition,
+                )
         filled = [by_owner.get(n, values[0]) for n in range(len(self.group))]
-        alike = FLAG if hint.startswith(FLAG) else hint
-        for name, argument in self.definition.arguments.items():
-            if name.startswith(alike) and argument.values == filled:
-                return Expr(name)
-        name, number = hint, 2
-        while name in self.definition.arguments or name in self.envs[0]:
-            name, number = f"{hint}{number}", number + 1
-        self._argument(name, filled)
-        return Expr(name)
+        return self.words.invented(hint, filled)
+
+    def _settled(self, arg: Arg) -> bool:
+        """Whether an expression reads nothing but counters of loops of fixed length."""
+        return names_of(arg) <= self.words.fixed_loops
 
     def holds(self, arg: Arg, cells: Sequence[Cell], values: Sequence[Value]) -> bool:
         """Whether an expression gives the graph's value in every instance."""
         if not isinstance(arg, Expr):
-            return all(arg == value and type(arg) is type(value) for value in values)
+            return all(arg == value for value in values)
         try:
             return all(
                 arg.value(cell.env) == value
@@ -250,6 +331,23 @@ class Writer:
             )
         except SpecError:
             return False
+
+    def checked(
+        self, arg: Arg, cells: Sequence[Cell], values: Sequence[Value], hint: str
+    ) -> Arg:
+        """An expression that was derived, or what stands for it where it is wrong."""
+        if self.holds(arg, cells, values):
+            return values[0] if same(values) and self._settled(arg) else arg
+        return self.told(cells, values, hint, self.words.behind(names_of(arg)))
+
+    def short(self, arg: Arg, name: str) -> Arg:
+        """A long expression of our own making under a name, where that can be."""
+        if not isinstance(arg, Expr) or len(arg.text) <= LONG:
+            return arg
+        known = {*self.definition.arguments, *self.definition.constants}
+        if not arg.names() <= known:
+            return arg
+        return self.words.local(name, arg)
 
     def _by_index(
         self, cells: Sequence[Cell], values: Sequence[Value], index: str
@@ -261,20 +359,20 @@ class Writer:
             assert isinstance(number, int)
             if by_index.setdefault(number, value) != value:
                 return self._first_and_rest(cells, values, index)
+        if not {index} <= self.words.fixed_loops:
+            return None
+        word = named(index, "int")
         if len(by_index) > 1 and len({v for k, v in by_index.items() if k}) == 1:
-            return Expr(
-                f"{text_of(by_index[0])} if {index} == 0 else {text_of(by_index[1])}"
-            )
+            return choice(by_index[0], equal(word, 0), by_index[1])
         if sorted(by_index) != list(range(len(by_index))):
             return None
-        items = ", ".join(text_of(by_index[n]) for n in range(len(by_index)))
-        return Expr(f"[{items}][{index}]")
+        return item([by_index[n] for n in range(len(by_index))], word)
 
     def _first_and_rest(
         self, cells: Sequence[Cell], values: Sequence[Value], index: str
     ) -> Arg | None:
         """`a if i == 0 else b` where a or b is an argument."""
-        parts: list[str] = []
+        parts: list[Arg] = []
         for first in (True, False):
             chosen = [
                 (cell, value)
@@ -284,110 +382,18 @@ class Writer:
             if not chosen:
                 return None
             if len({value for _, value in chosen}) == 1:
-                parts.append(text_of(chosen[0][1]))
+                parts.append(chosen[0][1])
                 continue
             part_cells, part_values = zip(*chosen, strict=True)
             name = next(
                 (
                     name
                     for name in self.definition.arguments
-                    if self.holds(Expr(name), part_cells, part_values)
+                    if self.holds(self.words.word(name), part_cells, part_values)
                 ),
                 None,
             )
             if name is None:
                 return None
-            parts.append(name)
-        return Expr(f"{parts[0]} if {index} == 0 else {parts[1]}")
-
-    def _translated(self, text: Text) -> Arg | None:
-        """A formula in the names of printed code; None where a name has none."""
-        try:
-            found = substitute(text.text, lambda name: self._name(name, text))
-        except LookupError:
-            return None
-        if isinstance(found, Expr) and not printable(found.text):
-            return None
-        return found
-
-    def _name(self, name: str, text: Text) -> Arg:
-        """What stands in printed code for a name of a formula."""
-        scope = text.scope
-        if name == text.counter and text.index is not None:
-            return text.index
-        if "." in name:
-            source, _, dimension = name.partition(".")
-            if dimension != "channels":
-                raise LookupError(name)
-            return self.dims[id(scope)][source]
-        while scope.kind == "graph":
-            if name == (scope.counter or "index") and scope.index is not None:
-                return self.index[id(scope)]
-            assert scope.parent is not None
-            scope = scope.parent
-        if id(scope) in {id(tree.scope) for tree in self.group}:
-            return self._own(name, scope)
-        if name in scope.params:
-            assert scope.parent is not None
-            if name in scope.texts:
-                outer = self._translated(Text(scope.texts[name], scope.parent))
-            elif name in scope.defaults:
-                outer = self._translated(Text(scope.defaults[name], scope))
-            else:
-                outer = scope.params[name]
-            if outer is None:
-                raise LookupError(name)
-            return outer
-        assert scope.parent is not None
-        return self._name(name, Text("", scope.parent))
-
-    def _own(self, name: str, scope: Scope) -> Arg:
-        """A param of the definition, or of the file that it stands in."""
-        if name in self.definition.channel_arguments:
-            raise LookupError(name)  # a param of the same name is something else
-        if name in self.definition.arguments or name in self.definition.constants:
-            return Expr(name)
-        if self.model:
-            return scope.params[name]
-        values: list[Value] = []
-        tainted = False
-        for tree in self.group:
-            holder = tree.scope if name in tree.scope.params else file_of(tree.scope)
-            values.append(holder.params[name])
-            taint = tree.scope.taints.get(name, frozenset())
-            tainted = tainted or bool(taint & self.whole.arguments)
-        if not tainted and all(value == values[0] for value in values):
-            return values[0]
-        if all(name in tree.scope.defaults for tree in self.group):
-            return self._constant(name, scope, values)
-        self._argument(name, values)
-        return Expr(name)
-
-    def _constant(self, name: str, scope: Scope, values: list[Value]) -> Arg:
-        """A param that is nowhere given: its default, computed first in the body."""
-        found = self._translated(Text(scope.defaults[name], scope))
-        if not isinstance(found, Expr):
-            if found is not None and all(value == found for value in values):
-                return found
-            self._argument(name, values)
-            return Expr(name)
-        if any(
-            found.value(env) != value
-            for env, value in zip(self.envs, values, strict=True)
-        ):
-            raise Unfit(f"{name} is not its default")
-        if found.is_name():
-            return found
-        self.definition.constants[name] = found
-        for env, value in zip(self.envs, values, strict=True):
-            env[name] = value
-        return Expr(name)
-
-
-def file_of(scope: Scope) -> Scope:
-    """The file that a block's text stands in."""
-    above: Scope | None = scope.parent
-    while above is not None and above.kind != "file":
-        above = above.parent
-    assert above is not None
-    return above
+            parts.append(self.words.word(name))
+        return choice(parts[0], equal(named(index, "int"), 0), parts[1])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
-from archspec.source.expr import Arg, Expr, substitute
-from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Use, walk
+from archspec.source.expr import Arg, Expr, named
+from archspec.source.outline import Argument, Definition, Line, Use, rewrite, walk
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
@@ -37,13 +37,17 @@ def own(line: Line, taken: Container[str]) -> str | None:
     return name if free and name not in taken and name not in TAKEN else None
 
 
-def rename(definitions: list[Definition]) -> None:
-    """Renames the arguments that clash, in all definitions."""
+def rename(definitions: Sequence[Definition], taken: Container[str] = TAKEN) -> None:
+    """Renames the arguments that clash with what is taken, in all definitions."""
     clashing = {
         name
         for definition in definitions
-        for name in (*definition.arguments, *definition.constants)
-        if name in TAKEN
+        for name in (
+            *definition.arguments,
+            *definition.constants,
+            *(n for line in walk(definition.lines) for n in (*line.start, *line.rows)),
+        )
+        if name in taken
     }
     if not clashing:
         return
@@ -66,34 +70,30 @@ def _definition(definition: Definition, clashing: set[str]) -> None:
         argument.name = _name(name, clashing)
         arguments[argument.name] = argument
     definition.arguments = arguments
+    definition.positional = tuple(_name(n, clashing) for n in definition.positional)
     definition.channel_arguments = {
         _name(name, clashing): n for name, n in definition.channel_arguments.items()
     }
 
 
 def _line(line: Line, clashing: set[str]) -> None:
-    line.when = _arg(line.when, clashing)
-    if line.count is not None:
-        line.count = _arg(line.count, clashing)
-    target = line.target
-    if isinstance(target, OpUse):
-        target.attributes = {k: _arg(v, clashing) for k, v in target.attributes.items()}
-        target.channels = tuple(_arg(arg, clashing) for arg in target.channels)
-    elif isinstance(target, Use):
-        target.arguments = {
-            _name(k, clashing): _arg(v, clashing) for k, v in target.arguments.items()
-        }
-    else:
-        assert isinstance(target, Nested)
+    rewrite(line, lambda arg: _arg(arg, clashing), nested=False)
+    for held in (line.start, line.carried):
+        renamed = {_name(k, clashing): _arg(v, clashing) for k, v in held.items()}
+        held.clear()
+        held.update(renamed)
+    line.rows = {_name(k, clashing): column for k, column in line.rows.items()}
+    if isinstance(line.target, Use):
+        given = line.target.arguments
+        line.target.arguments = {_name(k, clashing): v for k, v in given.items()}
 
 
 def _name(name: str, clashing: set[str]) -> str:
-    return safe(name) if name in clashing else name
+    return f"{name}_" if name in clashing else name
 
 
 def _arg(arg: Arg, clashing: set[str]) -> Arg:
     if not isinstance(arg, Expr):
         return arg
-    return substitute(
-        arg.text, lambda name: Expr(safe(name) if name in clashing else name)
-    )
+    kinds = dict(arg.kinds)
+    return arg.replaced(lambda name: named(_name(name, clashing), kinds[name]))

@@ -7,13 +7,16 @@ computed for every instance and found equal to the graph's value, or an argument
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archspec.graph import Value
 from archspec.ops import Op, Shape
-from archspec.source.expr import Arg, Expr
+from archspec.source.expr import Arg, Expr, names_of
 from archspec.source.tree import Tree
+
+SHORT = 4
+"""Tuples of so many items have a type for each item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Line:
 
     Attributes:
         name: the child's name, or "" in a list, whose children are numbered.
+        template: what names the children of a loop, with its index: `layer{i + 1}`; the
+            scope is then a chain.
         target: what it does.
         inputs: what it reads; a repeated one chains.
         when: True, or the condition under which it exists.
@@ -98,7 +103,10 @@ class Line:
         count, index: how often it is repeated, and the name that counts from 0.
         nodes: names of the graph's nodes or scopes that it stands for.
         outputs: number of values that it gives.
-        carried: arguments that a loop sets anew after each turn.
+        start: variables that a loop needs, and what they are before its first turn.
+        carried: arguments and such variables, which it sets anew after each turn.
+        after: what such variables hold behind the loop, in other words.
+        rows: names that a loop takes from a table, each with its column.
         single: whether it is an instance of a repeat, named by its number.
     """
 
@@ -110,10 +118,14 @@ class Line:
     index: str = ""
     nodes: list[str] = field(default_factory=list)
     outputs: int = 1
+    start: dict[str, Arg] = field(default_factory=dict)
     carried: dict[str, Arg] = field(default_factory=dict)
+    after: dict[str, Arg] = field(default_factory=dict)
+    rows: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     single: bool = False
     otherwise: Ref | None = None
     instead: bool = False
+    template: str = ""
 
     @property
     def reads(self) -> tuple[Ref, ...]:
@@ -134,17 +146,39 @@ class Line:
 
     def repeated(self) -> set[str]:
         """The names that what a loop repeats reads, its own among them."""
-        return free_names(Line(self.name, self.target, self.inputs, self.when))
+        found = free_names(Line(self.name, self.target, self.inputs, self.when))
+        return found.union(*map(names_of, self.carried.values()))
+
+    def bound(self) -> set[str]:
+        """The names that a loop has of its own."""
+        return {self.index, *self.start, *self.rows} - {""}
+
+    def said(self) -> Iterator[Arg]:
+        """Everything that it prints, without what is nested in it."""
+        yield self.when
+        if self.count is not None:
+            yield self.count
+        yield from self.start.values()
+        yield from self.carried.values()
+        if isinstance(self.target, OpUse):
+            yield from self.target.attributes.values()
+            yield from self.target.channels
+        elif isinstance(self.target, Use):
+            yield from self.target.arguments.values()
 
 
 @dataclass(slots=True, eq=False)
 class Argument:
-    """An argument of a definition: its value in each instance, its default if any."""
+    """An argument of a definition: its value in each instance, its default if any.
+
+    `invented` says that no param of the spec stands for it.
+    """
 
     name: str
     values: list[Value]
     default: Value = None
     keyword: bool = False
+    invented: bool = False
 
     def type(self) -> str:
         """The Python type of its values, as an annotation."""
@@ -169,6 +203,8 @@ class Definition:
         channel_arguments: the arguments that are an input's channels, by number.
         positional: the first arguments, which callers give by position.
         numbers: for each output of a list, which child makes it.
+        relations: pairs of expressions of its params and input channels that its code
+            takes to be equal.
     """
 
     title: str
@@ -185,20 +221,25 @@ class Definition:
     channel_arguments: dict[str, int] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    relations: list[tuple[Arg, Arg]] = field(default_factory=list)
 
 
 def annotation(values: Sequence[Value]) -> str:
-    """The annotation that covers all values."""
-    kinds = {type(value) for value in values}
-    if kinds <= {int, float} and float in kinds:
-        return "float"
-    if kinds == {tuple}:
-        inner = {
-            type(item) for value in values if isinstance(value, tuple) for item in value
-        }
-        item = "float" if float in inner else inner.pop().__name__ if inner else "int"
-        return f"tuple[{item}, ...]"
-    return " | ".join(sorted("None" if k is type(None) else k.__name__ for k in kinds))
+    """The annotation that covers all values; an int may stand for a float."""
+    tuples = [value for value in values if isinstance(value, tuple)]
+    kinds = {type(value).__name__ for value in values if not isinstance(value, tuple)}
+    if "float" in kinds:
+        kinds.discard("int")
+    found = {"None" if kind == "NoneType" else kind for kind in kinds}
+    if tuples:
+        sizes = {len(value) for value in tuples}
+        if len(sizes) == 1 and 1 < max(sizes) <= SHORT:
+            items = [annotation(column) for column in zip(*tuples, strict=True)]
+            found.add(f"tuple[{', '.join(items)}]")
+        else:
+            every = [item for value in tuples for item in value]
+            found.add(f"tuple[{annotation(every) if every else 'int'}, ...]")
+    return " | ".join(sorted(found, key=lambda name: (name == "None", name)))
 
 
 def walk(lines: Sequence[Line]) -> Iterator[Line]:
@@ -212,21 +253,30 @@ def walk(lines: Sequence[Line]) -> Iterator[Line]:
 def expressions(line: Line) -> Iterator[Arg]:
     """Everything that a line and its nested ones print."""
     for inner in walk([line]):
-        yield inner.when
-        if inner.count is not None:
-            yield inner.count
-        if isinstance(inner.target, OpUse):
-            yield from inner.target.attributes.values()
-            yield from inner.target.channels
-        elif isinstance(inner.target, Use):
-            yield from inner.target.arguments.values()
+        yield from inner.said()
 
 
 def free_names(line: Line) -> set[str]:
     """The names of the definition that a line reads."""
-    found: set[str] = set()
-    bound = {inner.index for inner in walk([line]) if inner.index}
-    for arg in expressions(line):
-        if isinstance(arg, Expr):
-            found |= arg.names()
-    return found - bound
+    found = {name for arg in expressions(line) for name in names_of(arg)}
+    return found.difference(*(inner.bound() for inner in walk([line])))
+
+
+def rewrite(line: Line, change: Callable[[Arg], Arg], *, nested: bool = True) -> None:
+    """Changes everything that a line, and those nested in it, read.
+
+    What loops start from and carry stays, but for that of loops inside.
+    """
+    for inner in walk([line]) if nested else [line]:
+        inner.when = change(inner.when)
+        if inner.count is not None:
+            inner.count = change(inner.count)
+        if inner is not line:
+            inner.start = {k: change(v) for k, v in inner.start.items()}
+            inner.carried = {k: change(v) for k, v in inner.carried.items()}
+        target = inner.target
+        if isinstance(target, OpUse):
+            target.attributes = {k: change(v) for k, v in target.attributes.items()}
+            target.channels = tuple(change(arg) for arg in target.channels)
+        elif isinstance(target, Use):
+            target.arguments = {k: change(v) for k, v in target.arguments.items()}

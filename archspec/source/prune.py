@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archspec.source.expr import Expr
-from archspec.source.outline import Definition, OpUse, Use, free_names, walk
+from archspec.source.expr import names_of
+from archspec.source.outline import Definition, Line, OpUse, Use, free_names, walk
 
 
 def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None:
@@ -29,22 +29,42 @@ def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None
                 target.arguments = {
                     k: v for k, v in target.arguments.items() if k in held
                 }
+        read = _read(definition)
         if not definition.model:
-            _drop(definition, _read(definition))
+            _drop(definition, read)
 
 
 def _read(definition: Definition) -> set[str]:
     """The names that the definition's text reads."""
+    _drop_carried(definition.lines)
     used = set().union(*map(free_names, definition.lines))
-    for line in walk(definition.lines):
-        # What a loop sets anew is read by the next turn, or by nobody.
-        line.carried = {k: v for k, v in line.carried.items() if k in used}
-        for value in line.carried.values():
-            used |= value.names() if isinstance(value, Expr) else set()
     for name, constant in reversed(definition.constants.items()):
         if name in used:
             used |= constant.names()
     return used
+
+
+def _drop_carried(lines: list[Line]) -> None:
+    """Drops what loops start from and carry for nobody.
+
+    It may be read by the next turn, by what a later loop starts from or carries, or by
+    other lines; only those start a chain of reasons.
+    """
+    every = list(walk(lines))
+    used: set[str] = set()
+    for line in every:
+        bare = Line(line.name, line.target, line.inputs, line.when, line.count)
+        used |= {name for arg in bare.said() for name in names_of(arg)}
+    before = -1
+    while len(used) != before:
+        before = len(used)
+        for line in every:
+            for held in (line.start, line.carried):
+                for name, value in held.items():
+                    used |= names_of(value) if name in used else set()
+    for line in every:
+        line.start = {k: v for k, v in line.start.items() if k in used}
+        line.carried = {k: v for k, v in line.carried.items() if k in used}
 
 
 def _drop(definition: Definition, used: set[str]) -> None:

@@ -6,41 +6,32 @@ The layout is that of `ruff format`.
 
 from __future__ import annotations
 
-import math
+import ast
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from archspec.graph import Value
 from archspec.source.expr import Expr
+from archspec.source.literal import lit
 
 WIDTH = 88
 STEP = 4
-EXPONENT = re.compile(r"e(?:\+|(-))0*(\d)")
-"""What people leave out of an exponent."""
 LIKE = str.maketrans(
     {"\u00d7": "x", "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u00df": "ss"}
     | dict.fromkeys("\u2018\u2019\u201c\u201d", "'")
 )
 """ASCII for what is often typed otherwise."""
-
-
-def lit(value: Value) -> str:
-    """The Python literal of a bool, int, finite float, str, None or tuple of these."""
-    if value is None or isinstance(value, bool | int):
-        return repr(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return EXPONENT.sub(r"e\1\2", repr(value))
-    if isinstance(value, str):
-        body = value.encode("unicode_escape").decode("ascii")
-        if '"' in body and "'" not in body:
-            return f"'{body}'"
-        return '"' + body.replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        inner = ", ".join(lit(item) for item in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    raise TypeError(f"{type(value).__name__} has no literal")
+SYMBOLS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+}
+"""Operators at which a long line may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +43,19 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as data; `fn` is a dotted name that a backend wrote."""
+    """A call as data; `fn` is a dotted name that a backend wrote, or a call of one."""
 
-    fn: str
+    fn: str | Call
     args: tuple[Doc, ...] = ()
     kwargs: tuple[tuple[str, Doc], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """A list."""
+    """A list; a tuple with the brackets `()`, one without brackets with ``."""
 
     items: tuple[Doc, ...]
+    brackets: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,37 @@ class Choice:
     other: Doc
 
 
-Doc = Code | Call | Display | Table | Star | Loop | Each | Choice | Expr | Value
+@dataclass(frozen=True, slots=True)
+class Infix:
+    """Operands with an operator between each two, such as `+`."""
+
+    operands: tuple[Doc, ...]
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bracketed:
+    """`(value)`, or `value[index]`: what stands before, around and behind it."""
+
+    before: str
+    value: Doc
+    after: str
+
+
+Doc = (
+    Code
+    | Call
+    | Display
+    | Table
+    | Star
+    | Loop
+    | Each
+    | Choice
+    | Infix
+    | Bracketed
+    | Expr
+    | Value
+)
 
 
 def call(fn: str, *args: Doc, **kwargs: tuple[Doc, Value]) -> Call:
@@ -127,9 +149,11 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Expr):
         return doc.code()
     if isinstance(doc, Call):
-        return f"{doc.fn}({', '.join(flat_arguments(doc))})"
+        return f"{_callee(doc)}({', '.join(flat_arguments(doc))})"
     if isinstance(doc, Display):
-        return f"[{', '.join(flat(item) for item in doc.items)}]"
+        joined = ", ".join(flat(item) for item in doc.items)
+        end = "," if len(doc.items) == 1 and doc.brackets == "()" else ""
+        return f"{doc.brackets[:1]}{joined}{end}{doc.brackets[1:]}"
     if isinstance(doc, Table):
         pairs = (f"{lit(key)}: {flat(value)}" for key, value in doc.items)
         return f"{{{', '.join(pairs)}}}"
@@ -137,87 +161,188 @@ def flat(doc: Doc) -> str:
         choice = isinstance(doc.value, Choice)
         return f"*({flat(doc.value)})" if choice else f"*{flat(doc.value)}"
     if isinstance(doc, Loop):
-        return f"({flat(doc.element)} {' '.join(flat(c) for c in doc.clauses)})"
+        return f"({_loop(doc)})"
     if isinstance(doc, Each):
         return f"for {doc.name} in {flat(doc.iterable)}"
     if isinstance(doc, Choice):
         return f"{flat(doc.body)} if {flat(doc.test)} else {flat(doc.other)}"
+    if isinstance(doc, Infix):
+        return " ".join(f"{lead}{flat(operand)}" for lead, operand in _operands(doc))
+    if isinstance(doc, Bracketed):
+        return f"{doc.before}{flat(doc.value)}{doc.after}"
     return lit(doc)
 
 
+def _callee(doc: Call) -> str:
+    """What is called, on one line."""
+    return doc.fn if isinstance(doc.fn, str) else flat(doc.fn)
+
+
 def flat_arguments(doc: Call) -> list[str]:
-    """The arguments of a call, each on one line."""
-    return [
-        *(flat(arg) for arg in doc.args),
-        *(f"{name}={flat(value)}" for name, value in doc.kwargs),
-    ]
+    """The arguments of a call, each on one line; a lone generator has no brackets."""
+    generator = _lone(doc)
+    if generator is not None:
+        return [_loop(generator)]
+    args = (flat(arg) for arg in doc.args)
+    return [*args, *(f"{name}={flat(value)}" for name, value in doc.kwargs)]
+
+
+def _lone(doc: Call) -> Loop | None:
+    """The generator that is a call's only argument."""
+    only = doc.args[0] if len(doc.args) == 1 and not doc.kwargs else None
+    return only if isinstance(only, Loop) else None
+
+
+def _loop(doc: Loop) -> str:
+    return " ".join(flat(part) for part in (doc.element, *doc.clauses))
+
+
+def _operands(doc: Infix) -> Iterator[tuple[str, Doc]]:
+    """Each operand with the operator before it."""
+    leads = ("", *(f"{operator} " for operator in doc.operators))
+    return zip(leads, doc.operands, strict=True)
 
 
 def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
-    """The lines of `lead doc trail` at an indent, broken as ruff format would."""
-    start = " " * indent
+    """The lines of `lead doc trail`, broken as ruff format would inside brackets."""
+    start, inner = " " * indent, indent + STEP
     line = f"{start}{lead}{flat(doc)}{trail}"
     if len(line) <= WIDTH:
         return [line]
+    if isinstance(doc, Expr | tuple):
+        parts = structure(flat(doc))
+        return [line] if isinstance(parts, Code) else layout(parts, indent, lead, trail)
     if isinstance(doc, Star) and isinstance(doc.value, Choice):
-        inner = layout(doc.value, indent + STEP)
-        return [f"{start}{lead}*(", *inner, f"{start}){trail}"]
+        return layout(Bracketed("*(", doc.value, ")"), indent, lead, trail)
     if isinstance(doc, Star):
         return layout(doc.value, indent, f"{lead}*", trail)
-    if isinstance(doc, Call):
+    if isinstance(doc, Call) and (doc.args or doc.kwargs):
+        opened = f"{start}{lead}{_callee(doc)}("
+        arguments = f"{' ' * inner}{', '.join(flat_arguments(doc))}"
+        if isinstance(doc.fn, Call) and len(opened) > WIDTH:
+            return layout(doc.fn, indent, lead, f"({arguments.strip()}){trail}")
+        generator = _lone(doc)
+        if generator is not None:
+            return layout(generator, indent, f"{lead}{_callee(doc)}", trail)
+        if len(arguments) <= WIDTH:
+            return [opened, arguments, f"{start}){trail}"]
         items = [("", arg) for arg in doc.args]
         items += [(f"{name}=", value) for name, value in doc.kwargs]
-        if not items:
-            return [line]
-        return _bracketed(items, indent, f"{lead}{doc.fn}(", f"){trail}")
-    if isinstance(doc, Display):
-        return _bracketed([("", i) for i in doc.items], indent, f"{lead}[", f"]{trail}")
+        return [opened, *_rows(items, inner), f"{start}){trail}"]
+    if isinstance(doc, Display) and doc.items:
+        both = doc.brackets or "()"
+        rows = _rows([("", item) for item in doc.items], inner, doc.brackets == "[]")
+        return [f"{start}{lead}{both[0]}", *rows, f"{start}{both[1]}{trail}"]
     if isinstance(doc, Table):
-        items = [(f"{lit(key)}: ", value) for key, value in doc.items]
-        return _bracketed(items, indent, f"{lead}{{", f"}}{trail}")
+        rows = _rows([(f"{lit(key)}: ", value) for key, value in doc.items], inner)
+        return [f"{start}{lead}{{", *rows, f"{start}}}{trail}"]
     if isinstance(doc, Loop):
-        return [
-            f"{start}{lead}(",
-            *layout(doc.element, indent + STEP),
-            *(part for c in doc.clauses for part in layout(c, indent + STEP)),
-            f"{start}){trail}",
-        ]
+        parts_ = (part for c in doc.clauses for part in layout(c, inner))
+        rows = [*layout(doc.element, inner), *parts_]
+        return [f"{start}{lead}(", *rows, f"{start}){trail}"]
     if isinstance(doc, Each):
         return layout(doc.iterable, indent, f"{lead}for {doc.name} in ", trail)
     if isinstance(doc, Choice):
-        return [
-            *layout(doc.body, indent, lead),
-            *layout(doc.test, indent, "if "),
-            *layout(doc.other, indent, "else ", trail),
-        ]
+        return _choices(doc, indent, lead, trail)
+    if isinstance(doc, Infix):
+        *most, last = (
+            (f"{lead}{own}" if n == 0 else own, operand)
+            for n, (own, operand) in enumerate(_operands(doc))
+        )
+        rows = [row for own, operand in most for row in layout(operand, indent, own)]
+        return [*rows, *layout(last[1], indent, last[0], trail)]
+    if isinstance(doc, Bracketed):
+        opened, closed = f"{lead}{doc.before}", f"{doc.after}{trail}"
+        if not doc.before.endswith("("):
+            return layout(doc.value, indent, opened, closed)
+        return [f"{start}{opened}", *layout(doc.value, inner), f"{start}{closed}"]
     return [line]
 
 
-def _bracketed(
-    items: Sequence[tuple[str, Doc]], indent: int, lead: str, trail: str
+def _choices(doc: Choice, indent: int, lead: str, trail: str) -> list[str]:
+    """A choice on several lines, and so all choices behind its `else`."""
+    rows = [*layout(doc.body, indent, lead), *layout(doc.test, indent, "if ")]
+    if isinstance(doc.other, Choice):
+        return [*rows, *_choices(doc.other, indent, "else ", trail)]
+    return [*rows, *layout(doc.other, indent, "else ", trail)]
+
+
+def _rows(
+    items: Sequence[tuple[str, Doc]], indent: int, bare: bool = True
 ) -> list[str]:
-    start, inner = " " * indent, indent + STEP
-    joined = ", ".join(f"{name}{flat(item)}" for name, item in items)
-    if inner + len(joined) <= WIDTH:
-        return [f"{start}{lead}", " " * inner + joined, f"{start}{trail}"]
-    end = "" if len(items) == 1 else ","
-    lines = [f"{start}{lead}"]
-    for name, item in items:
-        lines += layout(item, inner, name, end)
-    return [*lines, f"{start}{trail}"]
+    """Items below each other; one alone has a comma behind it unless it is `bare`."""
+    end = "" if bare and len(items) == 1 else ","
+    return [row for name, item in items for row in layout(item, indent, name, end)]
+
+
+def structure(code: str) -> Doc:
+    """The parts of an expression between which a long line is broken."""
+    lines = code.encode()
+
+    def text(node: ast.expr) -> str:
+        return lines[node.col_offset : node.end_col_offset].decode()
+
+    def part(node: ast.expr) -> Doc:
+        found = whole(node)
+        before = lines[: node.col_offset].rstrip()[-1:]
+        after = lines[node.end_col_offset :].lstrip()[:1]
+        return Bracketed("(", found, ")") if before + after == b"()" else found
+
+    def whole(node: ast.expr) -> Doc:
+        if isinstance(node, ast.IfExp):
+            return Choice(part(node.body), part(node.test), part(node.orelse))
+        if isinstance(node, ast.BoolOp):
+            word = "and" if isinstance(node.op, ast.And) else "or"
+            operands = tuple(part(value) for value in node.values)
+            return Infix(operands, (word,) * (len(operands) - 1))
+        if isinstance(node, ast.BinOp) and type(node.op) in SYMBOLS:
+            left, right = part(node.left), part(node.right)
+            symbol = SYMBOLS[type(node.op)]
+            if isinstance(left, Infix) and (left.operators[0] in "+-") == (
+                symbol in "+-"
+            ):
+                return Infix((*left.operands, right), (*left.operators, symbol))
+            return Infix((left, right), (symbol,))
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            left, right = part(node.left), part(node.comparators[0])
+            end = node.comparators[0].col_offset
+            symbol = lines[node.left.end_col_offset : end].decode().strip("() ")
+            return Infix((left, right), (symbol,))
+        if isinstance(node, ast.Call) and not node.keywords:
+            return Call(text(node.func), tuple(whole(arg) for arg in node.args))
+        if isinstance(node, ast.Tuple | ast.List):
+            brackets = "()" if isinstance(node, ast.Tuple) else "[]"
+            return Display(tuple(whole(item) for item in node.elts), brackets)
+        if isinstance(node, ast.Subscript):
+            return Bracketed("", whole(node.value), f"[{text(node.slice)}]")
+        return Code(text(node))
+
+    return whole(ast.parse(code, mode="eval").body)
+
+
+def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
+    """`lead doc trail` in lines; what breaks without brackets of its own gets some."""
+    start = " " * indent
+    if len(f"{start}{lead}{flat(doc)}{trail}") <= WIDTH:
+        return [f"{start}{lead}{flat(doc)}{trail}"]
+    if isinstance(doc, Expr):
+        doc = structure(flat(doc))
+    if isinstance(doc, Infix) and len(doc.operators) == 1:
+        first, last = doc.operands
+        if isinstance(last, Call | Bracketed):  # whose brackets may be enough
+            rows = layout(
+                last, indent, f"{lead}{flat(first)} {doc.operators[0]} ", trail
+            )
+            if len(rows[0]) <= WIDTH:
+                return rows
+    if isinstance(doc, Choice | Infix):
+        doc = Bracketed("(", doc, ")")
+    return layout(doc, indent, lead, trail)
 
 
 def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
-    """`target = doc` in lines; a long choice is put in brackets."""
-    line = f"{' ' * indent}{target} = {flat(doc)}{trail}"
-    if isinstance(doc, Choice) and len(line) > WIDTH:
-        start = " " * indent
-        return [
-            f"{start}{target} = (",
-            *layout(doc, indent + STEP),
-            f"{start}){trail}",
-        ]
-    return layout(doc, indent, f"{target} = ", trail)
+    """`target = doc` in lines."""
+    return statement(f"{target} = ", doc, indent, trail)
 
 
 def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> list[str]:
@@ -230,6 +355,14 @@ def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> li
     if len(f"{inner}{joined}") <= WIDTH:
         return [f"{start}{lead}(", f"{inner}{joined}", f"{start}{tail}"]
     return [f"{start}{lead}(", *(f"{inner}{p}," for p in parameters), f"{start}{tail}"]
+
+
+def span(start: Doc, stop: Doc) -> str:
+    """`start:stop` between square brackets, without a start of 0."""
+    low, high = "" if start == 0 else flat(start), flat(stop)
+    if all(re.fullmatch(r"-?\w*", bound) for bound in (low, high)):
+        return f"{low}:{high}"
+    return f"{low} : {high}".strip()
 
 
 def prose(text: str) -> str:
@@ -255,6 +388,11 @@ def function_name(text: str) -> str:
     """The letters, digits and `_` of a title or a name, as a function is named."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
+
+
+def snake_case(text: str) -> str:
+    """A title, or the name of a class, as a function is named."""
+    return function_name(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)).lower()
 
 
 class Names:

@@ -10,12 +10,17 @@ from typing import Any, Union
 
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Op, Shape
+from archspec.source.plan import Place, Plan
 
 Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
 """What of an op a backend's printed code can't take as an argument: its attributes with
 their values, and whatever else two uses of the op must have in common."""
 Kind = Any
 Item = Union["Tree", Node]
+
+
+SHORT = 4
+"""As many children with names of their own are written one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,21 +51,18 @@ class Forest:
         self,
         graph: Graph,
         signature: Signature,
-        exact: bool,
-        unrolled: frozenset[tuple[str, str]] = frozenset(),
-        unlike: frozenset[str] = frozenset(),
+        plan: Plan,
     ) -> None:
         self.graph = graph
         self.signature = signature
-        self.exact = exact
-        self.unrolled = unrolled
-        self.unlike = unlike
+        self.plan = plan
         self.shapes = graph.shapes()
         self.trees: dict[int, Tree] = {}
         self.makers: dict[str, Node] = {node.name: node for node in graph.nodes}
+        self.braced = self._braced()
         self.root = self._tree(graph.root)
         for node in graph.nodes:
-            self._add(self._tree(node.scope), node.name, node.slot, node)
+            self._add(self._tree(node.scope), node, node)
         self._outputs()
         self.groups: list[list[Tree]] = []
         self.kinds: list[dict[str, Kind]] = []
@@ -73,11 +75,33 @@ class Forest:
         parent = self._tree(scope.parent) if scope.parent is not None else None
         tree = self.trees[id(scope)] = Tree(scope)
         if parent is not None:
-            self._add(parent, scope.name, scope.slot, tree)
+            self._add(parent, scope, tree)
         return tree
 
-    def _add(self, tree: Tree, name: str, slot: str, item: Item) -> None:
-        tree.lines.setdefault(self._key(tree, name, slot), []).append(item)
+    def _add(self, tree: Tree, at: Node | Scope, item: Item) -> None:
+        tree.lines.setdefault(self._key(tree, at), []).append(item)
+
+    def _braced(self) -> set[Place]:
+        """The repeats whose instances have names of their own and read as a loop.
+
+        That is where they are many, or not everywhere as many.
+        """
+        counts: dict[Place, set[int]] = {}
+        seen: set[int] = set()
+        for node in self.graph.nodes:
+            at: Node | Scope | None = node
+            while at is not None and id(at) not in seen:
+                seen.add(id(at))
+                above = at.scope if isinstance(at, Node) else at.parent
+                if "{" in at.slot and at.index is not None and above is not None:
+                    place = (above.definition, at.slot)
+                    counts.setdefault(place, set()).add(at.count)
+                at = above
+        return {
+            place
+            for place, found in counts.items()
+            if (len(found) > 1 or max(found) > SHORT) and not self.plan.unrolls(*place)
+        }
 
     def _outputs(self) -> None:
         readers = [
@@ -115,15 +139,15 @@ class Forest:
         maker = self.makers.get(value)
         if maker is None:
             return None
-        name, slot, index = maker.name, maker.slot, maker.index
+        at: Node | Scope = maker
         scope: Scope | None = kept(maker.scope)
         while scope is not None and scope is not tree.scope:
-            name, slot, index = scope.name, scope.slot, scope.index
+            at = scope
             scope = kept(scope.parent) if scope.parent is not None else None
         if scope is None:
             return None
-        key = self._key(tree, name, slot)
-        return tree.runs[key][index or 0] if key in tree.runs else key
+        key = self._key(tree, at)
+        return tree.runs[key][at.index or 0] if key in tree.runs else key
 
     def around(self, tree: Tree) -> tuple[str, str] | None:
         """The nearest repeat of graphs that a tree is in: its definition, its key."""
@@ -131,7 +155,7 @@ class Forest:
         while scope.kind == "graph" and scope.parent is not None:
             parent = self._tree(scope.parent)
             if scope.index is not None:
-                key = self._key(parent, scope.name, scope.slot)
+                key = self._key(parent, scope)
                 return parent.scope.definition, key
             scope = parent.scope
         return None
@@ -144,20 +168,14 @@ class Forest:
         for number, value in enumerate(tree.outputs):
             yield ("", number), value
 
-    def taint(self, value: str) -> frozenset[str]:
-        """The root params that the channels of a value depend on."""
-        maker = self.makers.get(value)
-        if maker is not None:
-            return maker.taint
-        scope = self.graph.root
-        names = [name for name, held in scope.inputs.items() if held == value]
-        return scope.taints.get(f"{names[0]}.channels", frozenset())
-
-    def _key(self, tree: Tree, name: str, slot: str) -> str:
+    def _key(self, tree: Tree, at: Node | Scope) -> str:
         if tree.scope.listed:
-            return slot
+            return at.slot
+        above = at.scope if isinstance(at, Node) else at.parent
+        if above is tree.scope and (above.definition, at.slot) in self.braced:
+            return at.slot
         start = len(tree.scope.name) + 1 if tree.scope.name else 0
-        return name[start:].partition(".")[0]
+        return at.name[start:].partition(".")[0]
 
     def kind(self, item: Item) -> Kind:
         """What two instances of a statement must have in common to share its line."""
@@ -173,7 +191,7 @@ class Forest:
         shape: dict[str, Kind] = {}
         lines: dict[str, list[Item]] = {}
         for key, items in tree.lines.items():
-            if not repeats(items[0]):
+            if not repeats(items[0], key):
                 shape[key], lines[key] = self.kind(items[0]), items
                 continue
             if self._unrolls(tree, key):
@@ -188,14 +206,29 @@ class Forest:
                 if len(runs) > 1:
                     tree.runs[key].extend([name] * len(run))
         tree.lines = lines
-        shape[""] = self._made(tree) if self.exact else len(tree.outputs)
-        if len(tree.outputs) > 1:
-            shape[""] = self._made(tree)
-        if tree.scope.definition in self.unlike:
-            shape["#"] = tuple(tree.lines)
-        if self.exact:
-            shape["#"] = tuple((k, len(v)) for k, v in tree.lines.items())
+        several = len(tree.outputs) > 1
+        shape[""] = self._made(tree) if several else len(tree.outputs)
+        shape["#"] = self._told_apart(tree)
         return shape
+
+    def _told_apart(self, tree: Tree) -> Kind:
+        """What two instances must have in common beside their lines."""
+        scope, plan = tree.scope, self.plan
+        if plan.literal or scope.definition in plan.apart:
+            return (scope.name, id(scope))
+        lines = tuple(tree.lines) if scope.definition in plan.lines else ()
+        split = sorted(name for of, name in plan.split if of == scope.definition)
+        return lines, tuple((name, self._told(scope, name)) for name in split)
+
+    def _told(self, scope: Scope, name: str) -> Kind:
+        """A param of a scope, or the channels of an input, with its type."""
+        if name in scope.params:
+            value = scope.params[name]
+        elif name.endswith(".channels"):
+            value = self.shapes[scope.inputs[name.removesuffix(".channels")]][0]
+        else:
+            value = file_of(scope).params.get(name)
+        return type(value).__name__, value
 
     def _made(self, tree: Tree) -> Kind:
         """Which statements, or which children of a list, make the outputs."""
@@ -205,8 +238,7 @@ class Forest:
 
     def _unrolls(self, tree: Tree, key: str) -> bool:
         """Whether the instances of a repeat are lines of their own."""
-        places = {(tree.scope.definition, key), (f"{tree.name} here", key)}
-        if places & self.unrolled:
+        if self.plan.unrolls(tree.scope.definition, key):
             return True
         return tree.scope.listed and any(
             isinstance(item, Tree) and len(item.outputs) > 1
@@ -253,10 +285,19 @@ def _name(item: tuple[str, Hashable]) -> str:
     return item[0]
 
 
-def repeats(item: Item) -> bool:
-    """Whether an item is one of a repeat that chains, without a name of its own."""
+def file_of(scope: Scope) -> Scope:
+    """The file that a block's text stands in."""
+    above: Scope | None = scope.parent
+    while above is not None and above.kind != "file":
+        above = above.parent
+    assert above is not None
+    return above
+
+
+def repeats(item: Item, key: str) -> bool:
+    """Whether a statement's item is one of a repeat, not a line of its own."""
     at = item if isinstance(item, Node) else item.scope
-    return at.index is not None and ("{" not in at.slot)
+    return at.index is not None and at.slot == key.partition("@")[0]
 
 
 def numbers(tree: Tree) -> tuple[int, ...]:

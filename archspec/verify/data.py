@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspec.graph import Graph
+from archspec.ops.shaping import Add
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -67,13 +68,16 @@ class Data:
 
     def _disturb(self, weights: Arrays) -> None:
         """Moves vectors, which most nets start at 0 or 1, where faults don't show."""
+        roles = {
+            f"{node.name}.{name}": node.op.role(name)
+            for node, shapes in self.graph.located()
+            for name in (*node.op.weights(*shapes), *node.op.buffers(*shapes))
+        }
         for name, array in weights.items():
-            if array.ndim > 1:
-                continue
             draw = self._draw(f"weight {name}")
-            if name.endswith("running_var"):
+            if roles[name] == "variance":
                 array *= draw.uniform(0.5, 1.5, array.shape).astype(self.dtype)
-            else:
+            elif roles[name] != "kernel":
                 array += draw.normal(0, 0.2, array.shape).astype(self.dtype)
 
     @cached_property
@@ -91,7 +95,7 @@ class Data:
         }
         found: dict[str, None] = {}
         for node in self.graph.nodes:
-            if node.op.kind != "add":
+            if not isinstance(node.op, Add):
                 continue
             value = node.inputs[0]
             while value in reads and value not in parameters:

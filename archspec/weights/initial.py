@@ -35,7 +35,6 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
     fans,
-    initial,
 )
 
 Floats = NDArray[np.float32]
@@ -47,8 +46,6 @@ CHUNK = 1 << 18
 
 ALIGNMENT = 64
 """Bytes; TensorFlow takes a numpy array without copying it only at such addresses."""
-
-BUFFERS = {"running_mean": 0.0, "running_var": 1.0}
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "relu": sqrt(2), "tanh": 5 / 3, "selu": 3 / 4}
 """As `torch.nn.init.calculate_gain`; leaky_relu's depends on its slope."""
@@ -175,15 +172,14 @@ def allocate(shapes: Mapping[str, Shape], dtype: str) -> dict[str, NDArray[Any]]
 
 def _tensors(graph: Graph) -> Iterator[tuple[str, Shape, Fill]]:
     for node, inputs in graph.located():
-        for name, shape in node.op.weights(*inputs).items():
+        stored = {**node.op.weights(*inputs), **node.op.buffers(*inputs)}
+        for name, shape in stored.items():
             yield f"{node.name}.{name}", shape, _checked(node, name, shape)
-        for name, shape in node.op.buffers(*inputs).items():
-            yield f"{node.name}.{name}", shape, partial(_constant, BUFFERS[name])
 
 
 def _checked(node: Node, name: str, shape: Shape) -> Fill:
     try:
-        return distribution(initial(node.op, name), shape)
+        return distribution(node.op.initial(name), shape)
     except ArchspecError as error:
         raise WeightsError(
             f"{node.name}.{name} can't be initialised: {error.message}",
@@ -296,11 +292,6 @@ def _proposal(mean: float, std: float, a: float, b: float) -> Proposal:
     From the normal itself, or for narrow or far bounds from the uniform distribution
     between them: the one of which more draws are kept.
     """
-    if not a < b or std <= 0:
-        raise WeightsError(
-            f"trunc_normal needs a < b and std > 0, found a={a}, b={b}, std={std}",
-            code="AS603",
-        )
     low, high = (a - mean) / std, (b - mean) / std
     peak = max(low, min(0.0, high)) ** 2 / 2
     inside = (erf(high / sqrt(2)) - erf(low / sqrt(2))) / 2

@@ -5,11 +5,12 @@ Framework-free: what reads and writes Keras' files needs it as much as the backe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
+from archspec.ops.base import Role
 from archspec.ops.convolution import Conv2d, multiplier
 
 if TYPE_CHECKING:
@@ -17,19 +18,17 @@ if TYPE_CHECKING:
 
     Move = Callable[[NDArray[Any]], NDArray[Any]]
 
-ATTRIBUTES: dict[str, dict[str, str]] = {
-    "conv2d": {"weight": "kernel", "bias": "bias"},
-    "batch_norm": {
-        "weight": "gamma",
-        "bias": "beta",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
-    },
-    "prelu": {"weight": "alpha"},
+ATTRIBUTES: Mapping[Role, str] = {
+    "kernel": "kernel",
+    "bias": "bias",
+    "factor": "gamma",
+    "offset": "beta",
+    "slope": "alpha",
+    "scale": "kernel",
+    "mean": "moving_mean",
+    "variance": "moving_variance",
 }
-"""A parameter's attribute in Keras."""
-ATTRIBUTES["linear"] = ATTRIBUTES["conv_transpose2d"] = ATTRIBUTES["conv2d"]
-ATTRIBUTES["layer_norm"] = ATTRIBUTES["group_norm"] = ATTRIBUTES["batch_norm"]
+"""A stored tensor's attribute of a Keras layer."""
 
 
 class Place(NamedTuple):
@@ -59,10 +58,9 @@ class Place(NamedTuple):
 def places(graph: Graph) -> Iterator[Place]:
     """Every parameter and buffer of a graph, in canonical order of the nodes."""
     for node, shapes in graph.located():
-        of = ATTRIBUTES.get(node.op.kind, {})
         stored = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
         for name, shape in stored.items():
-            attribute = of.get(name, "kernel")
+            attribute = ATTRIBUTES[node.op.role(name)]
             into, back = moves(node.op, attribute, shape, shapes)
             yield Place(f"{node.name}.{name}", shape, node.name, attribute, into, back)
 

@@ -14,11 +14,10 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph
+from archspec.source.classes import emit
 from archspec.source.program import Source, execute
-from archspec.source.prune import prune
-from archspec.source.search import outline
-from archspec_torch.lowering import signature, sized, unsupported
-from archspec_torch.printing import printed
+from archspec_torch.dialect import DIALECT
+from archspec_torch.lowering import unsupported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,9 +58,7 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
-        definitions = outline(graph, signature)
-        prune(definitions, sized)
-        return printed(graph, definitions)
+        return emit(graph, DIALECT)
 
     def build(
         self,

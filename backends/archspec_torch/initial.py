@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archspec.graph import Graph, Node
+from archspec.ops.base import Role
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -17,10 +18,9 @@ from archspec.ops.init import (
     Uniform,
     XavierNormal,
     XavierUniform,
-    initial,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import WIDTH, Call, Code, Doc, call, flat, layout
+from archspec.source.text import Call, Code, Doc, Infix, call, flat, layout, statement
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -30,7 +30,7 @@ LAYERS = {
 Plan = tuple[tuple[str, AnyInit], ...]
 
 
-def statement(init: AnyInit, tensor: str) -> Call:
+def filled(init: AnyInit, tensor: str) -> Call:
     """The call that fills a tensor."""
     x = Code(tensor)
     if isinstance(init, KaimingNormal | KaimingUniform):
@@ -69,7 +69,7 @@ def constant(init: Constant, x: Code) -> Call:
 
 def plan(node: Node, weights: tuple[str, ...]) -> Plan:
     """What a node's weights start from."""
-    return tuple((name, initial(node.op, name)) for name in weights)
+    return tuple((name, node.op.initial(name)) for name in weights)
 
 
 def plans(graph: Graph) -> dict[str, dict[str, Plan]]:
@@ -93,15 +93,14 @@ def usual(of: dict[str, Plan]) -> dict[str, AnyInit]:
     return found
 
 
-def native(kind: str, parameter: str) -> AnyInit | None:
-    """What PyTorch's layer starts from already."""
-    if kind in LAYERS and parameter == "weight":
-        return KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu")
-    if kind in ("batch_norm", "layer_norm", "group_norm"):
-        return Constant(value=1.0 if parameter == "weight" else 0.0)
-    if kind == "scale":
-        return Constant(value=1.0)
-    return Constant(value=0.25) if kind == "prelu" else None
+NATIVE: dict[Role, AnyInit] = {
+    "kernel": KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu"),
+    "factor": Constant(value=1.0),
+    "offset": Constant(value=0.0),
+    "scale": Constant(value=1.0),
+    "slope": Constant(value=0.25),
+}
+"""What PyTorch's layers start from already; a bias is drawn."""
 
 
 def _shared(by_plan: dict[Plan, list[str]]) -> dict[tuple[str, AnyInit], list[str]]:
@@ -123,20 +122,6 @@ def _isinstance(kinds: list[str]) -> str:
     return f"isinstance(module, {layers})"
 
 
-def _tested(*tests: str) -> list[str]:
-    """An `if` of several tests that all hold."""
-    line = f"    if {' and '.join(tests)}:"
-    if len(line) <= WIDTH:
-        return [line]
-    first, *rest = tests
-    return [
-        "    if (",
-        f"        {first}",
-        *(f"        and {t}" for t in rest),
-        "    ):",
-    ]
-
-
 def children(definition: Definition) -> Iterator[tuple[str, Line]]:
     """The lines of a class with the names that its children have in every instance."""
     if definition.listed and definition.inline:
@@ -155,16 +140,33 @@ class Initials:
     A kind's commonest initialisers make its rule; norms start as PyTorch's do.
     """
 
-    def __init__(self, graph: Graph, definitions: list[Definition]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        definitions: list[Definition],
+        titles: Mapping[int, str],
+    ) -> None:
         self.definitions = definitions
+        self.titles = titles
         self.plans = plans(graph)
+        self.roles: dict[tuple[str, str], Role] = {
+            (node.op.kind, name): node.op.role(name)
+            for node, shapes in graph.located()
+            for name in node.op.weights(*shapes)
+        }
         self.common = {k: usual(of) for k, of in self.plans.items() if k in LAYERS}
 
-    def rules(self, titles: dict[int, str]) -> list[str]:
+    def child(self, use: OpUse, made: Doc) -> Doc:
+        """A layer, which is made with torch's own initial weights."""
+        return made
+
+    def rules(self) -> list[str]:
         """The function `init_weights`."""
         by_plan: dict[Plan, list[str]] = {}
         for kind, of in self.common.items():
-            told = tuple(sorted(i for i in of.items() if i[1] != native(kind, i[0])))
+            told = tuple(
+                sorted(i for i in of.items() if i[1] != self._native(kind, i[0]))
+            )
             if told:
                 by_plan.setdefault(told, []).append(kind)
         shared = _shared(by_plan)
@@ -184,27 +186,28 @@ class Initials:
                 if parameter == "bias" and not self._always_biased(kinds):
                     lines.append("        if module.bias is not None:")
                     indent = 12
-                lines += layout(statement(init, f"module.{parameter}"), indent)
+                lines += layout(filled(init, f"module.{parameter}"), indent)
         for definition in self.definitions[:-1]:
             own = self._exceptions(definition)
             if not own:
                 continue
-            name = titles[id(definition)]
+            name = self.titles[id(definition)]
             lines.append(f"    {word} isinstance(module, {name}):")
             word = "elif"
             for path, init in own:
                 indent = 8
                 if path[0].isdigit():
                     tensor = flat(Call("module.get_parameter", (path,)))
-                    lines += layout(statement(init, tensor), 8)
+                    lines += layout(filled(init, tensor), 8)
                     continue
                 if path.endswith(".bias"):  # which torch says may be None
                     lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
                     indent = 12
-                lines += layout(statement(init, f"module.{path}"), indent)
+                lines += layout(filled(init, f"module.{path}"), indent)
         for (_, init), kinds in shared.items():
-            lines += _tested(_isinstance(kinds), "module.bias is not None")
-            lines += layout(statement(init, "module.bias"), 8)
+            tests = Code(_isinstance(kinds)), Code("module.bias is not None")
+            lines += statement("if ", Infix(tests, ("and",)), 4, ":")
+            lines += layout(filled(init, "module.bias"), 8)
             word = "elif"
         return lines if word == "elif" else []
 
@@ -215,8 +218,11 @@ class Initials:
         )
 
     def _differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
-        expected = self.common.get(kind, {}).get(parameter) or native(kind, parameter)
-        return init != expected
+        expected = self.common.get(kind, {}).get(parameter)
+        return init != (expected or self._native(kind, parameter))
+
+    def _native(self, kind: str, parameter: str) -> AnyInit | None:
+        return NATIVE.get(self.roles[kind, parameter])
 
     def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
         """Parameters of a class whose start differs from the rule, in all instances."""
@@ -240,7 +246,7 @@ class Initials:
             if self._differs(kind, parameter, init)
         ]
 
-    def overrides(self) -> list[str]:
+    def last(self) -> list[str]:
         """Statements for the parameters that no rule covers, by name."""
         covered: set[str] = set()
         for definition in self.definitions[:-1]:
@@ -254,13 +260,13 @@ class Initials:
                     name = f"{node}.{parameter}"
                     if name not in covered and self._differs(kind, parameter, init):
                         by_init.setdefault(init, []).append(name)
-        lines: list[str] = []
+        lines = ["        self.apply(init_weights)"] if self.rules() else []
         for init, names in by_init.items():
             if len(names) == 1:
                 tensor = flat(Call("self.get_parameter", (names[0],)))
-                lines += layout(statement(init, tensor), 8)
+                lines += layout(filled(init, tensor), 8)
                 continue
             each = Call("", tuple(names))
             lines += layout(each, 8, "for name in ", ":")
-            lines += layout(statement(init, "self.get_parameter(name)"), 12)
+            lines += layout(filled(init, "self.get_parameter(name)"), 12)
         return lines

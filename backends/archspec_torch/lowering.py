@@ -2,25 +2,23 @@
 
 Every op has a module form. An op without weights or state may have a functional form,
 which `forward` prints where it reads better. A function stands where an entry would not
-fit on a line; `Helper`s are small classes that the printed file defines when it uses
-them.
+fit on a line; what is no name of torch is in `templates/helpers.txt`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
-from archspec.source.expr import Expr, parts
+from archspec.source.classes import Function
+from archspec.source.expr import parts
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call, class_name, flat
-
-Lowering = Callable[[OpUse], Call]
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -28,7 +26,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     fixed: dict[str, Any] = {"rank": len(shapes[0])}
     padding = getattr(op, "padding", 0)
     named = FIXED.get(op.kind, ())
-    if padding == "same" or isinstance(padding, tuple):
+    sides = padding if isinstance(padding, tuple) else ()
+    whole = sides and all(isinstance(side, int) for side in sides)
+    if whole and op.kind == "conv2d":
+        pass  # a pair is as good as a number to torch's own layer
+    elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
@@ -131,16 +133,6 @@ def layer_norm(use: OpUse) -> Call:
     )
 
 
-def scale(use: OpUse) -> Call:
-    """A module of one parameter, whose name the spec chose."""
-    return call(scale_name(str(use["weight"])), use.channels[0])
-
-
-def scale_name(weight: str) -> str:
-    """The class of a scale whose parameter has this name."""
-    return "Scale" if weight == "weight" else f"Scale{class_name(weight)}"
-
-
 def max_pool2d(use: OpUse) -> Call:
     """MaxPool2d, after padding with -inf where torch has no such padding."""
     padding = use["padding"]
@@ -204,8 +196,7 @@ def pad(use: OpUse) -> Call:
     sides = last_first(use["spatial"])
     if any(op.beside() for op in ops(use)):
         before, after = parts(use["channels"])
-        items = (Code(flat(item)) for item in (*sides, before, after))
-        width = Code(f"({', '.join(item.text for item in items)})")
+        width = Display((*sides, before, after), "()")
         return Call("nn.ConstantPad3d", (width, 0.0))
     return Call("nn.ZeroPad2d", (sides,))
 
@@ -228,12 +219,12 @@ def factor(use: OpUse) -> Any:
     return float(found) if isinstance(found, int) else found
 
 
-def simple(name: str) -> Lowering:
+def simple(name: str) -> Callable[[OpUse], Call]:
     """A module without arguments."""
     return lambda use: Call(name)
 
 
-MODULES: dict[str, Lowering] = {
+MODULES: dict[str, Callable[[OpUse], Call]] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "linear": lambda use: call(
@@ -255,7 +246,7 @@ MODULES: dict[str, Lowering] = {
         beta=(use["beta"], 0.75),
         k=(use["k"], 1.0),
     ),
-    "scale": scale,
+    "scale": lambda use: call("Scale", use.channels[0], name=(use["weight"], "weight")),
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
     "adaptive_avg_pool2d": lambda use: Call("nn.AdaptiveAvgPool2d", (use["size"],)),
@@ -294,24 +285,12 @@ MODULES: dict[str, Lowering] = {
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
 }
 
-SIZED = frozenset(
-    """
-    conv2d conv_transpose2d linear batch_norm layer_norm group_norm scale prelu
-    """.split()  # noqa: SIM905  # eight quoted names read worse
-)
-
-
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return use.kind in SIZED and not (use.kind == "prelu" and use["shared"])
-
-
-Function = Callable[[OpUse, list[str]], Doc]
-
 
 def infix(symbol: str) -> Function:
     """An operator between all operands."""
-    return lambda use, x: Code(f" {symbol} ".join(map(operand, x)))
+    return lambda use, x: Infix(
+        tuple(Code(operand(text)) for text in x), (symbol,) * (len(x) - 1)
+    )
 
 
 def operand(text: str) -> str:
@@ -323,17 +302,27 @@ def operand(text: str) -> str:
     return f"({text})"
 
 
-def resized(use: OpUse, x: list[str]) -> Doc:
+def resized(use: OpUse, x: Sequence[str]) -> Doc:
     """interpolate, to another value's size where there is one."""
     if len(x) == 1:
-        found = resize(use)
-        return Call("F.interpolate", (Code(x[0]),), found.kwargs)
-    size: Doc = Code(f"{x[1]}.shape[-2:]")
-    return Call(
-        "F.interpolate",
-        (Code(x[0]),),
-        (("size", size), *call("", mode=(use["mode"], "nearest")).kwargs),
-    )
+        return Call("F.interpolate", (Code(x[0]),), resize(use).kwargs)
+    size: Doc = Code(f"{operand(x[1])}.shape[-2:]")
+    mode = call("", mode=(use["mode"], "nearest")).kwargs
+    return Call("F.interpolate", (Code(x[0]),), (("size", size), *mode))
+
+
+def cut(use: OpUse, x: Sequence[str]) -> Doc:
+    """Some of the channels; what is no number stands apart from the colon."""
+    start, stop = (flat(use[key]) if use[key] else "" for key in ("start", "stop"))
+    plain = all(bound.isdigit() or not bound for bound in (start, stop))
+    colon = ":" if plain else f"{' ' * bool(start)}:{' ' * bool(stop)}"
+    return Code(f"{operand(x[0])}[:, {start}{colon}{stop}]")
+
+
+def flattened(use: OpUse, x: Sequence[str]) -> Doc:
+    """flatten, after moving the channels last where the order says so."""
+    value = f"{operand(x[0])}.permute(0, 2, 3, 1)" if hwc(use) else x[0]
+    return Call("torch.flatten", (Code(value), 1))
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -341,20 +330,12 @@ FUNCTIONS: dict[str, Function] = {
     "subtract": infix("-"),
     "multiply": infix("*"),
     "concat": lambda use, x: Call(
-        "torch.cat", (Code(f"({', '.join(x)})"),), (("dim", 1),)
+        "torch.cat", (Display(tuple(map(Code, x)), "()"),), (("dim", 1),)
     ),
-    "slice": lambda use, x: Code(
-        f"{operand(x[0])}[:, {bound(use['start'])}:{bound(use['stop'])}]"
-    ),
+    "slice": cut,
     "relu": lambda use, x: Call("F.relu", (Code(x[0]),)),
     "sigmoid": lambda use, x: Call("torch.sigmoid", (Code(x[0]),)),
-    "flatten": lambda use, x: Call(
-        "torch.flatten",
-        (
-            Code(f"{operand(x[0])}.permute(0, 2, 3, 1)" if hwc(use) else x[0]),
-            1,
-        ),
-    ),
+    "flatten": flattened,
     "global_avg_pool2d": lambda use, x: Code(f"{operand(x[0])}.mean((2, 3))"),
     "global_max_pool2d": lambda use, x: Code(f"{operand(x[0])}.amax((2, 3))"),
     "identity": lambda use, x: Code(x[0]),
@@ -362,13 +343,6 @@ FUNCTIONS: dict[str, Function] = {
     "pad": lambda use, x: Call("F.pad", (Code(x[0]), pad(use).args[0])),
 }
 """Functional forms; those of ops that read two values have no module form."""
-
-
-def bound(value: Any) -> str:
-    """A bound of a slice."""
-    if isinstance(value, Expr):
-        return value.code()
-    return str(value) if value else ""
 
 
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
@@ -380,11 +354,3 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     if isinstance(op, AvgPool2d | MaxPool2d) and uneven(op.padding) and op.ceil_mode:
         return "ceil_mode doesn't go with padding that differs between two sides"
     return None
-
-
-HELPERS: dict[str, tuple[str, ...]] = {
-    "Conv2dSame": ("same_padding",),
-    "MaxPool2dSame": ("same_padding",),
-    "AvgPool2dSame": ("same_padding",),
-}
-"""Helpers that a helper needs."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archspec.graph import Node
-from archspec.source.columns import Column, Unfit, Unlike, Unroll
+from archspec.source.columns import Column
 from archspec.source.outline import Line, Ref
+from archspec.source.plan import Unfit
 from archspec.source.tree import Forest, Item, inputs_of
 
 
-class Wiring:
-    """The lines of a scope so far, and the one place that explains what each reads.
+class References:
+    """The lines of a scope so far, and the one reference that explains a read.
+
+    A reference explains what is read if it means that value in every instance. Where a
+    line is absent it means what the line would have read.
 
     Attributes:
-        lines: in order.
-        keys: the number of a statement's line.
+        lines, keys: in order, and the statement of each.
     """
 
     def __init__(self, forest: Forest, columns: list[Column]) -> None:
@@ -24,8 +27,14 @@ class Wiring:
         self.listed = columns[0].tree.scope.listed
         self.definition = columns[0].tree.scope.definition
         self.lines: list[Line] = []
-        self.keys: dict[str, int] = {}
+        self.keys: list[str] = []
         self.present: list[bool] = []
+
+    def add(self, key: str, line: Line, items: Sequence[list[Item]]) -> None:
+        """Adds the line of a statement."""
+        self.keys.append(key)
+        self.lines.append(line)
+        line.instead = self._instead(items)
 
     def reads(
         self, items: Sequence[list[Item]]
@@ -46,31 +55,37 @@ class Wiring:
         ]
 
     def ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
-        """The one place that explains what is read in all instances."""
-        places = [self._place(column, value) for column, value in reads]
-        same = len(set(places)) == 1
-        if same and not (self.listed and self.lines):
-            return places[0]
-        candidates = [Ref(n) for n in reversed(range(len(self.lines)))]
-        if places[0].line is None or places[0].output or same:
-            candidates = [*candidates[:1], *places, *candidates]
-        for candidate in candidates:
-            if all(
-                self.resolved(candidate, column) == place
-                for (column, _), place in zip(reads, places, strict=True)
-            ):
+        """The one reference that explains what is read in all instances."""
+        candidates: list[Ref] = []
+        if self.listed and self.lines:
+            candidates.append(Ref(len(self.lines) - 1))
+        for column, value in reads:
+            candidates += self._places(column, value)
+        candidates += [Ref(n) for n in reversed(range(len(self.lines)))]
+        for candidate in dict.fromkeys(candidates):
+            if self._explains(candidate, reads):
                 return candidate
-        raise Unlike(self.definition)
+        raise Unfit("instances are wired differently", definition=self.definition)
+
+    def _explains(self, ref: Ref, reads: Sequence[tuple[Column, str]]) -> bool:
+        return all(self.value(ref, column) == value for column, value in reads)
 
     def resolved(self, ref: Ref, column: Column) -> Ref:
         """What a reference means in one instance, where its line may be absent."""
-        while ref.line is not None:
-            key = next(k for k, n in self.keys.items() if n == ref.line)
-            if key in column.tree.lines:
-                return ref
+        while ref.line is not None and self.keys[ref.line] not in column.tree.lines:
             line = self.lines[ref.line]
             ref = line.otherwise or line.inputs[0]
         return ref
+
+    def value(self, ref: Ref, column: Column) -> str:
+        """The value that a reference means in one instance."""
+        ref = self.resolved(ref, column)
+        if ref.line is None:
+            return list(column.tree.scope.inputs.values())[ref.output]
+        item = column.tree.lines[self.keys[ref.line]][-1]
+        if isinstance(item, Node):
+            return item.name
+        return item.outputs[ref.output] if ref.output < len(item.outputs) else ""
 
     def otherwise(self, key: str, refs: list[Ref]) -> Ref | None:
         """What the readers of a line read where it is absent; None: what it reads.
@@ -89,7 +104,7 @@ class Wiring:
             if self.forest.find(column.tree, value) == key
         }
         wanted = [
-            (column, self._place(column, value))
+            (column, value)
             for column, values in reads
             if key not in column.tree.lines
             for reader, value in values.items()
@@ -98,19 +113,18 @@ class Wiring:
         inputs = [Ref(None, n) for n in range(len(self.columns[0].tree.scope.inputs))]
         lines = [Ref(n) for n in reversed(range(len(self.lines)))]
         for candidate in (refs[0], *inputs, *lines):
-            if all(self.resolved(candidate, column) == at for column, at in wanted):
+            if self._explains(candidate, wanted):
                 return None if candidate == refs[0] else candidate
         return None
 
     def chains(self, ref: Ref, items: Sequence[list[Item]]) -> bool:
         """Whether a line reads a value wherever it is there, and nothing else."""
-        return all(
-            len(values) == 1
-            and self.resolved(ref, column) == self._place(column, values[0])
-            for column, values in self.reads(items)
+        reads = self.reads(items)
+        return all(len(values) == 1 for _, values in reads) and self._explains(
+            ref, [(column, values[0]) for column, values in reads]
         )
 
-    def instead(self, items: Sequence[list[Item]]) -> bool:
+    def _instead(self, items: Sequence[list[Item]]) -> bool:
         """Whether the last line of a list is there just where the one before isn't."""
         before, self.present = self.present, [len(group) == 1 for group in items]
         if not self.listed or len(self.lines) < 2:
@@ -120,30 +134,23 @@ class Wiring:
         opposite = before == [not found for found in self.present]
         return single and opposite and not pair[0].instead
 
-    def value(self, ref: Ref, column: Column) -> str:
-        """The value that a reference means in an instance where its line is there."""
-        if ref.line is None:
-            return list(column.tree.scope.inputs.values())[ref.output]
-        key = next(k for k, n in self.keys.items() if n == ref.line)
-        item = column.tree.lines[key][-1]
-        return item.name if isinstance(item, Node) else item.outputs[ref.output]
-
-    def _place(self, column: Column, value: str) -> Ref:
-        """Where a value comes from in one instance."""
+    def _places(self, column: Column, value: str) -> list[Ref]:
+        """Where a value comes from in one instance: a line, or inputs that hold it."""
         key = self.forest.find(column.tree, value)
         if key is None:
-            inputs = list(column.tree.scope.inputs.values())
-            if value not in inputs:
-                raise Unfit(f"{value} comes from outside")
-            return Ref(None, inputs.index(value))
+            inputs = column.tree.scope.inputs.values()
+            return [Ref(None, n) for n, held in enumerate(inputs) if held == value]
+        if key not in self.keys:
+            raise Unfit(f"{value} isn't made yet", definition=self.definition)
+        number = self.keys.index(key)
         item = column.tree.lines[key][-1]
-        if isinstance(item, Node):
-            if item.name != value:
-                raise Unroll(f"{column.tree.name} here", key)
-            return Ref(self.keys[key])
-        if value not in item.outputs:
-            raise Unroll(f"{column.tree.name} here", key)
-        return Ref(self.keys[key], item.outputs.index(value))
+        if isinstance(item, Node) and item.name == value:
+            return [Ref(number)]
+        if isinstance(item, Node) or value not in item.outputs:
+            # It comes from the middle of a repeat.
+            place = (self.definition, key.partition("@")[0])
+            raise Unfit("read in the middle", repeat=place, definition=self.definition)
+        return [Ref(number, item.outputs.index(value))]
 
     def _is_made(self, column: Column, value: str) -> bool:
         found = self.forest.find(column.tree, value)

@@ -1,0 +1,92 @@
+"""Prints a net as classes, for any framework that has them: a `Dialect` says which.
+
+    toy = Dialect(
+        backend="toy",
+        modules={
+            "conv2d": lambda use: Call(
+                "toy.Conv", (use.channels[0], use["channels"], use["kernel"])
+            ),
+            "relu": lambda use: Call("toy.Relu"),
+        },
+        functions={"add": lambda use, x: Infix((Code(x[0]), Code(x[1])), ("+",))},
+        imports={"toy": "import toy"},
+        base="toy.Module",
+        tensor="toy.Tensor",
+        call="forward",
+        sequential=Container("toy.Sequential", unpacked=True),
+        listing=Container("toy.List"),
+        member="toy.Module",
+    )
+    print(emit(graph, toy).text)
+
+prints, for a stem and two units that add what they read,
+
+    class Unit(toy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = toy.Conv(4, 4, 3)
+            self.relu = toy.Relu()
+
+        def forward(self, x: toy.Tensor) -> toy.Tensor:
+            y = self.relu(self.conv(x))
+            return y + x
+
+
+    class Net(toy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = toy.Conv(3, 4, 1)
+            self.layer = toy.Sequential(*(Unit() for _ in range(2)))
+
+        def forward(self, x: toy.Tensor) -> toy.Tensor:
+            x = self.stem(x)
+            return self.layer(x)
+
+An op is a child where `modules` has its kind, and an expression where `functions` does;
+one with both is an expression where it has a name, and a child in a list. A lowering
+reads attributes by `use["kernel"]` (a value, or an expression of arguments) and the
+channels of its inputs by `use.channels`, and gives data (`archspec.source.text`), which
+is laid out as `ruff format` would. A function is given the code of its operands; what
+it reads of arguments is an attribute there: `self.kernel`.
+
+Everything else is the engine's: classes and their arguments, containers and loops,
+children that are not always there, names of variables, nested graphs, imports and
+helpers by what the text reads.
+"""
+
+from __future__ import annotations
+
+from archspec.graph import Graph
+from archspec.source.classes.dialect import (
+    Container,
+    Dialect,
+    Extra,
+    Function,
+    Lowering,
+    Start,
+)
+from archspec.source.classes.printing import printed
+from archspec.source.generalise import outline
+from archspec.source.program import Source
+from archspec.source.prune import prune
+
+__all__ = [
+    "Container",
+    "Dialect",
+    "Extra",
+    "Function",
+    "Lowering",
+    "Start",
+    "emit",
+    "printed",
+]
+
+
+def emit(graph: Graph, dialect: Dialect) -> Source:
+    """The source of a graph's net; never imports a framework.
+
+    Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
+    """
+    definitions = outline(graph, dialect.signature)
+    prune(definitions, dialect.sized)
+    return printed(graph, definitions, dialect)

@@ -1,0 +1,133 @@
+"""What tells one class-printing framework from another, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from archspec.graph import Graph
+from archspec.source.outline import Definition, OpUse
+from archspec.source.text import Call, Code, Doc
+from archspec.source.tree import Signature
+
+Lowering = Callable[[OpUse], Doc]
+"""A child of a class: the call that makes it in `__init__`."""
+Function = Callable[[OpUse, Sequence[str]], Doc]
+"""What `forward` says for an op, from the code of what it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A class of numbered children.
+
+    Attributes:
+        base: its name.
+        unpacked: whether it is given the children as arguments, not as one list.
+    """
+
+    base: str
+    unpacked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A last argument that constructors hand down, such as NNX's `rngs`.
+
+    Attributes:
+        name: the argument, which is given by its name.
+        parameters: what the signature of a constructor ends with.
+        wanted: whether an op's child takes it.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    wanted: Callable[[OpUse], bool]
+
+
+class Start(Protocol):
+    """How a printed file says what the weights of one graph start from."""
+
+    def child(self, use: OpUse, made: Doc) -> Doc:
+        """An op's child with its initial weights."""
+        ...
+
+    def rules(self) -> list[str]:
+        """What stands before the classes."""
+        ...
+
+    def last(self) -> list[str]:
+        """The last statements of the net's `__init__`."""
+        ...
+
+
+def _sized(use: OpUse) -> bool:
+    return any(op.counts_channels for op in use.ops)
+
+
+def _get(name: str) -> str:
+    return f'getattr(self, "{name}")'
+
+
+def _put(name: Doc, doc: Doc) -> Call:
+    return Call("setattr", (Code("self"), name, doc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A class-printing framework.
+
+    Attributes:
+        backend: the backend's name.
+        modules, functions: for each kind of op the child that computes it and what
+            `forward` says instead; an op with both is a function where it can be.
+        imports: for each name that code may read, its import statement.
+        helpers: classes and functions that are printed where code reads their names.
+        signature: what of an op can't be an argument of a printed class.
+        sized: whether an op's child is told how many channels it reads; without it,
+            that of an op whose weights have a size that they give.
+        base: the class of modules; `initialised` says that its own constructor is
+            called first.
+        tensor: the type of values.
+        call: the method that computes.
+        sequential, listing: children that are called one after the other; children
+            that are only numbered.
+        member: the type of a container's child, in annotations.
+        absent: what stands for a child that isn't there and whose only input is then
+            its value; None where that can't be called.
+        once: whether an attribute may be set only once.
+        typed: how what is called starts, where a type checker knows that it gives a
+            tensor; "" is everything.
+        get, put: how a child is read and set whose name is no identifier.
+        reserved: attributes that every module has.
+        taken: names that a file may use beside imports and helpers.
+        extra: an argument that constructors hand down.
+        start: initial weights, for a graph, its definitions and the classes' names by
+            the definitions' ids.
+        channels_last: whether images are so, for the docstring.
+    """
+
+    backend: str
+    modules: Mapping[str, Lowering]
+    functions: Mapping[str, Function]
+    imports: Mapping[str, str]
+    base: str
+    tensor: str
+    call: str
+    sequential: Container
+    listing: Container
+    member: str
+    signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
+    sized: Callable[[OpUse], bool] = _sized
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    initialised: bool = True
+    absent: Doc = None
+    once: bool = False
+    typed: tuple[str, ...] = ("",)
+    get: Callable[[str], str] = _get
+    put: Callable[[Doc, Doc], Call] = _put
+    reserved: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+    extra: Extra | None = None
+    start: Callable[[Graph, list[Definition], Mapping[int, str]], Start] | None = None
+    channels_last: bool = False

@@ -1,0 +1,238 @@
+"""The method that computes: a statement for each line, or one around that of another.
+
+x = F.relu(self.bn1(self.conv1(x)))
+if self.downsample is not None:
+    y = self.downsample(x)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archspec.source.classes.dialect import Dialect
+from archspec.source.classes.scope import Run, Scope
+from archspec.source.liveness import Variables, variables
+from archspec.source.module import read_in
+from archspec.source.outline import OpUse, Ref
+from archspec.source.text import (
+    STEP,
+    WIDTH,
+    Call,
+    Choice,
+    Code,
+    Display,
+    Doc,
+    Names,
+    Table,
+    assignment,
+    flat,
+    header,
+    statement,
+)
+
+INDENT = 8
+OWN = ("self", "layer", "outputs", "i", "list")
+"""Names that the text of a method uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a method reads and gives, by names; a dict where its outputs are `named`."""
+
+    dialect: Dialect
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    named: bool
+
+    def header(self) -> list[str]:
+        """Its first lines."""
+        tensor = result = self.dialect.tensor
+        if self.named:
+            result = f"dict[str, {tensor}]"
+        elif len(self.outputs) > 1:
+            result = f"tuple[{', '.join([tensor] * len(self.outputs))}]"
+        typed = [f"{name}: {tensor}" for name in self.inputs]
+        return header(f"def {self.dialect.call}", ["self", *typed], result, STEP)
+
+    def result(self, results: Sequence[Doc]) -> Doc:
+        """What it returns."""
+        if self.named:
+            return Table(tuple(zip(self.outputs, results, strict=True)))
+        return results[0] if len(results) == 1 else Display(tuple(results), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An assignment; one of a `Run` calls children in turn on its variable."""
+
+    targets: tuple[str, ...]
+    value: Doc
+    run: Run | None = None
+
+    def lines(self, types: dict[str, str]) -> list[str]:
+        """Its text; `types` loses those of variables that are set here."""
+        start, value = " " * INDENT, self.value
+        target = ", ".join(self.targets)
+        told = {name: types.pop(name) for name in self.targets if name in types}
+        made = [f"{start}{name}: {kind}" for name, kind in told.items()]
+        if told and len(self.targets) == 1:
+            target, made = f"{target}: {told[target]}", []
+        if isinstance(value, Choice) and flat(value.other) == target:
+            return [
+                *statement("if ", value.test, INDENT, ":"),
+                *assignment(target, value.body, INDENT + STEP),
+            ]
+        if self.run is None or flat(value) != target:
+            made += assignment(target, value, INDENT)
+        if self.run is not None:
+            first, last = self.run.start or "", self.run.stop or ""
+            variable = self.targets[0]
+            made += [
+                f"{start}for layer in {self.run.children}[{first}:{last}]:",
+                f"{start}    {variable} = layer({variable})",
+            ]
+        return made
+
+
+def method(
+    dialect: Dialect,
+    scope: Scope,
+    inputs: Sequence[str],
+    outputs: Mapping[str, Ref],
+    *,
+    named: bool,
+) -> list[str]:
+    """The method of a scope."""
+    taken = {*OWN, *dialect.imports, *dialect.helpers}
+    free = Names([*taken])
+    inputs = [free.take(name) for name in inputs]
+    names = variables(scope.lines, inputs, outputs, taken=taken, handed=scope.handed)
+    made = statements(dialect, scope, outputs, names)
+    how = Method(dialect, inputs, list(outputs), named)
+    result = how.result([Code(name) for name in names.outputs])
+    types: dict[str, str] = {}
+    if isinstance(result, Code):
+        made, result = returned(dialect, made, result)
+        needed = untyped(dialect, made, result) - {*inputs}
+        types = dict.fromkeys(needed, dialect.tensor)
+    body = [row for item in made for row in item.lines(types)]
+    return [*how.header(), *body, *statement("return ", result, INDENT)]
+
+
+def collected(
+    dialect: Dialect, outputs: Sequence[str], numbers: Sequence[int], *, named: bool
+) -> list[str]:
+    """The method of a list whose children with these numbers give its outputs."""
+    order = sorted({*numbers})
+    how = Method(dialect, ["x"], outputs, named)
+    results = [Code(f"outputs[{order.index(number)}]") for number in numbers]
+    return [
+        *how.header(),
+        "        outputs = []",
+        "        for i, layer in enumerate(self):",
+        "            x = layer(x)",
+        *statement("if i in ", tuple(order), INDENT + STEP, ":"),
+        "                outputs.append(x)",
+        *statement("return ", how.result(results), INDENT),
+    ]
+
+
+def statements(
+    dialect: Dialect, scope: Scope, outputs: Mapping[str, Ref], names: Variables
+) -> list[Statement]:
+    """The statements of a scope, with calls in calls where they fit on a line."""
+    readers = Counter(ref for line in scope.lines for ref in line.reads)
+    readers.update(outputs.values())
+    made: list[Statement] = []
+    inner: str | None = None
+    for number, targets in enumerate(names.targets):
+        if not targets:
+            continue
+        args = names.reads[number] if inner is None else (inner,)
+        callee, inner = scope.callees[number], None
+        if isinstance(callee, Run):
+            made.append(Statement(targets, Code(args[0]), callee))
+            continue
+        doc = expression(dialect, scope, number, args)
+        if readers[Ref(number)] == 1 and _followed(scope, number):
+            around = expression(dialect, scope, number + 1, (flat(doc),))
+            line = f"{names.targets[number + 1][0]} = {flat(around)}"
+            plain = not isinstance(doc, Choice) and not isinstance(around, Choice)
+            if plain and INDENT + len(line) <= WIDTH:
+                inner = flat(doc)
+                continue
+        made.append(Statement(targets, doc))
+    return made
+
+
+def expression(
+    dialect: Dialect, scope: Scope, number: int, args: tuple[str, ...]
+) -> Doc:
+    """What a line computes, from the code of all that it reads."""
+    line, callee = scope.lines[number], scope.callees[number]
+    given = args[: len(line.inputs)]
+    if callee is None:
+        use = scope.uses[number]
+        doc, test = dialect.functions[use.kind](use, given), ""
+        if number in scope.flags:
+            test = f"self.{scope.flags[number]}"
+    else:
+        assert isinstance(callee, str)
+        doc, test = Call(callee, tuple(map(Code, given))), f"{callee} is not None"
+        if not line.name.isidentifier():
+            test = f'getattr(self, "{line.name}") is not None'
+        if len(line.reads) == 1 and dialect.absent is not None:
+            test = ""
+    if line.when is True or not test:
+        return doc
+    return Choice(doc, Code(test), Code(args[0 if line.otherwise is None else -1]))
+
+
+def _followed(scope: Scope, number: int) -> bool:
+    """Whether the next line is written around this one."""
+    if number + 1 >= len(scope.lines) or number + 1 in scope.handed:
+        return False
+    line = scope.lines[number + 1]
+    return (
+        line.reads == (Ref(number),)
+        and isinstance(line.target, OpUse)
+        and line.target.ops[0].follows
+        and not isinstance(scope.callees[number + 1], Run)
+    )
+
+
+def returned(
+    dialect: Dialect, made: list[Statement], result: Code
+) -> tuple[list[Statement], Doc]:
+    """The statements before the return, and what that gives.
+
+    The last value can stand there if a type checker knows the call that makes it; what
+    is no call has the type of its operands.
+    """
+    if not made or made[-1].targets != (result.text,) or made[-1].run is not None:
+        return made, result
+    value = made[-1].value
+    fits = known(dialect, value) or not isinstance(value, Call)
+    return (
+        (made[:-1], value) if fits and not isinstance(value, Choice) else (made, result)
+    )
+
+
+def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str]:
+    """Variables whose type a checker can't know, and the return needs."""
+    if known(dialect, result):
+        return set()
+    last = {name: item for item in made for name in item.targets}
+    return {
+        name
+        for name in read_in(flat(result)) & last.keys()
+        if last[name].run is not None or not known(dialect, last[name].value)
+    }
+
+
+def known(dialect: Dialect, value: Doc) -> bool:
+    """Whether a type checker knows that a value is a tensor."""
+    called = isinstance(value, Call) and value.fn.startswith(dialect.typed)
+    return called or "" in dialect.typed

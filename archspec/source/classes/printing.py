@@ -1,0 +1,242 @@
+"""A whole printed file: a class for each definition, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archspec.graph import Graph, Value
+from archspec.source.classes.constructor import INDENT, Constructor
+from archspec.source.classes.dialect import Dialect
+from archspec.source.classes.forward import collected, method
+from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
+from archspec.source.docstring import docstring
+from archspec.source.expr import named as word
+from archspec.source.liveness import LANGUAGE, output_names
+from archspec.source.module import module
+from archspec.source.outline import (
+    Argument,
+    Definition,
+    Nested,
+    OpUse,
+    Ref,
+    Use,
+    free_names,
+    walk,
+)
+from archspec.source.program import Source
+from archspec.source.text import (
+    STEP,
+    Call,
+    Code,
+    Doc,
+    Names,
+    assignment,
+    class_name,
+    flat,
+    function_name,
+    header,
+)
+
+OWN = ("self", "layers", "layer")
+"""Names of variables in constructors."""
+
+
+def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> Source:
+    """The source of definitions, of which those that are used come first."""
+    printer = Printer(graph, definitions, dialect)
+    start, parts = printer.start, printer.parts
+    text = module(
+        docstring(graph, channels_last=dialect.channels_last),
+        ["\n".join(start.rules() if start is not None else []), *parts],
+        dialect.imports,
+        dialect.helpers,
+    )
+    title = printer.titles[id(definitions[-1])]
+    return Source(text, title, graph.name, dialect.backend)
+
+
+class Printer:
+    """Prints the definitions of one graph; `parts` are the classes in order."""
+
+    def __init__(
+        self, graph: Graph, definitions: list[Definition], dialect: Dialect
+    ) -> None:
+        self.graph = graph
+        self.dialect = dialect
+        own = (*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken)
+        self.names = Names((*own, *(name for d in definitions for name in _names(d))))
+        title = class_name(graph.title or graph.name)
+        self.titles = {id(definitions[-1]): self.names.take(title)}
+        for definition in definitions[:-1]:
+            self.titles[id(definition)] = self._title(definition)
+        make = dialect.start
+        self.start = make(graph, definitions, self.titles) if make is not None else None
+        self.constructor = Constructor(dialect, self.start, self._use, self._nest)
+        self.handing: set[int] = set()
+        self.nested: list[Definition] = []
+        self.parts: list[str] = []
+        for self.current in definitions:
+            self._add(self.current)
+
+    def _title(self, definition: Definition) -> str:
+        name = function_name(definition.title)
+        if not (definition.listed and definition.inline):
+            name = class_name(name.replace("_", " "))
+        return self.names.take(name)
+
+    def _add(self, definition: Definition) -> None:
+        """Prints one definition, after what it uses."""
+        extra, title = self.dialect.extra, self.titles[id(definition)]
+        parameters = [_parameter(each) for each in definition.arguments.values()]
+        if extra is not None and any(
+            extra.wanted(line.target)
+            if isinstance(line.target, OpUse)
+            else isinstance(line.target, Use)
+            and id(line.target.definition) in self.handing
+            for line in walk(definition.lines)
+        ):
+            self.handing.add(id(definition))
+            parameters += extra.parameters
+        if definition.listed and definition.inline:
+            result = f"list[{self.dialect.member}]"
+            lines = [
+                *header(f"def {title}", parameters, result, 0),
+                *_constants(definition, STEP),
+                *self.constructor.returned(definition.lines),
+            ]
+        else:
+            lines = self._class(title, definition, parameters)
+        self.parts.append("\n".join(lines))
+
+    def _class(
+        self, title: str, definition: Definition, parameters: Sequence[str]
+    ) -> list[str]:
+        dialect, constructor, lines = self.dialect, self.constructor, definition.lines
+        outputs = dict(
+            zip(output_names(definition), definition.outputs.values(), strict=True)
+        )
+        scope = Scope([])
+        if not definition.listed:
+            scope = mapping(dialect, lines, list(outputs.values()))
+        base, body = dialect.base, _constants(definition, INDENT)
+        computes = self._method(definition, scope, outputs)
+        if any(line.template for line in lines):
+            base, computes = dialect.sequential.base, []
+            body = ["        super().__init__()", *body, *constructor.attributes(scope)]
+        elif definition.listed:
+            base = dialect.sequential.base
+            body += constructor.filled(dialect.sequential, lines)
+        elif numbered(dialect, lines):
+            base = dialect.listing.base
+            body += constructor.filled(dialect.listing, lines)
+        else:
+            start = ["        super().__init__()"] if dialect.initialised else []
+            body = [*start, *body, *constructor.attributes(scope)]
+        if definition.model and self.start is not None:
+            body += self.start.last()
+        return [
+            f"class {title}({base}):",
+            *header("def __init__", ["self", *parameters], "None", STEP),
+            *(body or ["        pass"]),
+            *([""] if computes else []),
+            *computes,
+        ]
+
+    def _method(
+        self, definition: Definition, scope: Scope, outputs: Mapping[str, Ref]
+    ) -> list[str]:
+        """What a definition computes; nothing where its class does that."""
+        dialect, lines, numbers = self.dialect, definition.lines, definition.numbers
+        named = definition.model and list(outputs) != [""]
+        inputs = tuple(self.graph.inputs) if definition.model else definition.inputs
+        if len(inputs) == 1:
+            inputs = ("x",)
+        if definition.listed and not numbers:
+            if not named:
+                return []
+            scope, whole = Scope([]), Nested("", True, False, [], ())
+            scope.add(whole, Ref(None), f"super().{dialect.call}")
+            outputs = dict.fromkeys(outputs, Ref(0))
+        elif definition.listed:
+            refs = dict(zip(dict.fromkeys(outputs.values()), numbers, strict=True))
+            makers = {number: maker(lines, ref) for ref, number in refs.items()}
+            if all(line.outputs == 1 for line, _ in makers.values()):
+                order = [refs[ref] for ref in outputs.values()]
+                return collected(dialect, list(outputs), order, named=named)
+            scope, made = sequence(lines, {n: line for n, (line, _) in makers.items()})
+            outputs = {
+                name: Ref(made[refs[ref]].line, maker(lines, ref)[1])
+                for name, ref in outputs.items()
+            }
+        return method(dialect, scope, inputs, outputs, named=named)
+
+    # Calls of what is printed.
+
+    def _use(self, use: Use) -> Call:
+        definition, given = use.definition, use.arguments
+        positional = definition.positional
+        rest: list[tuple[str, Doc]] = [
+            (k, v) for k, v in given.items() if k not in positional
+        ]
+        if self.dialect.extra is not None and id(definition) in self.handing:
+            rest.append((self.dialect.extra.name, Code(self.dialect.extra.name)))
+        title = self.titles[id(definition)]
+        return Call(title, tuple(given[key] for key in positional), tuple(rest))
+
+    def _nest(self, nested: Nested) -> Call:
+        """A nested graph is a class of its own; its arguments are what it reads."""
+        read = sorted({name for line in nested.lines for name in free_names(line)})
+        definition = Definition(
+            title=nested.title,
+            model=False,
+            listed=nested.listed,
+            inline=False,
+            inputs=("x",),
+            instances=[],
+            arguments={name: Argument(name, self._values(name)) for name in read},
+            lines=nested.lines,
+            outputs={str(number): ref for number, ref in enumerate(nested.outputs)},
+            positional=tuple(read),
+            numbers=nested.numbers,
+        )
+        self.nested.append(definition)  # whose id stays its own
+        self.titles[id(definition)] = self._title(definition)
+        self._add(definition)
+        return self._use(Use(definition, {name: word(name) for name in read}))
+
+    def _values(self, name: str) -> list[Value]:
+        """What a name of the definition around a nested graph stands for."""
+        current = self.current
+        values = {key: found.values for key, found in current.arguments.items()}
+        if name in values:
+            return values[name]
+        if name not in current.constants:
+            rows = [r for line in walk(current.lines) for r in line.rows.get(name, ())]
+            return rows or [0]  # a table's column, or the index of a loop
+        made: list[Value] = []
+        for number in range(len(current.instances)):
+            env = {key: column[number] for key, column in values.items()}
+            for key, constant in current.constants.items():
+                env[key] = constant.value(env)
+            made.append(env[name])
+        return made
+
+
+def _constants(definition: Definition, indent: int) -> list[str]:
+    """The statements that compute what a body reads."""
+    return [
+        row
+        for name, value in definition.constants.items()
+        for row in assignment(name, value, indent)
+    ]
+
+
+def _names(definition: Definition) -> set[str]:
+    """The names of variables in a definition's constructor."""
+    found = {*definition.arguments, *definition.constants}
+    return found.union(*(line.bound() for line in walk(definition.lines)))
+
+
+def _parameter(argument: Argument) -> str:
+    text = f"{argument.name}: {argument.type()}"
+    return f"{text} = {flat(argument.default)}" if argument.keyword else text

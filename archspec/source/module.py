@@ -1,0 +1,91 @@
+"""A printed module from its parts: docstring, imports, helpers and code.
+
+Whatever the code reads brings along what defines it: an import, or a helper, which is a
+class, function or constant of a file that is printed in part.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from archspec.source.project import seal
+
+
+def module(
+    doc: Sequence[str],
+    code: Iterable[str],
+    imports: Mapping[str, str],
+    helpers: Mapping[str, str],
+) -> str:
+    """A module's text.
+
+    Args:
+        doc: the docstring's lines.
+        code: top-level parts, in order; empty ones are left out.
+        imports: for each name that code may read, its import statement.
+        helpers: for each name that code may read, the text that defines it.
+    """
+    body = "\n\n\n".join(part for part in code if part)
+    text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
+    head = "\n".join(doc)
+    imported = import_lines(read_in(text), imports)
+    lead = f"{imported}\n\n\n" if imported else "\n"
+    return seal(f'"""{head}\n"""\n\n{lead}{text}\n')
+
+
+def needed(code: str, helpers: Mapping[str, str]) -> list[str]:
+    """The helpers that code reads, and that these read, in the order of `helpers`."""
+    found: set[str] = set()
+    waiting = [code]
+    while waiting:
+        read = read_in(waiting.pop()) & helpers.keys() - found
+        found |= read
+        waiting += [helpers[name] for name in read]
+    return [name for name in helpers if name in found]
+
+
+def read_in(code: str) -> set[str]:
+    """The names that code reads and binds in no function or class."""
+    found = set()
+    waiting = [symtable.symtable(code, "", "exec")]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        symbols = table.get_symbols()
+        found |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
+    return found
+
+
+def import_lines(read: set[str], imports: Mapping[str, str]) -> str:
+    """The statements that import what is read, as ruff sorts them."""
+    members: dict[str, list[str]] = {}
+    for name in imports.keys() & read:
+        lead, _, member = imports[name].partition(" import ")
+        members.setdefault(lead, []).append(member)
+    sections: dict[bool, list[str]] = {True: [], False: []}
+    for lead in sorted(members, key=lambda lead: (lead.startswith("from"), lead)):
+        names = sorted(members[lead], key=lambda name: (name.islower(), name))
+        line = f"{lead} import {', '.join(names)}" if names[0] else lead
+        standard = lead.split()[1].partition(".")[0] in sys.stdlib_module_names
+        sections[standard].append(line)
+    return "\n\n".join("\n".join(lines) for lines in sections.values() if lines)
+
+
+@cache
+def definitions(package: str, file: str = "helpers.txt") -> dict[str, str]:
+    """The top-level definitions of a file of Python among a package's templates."""
+    text = (files(package) / "templates" / file).read_text(encoding="utf-8")
+    found = {}
+    for node in ast.parse(text).body:
+        name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            name = node.name
+        marks = getattr(node, "decorator_list", [])
+        first = min(part.lineno for part in (node, *marks))
+        found[name] = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+    return found

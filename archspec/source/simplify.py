@@ -1,0 +1,305 @@
+"""Simplifies expressions by what is true for the kinds of their names.
+
+    >>> tree = ast.parse("(x * 4) // 4 + 0", mode="eval").body
+    >>> ast.unparse(simplified(tree, {"x": "int"}))
+    'x'
+    >>> ast.unparse(simplified(tree, {"x": "float"}))
+    'x * 4 // 4 + 0'
+
+The simplified tree gives the same value, of the same type, or the same refusal, for
+every value of its names; the one exception are the bounds of a formula's integers,
+which a shorter way may stay within.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from archspec.errors import SpecError
+from archspec.language.formula import computed
+
+NUMBERS = ("int", "float")
+TOTAL = (ast.Add, ast.Sub, ast.Mult)
+"""Arithmetic that never fails, bounds apart."""
+
+
+def simplified(tree: ast.expr, kinds: Mapping[str, str]) -> ast.expr:
+    """The tree with constants computed and neutral elements dropped."""
+    made: ast.expr = _Simplify(kinds).visit(tree)
+    return made
+
+
+def may_be(tree: ast.expr, kinds: Mapping[str, str]) -> str:
+    """The kind of a tree's value wherever it has one; "" where that isn't known."""
+    if isinstance(tree, ast.BinOp):
+        pair = {may_be(tree.left, kinds), may_be(tree.right, kinds)}
+        if not pair <= {*NUMBERS} or isinstance(tree.op, ast.Pow):
+            return ""
+        return "float" if "float" in pair or isinstance(tree.op, ast.Div) else "int"
+    if isinstance(tree, ast.IfExp):
+        both = {may_be(tree.body, kinds), may_be(tree.orelse, kinds)}
+        return both.pop() if len(both) == 1 else ""
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        if tree.func.id in ("int", "len"):
+            return "int"
+        inner = {may_be(part, kinds) for part in tree.args}
+        fine = tree.func.id in ("min", "max", "abs") and len(inner) == 1
+        return inner.pop() if fine else ""
+    if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.List):
+        items = {may_be(part, kinds) for part in tree.value.elts}
+        return items.pop() if len(items) == 1 else ""
+    return kind(tree, kinds)
+
+
+def kind(tree: ast.expr, kinds: Mapping[str, str]) -> str:
+    """The kind of a tree's value where it can't fail, bounds apart; else ""."""
+    if isinstance(tree, ast.Constant):
+        return {bool: "bool", int: "int", float: "float", str: "str"}.get(
+            type(tree.value), ""
+        )
+    if isinstance(tree, ast.Name):
+        return kinds.get(tree.id, "")
+    if isinstance(tree, ast.BinOp):
+        pair = {kind(tree.left, kinds), kind(tree.right, kinds)}
+        if not pair <= {*NUMBERS}:
+            return ""
+        whole = "float" if "float" in pair else "int"
+        if isinstance(tree.op, TOTAL):
+            return whole
+        divisor = tree.right
+        safe = isinstance(divisor, ast.Constant) and divisor.value != 0
+        if safe and isinstance(tree.op, ast.FloorDiv | ast.Mod):
+            return whole
+        return "float" if safe and isinstance(tree.op, ast.Div) else ""
+    if isinstance(tree, ast.UnaryOp):
+        inner = kind(tree.operand, kinds)
+        wanted = ("bool",) if isinstance(tree.op, ast.Not) else NUMBERS
+        return inner if inner in wanted else ""
+    if isinstance(tree, ast.Compare):
+        sides = [kind(part, kinds) for part in (tree.left, *tree.comparators)]
+        if all(isinstance(op, ast.Eq | ast.NotEq) for op in tree.ops):
+            return "bool" if all(sides) else ""
+        return "bool" if {*sides} <= {*NUMBERS} else ""
+    if isinstance(tree, ast.BoolOp):
+        inner_kinds = {kind(value, kinds) for value in tree.values}
+        return "bool" if inner_kinds == {"bool"} else ""
+    if isinstance(tree, ast.IfExp):
+        both = {kind(tree.body, kinds), kind(tree.orelse, kinds)}
+        fine = kind(tree.test, kinds) == "bool" and len(both) == 1
+        return both.pop() if fine else ""
+    return ""
+
+
+class _Simplify(ast.NodeTransformer):
+    """Visits the parts first; makes new nodes, since trees are shared."""
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        self.kinds = kinds
+
+    def _made(self, tree: ast.expr) -> ast.expr:
+        made: ast.expr = self.visit(tree)
+        return made
+
+    def _kind(self, tree: ast.expr) -> str:
+        return kind(tree, self.kinds)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        return _computed(ast.UnaryOp(node.op, self._made(node.operand)))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self._made(node.left), self._made(node.right)
+        made = ast.BinOp(left, node.op, right)
+        if _is_number(left) and _is_number(right):
+            return _computed(made)
+        if isinstance(node.op, ast.Mult):
+            if _is(right, 1) and self._kind(left) in NUMBERS:
+                return left
+            if _is(left, 1) and self._kind(right) in NUMBERS:
+                return right
+        if self._kind(left) != "int" or self._kind(right) != "int":
+            return made
+        if isinstance(node.op, ast.FloorDiv) and _is(right, 1):
+            return left
+        if isinstance(node.op, ast.Add | ast.Sub) and _is(right, 0):
+            return left
+        if isinstance(node.op, ast.Add) and _is(left, 0):
+            return right
+        return self._cancelled(made)
+
+    def _cancelled(self, node: ast.BinOp) -> ast.expr:
+        """For integers `x * a // a` is x, `x * a * b` x * ab, `x + (y - x)` y."""
+        left, right = node.left, node.right
+        if isinstance(node.op, ast.Add):
+            for one, other in ((left, right), (right, left)):
+                less = isinstance(other, ast.BinOp) and isinstance(other.op, ast.Sub)
+                if less and ast.dump(one) == ast.dump(other.right):  # type: ignore[attr-defined]  # a BinOp
+                    return other.left  # type: ignore[attr-defined,no-any-return]
+        if isinstance(node.op, ast.Add | ast.Sub):
+            return _summed(node)
+        if not isinstance(left, ast.BinOp) or not isinstance(left.op, ast.Mult):
+            return node
+        a, b = _positive(left.right), _positive(right)
+        if a is None or b is None:
+            return node
+        if isinstance(node.op, ast.Mult) and a * b <= 2**53:
+            return ast.BinOp(left.left, ast.Mult(), ast.Constant(a * b))
+        if isinstance(node.op, ast.FloorDiv) and a % b == 0:
+            if a == b:
+                return left.left
+            return ast.BinOp(left.left, ast.Mult(), ast.Constant(a // b))
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        comparators = [self._made(part) for part in node.comparators]
+        left = self._made(node.left)
+        chosen = isinstance(left, ast.IfExp) and self._kind(left.test) == "bool"
+        if chosen and len(comparators) == 1:  # (2 if i == 0 else 1) == 1: i != 0
+            assert isinstance(left, ast.IfExp)
+            cases = [
+                _computed(ast.Compare(part, node.ops, comparators))
+                for part in (left.body, left.orelse)
+            ]
+            found = [c.value for c in cases if isinstance(c, ast.Constant)]
+            if len(found) == 2 and found[0] is not found[1]:
+                return left.test if found[0] else negated(left.test)
+        return _computed(ast.Compare(left, node.ops, comparators))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        stop = isinstance(node.op, ast.Or)
+        values: list[ast.expr] = []
+        for value in map(self._made, node.values):
+            if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+                if value.value is stop:
+                    values.append(value)
+                    break
+                continue
+            values.append(value)
+        if not values:
+            return ast.Constant(not stop)
+        if len(values) > 1:
+            return ast.BoolOp(node.op, values)
+        only = values[0]
+        logical = isinstance(only, ast.Compare | ast.BoolOp) or (
+            isinstance(only, ast.UnaryOp) and isinstance(only.op, ast.Not)
+        )
+        if logical or self._kind(only) == "bool":
+            return only
+        return ast.BoolOp(node.op, [only, ast.Constant(not stop)])
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test = self._made(node.test)
+        if isinstance(test, ast.Constant) and isinstance(test.value, bool):
+            return self._made(node.body if test.value else node.orelse)
+        body, orelse = self._made(node.body), self._made(node.orelse)
+        if self._kind(test) == "bool" and ast.dump(body) == ast.dump(orelse):
+            return body
+        opposite = isinstance(orelse, ast.IfExp) and self._kind(test) == "bool"
+        if opposite and ast.dump(orelse.test) == ast.dump(negated(test)):  # type: ignore[attr-defined]  # an IfExp
+            return self._made(ast.IfExp(test, body, orelse.body))  # type: ignore[attr-defined]
+        whole = self._kind(body) == self._kind(orelse) == "int"
+        if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
+            # `a if a != b else b` is a, and `b if a == b else a` too.
+            differ = isinstance(test.ops[0], ast.NotEq)
+            one, other = (body, orelse) if differ else (orelse, body)
+            sides = {ast.dump(test.left), ast.dump(test.comparators[0])}
+            known = differ or isinstance(test.ops[0], ast.Eq)
+            if known and sides == {ast.dump(one), ast.dump(other)}:
+                return one
+        return ast.IfExp(test, body, orelse)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        made = ast.Subscript(self._made(node.value), self._made(node.slice), ast.Load())
+        return _computed(made)
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        bounds = (b and self._made(b) for b in (node.lower, node.upper, node.step))
+        return ast.Slice(*bounds)
+
+    def visit_List(self, node: ast.List) -> ast.expr:
+        return ast.List([self._made(part) for part in node.elts], ast.Load())
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        return _computed(ast.Call(node.func, [self._made(a) for a in node.args], []))
+
+
+OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
+
+
+def negated(tree: ast.expr) -> ast.expr:
+    """The condition that holds just where another doesn't."""
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
+        return tree.operand
+    if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
+        opposite = OPPOSITES.get(type(tree.ops[0]))
+        if opposite is not None:
+            return ast.Compare(tree.left, [opposite()], tree.comparators)
+    return ast.UnaryOp(ast.Not(), tree)
+
+
+def _computed(tree: ast.expr) -> ast.expr:
+    """The value of a tree without names as a constant, else the tree itself."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Name):
+            return tree
+        called = part.func if isinstance(part, ast.Call) else None
+        waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
+    try:
+        return _constant(computed(tree, {}))
+    except SpecError:
+        return tree
+
+
+def _constant(value: Any) -> ast.expr:
+    if isinstance(value, tuple):
+        return ast.List([_constant(part) for part in value], ast.Load())
+    if type(value) in (int, float) and value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def _summed(node: ast.BinOp) -> ast.expr:
+    """For integers `x + a - b` is x + (a - b)."""
+    left = node.left
+    if not isinstance(left, ast.BinOp) or not isinstance(left.op, ast.Add | ast.Sub):
+        return node
+    a, b = _positive(left.right), _positive(node.right)
+    if a is None or b is None:
+        return node
+    total = (a if isinstance(left.op, ast.Add) else -a) + (
+        b if isinstance(node.op, ast.Add) else -b
+    )
+    if not total:
+        return left.left
+    op: ast.operator = ast.Add() if total > 0 else ast.Sub()
+    return ast.BinOp(left.left, op, ast.Constant(abs(total)))
+
+
+def _is_number(tree: ast.expr) -> bool:
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        tree = tree.operand
+    return isinstance(tree, ast.Constant) and type(tree.value) in (int, float)
+
+
+def _is(tree: ast.expr, number: int) -> bool:
+    return (
+        isinstance(tree, ast.Constant)
+        and type(tree.value) is int
+        and tree.value == number
+    )
+
+
+def _positive(tree: ast.expr) -> int | None:
+    """A constant that is an integer above zero."""
+    value = tree.value if isinstance(tree, ast.Constant) else None
+    return value if type(value) is int and value > 0 else None

@@ -1,0 +1,35 @@
+"""PyTorch as a dialect of classes."""
+
+from __future__ import annotations
+
+from archspec.source.classes import Container, Dialect
+from archspec.source.module import definitions
+from archspec.source.text import Call
+from archspec_torch.initial import Initials
+from archspec_torch.lowering import FUNCTIONS, MODULES, signature
+
+DIALECT = Dialect(
+    backend="torch",
+    modules=MODULES,
+    functions=FUNCTIONS,
+    imports={
+        "torch": "import torch",
+        "Tensor": "from torch import Tensor",
+        "nn": "from torch import nn",
+        "F": "from torch.nn import functional as F",
+    },
+    helpers=definitions("archspec_torch"),
+    signature=signature,
+    base="nn.Module",
+    tensor="Tensor",
+    call="forward",
+    sequential=Container("nn.Sequential", unpacked=True),
+    listing=Container("nn.ModuleList"),
+    member="nn.Module",
+    absent=Call("nn.Identity"),
+    typed=("F.", "torch."),
+    get=lambda name: f'self.get_submodule("{name}")',
+    put=lambda name, child: Call("self.add_module", (name, child)),
+    taken=frozenset(("init_weights",)),
+    start=Initials,
+)

@@ -1,0 +1,149 @@
+"""`show --resolved` prints a spec that is the same net, to the fingerprint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from nets import graph_of
+from typer.testing import CliRunner
+
+import archspec
+from archspec.authoring.resolved import flow, render
+from archspec.catalog import names
+from archspec.cli.app import application
+from archspec.fingerprint import fingerprint
+
+ODD = sorted((Path(__file__).parent.parent / "odd").glob("*.yaml"))
+
+
+def same(graph: archspec.Graph) -> str:
+    """The resolved text, after it was found to be the same net."""
+    text = render(graph)
+    found = graph_of(text)
+    assert fingerprint(found) == fingerprint(graph)
+    assert found.taps == graph.taps
+    assert "=" not in text.partition("\ngraph:")[2]
+    return text
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_zoo(name: str) -> None:
+    same(archspec.load(name).graph)
+
+
+@pytest.mark.parametrize("path", ODD, ids=lambda path: path.stem)
+def test_an_odd_spec(path: Path) -> None:
+    same(graph_of(path.read_text(encoding="utf-8")))
+
+
+def test_the_command(tmp_path: Path) -> None:
+    result = CliRunner().invoke(application(), ["show", "resnet18", "--resolved"])
+    path = tmp_path / "resolved.yaml"
+    path.write_text(result.stdout)
+    found, wanted = archspec.load(path).graph, archspec.load("resnet18").graph
+    assert fingerprint(found) == fingerprint(wanted)
+    assert (found.title, found.description, found.source, found.preprocessing) == (
+        *(wanted.title, wanted.description, wanted.source, wanted.preprocessing),
+    )
+
+
+HEAD = "archspec: 1\nname: net\ninputs: {image: [2, 4, 8]}\ngraph:\n"
+
+
+def resolved(text: str) -> str:
+    made = same(graph_of(text))
+    assert made.startswith("archspec: 1\nname: net\n")
+    return made
+
+
+def test_no_node_is_left() -> None:
+    text = "params: {flag: true}\ninputs: {image: [2, 4, 8]}\n"
+    assert (
+        resolved(f"{text}graph: {{e: {{op: relu, when: =not flag}}}}\n")
+        == f"{HEAD}  output: {{op: identity, from: input, when: false}}\n"
+    )
+
+
+def test_the_output_is_not_the_last_node() -> None:
+    text = f"{HEAD}  a: relu\n  'null': tanh\n  b: {{op: elu, from: a, when: false}}\n"
+    assert resolved(f"{text}taps: {{t: 'null'}}") == (
+        f"{HEAD}  a: {{op: relu, from: input}}\n"
+        '  "null": {op: tanh, from: a}\n'
+        "  output: {op: identity, from: a, when: false}\n"
+        'taps: {t: "null"}\n'
+    )
+
+
+def test_a_node_that_is_called_output() -> None:
+    text = f"{HEAD}  output: relu\n  b: {{op: elu}}\n  c: {{op: elu, from: output, "
+    assert resolved(f"{text}when: false}}\ntaps: {{t: b}}").endswith(
+        "  output_: {op: identity, from: output, when: false}\ntaps: {t: b}\n"
+    )
+
+
+def test_a_part_of_one_value_is_a_nested_graph() -> None:
+    assert resolved(f"{HEAD}  a: {{repeat: 2, graph: [relu]}}") == (
+        f"{HEAD}"
+        "  a:\n    from: input\n    graph:\n"
+        "      0:\n        from: input\n        graph:\n"
+        "          0: {op: relu, from: input}\n"
+        '      1:\n        from: "0"\n        graph:\n'
+        "          0: {op: relu, from: input}\n"
+    )
+
+
+def test_a_part_of_several_values_is_a_block() -> None:
+    text = """
+inputs: {x: [2, 4, 4], y: [2, 4, 4]}
+blocks:
+  b:
+    inputs: [x, y]
+    graph: {a: {op: add, from: [x, y]}, in0: {op: relu, from: x}}
+    outputs: {p: a, q: in0}
+graph:
+  b: {block: b, from: [y, x]}
+  c: {op: add, from: [b.q, b.p]}
+outputs: {one: c, two: y}
+"""
+    assert resolved(text) == (
+        "archspec: 1\nname: net\n"
+        "inputs: {x: [2, 4, 4], y: [2, 4, 4]}\n"
+        "blocks:\n"
+        "  part0:\n"
+        "    inputs: [in0_, in1]\n"
+        "    graph:\n"
+        "      a: {op: add, from: [in0_, in1]}\n"
+        "      in0: {op: relu, from: in0_}\n"
+        "    outputs: {out0: in0, out1: a}\n"
+        "graph:\n"
+        "  b: {block: part0, from: [y, x]}\n"
+        "  c: {op: add, from: [b.out0, b.out1]}\n"
+        "outputs: {one: c, two: y}\n"
+    )
+
+
+def test_deep_parts_are_blocks() -> None:
+    """Blocks nest deeper than YAML may."""
+    blocks = "".join(
+        f"  b{n}: {{graph: {{a: {{block: b{n + 1}}}}}}}\n" for n in range(60)
+    )
+    blocks += "  b60: {graph: [relu]}\n"
+    text = resolved(
+        f"inputs: {{image: [2, 4, 8]}}\nblocks:\n{blocks}graph: {{a: {{block: b0}}}}"
+    )
+    assert text.count("block: part") == 61 - 16
+
+
+def test_values() -> None:
+    conv = "{op: conv2d, channels: 2, kernel: [1, 3], padding: same, bias: true, "
+    text = f"{HEAD}  c: {conv}init: {{weight: {{normal: {{std: 0.5}}}}, bias: 0}}}}\n"
+    line = resolved(text).splitlines()[-1]
+    assert line == (
+        "  c: {op: conv2d, from: input, init: {weight: {normal: {std: 0.5}}, "
+        "bias: {constant: {value: 0.0}}}, channels: 2, kernel: [1, 3], padding: same, "
+        "bias: true}"
+    )
+    assert flow({"a": [True, None, "x.y", "null", "ä b"]}) == (
+        '{a: [true, null, x.y, "null", "ä b"]}'
+    )
