@@ -239,6 +239,11 @@ class Expander:
         found = self.built.fix(statement.keys.from_, context.variables, at).value
         if found == ():
             raise no_source(at)
+        inputs = context.scope.inputs
+        if len(inputs) > 1:
+            said = found if isinstance(found, tuple) else (found,)
+            names = tuple(str(ref) if str(ref) in inputs else "" for ref in said)
+            context.scope.named[statement.key] = names
         if not isinstance(found, tuple):
             return (context.read(found, at),)
         places = (statement.place("from", number) for number in range(len(found)))
