@@ -17,7 +17,7 @@ from archspec.errors import LimitError, ShapeError
 from archspec.graph import Graph, Scope
 from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.limits import Limits
+from archspec.limits import Limits
 from archspec.language.replay import Replay
 
 TANGLED = """
