@@ -25,11 +25,12 @@ LAYERS = (
     {"invariants"},
     {"graph"},
     {"equality", "fingerprint", "receptive", "memory"},
-    {"language", "weights", "source", "table"},
+    {"language", "weights", "source", "table", "reference"},
     {"passes"},
     {"backend"},
     {"listing", "spec"},
     {"verify"},
+    {"testing"},
     {"authoring"},
     {"", "cli", "__main__"},
 )
