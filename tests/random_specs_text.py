@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from archspec.language.net import expand
 from nets import graph_of
 
 from archspec.graph import Graph
 from archspec.language.files import Files
-from archspec.language.expand import expand
 
 OPENED = ("params", "blocks", "graph", "outputs", "taps", "defaults", "require")
 """Keys whose entries have lines of their own."""
