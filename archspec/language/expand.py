@@ -82,10 +82,8 @@ def _expanded(
     taps = expander.faults.keep(expander.find, context, unit.taps)
     expander.faults.end()
     assert member is not None and taps is not None
-    nodes, root = (
-        _live(built.nodes, {*member.outputs.values(), *taps.values()}),
-        context.scope,
-    )
+    nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
+    root = context.scope
     if len(nodes) < len(built.nodes):
         nodes, root = settled(nodes, root, member.outputs)
     graph = Graph(

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
-from archspec.nodes import EMPTY
 from archspec.ops.shaping import Flatten
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
@@ -30,7 +29,7 @@ def prepared(graph: Graph) -> Graph:
     for node in graph.nodes:
         read = node.inputs[0]
         if node.op.flattens and shapes[read][1:] == (1, 1) and read not in following:
-            node = replace(node, op=Flatten(order="hwc"), texts=EMPTY)
+            node = replace(node, op=Flatten(order="hwc"), texts={})
         nodes.append(node)
     return replace(graph, arguments=arguments, nodes=tuple(nodes))
 
