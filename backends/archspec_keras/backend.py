@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError
 from archspec.files import write_whole
-from archspec.graph import Graph
+from archspec.graph import Graph, Value
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec_keras.checks import refuse_names, refuse_unread
@@ -33,10 +33,12 @@ class KerasBackend:
 
     name = "keras"
     framework = "keras"
-    extra = "keras"
+    install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
     engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
+    reserved: frozenset[str] = frozenset()
+    initialises = True
 
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
@@ -64,14 +66,16 @@ class KerasBackend:
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
         """A functional model with these weights; they are copied."""
-        made = self.emit(graph)
+        made = source or self.emit(graph)
         keras = framework()
         make = getattr(execute(made), made.entry)
         with keras.device(device) if device else nullcontext(), _policy(keras, dtype):
             with _undrawn(keras):
-                model = make()
+                model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 
 from archspec.errors import UnsupportedError
-from archspec.graph import EMPTY, Graph
+from archspec.graph import Graph
+from archspec.nodes import EMPTY
 from archspec.ops.shaping import Flatten
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
@@ -76,10 +77,14 @@ def refuse_names(graph: Graph, text: str) -> None:
         name = path.replace(".", "_")
         if name in seen:
             raise UnsupportedError(
-                f"{seen[name]!r} and {path!r} are both {name!r} in Keras", at=at
+                f"{seen[name]!r} and {path!r} are both {name!r} in Keras",
+                code="AS507",
+                at=at,
             )
         seen[name] = path
         if re.sub(r"_\d+$", "", name) in called:
             raise UnsupportedError(
-                f"Keras names an op of its own {name!r}; another name, please", at=at
+                f"Keras names an op of its own {name!r}; another name, please",
+                code="AS507",
+                at=at,
             )

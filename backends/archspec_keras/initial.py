@@ -55,6 +55,8 @@ def _initializer(init: AnyInit, depth: int, constants: Constants) -> Doc:
     Keras draws the same numbers twice from one initializer; from its config every layer
     makes one of its own.
     """
+    if isinstance(init, XavierNormal | XavierUniform) and not (init.gain**2):
+        init = Constant(value=0.0)  # for VarianceScaling no scale is too little
     if isinstance(init, Constant):
         plain = {0.0: "zeros", 1.0: "ones"}.get(init.value)
         return plain or Call("initializers.Constant", (init.value,))

@@ -323,7 +323,7 @@ def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
             return [layer(call("layers.UpSampling2D", size, **mode))]
         return [applied("scale_nearest", tuple(map(float, factors)))]
     if op.size is not None:
-        return [applied(f"resize_{op.mode}", use["size"])]
+        return [applied(f"resize_{op.mode}", pair(op.size))]
     return [
         lambda values, name: Call(
             f"resize_{op.mode}", (values[0], Call("static_size", (values[1],)))
