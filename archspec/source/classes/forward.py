@@ -234,5 +234,6 @@ def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str
 
 def known(dialect: Dialect, value: Doc) -> bool:
     """Whether a type checker knows that a value is a tensor."""
-    called = isinstance(value, Call) and value.fn.startswith(dialect.typed)
+    fn = value.fn if isinstance(value, Call) else None
+    called = isinstance(fn, str) and fn.startswith(dialect.typed)
     return called or "" in dialect.typed
