@@ -84,14 +84,14 @@ class Sketch:
         if rarely(draw, 8):
             self.part()
         self.defaults = one(draw, *DEFAULTS)
-        for n in range(one(draw, 2, 0, 1, 3, 4)):
+        for n in range(one(draw, 1, 2, 0, 1, 2, 3)):
             self.block(n)
         inputs, body = self.image()
         value = body.before
         if value is None:
             made = [body.conv(v, constant(4)) for v in body.inputs]
             value = body.put("join", "add", "4", made[0].space, *made)
-        value = body.filled(one(draw, 3, 1, 2, 4, 5, 6))
+        value = body.filled(one(draw, 2, 1, 3, 2, 4))
         if one(draw, False, True):
             value = self.head(body, value)
         facts = self.ends(body, value)
@@ -221,7 +221,7 @@ class Sketch:
         if kind == "standard":
             value = self.standard(body, own)
         else:
-            value = body.filled(body.some(3) - (kind == "two"))
+            value = body.filled(one(draw, 1, 2, 1, 3) - (kind == "two"))
         whole: dict[str, Any] = {}
         if own:
             whole["params"] = {p.name: p.declared for p in own.values()}

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 Draw = Callable[[tuple[Any, ...]], Any]
@@ -117,7 +117,7 @@ class Variables:
             return 10 * WIDEST
 
 
-@cache
+@lru_cache(maxsize=None)
 def tidy(key: str) -> str:
     """A key without needless brackets."""
     return ast.unparse(ast.parse(key, mode="eval"))

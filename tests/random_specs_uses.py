@@ -27,7 +27,7 @@ def nested(body: Body, value: Value) -> Value:
     if one(body.draw, False, True):
         return repeated(body, value, None)
     inner = body.inner(value)
-    found = inner.filled(body.some(3))
+    found = inner.filled(body.some(2))
     more: dict[str, Any] = {}
     if inner.listed == body.listed and one(body.draw, False, True):
         if body.listed:

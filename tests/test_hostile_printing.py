@@ -19,8 +19,8 @@ from nets import graph_of
 
 from archspec.backend import backend
 from archspec.errors import ArchspecError
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 from archspec.source.text import lit
 
 OUTPUTS = 10_000

@@ -23,10 +23,11 @@ LAYERS = (
     {"ops"},
     {"graph"},
     {"fingerprint", "receptive", "memory"},
-    {"language", "passes", "weights", "source", "table"},
+    {"language", "passes", "weights", "source", "table", "reference"},
     {"backend"},
     {"listing", "spec"},
     {"verify"},
+    {"testing"},
     {"authoring"},
     {"", "cli", "__main__"},
 )

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import ShapeError
-from archspec.ops.init import AnyInit, Constant, Initializer, KaimingNormal
+from archspec.ops.init import AnyInit, Constant, Initializer, KaimingNormal, Unsuited
 
 Shape = tuple[int, ...]
 """A value's shape without the batch axis: (channels, height, width) or (features,)."""
@@ -131,7 +131,7 @@ class Op(BaseModel):
 
     @property
     def counts_channels(self) -> bool:
-        """Whether it is made for a number of channels, and can't read another one."""
+        """Whether it is made for a number of channels, not for any that it may read."""
         return False
 
     def nonnegative(self, *inputs: bool) -> bool:
@@ -143,7 +143,7 @@ class Op(BaseModel):
         return inputs
 
     def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-        """Those of its inputs on whose size the size of its output depends."""
+        """Those of its inputs on whose size that of its output, an image, depends."""
         return inputs
 
     def windows(self, before: Shape, after: Shape) -> tuple[Window, Window] | None:
@@ -191,7 +191,7 @@ class Weighted(Op):
                 names = " and ".join(own)
                 raise ValueError(f"init: there is no parameter {name!r}, but {names}")
             if init.by_fan and self.role(name) != "kernel":
-                raise ValueError(
+                raise Unsuited(
                     f"init: {init.name} needs a fan in and a fan out, which {name} "
                     "doesn't have; say constant, normal, trunc_normal or uniform"
                 )

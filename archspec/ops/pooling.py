@@ -155,9 +155,6 @@ class Global(Op):
     def nonnegative(self, *inputs: bool) -> bool:
         return inputs[0]
 
-    def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-        return ()
-
 
 class GlobalAvgPool2d(Global):
     """The mean over the image; [C, H, W] -> [C]."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.backend import compare_names, refuse_unsupported, save_weights
 from archspec.errors import BackendError
 from archspec.files import write_whole
-from archspec.graph import Graph
+from archspec.graph import Graph, Value
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec_keras.checks import refuse_names, refuse_unread
@@ -31,10 +31,12 @@ class KerasBackend:
 
     name = "keras"
     framework = "keras"
-    extra = "keras"
+    install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
     engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
+    reserved: frozenset[str] = frozenset()
+    initialises = True
 
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
@@ -60,14 +62,16 @@ class KerasBackend:
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
         """A functional model with these weights; they are copied."""
-        source = self.emit(graph)
+        made = source or self.emit(graph)
         keras = framework()
-        make = getattr(execute(source), source.entry)
+        make = getattr(execute(made), made.entry)
         with keras.device(device) if device else nullcontext(), policy(keras, dtype):
             with undrawn(keras):
-                model = make()
+                model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model

@@ -55,13 +55,10 @@ def refuse_names(graph: Graph, text: str) -> None:
     places = dict.fromkeys(graph.inputs, graph.root.at)
     places |= {node.name: node.at for node in graph.nodes}
     for path, at in places.items():
-        name = path.replace(".", "_")
-        if name in seen:
-            raise UnsupportedError(
-                f"{seen[name]!r} and {path!r} are both {name!r} in Keras", at=at
-            )
-        seen[name] = path
-        if re.sub(r"_\d+$", "", name) in called:
-            raise UnsupportedError(
-                f"Keras names an op of its own {name!r}; another name, please", at=at
-            )
+        name, told = path.replace(".", "_"), ""
+        if seen.setdefault(name, path) != path:
+            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+        elif re.sub(r"_\d+$", "", name) in called:
+            told = f"Keras names an op of its own {name!r}; another name, please"
+        if told:
+            raise UnsupportedError(told, code="AS507", at=at)

@@ -39,6 +39,8 @@ def started(use: OpUse, made: Call, constants: Constants) -> Call:
         attribute, init = ATTRIBUTES[op.role(name)], op.initial(name)
         if attribute == "kernel" and made.fn == "layers.DepthwiseConv2D":
             attribute = "depthwise"
+        if not (getattr(init, "gain", 1.0) ** 2):
+            init = Constant(value=0.0)  # for VarianceScaling no scale is too little
         if init == USUAL.get(attribute):
             continue
         value: Doc

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 from archspec.source.classes.dialect import Dialect
@@ -77,7 +78,7 @@ def mapping(dialect: Dialect, lines: Sequence[Line], outputs: Sequence[Ref]) -> 
         assert isinstance(line.target, OpUse)
         held = scope.held[number] = {}
         if line.when is not True:
-            wanted = (line.name, f"has_{line.name}")
+            wanted = (line.name, f"has_{line.name}", "has")
             scope.flags[number] = _hold(held, line.when, wanted, taken - {line.name})
         scope.callees[number] = None
         use = scope.uses[number] = _kept(line.target, line.name, held, taken)
@@ -198,7 +199,7 @@ def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse
     def kept(value: Arg, key: str) -> Any:
         if not isinstance(value, Expr):
             return value
-        wanted = (flat(value), key, f"{name}_{key}")
+        wanted = (flat(value), key, f"{name}_{key}", key)
         return Code(f"self.{_hold(held, value, wanted, taken)}")
 
     attributes: dict[str, Any] = {}
@@ -215,11 +216,11 @@ def _hold(
     held: dict[str, Arg], value: Arg, wanted: Sequence[str], taken: set[str]
 ) -> str:
     """The attribute that keeps a value: of those that are wanted the first one free."""
-    more = (f"{wanted[-1]}{number}" for number in range(2, len(held) + len(taken) + 3))
+    numbered = (f"{wanted[-1]}{number}" for number in count(2))
     name = next(
-        n
-        for n in (*wanted, *more)
-        if n.isidentifier() and n not in taken and held.get(n, value) == value
+        name
+        for name in chain(wanted, numbered)
+        if name.isidentifier() and name not in taken and held.get(name, value) == value
     )
     held[name] = value
     return name

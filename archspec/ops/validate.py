@@ -1,4 +1,4 @@
-"""An op's attributes against its class, each fault at its place."""
+"""An op's attributes against its class, in the language's words, each fault placed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from archspec.errors import Location, SpecError, SpecErrors, nearest
-from archspec.graph import Value
-from archspec.language.schema import shown
-from archspec.ops import Op, Weighted
+from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
+from archspec.ops.base import Op, Weighted
 from archspec.ops.describe import expected
+from archspec.ops.init import Unsuited
 
-Place = Callable[..., Location]
+Where = Callable[..., Location]
 """Where an attribute stands, or what lies in it at a further path; else the op."""
 
 
 def validated(
     op: type[Op],
-    values: Mapping[str, Value],
-    place: Place,
+    values: Mapping[str, Any],
+    place: Where,
     at: Location,
     unknown: Collection[str] = (),
 ) -> Op | None:
@@ -45,9 +44,9 @@ def validated(
 
 def _faults(
     op: type[Op],
-    values: Mapping[str, Value],
+    values: Mapping[str, Any],
     error: ValidationError,
-    place: Place,
+    place: Where,
     at: Location,
     unknown: Collection[str],
 ) -> Iterator[SpecError]:
@@ -86,13 +85,13 @@ def _faults(
             )
 
 
-def _together(op: type[Op], item: Any, place: Place, at: Location) -> SpecError:
+def _together(op: type[Op], item: Any, place: Where, at: Location) -> SpecError:
     message = item["msg"].removeprefix("Value error, ")
-    code = "AS210" if message.startswith("init: ") else "AS209"
+    code = _code(item) if message.startswith("init: ") else "AS209"
     return SpecError(f"{op.kind}: {message}", code=code, at=_spot(message, place, at))
 
 
-def _init(op: type[Op], item: Any, init: Any, place: Place) -> SpecError:
+def _init(op: type[Op], item: Any, init: Any, place: Where) -> SpecError:
     way = [step for step in item["loc"][1:] if step != "function-before"]
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
@@ -110,10 +109,16 @@ def _init(op: type[Op], item: Any, init: Any, place: Place) -> SpecError:
     chosen = init.get(way[0]) if way and isinstance(init, dict) else None
     if isinstance(chosen, dict):
         way[1:1] = chosen  # the initialiser's name, which pydantic doesn't know
-    return SpecError(f"{name}: {message}", code="AS210", at=place("init", *way))
+    return SpecError(f"{name}: {message}", code=_code(item), at=place("init", *way))
 
 
-def _spot(message: str, place: Place, at: Location) -> Location:
+def _code(item: Any) -> str:
+    """Of a fault of `init`: that it is none, or none for this parameter."""
+    cause = item.get("ctx", {}).get("error")
+    return "AS603" if isinstance(cause, Unsuited) else "AS210"
+
+
+def _spot(message: str, place: Where, at: Location) -> Location:
     """Where the first attribute stands that a message names."""
     for word in re.findall(r"[a-z_]+", message):
         if place(word) != at:
