@@ -48,7 +48,7 @@ def started(use: OpUse, made: Call, constants: Constants) -> Call:
             plain = {0.0: "zeros", 1.0: "ones"}.get(init.value)
             value = plain or Call("initializers.Constant", (init.value,))
         else:
-            config = Call("initializers.serialize", (words(init, depth(op, shapes)),))
+            config = Call("serialize", (words(init, depth(op, shapes)),))
             known = init.name.replace("kaiming", "he").replace("xavier", "glorot")
             value = constants.name(known.upper(), config)
         found.append((f"{attribute}_initializer", value))
@@ -81,12 +81,12 @@ def words(init: AnyInit, depth: int) -> Call:
     if found is not None:
         kind = "untruncated_normal" if found.normal else "uniform"
         args = (fraction(found.scale), found.mode, kind)
-        return Call("initializers.VarianceScaling", args)
+        return Call("VarianceScaling", args)
     if isinstance(init, Uniform):
         bounds = {"minval": (init.a, -0.05), "maxval": (init.b, 0.05)}
-        return call("initializers.RandomUniform", **bounds)
+        return call("RandomUniform", **bounds)
     assert isinstance(init, Normal | TruncNormal)
     cut = isinstance(init, TruncNormal) and not whole(init)
     told = {"mean": (init.mean, 0.0), "stddev": (init.std, 0.05)}
     name = "TruncatedNormal" if cut else "RandomNormal"
-    return call(f"initializers.{name}", **told)
+    return call(name, **told)

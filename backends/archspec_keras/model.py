@@ -11,9 +11,14 @@ from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.checks import prepared
+from archspec_keras.engines import DRAWING
 from archspec_keras.lowering import LOWERINGS, signature
 
 SIZED = "this net needs an input_shape with a height and a width"
+MODULES = {
+    "keras": ("KerasTensor", "initializers", "layers", "ops"),
+    "keras.initializers": ("serialize", *DRAWING),
+}
 DEEP = 900
 """Layers from which on Keras, which recurses once a layer, needs a higher limit."""
 
@@ -71,10 +76,11 @@ KERAS = Dialect(
         "sys": "import sys",
         "keras": "import keras",
         "np": "import numpy as np",
-        "KerasTensor": "from keras import KerasTensor",
-        "initializers": "from keras import initializers",
-        "layers": "from keras import layers",
-        "ops": "from keras import ops",
+        **{
+            name: f"from {module} import {name}"
+            for module, names in MODULES.items()
+            for name in names
+        },
     },
     helpers=definitions("archspec_keras"),
     channels_last=True,
