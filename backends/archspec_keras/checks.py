@@ -15,11 +15,10 @@ OPERATORS = ("add", "multiply", "power", "true_divide")
 
 
 def prepared(graph: Graph) -> Graph:
-    """The graph that is printed: it computes the same.
+    """The graph that is printed.
 
     Keras takes the channels from input_shape: what those are computed from is no
-    argument, but for a name alone, which is read from there. A single pixel, which
-    stays one at every size of image, is flattened without reordering.
+    argument, but for a name alone, which is read from there.
     """
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
@@ -73,17 +72,10 @@ def refuse_names(graph: Graph, text: str) -> None:
     places = dict.fromkeys(graph.inputs, graph.root.at)
     places |= {node.name: node.at for node in graph.nodes}
     for path, at in places.items():
-        name = path.replace(".", "_")
-        if name in seen:
-            raise UnsupportedError(
-                f"{seen[name]!r} and {path!r} are both {name!r} in Keras",
-                code="AS507",
-                at=at,
-            )
-        seen[name] = path
-        if re.sub(r"_\d+$", "", name) in called:
-            raise UnsupportedError(
-                f"Keras names an op of its own {name!r}; another name, please",
-                code="AS507",
-                at=at,
-            )
+        name, told = path.replace(".", "_"), ""
+        if seen.setdefault(name, path) != path:
+            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+        elif re.sub(r"_\d+$", "", name) in called:
+            told = f"Keras names an op of its own {name!r}; another name, please"
+        if told:
+            raise UnsupportedError(told, code="AS507", at=at)
