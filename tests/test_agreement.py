@@ -68,6 +68,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
                 stride=[1, 2, [1, 2]], padding=[0, 1, [[1, 0], [0, 2]]], dilation=[1, 2]
             )
         ),
+        {
+            **{"channels": 8, "groups": 4, "kernel": 3},
+            **{"stride": [2, 2], "padding": "same"},
+        },
         {"channels": 4, "kernel": 3, "dilation": 2, "padding": "same"},
     ],
     "conv_transpose2d": [
@@ -98,7 +102,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "global_max_pool2d": [{}],
     "relu": [{}],
     "relu6": [{}],
-    "leaky_relu": [{}, {"negative_slope": 0.3}],
+    "leaky_relu": [{}, {"negative_slope": 0.3}, {"negative_slope": -0.3}],
     "prelu": [{}, {"shared": False}],
     "elu": [{}, {"alpha": 0.5}],
     "selu": [{}],
@@ -212,6 +216,15 @@ def test_ops_of_two(kind: str, shapes: Any) -> None:
             "conv2d",
             {"channels": 4, "kernel": 3, "stride": 2, "dilation": 2, "padding": "same"},
             "stride and dilate",
+        ),
+        (
+            "keras",
+            "conv2d",
+            {
+                **{"channels": 8, "groups": 4, "kernel": 3},
+                **{"stride": [1, 2], "padding": "same"},
+            },
+            "one stride for both axes",
         ),
         *(
             (name, "avg_pool2d", {**UNEVEN, "ceil_mode": True}, "ceil_mode")
