@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from archspec.language.net import expand
 from nets import graph_of
 
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
 
 OPENED = ("params", "blocks", "graph", "outputs", "taps", "defaults", "require")
