@@ -75,7 +75,11 @@ def conv2d(op: Any, x: list[Array], w: Arrays) -> Array:
 
 def conv_transpose2d(op: Any, x: list[Array], w: Arrays) -> Array:
     """Every pixel puts its kernel down; what falls into the padding is cut off."""
-    (kh, kw), (sh, sw), (dh, dw) = w["weight"].shape[2:], pair(op.stride), pair(op.dilation)
+    (kh, kw), (sh, sw), (dh, dw) = (
+        w["weight"].shape[2:],
+        pair(op.stride),
+        pair(op.dilation),
+    )
     (ph, pw), (eh, ew) = pair(op.padding), pair(op.output_padding)
     batch, channels, height, width = x[0].shape
     full = (height - 1) * sh + dh * (kh - 1) + 1 + eh
@@ -126,7 +130,9 @@ def group_norm(op: Any, x: list[Array], w: Arrays) -> Array:
 
 def local_response_norm(op: Any, x: list[Array], w: Arrays) -> Array:
     squares, before, after = x[0] ** 2, op.size // 2, (op.size - 1) // 2
-    near = [squares[:, max(0, c - before) : c + after + 1] for c in range(x[0].shape[1])]
+    near = [
+        squares[:, max(0, c - before) : c + after + 1] for c in range(x[0].shape[1])
+    ]
     total = np.stack([part.sum(1) for part in near], 1)
     made: Array = x[0] / (op.k + op.alpha / op.size * total) ** op.beta
     return made
@@ -187,7 +193,11 @@ def resize(op: Any, x: list[Array], w: Arrays) -> Array:
     for axis, (length, factor) in enumerate(zip(size, factors, strict=True), 2):
         given = made.shape[axis]
         if op.mode == "nearest":  # torch computes these places in float32
-            single = np.float32(1 / factor) if factor else np.float32(given) / np.float32(length)
+            single = (
+                np.float32(1 / factor)
+                if factor
+                else np.float32(given) / np.float32(length)
+            )
             places = [int(np.float32(i) * single) for i in range(length)]
             made = made.take(np.minimum(places, given - 1), axis)
             continue

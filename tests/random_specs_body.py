@@ -356,7 +356,9 @@ def formula(drawn: Drawn) -> str:
     raw = drawn.raw
     if isinstance(raw, str) and raw.startswith("="):
         inner = raw[1:]
-        return inner if inner.replace(".", "").replace("_", "").isalnum() else f"({inner})"
+        return (
+            inner if inner.replace(".", "").replace("_", "").isalnum() else f"({inner})"
+        )
     return str(raw)
 
 

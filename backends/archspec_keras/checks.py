@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 
 from archspec.errors import UnsupportedError
-from archspec.nodes import EMPTY, Graph
+from archspec.graph import Graph
+from archspec.nodes import EMPTY
 from archspec.ops.shaping import Flatten
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
