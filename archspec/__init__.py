@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from archspec import errors
     from archspec.graph import Graph
-    from archspec.language.net import Given
+    from archspec.language.expand import Given
     from archspec.source.program import Source
     from archspec.spec import Spec, load
 

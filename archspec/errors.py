@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Location:
     column: int
     inner: int | None = field(default=None, compare=False)
     length: int | None = field(default=None, compare=False)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where in the file, to sort by."""
+        return self.line, self.column
 
     def part(self, offset: int, length: int) -> Location:
         """The place of a part of the text that stands here."""
@@ -67,6 +75,11 @@ class ArchspecError(Exception):
         self.hint = hint
         self.notes = notes
 
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        """Itself, or the several errors that it stands for."""
+        return (self,)
+
     def __str__(self) -> str:
         place = f"{self.at}: " if self.at else ""
         hint = f" ({self.hint})" if self.hint else ""
@@ -87,11 +100,18 @@ class ShapeError(ArchspecError):
 
 
 class SpecErrors(SpecError):
-    """Several independent errors of one spec; `errors` holds them in file order."""
+    """Several independent errors of one spec, in the order of the text."""
 
     def __init__(self, errors: Iterable[ArchspecError]) -> None:
-        self.errors = tuple(errors)
-        first = self.errors[0]
+        found = list(errors)
+        files = [error.at.file if error.at else "" for error in found]
+
+        def order(error: ArchspecError) -> tuple[int, int, int]:
+            at = error.at or Location("", 0, 0)
+            return files.index(at.file), *at.order
+
+        self._errors = tuple(sorted(found, key=order))
+        first = self._errors[0]
         super().__init__(
             first.message,
             code=first.code,
@@ -100,8 +120,50 @@ class SpecErrors(SpecError):
             notes=first.notes,
         )
 
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        return self._errors
+
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+class Told(ArchspecError):
+    """Something failed because of what was told already: there is nothing to add."""
+
+    def __init__(self) -> None:
+        super().__init__("told already")
+
+    @property
+    def errors(self) -> tuple[ArchspecError, ...]:
+        return ()
+
+
+class Collector:
+    """Keeps what several steps raise, one error for a place, to tell all together."""
+
+    def __init__(self) -> None:
+        self.found: dict[object, ArchspecError] = {}
+
+    def report(self, error: ArchspecError) -> None:
+        """Keeps an error, or the several that it stands for."""
+        for item in error.errors:
+            self.found.setdefault(item.at or item.message, item)
+
+    def keep(self, step: Callable[..., T], *args: Any, **more: Any) -> T | None:
+        """The result of a step; None where it raises an error of ours."""
+        try:
+            return step(*args, **more)
+        except ArchspecError as error:
+            self.report(error)
+            return None
+
+    def end(self) -> None:
+        """Raises what was kept, if anything was."""
+        if len(self.found) == 1:
+            raise next(iter(self.found.values()))
+        if self.found:
+            raise SpecErrors(self.found.values())
 
 
 class BackendError(ArchspecError):
@@ -137,3 +199,17 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     lower = {other.lower(): other for other in islice(known, 2000)}
     close = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
     return f"did you mean {lower[close[0]]!r}?" if close else None
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, cut to a line."""
+    text = repr(_listed(value))
+    if isinstance(value, bool | None):
+        text = "null" if value is None else str(value).lower()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_listed(item) for item in value]
+    return value

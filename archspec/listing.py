@@ -8,8 +8,10 @@ from typing import Any
 from archspec import catalog
 from archspec.errors import SpecError, nearest
 from archspec.language.files import Files
-from archspec.language.params import Names, bind, known
-from archspec.language.written import Unit
+from archspec.language.limits import Budget
+from archspec.language.params import bind
+from archspec.language.syntax import Unit
+from archspec.language.values import Variables, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,14 @@ def _net(files: Files, name: str) -> Net:
     params, macs = (_expected(unit, key) for key in ("params", "macs"))
     return Net(
         name,
-        unit.title,
-        unit.description,
-        unit.source,
-        unit.publisher,
+        unit.keys.title,
+        unit.keys.description,
+        unit.keys.source,
+        unit.keys.publisher,
         _families(files, unit),
         params,
         macs,
-        _inputs(unit),
+        _inputs(unit, Variables(Budget(files.limits))),
     )
 
 
@@ -102,11 +104,10 @@ def _families(files: Files, unit: Unit) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _inputs(unit: Unit) -> dict[str, list[int]]:
-    names = Names()
-    bind(unit.params, {}, {}, names, unit.name, unit.at, root=True)
+def _inputs(unit: Unit, variables: Variables) -> dict[str, list[int]]:
+    bind(unit.block(), {}, variables, lambda *path, key=False: None)
     shapes: dict[str, Any] = {
-        name: known(entry.value, names, entry.at).value
+        name: known(entry.value, variables, entry.at).value
         for name, entry in unit.inputs.items()
     }
     return {name: list(shape) for name, shape in shapes.items()}

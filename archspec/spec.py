@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.errors import SpecError, WeightsError, nearest
+from archspec.errors import SpecError, WeightsError, nearest, shown
 from archspec.graph import Graph
+from archspec.language.expand import Given, expand
 from archspec.language.files import Files
-from archspec.language.net import Given, expand
-from archspec.language.schema import shown
-from archspec.language.written import Entry, Unit
+from archspec.language.limits import Limits
+from archspec.language.syntax import Entry, Unit
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def load(
     size: Size | None = None,
     params: Mapping[str, Given] | None = None,
     taps: bool = False,
+    limits: Limits | None = None,
     **overrides: Given,
 ) -> Spec:
     """Reads a spec.
@@ -148,6 +149,8 @@ def load(
     Args:
         spec: a net of the zoo (`resnet34`) or the path of a .yaml file.
         size: another height and width, in pixels, of the input images.
+        limits: what a spec may ask for; else that of the environment's ARCHSPEC_LIMITS
+            (`nodes=500000`), else `archspec.language.limits.Limits()`.
         params, overrides: values for the file's params.
         taps: makes the file's taps the outputs, and leaves out what they don't need:
             a backbone without its head.
@@ -155,7 +158,7 @@ def load(
     Raises:
         SpecError, ShapeError: with the place in the file.
     """
-    files = Files()
+    files = Files(limits)
     unit = files.open(spec)
     given = {**(params or {}), **overrides}
     graph = expand(files, unit, given, size)

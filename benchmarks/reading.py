@@ -12,7 +12,7 @@ from benchmarks.measure import Row, alone, best, milliseconds, processes
 CHAIN = """
 import time
 from archspec.language.files import Files
-from archspec.language.net import expand
+from archspec.language.expand import expand
 from benchmarks.measure import peak
 
 text = '''

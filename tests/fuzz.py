@@ -24,10 +24,10 @@ from archspec.authoring.starter import starter
 from archspec.catalog import root
 from archspec.errors import ArchspecError, SpecErrors
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
 from archspec.language.formula import evaluate
 from archspec.language.limits import Limits
-from archspec.language.net import expand
 from archspec.ops import BY_KIND
 from archspec.spec import Spec
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspec.backend import backend
+from archspec.backend import backend, trainer
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -66,7 +66,7 @@ def run(
     graph: Graph, name: str, weights: Arrays, *, training: bool = False
 ) -> tuple[Arrays, Arrays, Arrays]:
     """Outputs, gradients and the weights afterwards of one backend, in float64."""
-    chosen = backend(name)
+    chosen = trainer(backend(name))
     copies = {k: v.copy() for k, v in weights.items()}
     model = chosen.build(graph, copies, dtype="float64")
     given, against = images(graph), cotangents(graph)

@@ -12,8 +12,8 @@ from typing import Any
 from nets import graph_of
 
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 
 OPENED = ("params", "blocks", "graph", "outputs", "taps", "defaults", "require")
 """Keys whose entries have lines of their own."""

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import init
 
-from archspec.errors import Location, WeightsError
+from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
-from archspec.ops.base import Op, Shape, Stored, Weighted
+from archspec.ops.base import Op, Shape, Weighted
 from archspec.weights import drawing, initial_weights
 from archspec.weights.initial import CHUNK
 
@@ -36,7 +36,7 @@ class Tensor(Weighted):
     """An op that has one parameter of any shape and passes its input on."""
 
     kind: ClassVar[str] = "tensor"
-    stored: ClassVar[Stored] = {"weight": "kernel"}
+    weighted: ClassVar[tuple[str, ...]] = ("weight",)
     size: tuple[int, ...]
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -349,20 +349,3 @@ class TestMemory:
 
     def test_a_net_without_weights(self) -> None:
         assert initial_weights(net({"relu": BY_KIND["relu"]()})) == {}
-
-
-class TestRefused:
-    @pytest.mark.parametrize("name", ["kaiming_normal", "xavier_uniform"])
-    def test_no_fans(self, name: str) -> None:
-        with pytest.raises(
-            WeightsError, match=r"x\.weight can't be initialised"
-        ) as caught:
-            draw({name: {}}, 64)
-        assert caught.value.at == AT
-        assert "fan in" in caught.value.message
-
-    def test_bounds_with_nothing_between(self) -> None:
-        far = {"trunc_normal": {"mean": 0.0, "std": 0.02, "a": 1.0, "b": 2.0}}
-        with pytest.raises(WeightsError, match="almost nothing between") as caught:
-            draw(far, 64)
-        assert caught.value.hint == "a and b are absolute values, not multiples of std"

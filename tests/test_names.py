@@ -6,14 +6,14 @@ import pytest
 import torch
 from spelled import net, refused, wired
 
-from archspec.language.names import MODULE_ATTRIBUTES
+from archspec.language.names import RESERVED
 
 # Names
 
 
 def test_the_frozen_list_of_module_attributes_is_the_installed_torchs() -> None:
     names = {*dir(torch.nn.Module()), *torch.nn.Module.__annotations__}
-    assert {n for n in names if not n.startswith("_")} <= MODULE_ATTRIBUTES
+    assert {n for n in names if not n.startswith("_")} <= RESERVED["torch"]
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def test_the_frozen_list_of_module_attributes_is_the_installed_torchs() -> None:
         ("a-b", "no identifier"),
         ("é", "no identifier"),
         ("01", "no identifier"),
-        ("forward", "attribute of torch.nn.Module"),
-        ("append", "attribute of torch.nn.Module"),
+        ("forward", "is reserved: every module of torch has one"),
+        ("append", "is reserved: every module of torch has one"),
         ("input", "'input'"),
         ("a" * 101, "longer than"),
         ("a.b", "no identifier"),
@@ -95,9 +95,9 @@ def test_init(init: str) -> None:
         ),
         (
             "{weight: {trunc_normal: {a: 1, b: 1}}}",
-            "net.yaml:4:79: conv2d: init: weight: expected a < b, found a = 1, b = 1",
+            "net.yaml:4:79: conv2d: init: weight: expected a below b, found 1 and 1",
         ),
-        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a <= b, found a = 1, b = 0"),
+        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a up to b, found 1 and 0"),
         ("{weight: {normal: {std: -1}}}", "std: expected greater than or equal to 0"),
         ("{weight: {xavier_normal: {gain: -1}}}", "gain: expected greater than or"),
         ("{weight: {xavier_uniform: {gain: -1}}}", "gain: expected greater than or"),

@@ -157,16 +157,16 @@ def test_three_counters_and_a_free_name() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("p", "the name 'p' is that of a param"),
-        ("n", "the name 'n' is that of a param"),
-        ("x", "the name 'x' is that of an input"),
-        ("o", r"the name 'o' is that of the counter of 'outer' \(line 10\)"),
-        ("input", "a word of the language"),
-        ("index", "a word of the language"),
-        ("repeat", "a word of the language"),
-        ("max", "a word of the language"),
+        ("p", "the name 'p' is taken by a param"),
+        ("n", "the name 'n' is taken by a param"),
+        ("x", "the name 'x' is taken by an input"),
+        ("o", r"the name 'o' is taken by the counter of 'outer' \(line 10\)"),
+        ("input", "is taken by the language"),
+        ("index", "is taken by the language"),
+        ("repeat", "is taken by the language"),
+        ("max", "is taken by the language"),
         ("true", "index must be text, found true"),
-        ("none", "a word of the language"),
+        ("none", "is taken by the language"),
         ("a b", "'a b' is no identifier"),
         ("''", "'' is no identifier"),
         ("3", "index must be text, found 3"),
@@ -191,7 +191,7 @@ graph: {{b: {{block: b}}}}
 def test_a_counter_may_not_hide_the_nets_input() -> None:
     refused(
         "graph: {a: {op: relu, repeat: 2, index: image}}",
-        "the name 'image' is that of an input",
+        "the name 'image' is taken by an input",
     )
 
 
@@ -284,14 +284,16 @@ graph: {b: {block: b}}
 
 @pytest.mark.parametrize("name", ["from", "op", "repeat", "input", "index", "image"])
 def test_reserved_param_names(name: str) -> None:
-    refused(f"params: {{{name}: 1}}\ngraph: {{a: relu}}", f"'{name}' is reserved")
+    refused(
+        f"params: {{{name}: 1}}\ngraph: {{a: relu}}", f"the name '{name}' is taken by"
+    )
 
 
 def test_reserved_block_params() -> None:
     block = "blocks: {b: {inputs: [x, y], params: {%s: 1}, graph: {a: {op: add, "
     refused(
         block % "x" + "from: [x, y]}}}}\ngraph: {b: {block: b, from: [input, input]}}",
-        "'x' is reserved",
+        "the name 'x' is taken by an input",
     )
     refused("params: {a b: 1}\ngraph: {a: relu}", "'a b'")
     refused("params: {max: 1}\ngraph: {a: relu}", "'max'")

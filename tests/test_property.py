@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised
 
-from archspec.backend import backend
+from archspec.backend import backend, trainer
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import BY_KIND
@@ -62,7 +62,7 @@ def run(
     given: Arrays,
     against: Arrays,
 ) -> tuple[Arrays, Arrays]:
-    chosen = backend(name)
+    chosen = trainer(backend(name))
     copies = {k: v.copy() for k, v in weights.items()}
     model = chosen.build(graph, copies, dtype="float64")
     return chosen.gradients(graph, model, given, against, training=training)

@@ -15,9 +15,9 @@ from archspec import load
 from archspec.catalog import root
 from archspec.errors import LimitError, ShapeError
 from archspec.graph import Graph, Scope
+from archspec.language.expand import expand
 from archspec.language.files import Files
 from archspec.language.limits import Limits
-from archspec.language.net import expand
 from archspec.language.replay import Replay
 
 TANGLED = """

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from textwrap import fill, indent
 
-from archspec.errors import ArchspecError, SpecErrors, nearest
+from archspec.errors import ArchspecError, nearest
 
 HEAD = "archspec: 1\nname: net\n"
 INPUTS = "inputs: {image: [3, 8, 8]}\n"
@@ -71,16 +71,14 @@ def answers(text: str) -> list[str]:
 def faults(text: str, file: str = "net.yaml") -> list[ArchspecError]:
     """The errors of a spec that is no file, or else its warnings."""
     from archspec.authoring.lint import warnings
+    from archspec.language.expand import expand
     from archspec.language.files import Files
-    from archspec.language.net import expand
     from archspec.spec import Spec
 
     files = Files()
     try:
         unit = files.text(text, file)
         spec = Spec(expand(files, unit), unit, False)
-    except SpecErrors as error:
-        return list(error.errors)
     except ArchspecError as error:
-        return [error]
+        return list(error.errors)
     return [*spec.unexpected(), *warnings(spec)]

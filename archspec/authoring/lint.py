@@ -6,14 +6,14 @@ what would else be a default (`bias: true`, four-sided padding).
 
 from __future__ import annotations
 
+from ast import Constant, walk
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from archspec.errors import Location, SpecWarning, nearest
 from archspec.graph import Graph, Node
-from archspec.language.formula import names, strings
-from archspec.language.statements import BRACES
-from archspec.language.written import Body, Entry, Statement, Unit
+from archspec.language.formula import names, parse
+from archspec.language.syntax import Param, Statement, Statements, Unit
 from archspec.ops import Op, pair
 from archspec.spec import Spec
 
@@ -42,9 +42,9 @@ def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
             yield _unread_param("no formula reads the param", name, entry, everywhere)
     # Blocks among which a formula chooses take what any of them needs.
     for block in () if _chosen(unit) else unit.blocks.values():
-        values = [entry.value for entry in block.params.values()]
+        values: list[Any] = [param.default for param in block.params.values()]
         values += [entry.value for entry in block.outputs.values()]
-        inside = set(_formulas([*values, *_values(block.body)]))
+        inside = set(_formulas([*values, *_values(block.graph)]))
         for name, entry in block.params.items():
             if name not in _read(inside):
                 text = f"no formula of the block {block.name!r} reads its param"
@@ -52,7 +52,7 @@ def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
 
 
 def _unread_param(
-    text: str, name: str, entry: Entry, formulas: Iterable[str]
+    text: str, name: str, entry: Param, formulas: Iterable[str]
 ) -> SpecWarning:
     return SpecWarning(
         f"{text} {name!r}",
@@ -67,7 +67,7 @@ def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
     if _chosen(unit):
         return
     targets = _targets(unit)
-    named = {*targets}.union(*map(strings, _formulas(targets)))
+    named = {*targets}.union(*map(_strings, _formulas(targets)))
     for name, block in unit.blocks.items():
         if name not in named:
             yield SpecWarning(
@@ -88,7 +88,7 @@ def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
     """Named outputs of blocks that nothing in the file reads."""
     raw = list(_all(unit))
     words = [value for value in _flat(raw) if isinstance(value, str)]
-    words += [word for text in _formulas(raw) for word in strings(text)]
+    words += [word for text in _formulas(raw) for word in _strings(text)]
     for block in unit.blocks.values():
         for name, entry in block.outputs.items():
             if not any(word.endswith(f".{name}") for word in words):
@@ -165,6 +165,12 @@ def _formulas(values: Iterable[Any]) -> Iterator[str]:
             yield value[1:].strip()
 
 
+def _strings(text: str) -> frozenset[str]:
+    """The strings that stand in a formula."""
+    values = (tree.value for tree in walk(parse(text)) if isinstance(tree, Constant))
+    return frozenset(value for value in values if isinstance(value, str))
+
+
 def _flat(values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, dict):
@@ -177,34 +183,24 @@ def _flat(values: Iterable[Any]) -> Iterator[Any]:
 
 def _all(unit: Unit) -> Iterator[Any]:
     """Every raw value of a file."""
-    groups = [unit.params, unit.inputs, unit.require, unit.taps, unit.outputs]
+    blocks = [*unit.blocks.values(), *([unit.block()] if unit.graph else [])]
+    groups = [unit.inputs, unit.require, unit.taps]
     groups += [unit.default(kind) for kind in unit.defaults]
-    for block in unit.blocks.values():
-        groups += [block.params, block.outputs]
-        yield from _values(block.body)
-    if unit.graph is not None:
-        yield from _values(unit.graph)
+    for block in blocks:
+        yield from _values(block.graph)
+        yield from (param.default for param in block.params.values())
+        groups.append(block.outputs)
     yield from (entry.value for group in groups for entry in group.values())
 
 
-def _values(body: Body) -> Iterator[Any]:
-    for statement in _inside(body):
-        yield from (f"={text}" for text in BRACES.findall(statement.key))
-        if statement.kind != "graph":
-            yield statement.target
-        yield from (statement.sources, statement.when, statement.repeat)
-        yield from statement.attributes.values()
+def _values(graph: Statements) -> Iterator[Any]:
+    for statement in graph.all():
+        for value, _ in (*statement.inside(), *statement.outside()):
+            yield value
 
 
 def _statements(unit: Unit) -> Iterator[Statement]:
-    for body in (*(block.body for block in unit.blocks.values()), unit.graph):
-        if body is not None:
-            yield from _inside(body)
-
-
-def _inside(body: Body) -> Iterator[Statement]:
-    """The statements of a body and of the graphs nested in it."""
-    for statement in body.statements.values():
-        yield statement
-        if statement.body is not None:
-            yield from _inside(statement.body)
+    for block in unit.blocks.values():
+        yield from block.graph.all()
+    if unit.graph is not None:
+        yield from unit.graph.all()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from archspec.errors import ArchspecError, Location, SpecErrors, SpecWarning
+from archspec.errors import ArchspecError, Location, SpecWarning
 
 WIDTH = 100
 BYTES = 2**20
@@ -23,8 +23,7 @@ def singly(errors: Iterable[ArchspecError]) -> list[ArchspecError]:
     """Every error on its own, none twice."""
     found: dict[str, ArchspecError] = {}
     for error in errors:
-        parts = error.errors if isinstance(error, SpecErrors) else (error,)
-        found.update((f"{part.code} {part}", part) for part in parts)
+        found.update((f"{part.code} {part}", part) for part in error.errors)
     return list(found.values())
 
 

@@ -1,6 +1,6 @@
 """What the ops' classes and the key tables say of themselves, as text.
 
-    python -m archspec.reference > docs/reference.md
+    python -m archspec.authoring.reference > docs/reference.md
 
 writes the reference.
 """
@@ -17,8 +17,8 @@ from archspec.authoring.codes import codes
 from archspec.backend import backend, backends
 from archspec.errors import ArchspecError, SpecError, nearest
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 from archspec.ops import BY_KIND, Op, Weighted
 from archspec.ops.describe import expected, summary
 from archspec.ops.init import BY_NAME, CONSTANTS
@@ -129,6 +129,7 @@ def markdown() -> str:
     for title, keys in (
         ("Keys of a file", schema.FILE),
         ("Keys of a block", schema.BLOCK),
+        ("Keys of a param that has a type and a default", schema.PARAM),
         ("Keys of a node", schema.NODE),
         ("Keys of `expect`", schema.EXPECT),
     ):

@@ -9,63 +9,30 @@ from __future__ import annotations
 import inspect
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from archspec.language.schema import KINDS
+from archspec.language.params import OR, TYPES
+from archspec.language.syntax import (
+    KINDS,
+    BlockKeys,
+    ExpectKeys,
+    FileKeys,
+    NodeKeys,
+    ParamKeys,
+    keys_of,
+)
 from archspec.ops import OPS, Op, Weighted
 from archspec.ops.describe import expected
 from archspec.ops.init import BY_NAME, CONSTANTS
 
 Json = dict[str, Any]
 
-FILE = {
-    "archspec": "The version of the language: 1.",
-    "name": "The net's name; letters, digits, '_', '-' and '.'.",
-    "title": "Its name for people; its letters and digits name the printed class.",
-    "description": "One or two sentences, printed in docstrings.",
-    "source": "Where the net comes from, such as a paper's address.",
-    "publisher": "Whose code and weights it is equal to, such as torchvision.",
-    "extends": "A base file: a net or a family of the zoo, or a path ending in .yaml. "
-    "Entries of the file are merged over it by name; null removes one.",
-    "params": "What may vary: a default value, or a type name (int, float, bool, str, "
-    "list, any) for a required one. Formulas read them, --set overrides them.",
-    "require": "What params must fulfil: in words, and as a formula.",
-    "preprocessing": "What images it expects: size, mean, std. Printed in docstrings.",
-    "inputs": "Each input's shape, [channels, height, width] or [features], without "
-    "the batch.",
-    "defaults": "Attributes for every op of a kind that is written in this file.",
-    "blocks": "Named parts, used by {block: name}.",
-    "graph": "The net: a mapping of named nodes, or a list, which is a chain.",
-    "outputs": "Names of outputs and the nodes that give them; else the last node.",
-    "taps": "Names of features and the paths of the nodes that give them.",
-    "expect": "What `archspec validate` compares: params, buffers, macs, output.",
-}
-BLOCK = {
-    "params": "The block's own params, as those of a file; they hide the file's.",
-    "inputs": "Names of several inputs; without it the block reads one, `input`.",
-    "graph": "A mapping of named nodes, or a list, which is a chain.",
-    "outputs": "Names of outputs and the nodes that give them; else the last node.",
-}
-NODE = {
-    "op": "The kind of an op.",
-    "block": "A block of this file; its params are given as keys beside it.",
-    "graph": "Nodes of its own scope, nested here.",
-    "spec": "Another file, or a net of the zoo; its params are given beside it.",
-    "from": "The node or nodes that it reads; else the one before it.",
-    "when": "Whether it exists; who reads it then reads its first input.",
-    "repeat": "How many instances are chained; `index` counts them from 0.",
-    "index": "With repeat: what formulas call its `index`, also in nested graphs.",
-    "inline": "Whether its children take their names in the enclosing scope.",
-    "name": "In a list: a name for taps, outputs and messages.",
-    "taps": "With spec: its taps are the outputs, and its head does not exist.",
-}
-EXPECT = {
-    "params": "Number of trainable parameters.",
-    "buffers": "Number of stored, untrained values.",
-    "macs": "Multiply-accumulates of one image.",
-    "output": "The output's shape, or each output's by name.",
-}
+FILE = keys_of(FileKeys)
+BLOCK = keys_of(BlockKeys)
+PARAM = keys_of(ParamKeys)
+NODE = keys_of(NodeKeys)
+EXPECT = keys_of(ExpectKeys)
 FORMULA: Json = {"type": "string", "pattern": "^=", "description": "A formula."}
 
 
@@ -75,12 +42,13 @@ def schema() -> Json:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "archspec, version 1",
         "description": "A neural network as one spec.",
-        **_object(FILE, _file(), required=["archspec", "name"]),
+        **_object(FileKeys, _file(), required=["archspec", "name"]),
         "anyOf": [{"required": ["extends"]}, {"required": ["inputs", "graph"]}],
         "$defs": {
             "formula": FORMULA,
             "scope": _scope("node", "entry"),
-            "block": _object(BLOCK, _block(), required=["graph"]),
+            "block": _object(BlockKeys, _block(), required=["graph"]),
+            "param": _param(),
             "node": _node(listed=False),
             "entry": _node(listed=True),
             "initialiser": _initialiser(),
@@ -89,16 +57,27 @@ def schema() -> Json:
     }
 
 
-def _object(texts: dict[str, str], types: Json, **more: Any) -> Json:
-    """An object with exactly these keys, each with its documentation."""
-    assert list(texts) == list(types)
+def _object(model: type[BaseModel], types: Json, **more: Any) -> Json:
+    """An object with exactly the keys of a model, each with its documentation.
+
+    `types` are those for which the model's own say too little.
+    """
+    properties = _properties(model, types)
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            key: {"description": texts[key], **value} for key, value in types.items()
-        },
+        "properties": properties,
         **more,
+    }
+
+
+def _properties(model: type[BaseModel], types: Json) -> Json:
+    return {
+        field.alias or name: {
+            "description": field.description,
+            **(types.get(field.alias or name) or _formulas(_types(field))),
+        }
+        for name, field in model.model_fields.items()
     }
 
 
@@ -115,7 +94,7 @@ def _or(*options: Json) -> Json:
 
 
 def _file() -> Json:
-    text = {"type": "string"}
+    """What the keys of a file take, where the model says too little."""
     path = {"type": ["string", "integer", "null"]}
     size = {"anyOf": [{"type": "integer", "minimum": 1}, _ref("formula")]}
     defaults = {
@@ -127,42 +106,33 @@ def _file() -> Json:
         },
     }
     shape = {"type": "array", "minItems": 1, "maxItems": 3, "items": size}
-    whole = {"type": "integer"}
-    counts = {"type": "array", "items": whole}
-    expect = {
-        "params": whole,
-        "buffers": whole,
-        "macs": whole,
-        "output": {"anyOf": [counts, _map(counts)]},
-    }
     return {
-        "archspec": {"const": 1},
-        "name": text,
-        "title": text,
-        "description": text,
-        "source": text,
-        "publisher": text,
-        "extends": text,
-        "params": {"type": "object"},
+        "params": _map(_ref("param")),
         "require": _map({"anyOf": [_ref("formula"), {"type": "null"}]}),
-        "preprocessing": {"type": "object"},
         "inputs": _map(_or(shape, {"type": "null"})),
         "defaults": defaults,
         "blocks": _map({"anyOf": [{"type": "null"}, _ref("block")]}),
         "graph": _scope("node", "entry", removable=True),
         "outputs": _map(path),
         "taps": _map(path),
-        "expect": _object(EXPECT, expect),
+        "expect": _object(ExpectKeys, {}),
     }
 
 
 def _block() -> Json:
     return {
-        "params": {"type": "object"},
-        "inputs": {"type": "array", "items": {"type": "string"}},
+        "params": _map(_ref("param")),
         "graph": _ref("scope"),
         "outputs": _map({"type": ["string", "integer"]}),
     }
+
+
+def _param() -> Json:
+    """A value, the name of a type, or a type with a default."""
+    words = "|".join(TYPES)
+    types = {"type": {"type": "string", "pattern": f"^({words})({OR}({words}))*$"}}
+    typed = _object(ParamKeys, types, required=["type"])
+    return {"if": {"type": "object"}, "then": typed}
 
 
 def _scope(node: str, entry: str, *, removable: bool = False) -> Json:
@@ -178,24 +148,19 @@ def _scope(node: str, entry: str, *, removable: bool = False) -> Json:
 
 
 def _node_keys(*, listed: bool) -> Json:
-    name = {"type": "string"}
     types = {
         "op": _or({"enum": [op.kind for op in OPS]}),
-        "block": name,
+        "block": {"type": "string"},
         "graph": _ref("scope"),
-        "spec": name,
+        "spec": {"type": "string"},
         "from": {"type": ["string", "integer", "array"]},
         "when": _or({"type": "boolean"}),
         "repeat": _or({"type": "integer", "minimum": 0}),
-        "index": name,
-        "inline": {"type": "boolean"},
-        "name": name,
-        "taps": {"type": "boolean"},
+        "name": {"type": "string"},
     }
-    gone = {"from"} if listed else {"name"}
-    return {
-        key: {"description": NODE[key], **types[key]} for key in NODE if key not in gone
-    }
+    keys = _properties(NodeKeys, types)
+    del keys["from" if listed else "name"]
+    return keys
 
 
 def _node(*, listed: bool) -> Json:

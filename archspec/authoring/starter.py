@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from archspec.authoring.resolved import flow
-from archspec.errors import SpecError
 from archspec.language.files import Files
-from archspec.language.names import LENGTH, SPEC_NAME
+from archspec.language.names import check_spec
 
 SCHEMA = "archspec.schema.json"
 EDITOR = f"# yaml-language-server: $schema={SCHEMA}"
@@ -36,18 +35,17 @@ def starter(name: str, base: str | None) -> str:
 
     Raises SpecError for a name that is none, or a base that the zoo lacks.
     """
-    if not SPEC_NAME.fullmatch(name) or len(name) > LENGTH:
-        raise SpecError(
-            f"the name {name!r} may hold letters, digits, '_', '-' and '.'",
-            code="AS310",
-        )
+    check_spec(name)
     head = f"{EDITOR}\narchspec: 1\nname: {name}\n"
     if base is None:
         return head + OWN
     unit = Files().open(base)
     lines = [f"extends: {base}", "# What it lets you change, with the values it has:"]
     lines.append("# params:")
-    lines += [f"#   {key}: {flow(entry.value)}" for key, entry in unit.params.items()]
+    lines += [
+        f"#   {name}: {param.type if param.required else flow(param.default)}"
+        for name, param in unit.params.items()
+    ]
     lines.append(
         "# What a file extends, it may also replace, by name: blocks, nodes, taps."
     )

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from archspec.errors import LimitError, Location, ShapeError, SpecError, nearest
+from archspec.errors import LimitError, Location, ShapeError, SpecError, shown
 from archspec.graph import Node
 from archspec.language import names as naming
-from archspec.language.attributes import validated
-from archspec.language.context import Context, Instance
+from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
-from archspec.language.limits import Limits
-from archspec.language.params import CLEAN, Known, Names, Taint, is_formula, known
-from archspec.language.schema import shown
-from archspec.language.written import Statement, Unit
+from archspec.language.limits import Budget
+from archspec.language.syntax import Statement
+from archspec.language.targets import attribute_place, check_arity
+from archspec.language.values import CLEAN, Known, Taint, Variables, known
 from archspec.ops import BY_KIND, Op, Shape, Weighted
+from archspec.ops.validate import validated
 
 
-class Made(NamedTuple):
-    """A statement's op, with its attributes' formulas.
-
-    All instances whose formulas read the same values have it in common.
+@dataclass(slots=True, eq=False, repr=False)
+class Instance:
+    """One instance of a statement.
 
     Attributes:
-        own, size: the taints of all attributes, and of those that decide the size.
-        channels: the taint of the attribute that alone decides the channels, if any.
-        shapes: the output's shape by those of the inputs.
+        outer: the scope that it stands in; None for the whole net.
+        variables: what its formulas see.
+        sources: the values that it reads.
+        index, count: which of how many of a repeat; index None without one.
+        when, repeat: these formulas' texts.
+        key, name: what it is called in its scope, and its whole path.
+        target: the kind of op, or the name of a block or a file.
+        given: its attributes, evaluated.
     """
 
-    op: Op
-    texts: Mapping[str, str]
-    own: Taint
-    size: Taint
-    channels: Taint | None
-    shapes: dict[tuple[Shape, ...], Shape]
+    outer: Context | None
+    statement: Statement
+    variables: Variables
+    sources: tuple[str, ...]
+    index: int | None = None
+    count: int = 1
+    repeat: str | None = None
+    when: str | None = None
+    key: str = ""
+    name: str = ""
+    target: str = ""
+    given: dict[str, Known] = field(default_factory=dict)
 
-    def shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """The output's shape; raises ShapeError."""
-        found = self.shapes.get(inputs)
-        if found is None:
-            found = self.shapes[inputs] = self.op.shape(*inputs)
-        return found
+    @property
+    def context(self) -> Context:
+        """The scope that it stands in."""
+        assert self.outer is not None
+        return self.outer
 
 
 class Builder:
@@ -52,42 +62,65 @@ class Builder:
     reach an op's attribute.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {}
         self.taints: dict[str, tuple[Taint, Taint]] = {}
         self.fixed: set[str] = set()
         self.used: set[str] = set()
-        self._ops: dict[Any, Op] = {}
-        self._reads: dict[Any, tuple[str, ...]] = {}
-        self._made: dict[Any, Made] = {}
+        self._ops: dict[tuple[str, str], Op] = {}
 
-    def fix(self, raw: Any, names: Names, at: Location) -> Known:
-        """The value of a formula that decides the structure of the net."""
-        found = known(raw, names, at)
+    def fix(
+        self,
+        raw: Any,
+        variables: Variables,
+        at: Location,
+        words: str = "",
+        types: tuple[type, ...] = (),
+    ) -> Known:
+        """The value of a formula that decides the structure of the net.
+
+        Raises SpecError, which says what it is in `words`, for one of other `types`.
+        """
+        found = known(raw, variables, at)
         self.fixed |= found.taint
+        if types and type(found.value) not in types:
+            message = f"{words}, found {shown(found.value)}"
+            raise SpecError(message, code="AS305", at=at)
         return found
 
-    def add(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> str:
-        statement = instance.statement
-        if len(self.nodes) >= self.limits.nodes:
-            raise LimitError(
-                f"a graph has at most {self.limits.nodes} nodes",
-                code="AS321",
-                at=statement.at,
-            )
-        made = self._op(context, instance)
-        op = made.op
+    def set_sizes(
+        self, variables: Variables, names: Iterable[str], values: Iterable[str]
+    ) -> None:
+        """Lets formulas read the sizes of a scope's inputs."""
+        for name, value in zip(names, values, strict=True):
+            variables.set_input(name, self.shapes[value], self.taints[value])
+
+    def room(self, count: int) -> bool:
+        """Whether so many nodes more are allowed."""
+        return len(self.nodes) + count <= self.budget.limits.nodes
+
+    def too_many(self, count: int, at: Location) -> LimitError:
+        """The error for so many nodes."""
+        limits = self.budget.limits
+        message = f"a graph has at most {limits.nodes} nodes, this would have {count}"
+        return limits.error("nodes", "AS321", message, at)
+
+    def add(self, instance: Instance) -> str:
+        """Makes a node; returns its name. Raises SpecError and ShapeError."""
+        statement, sources = instance.statement, instance.sources
+        if not self.room(1):
+            raise self.too_many(len(self.nodes) + 1, statement.at)
+        attributes, texts = self._attributes(instance)
+        op = self._op(instance, attributes)
         if isinstance(op, Weighted) and op.naming in op.model_fields_set:
-            place = attribute_place(context.unit, statement, op.kind, op.naming)
-            naming.check(getattr(op, op.naming), place)
+            unit, name = instance.context.unit, op.naming
+            at = attribute_place(unit, op.kind, statement, name)
+            naming.check(getattr(op, name), at, naming.RESERVED)
         check_arity(type(op), statement, len(sources))
-        shapes = tuple([self.shapes[name] for name in sources])
         try:
-            shape = made.shape(shapes)
+            shape = op.shape(*[self.shapes[name] for name in sources])
         except ShapeError as error:
             raise ShapeError(
                 f"{instance.name!r}: {error.message}",
@@ -96,33 +129,38 @@ class Builder:
                 hint=error.hint,
                 notes=tuple(map(self._origin, sources)),
             ) from None
-        if instance.name in self.shapes:
-            raise SpecError(
-                f"the name {instance.name!r} is taken twice",
-                code="AS311",
-                at=statement.at,
-            )
-        taints = self._taints(made, sources)
+        taints = self._taints(op, attributes, sources)
         node = Node(
             instance.name,
             op,
             sources,
-            context.scope,
+            instance.context.scope,
             statement.key,
             shape,
             statement.at,
             instance.index,
             instance.count,
-            made.texts,
+            texts,
             instance.when,
             instance.repeat,
             taints[0],
-            counter=statement.counter or "",
+            counter=statement.keys.index or "",
         )
-        self.nodes.append(node)
-        self.shapes[node.name] = shape
-        self.taints[node.name] = taints
+        self.put(node, taints)
         return node.name
+
+    def put(self, node: Node, taints: tuple[Taint, Taint]) -> None:
+        """Adds a node."""
+        self.nodes.append(node)
+        self.shapes[node.name] = node.shape
+        self.taints[node.name] = taints
+
+    def prune(self, start: int, wanted: Collection[str]) -> None:
+        """Drops the nodes from `start` on that these values don't depend on."""
+        made = self.nodes[start:]
+        self.nodes[start:] = kept = needed(made, wanted)
+        for name in {node.name for node in made}.difference(n.name for n in kept):
+            del self.shapes[name]
 
     def _origin(self, name: str) -> str:
         """What a value is and where it was made, as a note."""
@@ -132,153 +170,66 @@ class Builder:
             return f"reads the input {name!r}, {shape}"
         return f"reads {name!r}, {shape}, from {made.op.kind} at {made.at}"
 
-    def _op(self, context: Context, instance: Instance) -> Made:
-        statement = instance.statement
-        kind = self._kind(context, instance)
-        # Of one kind and without attributes, all statements of a file are one.
-        same = (statement if statement.attributes else None, context.unit, kind)
-        if same in self._reads:
-            made = self._made.get((same, *self._seen(same, context, instance)))
-            if made is not None:
-                return made
-        attributes, texts = self._attributes(context, instance, kind)
-        op = self._validated(context, statement, kind, attributes)
-        if same not in self._reads:
-            raw = [entry.value for entry in context.unit.default(kind).values()]
-            self._reads[same] = _names([*statement.attributes.values(), *raw])
-        made = _made(op, texts, attributes)
-        self._made[same, *self._seen(same, context, instance)] = made
-        return made
-
-    def _seen(self, same: Any, context: Context, instance: Instance) -> tuple[Any, Any]:
-        read = self._reads[same]
-        return instance.names.seen(read), context.file_names.seen(read)
-
-    def _kind(self, context: Context, instance: Instance) -> str:
-        statement = instance.statement
-        kind = statement.target
-        if kind in BY_KIND:
-            return str(kind)
-        at = statement.place("op")
-        if is_formula(kind):
-            kind = self.fix(kind, instance.names, at).value
-        check_kind(context.unit, kind, at)
-        return str(kind)
-
     def _attributes(
-        self, context: Context, instance: Instance, kind: str
+        self, instance: Instance
     ) -> tuple[dict[str, Known], dict[str, str]]:
-        statement, found = instance.statement, {}
+        """All attributes of an op, the file's defaults first, and formulas' texts."""
+        context = instance.context
+        found: dict[str, Known] = {}
         texts: dict[str, str] = {}
-        for key, entry in context.unit.default(kind).items():
-            if key in statement.attributes:
+        for key, entry in context.unit.default(instance.target).items():
+            if key in instance.given:
                 continue
-            item = known(entry.value, context.file_names, entry.at)
-            found[key] = item
-            hidden = item.taint and instance.names.taint(item.text or "0") != item.taint
-            if hidden or item.text is None:
+            item = found[key] = known(entry.value, context.file, entry.at)
+            # A param of a block may hide the file's of the same name.
+            seen = instance.variables.taint(names(item.text or "none"))
+            if item.text is None or seen != item.taint:
                 self.fixed |= item.taint
             else:
                 texts[key] = item.text
-        for key, raw in statement.attributes.items():
-            item = known(raw, instance.names, statement.place(key))
+        for key, item in instance.given.items():
             found[key] = item
             if item.text is None:
                 self.fixed |= item.taint
-                continue
-            texts[key] = item.text
-            for name in subscripts(item.text):
-                self.fixed |= instance.names.taints.get(name, CLEAN)
-        for item in found.values():
-            self.used |= item.taint
+            else:
+                texts[key] = item.text
+                self.fixed |= instance.variables.taint(subscripts(item.text))
+        self.used.update(*(item.taint for item in found.values()))
         return found, texts
 
-    def _validated(
-        self,
-        context: Context,
-        statement: Statement,
-        kind: str,
-        attributes: Mapping[str, Known],
-    ) -> Op:
+    def _op(self, instance: Instance, attributes: Mapping[str, Known]) -> Op:
+        """The op with these attributes; nodes that are alike share it."""
+        statement, kind = instance.statement, instance.target
         values = {key: item.value for key, item in attributes.items()}
         identity = (kind, repr(values))
-        if identity in self._ops:
-            return self._ops[identity]
-        place = partial(attribute_place, context.unit, statement, kind)
-        found = validated(BY_KIND[kind], values, place, statement.at)
-        assert found is not None
-        self._ops[identity] = found
+        found = self._ops.get(identity)
+        if found is None:
+            place = partial(attribute_place, instance.context.unit, kind, statement)
+            found = validated(BY_KIND[kind], values, place, statement.at)
+            assert found is not None
+            self._ops[identity] = found
         return found
 
-    def _taints(self, made: Made, sources: tuple[str, ...]) -> tuple[Taint, Taint]:
+    def _taints(
+        self, op: Op, attributes: Mapping[str, Known], sources: tuple[str, ...]
+    ) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
-        channels, size = self.taints[sources[0]]
-        for name in sources[1:]:
-            channels |= self.taints[name][0]
-            size |= self.taints[name][1]
-        size |= made.size
-        if made.op.flattens:
+        read = [self.taints[name] for name in sources]
+        sizes = [item.taint for key, item in attributes.items() if key in op.sizes]
+        size = CLEAN.union(*sizes, *(taint for _, taint in read))
+        if op.flattens:
             self.fixed |= size
-        if made.channels is not None:
-            return made.channels, size
-        return channels | made.own, size
+        if op.width is not None:
+            return attributes[op.width].taint, size
+        every = [item.taint for item in attributes.values()]
+        return CLEAN.union(*every, *(taint for taint, _ in read)), size
 
 
-def _made(op: Op, texts: Mapping[str, str], attributes: Mapping[str, Known]) -> Made:
-    own = CLEAN.union(*(item.taint for item in attributes.values()))
-    size = CLEAN.union(*(v.taint for k, v in attributes.items() if k in op.sizes))
-    channels = None if op.width is None else attributes[op.width].taint
-    return Made(op, texts, own, size, channels, {})
-
-
-def _names(values: list[Any]) -> tuple[str, ...]:
-    """The names that all formulas in raw values read."""
-    found: set[str] = set()
-    waiting = values
-    while waiting:
-        raw = waiting.pop()
-        if is_formula(raw):
-            found |= names(raw[1:].strip())
-        elif isinstance(raw, dict):
-            waiting.extend(raw.values())
-        elif isinstance(raw, list | tuple):
-            waiting.extend(raw)
-    return tuple(found)
-
-
-def check_kind(unit: Unit, kind: Any, at: Location) -> None:
-    """Raises SpecError for what is no op."""
-    if isinstance(kind, str) and kind in BY_KIND:
-        return
-    hint = nearest(str(kind), BY_KIND) or "`archspec ops` names them all"
-    if kind in unit.blocks:
-        hint = f"a block is written {{block: {kind}}}"
-    raise SpecError(f"there is no op {shown(kind)}", code="AS205", at=at, hint=hint)
-
-
-def check_arity(op: type[Op], statement: Statement, found: int) -> None:
-    """Raises SpecError when an op reads more or fewer values than it can."""
-    least, most = op.arity
-    if least <= found and (most is None or found <= most):
-        return
-    wanted = f"{least} to {most}" if most else f"at least {least}"
-    wanted = str(least) if least == most else wanted
-    raise SpecError(
-        f"{op.kind} reads {wanted} value{'' if wanted == '1' else 's'}, found {found}",
-        code="AS317",
-        at=statement.place("from"),
-        hint="`from` names them" if found < least else None,
-    )
-
-
-def attribute_place(
-    unit: Unit, statement: Statement, kind: str, key: str, *path: str
-) -> Location:
-    """Where an op's attribute stands: at the node, or among the file's defaults."""
-    entry = unit.default(kind).get(key)
-    unknown = key not in BY_KIND[kind].model_fields
-    if key in statement.attributes:
-        return statement.place(key, *path, key=unknown)
-    if entry is None:
-        return statement.at
-    return entry.key if unknown else entry.at
+def needed(nodes: list[Node], wanted: Collection[str]) -> list[Node]:
+    """Those of the nodes that some values depend on."""
+    live, kept = set(wanted), []
+    for node in reversed(nodes):
+        if node.name in live:
+            live.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]

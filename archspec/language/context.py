@@ -1,22 +1,51 @@
-"""What is open while a spec is expanded: scopes, their names, instances."""
+"""One scope while it is expanded: its names, and what its statements have made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError
+from archspec.errors import Location, SpecError, Told, nearest, shown
 from archspec.graph import Scope
-from archspec.language.params import Names
-from archspec.language.written import Statement, Unit
+from archspec.language.files import made_by
+from archspec.language.reading import Sight, several
+from archspec.language.syntax import Entry, Statement, Statements, Unit
+from archspec.language.values import Variables, known
 
 Outputs = Mapping[str, str]
 """Output names and the values there; "" names the only one."""
 
-BROKEN: Outputs = MappingProxyType({"": "?"})
-"""Of a node that failed: who reads it fails too, and says nothing."""
+
+class Moved(NamedTuple):
+    """How values inside a copy are called: other than inside its original.
+
+    All that is made inside has a name that starts with the instance's own.
+    """
+
+    name: str
+    source: str
+    old_name: str
+    old_source: str
+
+    def value(self, old: str) -> str:
+        """What the original calls so."""
+        if old == self.old_source:
+            return self.source
+        return self.name + old[len(self.old_name) :]
+
+
+class Member(NamedTuple):
+    """What paths find under a name: the outputs of a node, and what is inside of it.
+
+    Without outputs the node does not exist. Values inside are called as in the instance
+    that this one was `moved` from, if it was.
+    """
+
+    outputs: Outputs = MappingProxyType({})
+    inside: Mapping[str, Member | None] = MappingProxyType({})
+    moved: Moved | None = None
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -32,15 +61,6 @@ class Space:
         """The path of a child."""
         return f"{self.path}.{name}" if self.path else name
 
-    def take(self, name: str, at: Location) -> str:
-        """Gives a child its name, once."""
-        if name in self.taken:
-            raise SpecError(
-                f"the name {self.full(name)!r} is taken twice", code="AS311", at=at
-            )
-        self.taken.add(name)
-        return self.full(name)
-
     def number(self) -> str:
         """The next number of a list."""
         self.count += 1
@@ -49,37 +69,124 @@ class Space:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Context:
-    """One open scope: what its statements see."""
+    """One open scope: what its statements see, and what they have made.
+
+    Attributes:
+        file, variables: what defaults and blocks of the file see, and formulas here.
+        open: the definitions that are open, this one's last: none contains itself.
+        outer: the scope that this one is inlined into, whose paths find its nodes too.
+        nodes, members: what `from` and what paths find by name; None for what failed.
+        whole: whether no name is missing because what would have made it failed.
+        copied: instances of repeats, by all that they depend on.
+    """
 
     unit: Unit
-    file_names: Names
-    names: Names
+    file: Variables
+    variables: Variables
     scope: Scope
     space: Space
-    prefixes: tuple[str, ...]
-    opened: tuple[str, ...]
-    local: dict[str, Outputs] = field(default_factory=dict)
-    like: dict[Any, Any] = field(default_factory=dict)
-    """Instances of repeated blocks, by all that they depend on."""
-    broken: bool = False
-    """Whether a node failed whose name is a formula's, so that any may be missing."""
+    graph: Statements
+    open: tuple[str, ...]
+    outer: Context | None = None
+    nodes: dict[str, Outputs | None] = field(default_factory=dict)
+    members: dict[str, Member | None] = field(default_factory=dict)
+    copied: dict[Any, Any] = field(default_factory=dict)
+    whole: bool = True
+
+    def claim(self, key: str, statement: Statement) -> None:
+        """Takes a name of the scope, once."""
+        inline = statement.keys.inline
+        if key == "input" or key in self.scope.inputs:
+            problem = f"{key!r} is taken by an input of the scope"
+        elif key in self.nodes:
+            problem = f"{key!r} is taken twice"
+        elif not inline and key in self.space.taken:
+            problem = f"{self.space.full(key)!r} is taken twice"
+        else:
+            if not inline:
+                self.space.taken.add(key)
+            return
+        hint = None if statement.braced else made_by(key, self.graph.items)
+        raise SpecError(f"the name {problem}", code="AS311", at=statement.at, hint=hint)
+
+    def remember(self, name: str, outputs: Outputs, member: Member) -> None:
+        """Notes what `from` finds under a name, and what paths do."""
+        self.nodes[name] = outputs
+        self.note(name, member)
+
+    def note(self, name: str, member: Member | None) -> None:
+        """Notes what paths find under a name."""
+        self.members[name] = member
+        if self.outer is not None:
+            self.outer.note(name, member)
+
+    def fail(self, statement: Statement) -> None:
+        """Notes that a statement made nothing, for a reason that is told."""
+        if statement.listed or statement.braced:
+            self.whole = False
+        name = statement.keys.name or statement.key
+        self.nodes[name] = None
+        self.note(name, None)
+
+    def read(self, ref: Any, at: Location) -> str:
+        """The value that a name of the scope stands for; Told for one that failed."""
+        inputs = self.scope.inputs
+        sight = Sight(inputs, self.nodes, self.whole, self.graph, self.unit)
+        node, output = sight.find(ref, at)
+        return inputs[node] if node in inputs else (self.nodes[node] or {})[output]
+
+    def find(self, entry: Entry) -> str:
+        """The value at a dotted path below the scope; Told for one that failed."""
+        path, at = known(entry.value, self.variables, entry.at).value, entry.at
+        if not isinstance(path, str | int) or isinstance(path, bool):
+            raise SpecError(
+                f"expected the path of a node, found {shown(path)}",
+                code="AS305",
+                at=at,
+                hint="a path of two numbers wants quotes",
+            )
+        inputs = self.scope.inputs
+        return inputs[str(path)] if path in inputs else self._walk(str(path), at)
+
+    def _walk(self, path: str, at: Location) -> str:
+        *first, last = steps = path.split(".")
+        way: list[Member] = [Member(inside=self.members)]
+        for number, step in enumerate(steps):
+            # A named output hides a node of that name inside.
+            if step == last and number == len(first) and step in way[-1].outputs:
+                return _value(way, step)
+            if step not in way[-1].inside:
+                hint = nearest(path, _paths("", self.members))
+                raise no_path(path, hint, at) if self.whole else Told
+            member = way[-1].inside[step]
+            if member is None:
+                raise Told
+            if not member.outputs:
+                name = ".".join(steps[: number + 1])
+                why = f"the `when` of {name!r} is false or its `repeat` 0"
+                raise no_path(path, why, at)
+            way.append(member)
+        if "" not in way[-1].outputs:
+            raise several(repr(path), way[-1].outputs, at)
+        return _value(way, "")
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Instance:
-    """One instance of a statement: its place in a repeat and its formulas' names."""
-
-    statement: Statement
-    names: Names
-    name: str
-    space: Space
-    prefixes: tuple[str, ...]
-    index: int | None
-    count: int
-    when: str | None
-    repeat: str | None
+def _value(way: list[Member], output: str) -> str:
+    """An output of the last of several members, each inside of the one before."""
+    value = way[-1].outputs[output]
+    for member in reversed(way[:-1]):
+        value = member.moved.value(value) if member.moved else value
+    return value
 
 
-def join(prefix: str, name: str) -> str:
-    """A path below another, or at the top."""
-    return f"{prefix}.{name}" if prefix else name
+def no_path(path: str, hint: str | None, at: Location) -> SpecError:
+    """The error for a path that leads to nothing."""
+    return SpecError(f"there is no node {path!r}", code="AS308", at=at, hint=hint)
+
+
+def _paths(prefix: str, members: Mapping[str, Member | None]) -> Iterator[str]:
+    """Every path that leads to a node."""
+    for name, member in members.items():
+        if member is not None and member.outputs:
+            yield prefix + name
+            yield from _paths(f"{prefix}{name}.", member.inside)

@@ -1,293 +1,202 @@
-"""From a spec to a graph: params bound, scopes opened, nodes made."""
+"""From a whole spec to its graph: root params, inputs, outputs, taps."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from archspec.errors import LimitError, Location, SpecError
-from archspec.graph import Scope, Value
-from archspec.language.context import Context, Instance, Outputs
-from archspec.language.inspection import inspect, no_block, wrong_count
-from archspec.language.params import Known, Names, bind, known, require
-from archspec.language.schema import shown
-from archspec.language.statements import Statements
-from archspec.language.written import Body, Statement
+from archspec.errors import ArchspecError, Location, SpecError, shown
+from archspec.graph import Graph, Node, Scope, Value
+from archspec.language import names as naming
+from archspec.language.builder import Builder, Instance, needed
+from archspec.language.faults import Ended
+from archspec.language.files import Files
+from archspec.language.params import bind, require
+from archspec.language.schema import no_node
+from archspec.language.scopes import Expander
+from archspec.language.syntax import Entry, Statement, Unit, bare
+from archspec.language.values import CLEAN, Known, Variables, frozen, known
+from archspec.nodes import settled
+from archspec.ops import Shape
 
-NESTING = 64
+Size = tuple[int, int]
+Given = bool | int | float | str | None | Sequence["Given"]
+"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
-class Expander(Statements):
-    """Opens blocks, nested graphs and specs."""
+def expand(
+    files: Files,
+    unit: Unit,
+    overrides: Mapping[str, Given] | None = None,
+    size: Size | None = None,
+) -> Graph:
+    """The checked graph of a spec.
 
-    def open(
-        self, context: Context, instance: Instance, sources: tuple[str, ...]
-    ) -> Outputs:
-        statement = instance.statement
-        if len(context.opened) >= NESTING:
-            raise LimitError(
-                f"scopes nest {NESTING} deep", code="AS121", at=statement.at
-            )
-        if statement.kind == "graph":
-            assert statement.body is not None
-            if len(sources) != 1:
+    `overrides` replace params; `size` is another height and width, in pixels, for every
+    input that is an image. Raises SpecError or ShapeError with the place in the file.
+    """
+    naming.check_spec(unit.keys.name, unit.at)
+    expander = Expander(files)
+    with suppress(Ended):
+        try:
+            return _expanded(expander, unit, overrides or {}, size)
+        except ArchspecError as error:
+            expander.faults.report(error)
+    expander.faults.end()
+    raise AssertionError("ended without a fault")
+
+
+def _expanded(
+    expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
+) -> Graph:
+    if unit.graph is None:
+        raise SpecError(
+            "the key 'graph' is missing",
+            code="AS202",
+            at=unit.at,
+            hint="or `extends` a file that has one",
+        )
+    if not unit.graph.items:
+        raise no_node(unit.graph.at)
+    if not unit.inputs:
+        raise SpecError(
+            "the key 'inputs' is missing, or empty",
+            code="AS202",
+            at=Location(unit.file, 1, 1),
+            hint="for example inputs: {image: [3, 224, 224]}",
+        )
+    expander.inspect(unit)
+    block, built = unit.block(), expander.built
+    variables = Variables(expander.budget)
+    given = {name: Known(frozen(value)) for name, value in overrides.items()}
+    bound = bind(block, given, variables, lambda *path, key=False: None)
+    require(unit, variables)
+    inputs, channels = _inputs(built, unit, variables, size)
+    built.set_sizes(variables, block.inputs, inputs)
+    at = block.graph.at
+    whole = Statement("", at, "spec", block.name, bare(), {}, None, None, at, False)
+    net = Instance(None, whole, variables, tuple(inputs), given=channels)
+    context = expander.enter(unit, block, net, bound)
+    context.space.taken.update(inputs)
+    member = expander.faults.keep(expander.close, context, unit.outputs)
+    taps = expander.faults.keep(expander.find, context, unit.taps)
+    expander.faults.end()
+    assert member is not None and taps is not None
+    nodes, root = (
+        _live(built.nodes, {*member.outputs.values(), *taps.values()}),
+        context.scope,
+    )
+    if len(nodes) < len(built.nodes):
+        nodes, root = settled(nodes, root, member.outputs)
+    graph = Graph(
+        name=block.name,
+        inputs=inputs,
+        nodes=nodes,
+        outputs=member.outputs,
+        taps=taps,
+        params=bound.values,
+        root=root,
+        arguments=_arguments(built, bound.values),
+        title=unit.keys.title,
+        description=unit.keys.description,
+        source=unit.keys.source,
+        preprocessing=unit.preprocessing,
+    )
+    _check_flat_names(graph)
+    graph.check()
+    return graph
+
+
+def _inputs(
+    built: Builder, unit: Unit, variables: Variables, size: Size | None
+) -> tuple[dict[str, Shape], dict[str, Known]]:
+    """The graph's inputs, and what is known of the channels of those that are lists."""
+    found: dict[str, Known] = {}
+    shapes: dict[str, Shape] = {}
+    for name, entry in unit.inputs.items():
+        shape = _shape(known(entry.value, variables, entry.at).value, entry)
+        if size is not None and len(shape) == 3:
+            shape = (shape[0], *size)
+        # A list tells the formula of each size, another formula none of them.
+        listed = isinstance(entry.value, list)
+        items = entry.value if listed else [entry.value] * len(shape)
+        channels, *rest = (known(item, variables, entry.at) for item in items)
+        if listed:
+            found[f"{name}.channels"] = channels
+        else:
+            built.fixed |= channels.taint
+        sizes = CLEAN.union(*(item.taint for item in rest))
+        built.used |= channels.taint
+        built.fixed |= sizes
+        shapes[name] = built.shapes[name] = shape
+        built.taints[name] = (channels.taint, sizes)
+    return shapes, found
+
+
+def _shape(value: Any, entry: Entry) -> Shape:
+    sizes = value if isinstance(value, tuple) and len(value) in (1, 3) else (None,)
+    if not all(type(size) is int and 0 < size < 2**31 for size in sizes):
+        raise SpecError(
+            "an input is [channels, height, width] or [features], "
+            f"found {shown(value)}",
+            code="AS215",
+            at=entry.at,
+        )
+    return tuple(sizes)
+
+
+def _arguments(built: Builder, values: Mapping[str, Value]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, value in values.items()
+        if name in built.used
+        and name not in built.fixed
+        and isinstance(value, bool | int | float | str)
+    )
+
+
+def _live(nodes: list[Node], wanted: set[str]) -> tuple[Node, ...]:
+    """The nodes that something reads; those that only an unread output needs go."""
+    kept = needed(nodes, wanted)
+    if len(kept) < len(nodes):
+        live = {node.name for node in kept}
+        read = {value for node in nodes for value in node.inputs}
+        for node in nodes:
+            read.update(*(scope.outputs.values() for scope in _around(node)))
+        for node in reversed(nodes):
+            optional = any("" not in scope.outputs for scope in _around(node))
+            if node.name not in live and not (node.name in read and optional):
                 raise SpecError(
-                    f"a nested graph reads one value, found {len(sources)}",
-                    code="AS317",
-                    at=statement.place("from"),
-                    hint="only blocks and files have several inputs",
+                    f"nothing reads {node.name!r}, and it is no output and no tap",
+                    code="AS316",
+                    at=node.at,
                 )
-            definition = f"{context.scope.definition}/{statement.key}"
-            names = instance.names.child()
-            scope = self._scope(
-                context,
-                instance,
-                names,
-                {"input": sources[0]},
-                definition,
-                statement.body,
-            )
-            inner = self._inner(context, instance, scope, names)
-            return self.close(inner, statement.body, {})
-        target = self._target(context, instance)
-        if statement.kind == "block":
-            return self._block(context, instance, sources, target)
-        return self._spec(context, instance, sources, target)
+    return tuple(kept)
 
-    def _target(self, context: Context, instance: Instance) -> str:
-        statement = instance.statement
-        at = statement.place(statement.kind)
-        found = self.built.fix(statement.target, instance.names, at).value
-        if not isinstance(found, str):
+
+def _around(node: Node) -> list[Scope]:
+    """The scopes that a node stands in, but for the whole net."""
+    found, scope = [], node.scope
+    while scope.parent is not None:
+        found.append(scope)
+        scope = scope.parent
+    return found
+
+
+def _check_flat_names(graph: Graph) -> None:
+    """Paths stay apart where no dot may stand in a name, as in a resolved spec."""
+    flat = [node.name.replace(".", "_") for node in graph.nodes]
+    if len(set(flat)) == len(flat):
+        return
+    made: dict[str, str] = {}
+    for name, node in zip(flat, graph.nodes, strict=True):
+        other = made.setdefault(name, node.name)
+        if other != node.name:
             raise SpecError(
-                f"`{statement.kind}` is a name, found {shown(found)}",
-                code="AS305",
-                at=at,
+                f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
+                "'_', as in names of layers",
+                code="AS311",
+                at=node.at,
+                hint="rename one",
             )
-        return found
-
-    def _given(
-        self, instance: Instance, declared: Collection[str]
-    ) -> tuple[dict[str, Known], dict[str, Location], dict[str, str]]:
-        statement = instance.statement
-        places = {
-            key: statement.place(key, key=key not in declared)
-            for key in statement.attributes
-        }
-        given = {
-            key: known(raw, instance.names, statement.place(key))
-            for key, raw in statement.attributes.items()
-        }
-        return given, places, {k: v.text for k, v in given.items() if v.text}
-
-    def _block(
-        self,
-        context: Context,
-        instance: Instance,
-        sources: tuple[str, ...],
-        target: str,
-    ) -> Outputs:
-        statement = instance.statement
-        block = context.unit.blocks.get(target)
-        if block is None:
-            raise no_block(context.unit, target, statement.place("block"))
-        key = f"{context.unit.file}#{target}"
-        self._no_cycle(context, key, target, statement)
-        inputs = self._inputs(block.inputs, sources, f"the block {target!r}", statement)
-        given, places, texts = self._given(instance, block.params)
-        like = self.likeness(instance, target, given, sources[0])
-        made, before = context.like.get(like), self.marks()
-        if made and before.nodes + len(made.nodes) <= self.files.limits.nodes:
-            return self.replay(made, context, instance, sources[0])
-        names = context.file_names.child()
-        self.dimensions(names, inputs)
-        values, defaults = bind(
-            block.params, given, places, names, f"the block {target!r}", statement.at
-        )
-        scope = self._scope(
-            context,
-            instance,
-            names,
-            inputs,
-            key,
-            block.body,
-            target,
-            values,
-            texts,
-            defaults,
-        )
-        inner = self._inner(context, instance, scope, names, key)
-        outputs = self.close(inner, block.body, block.outputs)
-        if like and not self.faults:
-            context.like[like] = self.record(instance, sources[0], outputs, before)
-        return outputs
-
-    def _no_cycle(
-        self, context: Context, key: str, target: str, statement: Statement
-    ) -> None:
-        if key in context.opened:
-            raise SpecError(
-                f"{target!r} contains itself",
-                code="AS318",
-                at=statement.place(statement.kind),
-            )
-
-    def _inputs(
-        self,
-        names: tuple[str, ...],
-        sources: tuple[str, ...],
-        owner: str,
-        statement: Statement,
-    ) -> dict[str, str]:
-        if len(names) != len(sources):
-            raise wrong_count(owner, names, len(sources), statement)
-        return dict(zip(names, sources, strict=True))
-
-    def dimensions(self, names: Names, inputs: dict[str, str]) -> None:
-        """Lets formulas read the sizes of a scope's inputs."""
-        for name, value in inputs.items():
-            names.set_input(name, self.built.shapes[value], self.built.taints[value])
-
-    def _spec(
-        self,
-        context: Context,
-        instance: Instance,
-        sources: tuple[str, ...],
-        target: str,
-    ) -> Outputs:
-        statement = instance.statement
-        unit = self.files.named(target, statement.place("spec"))
-        key = f"{unit.file}#"
-        self._no_cycle(context, key, target, statement)
-        if unit.file not in self.inspected:
-            self.inspected.add(unit.file)
-            for fault in inspect(unit):
-                self.report(context, fault)
-        if unit.graph is None:
-            raise SpecError(
-                f"{target!r} has no graph", code="AS101", at=statement.place("spec")
-            )
-        declared = tuple(unit.inputs) if len(unit.inputs) > 1 else ("input",)
-        inputs = self._inputs(declared, sources, f"the spec {target!r}", statement)
-        given, places, texts = self._given(instance, unit.params)
-        names = Names(work=context.names.work, memo=context.names.memo)
-        self.dimensions(names, inputs)
-        values, defaults = bind(
-            unit.params, given, places, names, f"the spec {target!r}", statement.at
-        )
-        require(unit.require, names, f"the spec {target!r}")
-        scope = self._scope(
-            context,
-            instance,
-            names,
-            inputs,
-            key,
-            unit.graph,
-            unit.name,
-            values,
-            texts,
-            defaults,
-        )
-        inner = self._inner(context, instance, scope, names, key)
-        inner.unit, inner.file_names = unit, names.params()
-        outputs = self.close(inner, unit.graph, {} if statement.taps else unit.outputs)
-        if not statement.taps:
-            return outputs
-        if not unit.taps:
-            raise SpecError(
-                f"{target!r} has no taps", code="AS307", at=statement.place("taps")
-            )
-        outputs = {name: self.found(inner, entry) for name, entry in unit.taps.items()}
-        scope.outputs.clear()
-        scope.outputs.update(outputs)
-        return outputs
-
-    def _scope(
-        self,
-        context: Context,
-        instance: Instance,
-        names: Names,
-        inputs: dict[str, str],
-        definition: str,
-        body: Body,
-        title: str | None = None,
-        params: dict[str, Value] | None = None,
-        texts: dict[str, str] | None = None,
-        defaults: dict[str, str] | None = None,
-    ) -> Scope:
-        statement = instance.statement
-        if statement.inline and body.listed != context.space.listed:
-            raise SpecError(
-                "a list is inlined into a list, a mapping into a mapping",
-                code="AS211",
-                at=statement.place("inline"),
-            )
-        instance.space.listed = body.listed
-        return Scope(
-            name=instance.name,
-            parent=context.scope,
-            slot=statement.key,
-            definition=definition,
-            title=title or statement.name or statement.key,
-            kind={"spec": "file"}.get(statement.kind, statement.kind),
-            listed=body.listed,
-            inline=statement.inline,
-            index=instance.index,
-            count=instance.count,
-            counter=statement.counter or "",
-            params=params or {},
-            texts=texts or {},
-            defaults=defaults or {},
-            taints=names.taints,
-            when=instance.when,
-            repeat=instance.repeat,
-            inputs=inputs,
-            outputs={},
-            at=statement.at,
-        )
-
-    def _inner(
-        self,
-        context: Context,
-        instance: Instance,
-        scope: Scope,
-        names: Names,
-        key: str = "",
-    ) -> Context:
-        if instance.statement.kind == "graph":
-            self.dimensions(names, dict(scope.inputs))
-        return Context(
-            context.unit,
-            context.file_names,
-            names,
-            scope,
-            instance.space,
-            self._prefixes(context, instance),
-            (*context.opened, key),
-        )
-
-    def _prefixes(self, context: Context, instance: Instance) -> tuple[str, ...]:
-        """The paths below which children are found; the first is the scope's own."""
-        if not instance.statement.inline:
-            return instance.prefixes or (instance.name,)
-        own = instance.prefixes or (f"{context.prefixes[0]}.{len(self.paths)}\0",)
-        return (*own, *context.prefixes)
-
-    def close(self, context: Context, body: Body, declared: dict[str, Any]) -> Outputs:
-        """Expands a scope's body; returns its outputs, and notes them in the scope."""
-        outputs = self.body(context, body)
-        if declared:
-            outputs = {
-                name: self.found(context, entry) for name, entry in declared.items()
-            }
-        elif "" not in outputs:
-            raise SpecError(
-                f"the last node has the outputs {', '.join(outputs)}",
-                code="AS307",
-                at=body.at,
-                hint="a file and a block name their own with `outputs`",
-            )
-        context.scope.outputs.update(outputs)
-        self.closed.extend(outputs.values())
-        self.scopes.append(context.scope)
-        return outputs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archspec.errors import ArchspecError, LimitError, Location, SpecErrors
-from archspec.language.context import Context
+from archspec.errors import ArchspecError, Collector, LimitError
+from archspec.graph import Scope
 from archspec.language.files import Files
 
 MOST = 50
@@ -14,45 +14,43 @@ class Ended(Exception):
     """Nothing more can be found out; the faults are kept."""
 
 
-class Faults:
-    """Keeps what failed, by its place.
+class Faults(Collector):
+    """Keeps what failed, with the way to it; a limit ends everything.
 
-    A node that fails is BROKEN, and so is who reads it; everything else goes on.
+    A node that fails is broken, and so is who reads it; everything else goes on.
     """
 
     def __init__(self, files: Files) -> None:
+        super().__init__()
         self.files = files
-        self.faults: dict[Location | None, ArchspecError] = {}
 
-    def report(self, context: Context | None, error: ArchspecError) -> None:
-        """Keeps an error with the way to it; a limit ends everything."""
-        for item in error.errors if isinstance(error, SpecErrors) else (error,):
-            if item.at not in self.faults:
-                item.notes += self._way(context, item.at)
-                self.faults[item.at] = item
-        if isinstance(error, LimitError) or len(self.faults) >= MOST:
+    def report(self, error: ArchspecError, scope: Scope | None = None) -> None:
+        """Keeps an error; `scope` is the one in which it came up."""
+        for item in error.errors:
+            if (item.at or item.message) not in self.found:
+                item.notes += (*_way(scope), *self.files.chain(item.at))
+        super().report(error)
+        if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
 
-    def _way(self, context: Context | None, at: Location | None) -> tuple[str, ...]:
-        notes = []
-        scope = context.scope if context else None
-        while scope is not None and scope.parent is not None:
-            what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
-            kind = what.get(scope.kind, f"the block {scope.title!r}")
-            notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
-            scope = scope.parent
-        return (*notes, *self.files.chain(at))
+    def end(self) -> None:
+        """Raises what failed, if anything did.
 
-    def finish(self) -> None:
-        """Raises what failed, if anything did, in the order of the text."""
-        files = list(dict.fromkeys(at.file for at in self.faults if at))
+        What a file gets wrong in its base is told once nothing is wrong in itself: it
+        is mostly the same.
+        """
+        bases, found = self.files.extended, self.found.items()
+        own = {at: e for at, e in found if not e.at or e.at.file not in bases}
+        self.found = own or self.found
+        super().end()
 
-        def order(error: ArchspecError) -> tuple[int, int, int]:
-            at = error.at
-            return (files.index(at.file), at.line, at.column) if at else (-1, 0, 0)
 
-        found = sorted(self.faults.values(), key=order)
-        if len(found) == 1:
-            raise found[0]
-        if found:
-            raise SpecErrors(found)
+def _way(scope: Scope | None) -> list[str]:
+    """The instances around a scope, inner before outer, as notes."""
+    notes = []
+    while scope is not None and scope.parent is not None:
+        what = {"file": f"the spec {scope.title!r}", "graph": "a nested graph"}
+        kind = what.get(scope.kind, f"the block {scope.title!r}")
+        notes.append(f"in {scope.name or scope.slot}, {kind}, at {scope.at}")
+        scope = scope.parent
+    return notes

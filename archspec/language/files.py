@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from archspec import catalog
-from archspec.errors import ArchspecError, Location, SpecError, SpecErrors, nearest
-from archspec.language.limits import DEFAULT, Limits
-from archspec.language.params import TYPES, accept, is_formula, type_of
+from archspec.errors import ArchspecError, Collector, Location, SpecError, nearest
+from archspec.language.limits import Limits, limits
+from archspec.language.params import accept
 from archspec.language.reader import parse, read
 from archspec.language.schema import unit
-from archspec.language.written import Body, Defaults, Entry, Unit
+from archspec.language.syntax import BRACES, Param, Statements, Unit
+from archspec.language.values import frozen, is_formula
 
 
 class Files:
@@ -23,8 +25,8 @@ class Files:
     lies in the folder of the file that the user named.
     """
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
-        self.limits = limits
+    def __init__(self, bounds: Limits | None = None) -> None:
+        self.limits = bounds or limits()
         self.folder: Path | None = None
         self.units: dict[str, Unit] = {}
         self.reading: list[str] = []
@@ -34,17 +36,9 @@ class Files:
         """The file that a user names: a path, or a net of the zoo."""
         path = Path(spec)
         if path.suffix not in (".yaml", ".yml"):
-            found = catalog.find(str(spec))
-            if found is None:
-                known = (*catalog.names(), *catalog.families())
-                raise SpecError(
-                    f"{str(spec)!r} is no net of the zoo and no .yaml file",
-                    code="AS101",
-                    hint=nearest(str(spec), known) or "`archspec list` names the nets",
-                )
-            path = found
+            path = _of_the_zoo(str(spec), "`archspec list` names the nets")
         self.folder = path.resolve().parent
-        return self._merged(path, str(path))
+        return self._merged(path)
 
     def text(self, text: str | bytes, file: str) -> Unit:
         """A spec that is not in a file; it may extend the zoo only."""
@@ -52,20 +46,11 @@ class Files:
 
     def named(self, name: str, at: Location) -> Unit:
         """The file that `extends` or `spec` names, seen from the file it stands in."""
-        return self._merged(*self._resolve(name, at), at)
+        return self._merged(self._resolve(name, at), at)
 
-    def _resolve(self, name: str, at: Location) -> tuple[Path, str]:
+    def _resolve(self, name: str, at: Location) -> Path:
         if not name.endswith((".yaml", ".yml")):
-            path = catalog.find(name)
-            if path is None:
-                known = (*catalog.names(), *catalog.families())
-                raise SpecError(
-                    f"there is no {name!r} in the zoo",
-                    code="AS101",
-                    at=at,
-                    hint=nearest(name, known) or "a file of your own ends in .yaml",
-                )
-            return path, name
+            return _of_the_zoo(name, "a file of your own ends in .yaml", at)
         here = Path(at.file).parent
         inside = catalog.root() if _within(here, catalog.root()) else self.folder
         path = here / name
@@ -73,9 +58,9 @@ class Files:
             raise SpecError(
                 f"{name!r} lies outside the folder of the spec", code="AS110", at=at
             )
-        return path, str(path)
+        return path
 
-    def _merged(self, path: Path, label: str, at: Location | None = None) -> Unit:
+    def _merged(self, path: Path, at: Location | None = None) -> Unit:
         key = str(path.resolve())
         if key in self.units:
             return self.units[key]
@@ -85,31 +70,31 @@ class Files:
                 f"files extend or contain one another: {chain}", code="AS111", at=at
             )
         if len(self.reading) >= self.limits.depth:
-            raise SpecError(
-                f"files extend {self.limits.depth} deep", code="AS121", at=at
-            )
+            message = f"files extend {self.limits.depth} deep"
+            raise self.limits.error("depth", "AS121", message, at)
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
             merged = self._extend(unit(raw, str(path)))
         except ArchspecError as error:
-            raise _placed(error, at) from None
+            error.at = error.at or at
+            raise
         finally:
             self.reading.pop()
         self.units[key] = merged
         return merged
 
     def _extend(self, own: Unit) -> Unit:
-        base = Unit(own.file, own.name, own.at)
-        if own.extends is not None:
-            try:
-                base = self.named(own.extends.value, own.extends.at)
-            except ArchspecError as error:
-                for item in error.errors if isinstance(error, SpecErrors) else [error]:
-                    if item.at and item.at.file != own.file:
-                        item.notes += (f"extended by {own.extends.at}",)
-                raise
-            self.extended[base.file] = own.extends.at
+        if own.extends is None:
+            return merge(None, own)
+        try:
+            base = self.named(own.extends.value, own.extends.at)
+        except ArchspecError as error:
+            for item in error.errors:
+                if item.at and item.at.file != own.file:
+                    item.notes += (f"extended by {own.extends.at}",)
+            raise
+        self.extended[base.file] = own.extends.at
         return merge(base, own)
 
     def chain(self, at: Location | None) -> tuple[str, ...]:
@@ -121,58 +106,58 @@ class Files:
         return tuple(notes)
 
 
-def _placed(error: ArchspecError, at: Location | None) -> ArchspecError:
-    error.at = error.at or at
-    return error
+def _of_the_zoo(name: str, hint: str, at: Location | None = None) -> Path:
+    path = catalog.find(name)
+    if path is None:
+        known = (*catalog.names(), *catalog.families())
+        raise SpecError(
+            f"{name!r} is no net of the zoo and no .yaml file",
+            code="AS101",
+            at=at,
+            hint=nearest(name, known) or hint,
+        )
+    return path
 
 
 def _within(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def merge(base: Unit, own: Unit) -> Unit:
+MERGED = ("params", "require", "inputs", "defaults", "blocks", "outputs", "taps")
+"""The parts of a file that are merged by name."""
+
+
+def merge(base: Unit | None, own: Unit) -> Unit:
     """`own` on top of what it extends; null removes, a replaced entry keeps its place.
 
-    name, title, description, source, publisher and expect are the file's own.
+    Its name, title, description, source, publisher and what it expects are its own.
     """
-    return replace(
-        own,
-        params=_over(base.params, own.params, _typed),
-        require=_over(base.require, own.require),
-        preprocessing=own.preprocessing or base.preprocessing,
-        inputs=_over(base.inputs, own.inputs),
-        defaults=_over(base.defaults, own.defaults, _defaults),
-        blocks=_over(base.blocks, own.blocks),
-        graph=_bodies(base.graph, own.graph),
-        outputs=_over(base.outputs, own.outputs),
-        taps=_over(base.taps, own.taps),
-    )
+    errors = Collector()
+    parts = {
+        part: _over(part, getattr(base, part, {}), getattr(own, part), errors)
+        for part in MERGED
+    }
+    if base is not None:
+        parts["preprocessing"] = own.preprocessing or base.preprocessing
+    graph = errors.keep(_graphs, base and base.graph, own.graph, errors)
+    errors.end()
+    return replace(own, graph=graph, **parts)
 
 
-class Removable(Protocol):
-    """An entry of a file; the value None removes the base's."""
-
-    @property
-    def value(self) -> Any: ...
-
-    @property
-    def at(self) -> Location: ...
-
-
-E = TypeVar("E", bound=Removable)
-
-
-def _over(
-    base: Mapping[str, E],
-    own: Mapping[str, E],
-    join: Callable[[str, E, E], E] = lambda name, old, new: new,
-) -> dict[str, E]:
+def _over(part: str, base: Any, own: Any, errors: Collector) -> dict[str, Any]:
+    """Entries of a file, each over that of the base that has its name."""
     merged = dict(base)
     for name, entry in own.items():
+        old = base.get(name)
         if entry.value is None:
-            _remove(merged, name, entry.at)
+            errors.keep(_remove, merged, name, entry.at)
+        elif old is not None and part == "params":
+            merged[name] = errors.keep(_retyped, name, old, entry)
+        elif old is not None and part == "defaults":
+            values = _over("", old.value, entry.value, errors)
+            merged[name] = entry._replace(value=values)
         else:
-            merged[name] = join(name, base[name], entry) if name in base else entry
+            merged[name] = entry
     return merged
 
 
@@ -182,29 +167,38 @@ def _remove(merged: dict[str, Any], name: str, at: Location) -> None:
             f"null removes {name!r}, which no base file has",
             code="AS212",
             at=at,
-            hint=nearest(name, merged),
+            hint=made_by(name, merged) or nearest(name, merged),
         )
 
 
-def _typed(name: str, old: Entry, new: Entry) -> Entry:
+def made_by(name: str, keys: Iterable[str]) -> str | None:
+    """What to do about a node that one of the keys makes by a formula in its name."""
+    for key in keys:
+        pattern = "-?[0-9]+".join(map(re.escape, BRACES.split(key)[::2]))
+        if BRACES.search(key) and re.fullmatch(pattern, name):
+            return (
+                f"{key!r} makes it; write that entry anew, with another `repeat` or a "
+                "`when` that leaves it out"
+            )
+    return None
+
+
+def _retyped(name: str, old: Param, new: Param) -> Param:
     """A param's new default, of the type that the base fixed."""
-    kind = type_of(old)
-    if is_formula(new.value) or new.value in tuple(TYPES):
-        return new._replace(kind=None if kind == "any" else kind)
-    value = tuple(new.value) if isinstance(new.value, list) else new.value
-    accept(value, kind, f"the param {name}", new.at)
-    return new._replace(kind=kind)
+    if new.typed:
+        return new
+    made = new._replace(type=old.type, typed=old.typed)
+    if not is_formula(new.default):
+        accept(made, frozen(new.default), f"the param {name}", new.at)
+    return made
 
 
-def _defaults(op: str, old: Defaults, new: Defaults) -> Defaults:
-    return Defaults(_over(old.value or {}, new.value or {}), new.at)
-
-
-def _bodies(base: Body | None, own: Body | None) -> Body | None:
+def _graphs(
+    base: Statements | None, own: Statements | None, errors: Collector
+) -> Statements | None:
     if own is None:
         return base
-    if base is None:
-        base = Body(own.listed, {}, own.at, {})
+    base = base or own._replace(items={})
     if base.listed != own.listed:
         raise SpecError(
             "a graph that is a mapping can't extend one that is a list, nor a list a "
@@ -212,9 +206,7 @@ def _bodies(base: Body | None, own: Body | None) -> Body | None:
             code="AS213",
             at=own.at,
         )
-    if own.listed:
-        return own
-    statements = {**base.statements, **own.statements}
+    items = own.items if own.listed else {**base.items, **own.items}
     for name, at in own.removed.items():
-        _remove(statements, name, at)
-    return Body(False, statements, own.at, {})
+        errors.keep(_remove, items, name, at)
+    return Statements(own.listed, items, own.at, {})

@@ -11,13 +11,13 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from archspec.errors import LimitError, SpecError, nearest
+from archspec.errors import LimitError, SpecError, nearest, shown
 from archspec.graph import Value
-from archspec.language.work import LIST, Work
+from archspec.language.limits import DEFAULT, Budget
 
 INTEGER = 2**53
 LENGTH = 1000
@@ -34,7 +34,7 @@ class Env(NamedTuple):
     """What a formula sees, and what it may cost."""
 
     lookup: Mapping[str, Value]
-    work: Work
+    budget: Budget
 
 
 def _power(base: Any, exponent: Any) -> Any:
@@ -65,13 +65,6 @@ ORDER: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
-def _range(*bounds: int) -> tuple[int, ...]:
-    values = range(*bounds)
-    if len(values) > LIST:
-        raise LimitError(f"a list holds at most {LIST} items", code="AS304")
-    return tuple(values)
-
-
 def _round(number: Any, digits: Any = None) -> Any:
     # Python makes 10 ** digits of an int, however large.
     if digits is not None and not -20 <= digits <= 20:
@@ -93,7 +86,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "abs": lambda value: abs(_numeric(value)),
     "int": lambda value: int(_numeric(value)),
-    "range": _range,
+    "range": range,
 }
 
 
@@ -150,7 +143,7 @@ def _allowed(tree: Any) -> bool:
         case ast.Constant(value=value):
             return isinstance(value, bool | int | float | str | None)
         case ast.UnaryOp(op=op):
-            return isinstance(op, ast.Not | ast.USub)
+            return type(op) in UNARY
         case ast.BinOp(op=op):
             return type(op) in ARITHMETIC
         case ast.Compare(ops=ops):
@@ -199,14 +192,18 @@ def _unknown(name: str, known: Collection[str]) -> SpecError:
     )
 
 
-def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -> Value:
+def evaluate(
+    text: str, lookup: Mapping[str, Value], budget: Budget | None = None
+) -> Value:
     """The value of a formula without its `=`, with the names of `lookup`.
 
     `lookup` holds the dimensions of a value under dotted names (`input.channels`).
     Raises SpecError, without a place, for whatever fails.
     """
+    env = Env(lookup, budget or Budget(DEFAULT))
+    env.budget.spend(len(text))
     try:
-        return _evaluate(parse(text), Env(lookup, work or Work()))
+        return _evaluate(parse(text), env)
     except (
         TypeError,
         ValueError,
@@ -220,7 +217,7 @@ def evaluate(text: str, lookup: Mapping[str, Value], work: Work | None = None) -
 def computed(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
     """The value of a tree of a formula's own kinds of nodes, as `evaluate` gives it."""
     try:
-        return _evaluate(tree, Env(lookup, Work()))
+        return _evaluate(tree, Env(lookup, Budget(DEFAULT)))
     except (
         TypeError,
         ValueError,
@@ -246,28 +243,23 @@ def _bounded(value: Any) -> Value:
     return found
 
 
-def _shown(value: Value) -> str:
-    text = repr(list(value) if isinstance(value, tuple) else value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+KINDS: dict[str, tuple[type, ...]] = {
+    "a number": (int, float),
+    "a condition": (bool,),
+    "a list": (tuple,),
+}
 
 
-def _number(tree: ast.expr, env: Env) -> Any:
+def _of(kind: str, tree: ast.expr, env: Env) -> Any:
+    """The value of a part that has to be of a kind."""
     value = _evaluate(tree, env)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _at(
-            tree, SpecError(f"expected a number, found {_shown(value)}", code="AS303")
-        )
+    if type(value) not in KINDS[kind]:
+        message = f"expected {kind}, found {shown(value)}"
+        raise _at(tree, SpecError(message, code="AS303"))
     return value
 
 
-def _condition(tree: ast.expr, env: Env) -> bool:
-    value = _evaluate(tree, env)
-    if not isinstance(value, bool):
-        raise _at(
-            tree,
-            SpecError(f"expected a condition, found {_shown(value)}", code="AS303"),
-        )
-    return value
+_number, _condition, _items = (partial(_of, kind) for kind in KINDS)
 
 
 def _name(tree: Any, env: Env) -> Value:
@@ -281,29 +273,27 @@ def _name(tree: Any, env: Env) -> Value:
 
 def _call(tree: Any, env: Env) -> Any:
     values = [_evaluate(part, env) for part in tree.args]
-    env.work.spend(*values)
+    env.budget.touch(*values)
     found = FUNCTIONS[tree.func.id](*values)
-    env.work.spend(found)
+    if isinstance(found, range):
+        env.budget.listed(len(found))
+        found = tuple(found)
+    env.budget.touch(found)
     return found
 
 
 def _list(tree: Any, env: Env) -> Value:
     found = tuple(_evaluate(part, env) for part in tree.elts)
-    env.work.spend(found)
+    env.budget.touch(found)
     return found
 
 
 def _subscript(tree: Any, env: Env) -> Any:
-    items = _evaluate(tree.value, env)
-    if not isinstance(items, tuple):
-        raise _at(
-            tree.value,
-            SpecError(f"expected a list, found {_shown(items)}", code="AS303"),
-        )
+    items = _items(tree.value, env)
     if isinstance(tree.slice, ast.Slice):
         parts = (tree.slice.lower, tree.slice.upper, tree.slice.step)
         bounds: list[Any] = [p and _number(p, env) for p in parts]
-        env.work.spend(items)
+        env.budget.touch(items)
         return items[slice(*bounds)]
     index = _number(tree.slice, env)
     if not -len(items) <= index < len(items):
@@ -316,17 +306,11 @@ def _compare(tree: Any, env: Env) -> bool:
     left = _evaluate(tree.left, env)
     for kind, comparator in zip(tree.ops, tree.comparators, strict=True):
         right = _evaluate(comparator, env)
-        env.work.spend(left, right)
+        env.budget.touch(left, right)
         if not ORDER[type(kind)](left, right):
             return False
         left = right
     return True
-
-
-def _unary(tree: Any, env: Env) -> Any:
-    if isinstance(tree.op, ast.Not):
-        return not _condition(tree.operand, env)
-    return -_number(tree.operand, env)
 
 
 def _binary(tree: Any, env: Env) -> Any:
@@ -339,10 +323,10 @@ def _logic(tree: Any, env: Env) -> bool:
     return all(conditions) if isinstance(tree.op, ast.And) else any(conditions)
 
 
-def _choice(tree: Any, env: Env) -> Value:
-    return _evaluate(tree.body if _condition(tree.test, env) else tree.orelse, env)
-
-
+UNARY: dict[type[ast.unaryop], Callable[[Any, Env], Any]] = {
+    ast.Not: lambda part, env: not _condition(part, env),
+    ast.USub: lambda part, env: -_number(part, env),
+}
 RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
     ast.Constant: lambda tree, env: tree.value,
     ast.Name: _name,
@@ -350,10 +334,12 @@ RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
     ast.Call: _call,
     ast.Subscript: _subscript,
     ast.Compare: _compare,
-    ast.UnaryOp: _unary,
+    ast.UnaryOp: lambda tree, env: UNARY[type(tree.op)](tree.operand, env),
     ast.BinOp: _binary,
     ast.BoolOp: _logic,
-    ast.IfExp: _choice,
+    ast.IfExp: lambda tree, env: _evaluate(
+        tree.body if _condition(tree.test, env) else tree.orelse, env
+    ),
     ast.List: _list,
 }
 
@@ -395,10 +381,3 @@ def _parts(tree: ast.expr) -> list[ast.expr]:
         called = part.func if isinstance(part, ast.Call) else None
         waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
     return found
-
-
-def strings(text: str) -> frozenset[str]:
-    """The strings that stand in a formula."""
-    trees = ast.walk(parse(text))
-    values = (tree.value for tree in trees if isinstance(tree, ast.Constant))
-    return frozenset(value for value in values if isinstance(value, str))

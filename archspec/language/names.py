@@ -1,16 +1,15 @@
-"""Which names a node may have: they become attributes of an `nn.Module`."""
+"""Which names there may be: those of nodes become attributes of a model."""
 
 from __future__ import annotations
 
 import keyword
 import re
-from functools import lru_cache
+from collections.abc import Mapping
 
 from archspec.errors import Location, SpecError
 
-# The public attributes of torch.nn.Module and Sequential; a test compares this with
-# the torch that is installed.
-_ATTRIBUTES = """
+# Stated here, since loading the backends takes as long as validating a spec.
+_TORCH = """
     T_destination add_module append apply bfloat16 buffers call_super_init children
     compile cpu cuda double dump_patches eval extend extra_repr float forward
     get_buffer get_extra_state get_parameter get_submodule half insert ipu
@@ -23,37 +22,47 @@ _ATTRIBUTES = """
     set_extra_state set_submodule share_memory state_dict to to_empty train training
     type xpu zero_grad
 """
-MODULE_ATTRIBUTES = frozenset(_ATTRIBUTES.split())
+Reserved = Mapping[str, frozenset[str]]
+RESERVED: Reserved = {"torch": frozenset(_TORCH.split())}
+"""What backends say they reserve; a test compares this with those of archspec."""
+NONE: Reserved = {}
+"""For names that become no attributes."""
+
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NUMBER = re.compile(r"0|[1-9][0-9]*")
 SPEC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 LENGTH = 100
 
 
-def check(
-    name: str, at: Location, *, number: bool = False, attribute: bool = True
-) -> None:
-    """Raises SpecError for a name that is none.
+def check(name: str, at: Location, reserved: Reserved, *, number: bool = False) -> None:
+    """Raises SpecError for a name that is none, or that a backend reserves.
 
-    `number`s may be names where asked for; an `attribute` is one of a torch module.
+    Whole `number`s may be names where asked for.
     """
-    reason = _reason(name, number, attribute)
+    reason = None if number and NUMBER.fullmatch(name) else _reason(name, reserved)
     if reason:
         raise SpecError(
             f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
         )
 
 
-@lru_cache(maxsize=4096)
-def _reason(name: str, number: bool, attribute: bool) -> str | None:
-    if number and NUMBER.fullmatch(name):
-        return None
+def _reason(name: str, reserved: Reserved) -> str | None:
     if len(name) > LENGTH:
         return f"is longer than {LENGTH} characters"
     if not IDENTIFIER.fullmatch(name):
         return "is no identifier (letters, digits and _, a letter first)"
     if keyword.iskeyword(name):
         return "is a word of Python"
-    if attribute and name in MODULE_ATTRIBUTES:
-        return "is an attribute of torch.nn.Module"
-    return None
+    owners = (backend for backend, names in reserved.items() if name in names)
+    owner = next(owners, None)
+    return f"is reserved: every module of {owner} has one of its own" if owner else None
+
+
+def check_spec(name: str, at: Location | None = None) -> None:
+    """Raises SpecError for what no net can be called."""
+    if not SPEC_NAME.fullmatch(name) or len(name) > LENGTH:
+        raise SpecError(
+            f"the name {name!r} may hold letters, digits, '_', '-' and '.'",
+            code="AS310",
+            at=at,
+        )

@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from archspec.errors import LimitError, Location, SpecError
+from archspec.errors import Location, SpecError
 from archspec.language.limits import DEFAULT, Limits
 
-Place = tuple[int, int, int | None]
-"""Line, column, and how far behind it the text begins (`Location.inner`)."""
+Mark = tuple[int, int, int | None]
+"""Line and column from 1, and how far behind the text begins (`Location.inner`)."""
 
 QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
@@ -40,22 +40,22 @@ NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
 
 
 class Map(dict[str, Any]):
-    """A mapping with the places of its keys and values; lines and columns from 1."""
+    """A mapping with the marks of its keys and values."""
 
     def __init__(self, at: Location) -> None:
         super().__init__()
         self.at = at
-        self.keys_at: dict[str, Place] = {}
-        self.values_at: dict[str, Place] = {}
+        self.keys_at: dict[str, Mark] = {}
+        self.values_at: dict[str, Mark] = {}
 
 
 class Seq(list[Any]):
-    """A list with the places of its items; lines and columns from 1."""
+    """A list with the marks of its items."""
 
     def __init__(self, at: Location) -> None:
         super().__init__()
         self.at = at
-        self.items_at: list[Place] = []
+        self.values_at: list[Mark] = []
 
 
 def locate(
@@ -65,24 +65,15 @@ def locate(
 
     `key` asks for the place of the last key instead of its value's.
     """
-    at = value.at
-    current: Any = value
-    for depth, step in enumerate(path):
-        last = key and depth == len(path) - 1
-        if isinstance(current, Map) and step in current:
-            places = current.keys_at if last else current.values_at
-            place = places[str(step)]
-            current = current[str(step)]
-        elif (
-            isinstance(current, Seq)
-            and isinstance(step, int)
-            and step < len(current.items_at)
-        ):
-            place = current.items_at[step]
-            current = current[step]
-        else:
+    at, current = value.at, value
+    for depth, step in enumerate(path, 1):
+        marks: Any = getattr(current, "values_at", ())
+        listed = isinstance(marks, list) and isinstance(step, int) and step < len(marks)
+        if not listed and not (isinstance(current, Map) and step in current):
             break
-        at = Location(at.file, *place)
+        if key and depth == len(path) and not listed:
+            marks = current.keys_at
+        at, current = Location(at.file, *marks[step]), current[step]
     return at
 
 
@@ -105,9 +96,8 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     start = Location(file, 1, 1)
     data = text.encode() if isinstance(text, str) else text
     if len(data) > limits.file_bytes:
-        raise LimitError(
-            f"a spec has at most {limits.file_bytes} bytes", code="AS120", at=start
-        )
+        message = f"a spec has at most {limits.file_bytes} bytes"
+        raise limits.error("file_bytes", "AS120", message, start)
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,26 +111,74 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
 
 
 class _Composer:
-    """Builds values from events with a stack of its own, so that depth is bounded."""
+    """Builds values from events; how deep they nest is bounded."""
 
     def __init__(self, file: str, text: str, limits: Limits) -> None:
         self.file, self.text, self.limits = file, text, limits
-        self.stack: list[tuple[Map | Seq, str | None]] = []
-        self.key: tuple[str, Place] | None = None
-        self.root: Any = None
-        self.started = False
-        self.anchors: dict[str, Any] = {}
-        self.opened: dict[int, str] = {}
-        self.expanded = 0
+        self.events: Iterator[Any] = iter(())
+        self.depth = self.expanded = 0
+        self.anchors: dict[str | None, Any] = {}
 
     def compose(self) -> Any:
+        """The value of the only document; None where there is none."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self.events = iter(yaml.parse(self.text, Loader=loader))
+        documents: list[Any] = []
         try:
-            for event in yaml.parse(self.text, Loader=loader):
-                self._take(event)
+            for event in self.events:
+                if isinstance(event, yaml.DocumentStartEvent) and documents:
+                    raise self._foreign("a spec is one YAML document", event)
+                if isinstance(event, yaml.NodeEvent):
+                    documents.append(self._value(event))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
-        return self.root
+        return documents[0] if documents else None
+
+    def _value(self, event: Any) -> Any:
+        """What begins with an event, and ends with one behind it."""
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event)
+        self._refuse_tag(event)
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._resolve(event)
+            self._check_formula(value, event)
+        else:
+            if self.depth >= self.limits.depth:
+                raise self._too_deep(self._at(event))
+            self.depth += 1
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            value = self._map(event) if mapping else self._seq(event)
+            self.depth -= 1
+        self.anchors[event.anchor] = value
+        return value
+
+    def _seq(self, start: Any) -> Seq:
+        made = Seq(self._at(start))
+        for event in self.events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            self._check_length(made, event)
+            made.values_at.append(self._mark(event))
+            made.append(self._value(event))
+        return made
+
+    def _map(self, start: Any) -> Map:
+        made = Map(self._at(start))
+        for event in self.events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            self._check_length(made, event)
+            key = self._key(event, made)
+            made.keys_at[key] = self._mark(event)
+            event = next(self.events)
+            made.values_at[key] = self._mark(event)
+            made[key] = self._value(event)
+        return made
+
+    def _check_length(self, made: Map | Seq, event: Any) -> None:
+        if len(made) >= self.limits.list_length:
+            message = f"a collection has at most {self.limits.list_length} entries"
+            raise self.limits.error("list_length", "AS123", message, self._at(event))
 
     def _syntax(self, error: yaml.YAMLError) -> SpecError:
         mark = getattr(error, "problem_mark", None)
@@ -151,14 +189,10 @@ class _Composer:
             )
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
-            return LimitError(
-                f"a spec nests at most {self.limits.depth} deep",
-                code="AS121",
-                at=Location(self.file, mark.line + 1, mark.column + 1),
-            )
-        opened = getattr(error, "context_mark", None)
-        if opened is not None and "end of stream" in str(problem):
-            mark = opened
+            return self._too_deep(Location(self.file, mark.line + 1, mark.column + 1))
+        start = getattr(error, "context_mark", None)
+        if start is not None and "end of stream" in str(problem):
+            mark = start
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
@@ -169,7 +203,11 @@ class _Composer:
             hint=QUOTES if formula else _cure(str(problem)),
         )
 
-    def _place(self, event: Any) -> Place:
+    def _too_deep(self, at: Location) -> SpecError:
+        message = f"a spec nests at most {self.limits.depth} deep"
+        return self.limits.error("depth", "AS121", message, at)
+
+    def _mark(self, event: Any) -> Mark:
         start, end = event.start_mark, event.end_mark
         inner = None
         if isinstance(event, yaml.ScalarEvent) and start.line == end.line:
@@ -179,65 +217,37 @@ class _Composer:
         return start.line + 1, start.column + 1, inner
 
     def _at(self, event: Any) -> Location:
-        return Location(self.file, *self._place(event))
+        return Location(self.file, *self._mark(event))
 
-    def _take(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._refuse_tag(event)
-            self._scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._refuse_tag(event)
-            self._open(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            if self.started:
-                raise SpecError(
-                    "a spec is one YAML document", code="AS105", at=self._at(event)
-                )
-            self.started = True
+    def _foreign(self, message: str, event: Any, hint: str | None = None) -> SpecError:
+        return SpecError(message, code="AS105", at=self._at(event), hint=hint)
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
-            raise SpecError(
-                f"tags such as {event.tag!r} mean nothing here",
-                code="AS105",
-                at=self._at(event),
-            )
+            raise self._foreign(f"tags such as {event.tag!r} mean nothing here", event)
 
-    def _scalar(self, event: Any) -> None:
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            self._set_key(event, owner)
-            return
-        value = self._resolve(event)
-        if event.anchor:
-            self.anchors[event.anchor] = value
-        self._add(value, event)
-
-    def _set_key(self, event: Any, owner: Map) -> None:
-        text = event.value
+    def _key(self, event: Any, owner: Map) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            kind = "an alias" if isinstance(event, yaml.AliasEvent) else "a collection"
+            message = f"a key is a name, found {kind}"
+            raise SpecError(message, code="AS109", at=self._at(event))
+        self._refuse_tag(event)
+        text = str(event.value)
         if not event.style and text == "<<":
-            raise SpecError(
+            raise self._foreign(
                 "the merge key << is not part of the language",
-                code="AS105",
-                at=self._at(event),
-                hint="use `extends` for a base file, `defaults` for shared attributes",
+                event,
+                "use `extends` for a base file, `defaults` for shared attributes",
             )
         if not event.style and not isinstance(self._resolve(event), str | int):
-            raise SpecError(
-                f"the key {text!r} is no name", code="AS109", at=self._at(event)
-            )
+            message = f"the key {text!r} is no name"
+            raise SpecError(message, code="AS109", at=self._at(event))
         if text in owner:
             line, column, _ = owner.keys_at[text]
-            raise SpecError(
-                f"the key {text!r} stands twice, first in line {line}, column {column}",
-                code="AS104",
-                at=self._at(event),
-            )
-        self.key = (text, self._place(event))
+            first = f"first in line {line}, column {column}"
+            message = f"the key {text!r} stands twice, {first}"
+            raise SpecError(message, code="AS104", at=self._at(event))
+        return text
 
     def _resolve(self, event: Any) -> Any:
         text = event.value
@@ -253,83 +263,24 @@ class _Composer:
     def _number(self, text: str, convert: Callable[[str], Any], event: Any) -> Any:
         number = convert(text) if len(text) < 400 else math.inf
         if isinstance(number, int) and abs(number) > self.limits.integer:
-            raise LimitError(
-                f"the integer {text} is beyond {self.limits.integer}",
-                code="AS124",
-                at=self._at(event),
-            )
+            message = f"the integer {text} is beyond {self.limits.integer}"
+            raise self.limits.error("integer", "AS124", message, self._at(event))
         if not math.isfinite(number):
             raise SpecError(
                 f"{text[:40]} is not a finite number", code="AS108", at=self._at(event)
             )
         return number
 
-    def _open(self, event: Any) -> None:
-        if len(self.stack) >= self.limits.depth:
-            raise LimitError(
-                f"a spec nests at most {self.limits.depth} deep",
-                code="AS121",
-                at=self._at(event),
-            )
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            raise SpecError(
-                "a key is a name, not a collection", code="AS109", at=self._at(event)
-            )
-        kind = Map if isinstance(event, yaml.MappingStartEvent) else Seq
-        value = kind(self._at(event))
-        self._add(value, event)
-        self.stack.append((value, event.anchor))
-
-    def _close(self, event: Any) -> None:
-        value, anchor = self.stack.pop()
-        if anchor:
-            self.anchors[anchor] = value
-
-    def _alias(self, event: Any) -> None:
+    def _aliased(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            raise SpecError(
-                f"the alias *{event.anchor} names no finished anchor",
-                code="AS105",
-                at=self._at(event),
-            )
+            message = f"the alias *{event.anchor} names no finished anchor"
+            raise self._foreign(message, event)
         value = self.anchors[event.anchor]
         self.expanded += _size(value, self.limits.alias_nodes)
         if self.expanded > self.limits.alias_nodes:
-            raise LimitError(
-                f"aliases expand to more than {self.limits.alias_nodes} values",
-                code="AS122",
-                at=self._at(event),
-            )
-        owner = self.stack[-1][0] if self.stack else None
-        if isinstance(owner, Map) and self.key is None:
-            raise SpecError(
-                "a key is a name, not an alias", code="AS109", at=self._at(event)
-            )
-        self._add(value, event)
-
-    def _add(self, value: Any, event: Any) -> None:
-        if not self.stack:
-            self.root = value
-            return
-        owner = self.stack[-1][0]
-        if len(owner) >= self.limits.list_length:
-            raise LimitError(
-                f"a collection has at most {self.limits.list_length} entries",
-                code="AS123",
-                at=self._at(event),
-            )
-        if isinstance(owner, Seq):
-            owner.append(value)
-            owner.items_at.append(self._place(event))
-            self._check_formula(value, event)
-            return
-        assert self.key is not None
-        (name, place), self.key = self.key, None
-        owner[name] = value
-        owner.keys_at[name] = place
-        owner.values_at[name] = self._place(event)
-        self._check_formula(value, event)
+            message = f"aliases expand to more than {self.limits.alias_nodes} values"
+            raise self.limits.error("alias_nodes", "AS122", message, self._at(event))
+        return value
 
     def _check_formula(self, value: Any, event: Any) -> None:
         plain = isinstance(event, yaml.ScalarEvent) and not event.style

@@ -6,97 +6,29 @@ have values.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from archspec.errors import Location, SpecError, SpecErrors, nearest
+from archspec.errors import Collector, Location, SpecError, SpecErrors, nearest, shown
+from archspec.language.params import TYPES, is_type, type_of
 from archspec.language.reader import Map, Seq, locate
-from archspec.language.written import (
+from archspec.language.syntax import (
+    KINDS,
     Block,
-    Body,
-    Defaults,
+    BlockKeys,
     Entry,
+    ExpectKeys,
+    FileKeys,
+    NodeKeys,
+    Param,
+    ParamKeys,
     Statement,
+    Statements,
     Unit,
+    bare,
+    keys_of,
 )
-
-KINDS = ("op", "block", "graph", "spec")
-ABSENT: Any = None
-"""The default of a key that null is no value for."""
-
-
-class Strict(BaseModel):
-    """A mapping of the language: no unknown keys, no conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-
-class FileKeys(Strict):
-    """The keys of a file."""
-
-    archspec: Literal[1]
-    name: str
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    publisher: str = ""
-    extends: str = ABSENT
-    params: dict[str, Any] = {}
-    require: dict[str, str | None] = {}
-    preprocessing: dict[str, Any] = {}
-    inputs: dict[str, Any] = {}
-    defaults: dict[str, dict[str, Any] | None] = {}
-    blocks: dict[str, dict[str, Any] | None] = {}
-    graph: Any = None
-    outputs: dict[str, Any] = {}
-    taps: dict[str, Any] = {}
-    expect: dict[str, Any] = {}
-
-
-class ExpectKeys(Strict):
-    """What a file may expect of its graph; see `archspec.spec.unexpected`."""
-
-    params: int = ABSENT
-    buffers: int = ABSENT
-    macs: int = ABSENT
-    output: list[int] | dict[str, list[int]] = ABSENT
-
-
-class BlockKeys(Strict):
-    """The keys of a block."""
-
-    params: dict[str, Any] = {}
-    inputs: list[str] = []
-    graph: Any
-    outputs: dict[str, Any] = {}
-
-
-class NodeKeys(BaseModel):
-    """The keys of a node beside its attributes; a formula may stand for most."""
-
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
-
-    op: str | None = None
-    block: str | None = None
-    graph: Any = None
-    spec: str | None = None
-    from_: str | int | list[Any] | None = Field(default=None, alias="from")
-    when: bool | str = True
-    repeat: int | str | None = None
-    index: str = ABSENT
-    inline: bool = False
-    name: str | None = None
-    taps: bool = False
-
-
-RESERVED = frozenset(
-    (*KINDS, "from", "when", "repeat", "index", "inline", "name", "taps", "input")
-)
-
 
 EXPECTED = {
     "from": "the name of a node, or a list of names",
@@ -117,13 +49,186 @@ WORDS = {
 """What pydantic expected, by its type of error, in the language's words."""
 
 
-def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErrors:
+def unit(raw: Map, file: str) -> Unit:
+    """The contents of a file; SpecErrors names every key that is wrong."""
+    keys: FileKeys = _checked(FileKeys, raw)
+    errors = Collector()
+    if isinstance(raw.get("expect"), Map):
+        errors.keep(_checked, ExpectKeys, raw["expect"])
+    params = errors.keep(_params, raw.get("params"), "")
+    blocks = {name: errors.keep(_block, name, raw["blocks"]) for name in keys.blocks}
+    graph = None
+    if keys.graph is not None:
+        graph = errors.keep(_graph, keys.graph, locate(raw, ("graph",)), True)
+    errors.end()
+    defaults = {
+        op: entry._replace(value=entry.value and _entries(entry.value))
+        for op, entry in _entries(raw.get("defaults")).items()
+    }
+    named = ("require", "inputs", "outputs", "taps", "expect")
+    return Unit(
+        file=file,
+        keys=keys,
+        at=locate(raw, ("name",)),
+        extends=_entries(raw).get("extends"),
+        params=params or {},
+        preprocessing=keys.preprocessing,
+        defaults=defaults,
+        blocks={name: block for name, block in blocks.items() if block},
+        graph=graph,
+        **{name: _entries(raw.get(name)) for name in named},
+    )
+
+
+def _entries(raw: Any) -> dict[str, Any]:
+    return {
+        key: Entry(value, locate(raw, (key,)), locate(raw, (key,), key=True))
+        for key, value in (raw or {}).items()
+    }
+
+
+def _params(raw: Map | None, absent: str) -> dict[str, Param]:
+    """Declared params; `absent` is the type that null stands for."""
+    errors, found = Collector(), {}
+    for name, entry in _entries(raw).items():
+        found[name] = errors.keep(_param, entry, absent)
+    errors.end()
+    return {name: param for name, param in found.items() if param}
+
+
+def _param(entry: Entry, absent: str) -> Param:
+    raw = entry.value
+    if is_type(raw):
+        return Param(None, entry.at, entry.key, raw, typed=True, required=True)
+    if not isinstance(raw, Map):
+        type_ = absent if raw is None else type_of(raw)
+        return Param(raw, entry.at, entry.key, type_)
+    keys: ParamKeys = _checked(ParamKeys, raw)
+    if not is_type(keys.type):
+        raise SpecError(
+            f"a type is {', '.join(TYPES)}, or several as 'int or str', "
+            f"found {shown(keys.type)}",
+            code="AS203",
+            at=locate(raw, ("type",)),
+            hint=nearest(keys.type, TYPES),
+        )
+    at, required = locate(raw, ("default",)), "default" not in raw
+    return Param(keys.default, at, entry.key, keys.type, True, required)
+
+
+def _block(name: str, blocks: Map) -> Block:
+    raw, at = blocks[name], locate(blocks, (name,), key=True)
+    if raw is None:
+        return Block("block", name, at, {}, ("input",), None, {})
+    keys: BlockKeys = _checked(BlockKeys, raw)
+    errors = Collector()
+    params = errors.keep(_params, raw.get("params"), "any")
+    graph = errors.keep(_graph, keys.graph, locate(raw, ("graph",)))
+    errors.end()
+    inputs, outputs = tuple(keys.inputs) or ("input",), _entries(raw.get("outputs"))
+    return Block("block", name, at, params or {}, inputs, graph, outputs)
+
+
+def _graph(raw: Any, at: Location, removable: bool = False) -> Statements:
+    if not isinstance(raw, Map | Seq):
+        raise SpecError(
+            f"a graph is a mapping or a list, found {shown(raw)}", code="AS203", at=at
+        )
+    if not raw and not removable:
+        raise no_node(at)
+    listed = isinstance(raw, Seq)
+    errors, removed = Collector(), {}
+    found: dict[str, Statement | None] = {}
+    for key, value in enumerate(raw) if isinstance(raw, Seq) else raw.items():
+        place = locate(raw, (key,), key=not listed)
+        if value is None and removable and not listed:
+            removed[str(key)] = place
+            continue
+        value_at = locate(raw, (key,))
+        found[str(key)] = errors.keep(
+            _statement, str(key), value, place, value_at, listed
+        )
+    errors.end()
+    statements = {key: statement for key, statement in found.items() if statement}
+    return Statements(listed, statements, at, removed)
+
+
+def no_node(at: Location) -> SpecError:
+    """The error for a graph without a node."""
+    return SpecError("a graph has at least one node", code="AS202", at=at)
+
+
+def _statement(
+    key: str, raw: Any, at: Location, value_at: Location, listed: bool
+) -> Statement:
+    if isinstance(raw, str):
+        return Statement(key, at, "op", raw, bare(), {}, None, None, value_at, listed)
+    if not isinstance(raw, Map):
+        raise SpecError(
+            f"a node is a name or a mapping, found {shown(raw)}",
+            code="AS203",
+            at=value_at,
+        )
+    keys: NodeKeys = _checked(NodeKeys, raw)
+    kinds = [kind for kind in KINDS if raw.get(kind) is not None]
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "none of them"
+        close = ((key, nearest(key, KINDS)) for key in raw)
+        guess = (f"found the key {key!r}; {hint}" for key, hint in close if hint)
+        raise SpecError(
+            f"a node has exactly one of op, block, graph and spec, found {found}",
+            code="AS204",
+            at=at if not kinds else locate(raw, (kinds[1],), key=True),
+            hint=None if kinds else next(guess, None),
+        )
+    (kind,) = kinds
+    attributes = {key: raw[key] for key in keys.model_extra or {}}
+    _refuse_strange(kind, raw, attributes, listed)
+    nested = None
+    if kind == "graph":
+        graph = _graph(keys.graph, locate(raw, ("graph",)))
+        nested = Block(kind, keys.name or key, at, {}, ("input",), graph, {})
+    return Statement(
+        key, at, kind, raw[kind], keys, attributes, nested, raw, value_at, listed
+    )
+
+
+def _refuse_strange(kind: str, raw: Map, attributes: Any, listed: bool) -> None:
+    """Raises SpecError for a key that can't stand beside the others."""
+    strange = [
+        ("from", listed, "a list is a chain, its nodes take no `from`; name them"),
+        ("name", not listed, "only an entry of a list takes a `name`"),
+        ("index", "repeat" not in raw, "`index` names the counter of a `repeat`"),
+        ("inline", kind == "op", "an op has no children to inline"),
+        ("taps", kind != "spec", "`taps` makes the taps of a `spec` its outputs"),
+    ]
+    strange += [
+        (k, kind == "graph", "a nested graph has no attribute") for k in attributes
+    ]
+    for key, wrong, message in strange:
+        if wrong and raw.get(key, False) is not False:
+            raise SpecError(
+                f"{message}, found {key!r}",
+                code="AS211",
+                at=locate(raw, (key,), key=True),
+                hint=nearest(key, keys_of(NodeKeys)) if key in attributes else None,
+            )
+
+
+def _checked(model: type[BaseModel], raw: Map) -> Any:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise _problems(error, raw, tuple(keys_of(model))) from None
+
+
+def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErrors:
     """Pydantic's findings as errors with a place; `keys` are the known ones."""
     found: list[SpecError] = []
     wrong: dict[tuple[Any, ...], list[str]] = {}
     values: dict[tuple[Any, ...], Any] = {}
     for item in error.errors():
-        path = _written(raw, item["loc"])
+        path = _in_text(raw, item["loc"])
         key = str(item["loc"][-1])
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
@@ -152,7 +257,7 @@ def problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecErr
     return SpecErrors(found)
 
 
-def _written(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _in_text(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """The part of pydantic's path that is in the text; the rest names its types."""
     path: list[int | str] = []
     for step in steps:
@@ -163,267 +268,3 @@ def _written(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
         if not isinstance(raw, Map | Seq):
             break
     return tuple(path)
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it, cut to a line."""
-    text = (
-        {True: "true", False: "false", None: "null"}.get(value)
-        if isinstance(value, bool | None)
-        else repr(_listed(value))
-    )
-    text = text or ""
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_listed(item) for item in value]
-    return value
-
-
-def _check(model: type[BaseModel], raw: Map) -> Any:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        names = tuple(f.alias or name for name, f in model.model_fields.items())
-        raise problems(error, raw, names) from None
-
-
-def _entries(raw: Any) -> dict[str, Any]:
-    if not isinstance(raw, Map):
-        return {}
-    return {
-        key: Entry(value, locate(raw, (key,)), locate(raw, (key,), key=True))
-        for key, value in raw.items()
-    }
-
-
-def unit(raw: Map, file: str) -> Unit:
-    """The contents of a file; SpecErrors names every key that is wrong."""
-    keys: FileKeys = _check(FileKeys, raw)
-    errors: list[SpecError] = []
-    blocks: dict[str, Block] = {}
-    if isinstance(raw.get("expect"), Map):
-        _check(ExpectKeys, raw["expect"])
-    for name in keys.blocks:
-        try:
-            blocks[name] = _block(name, raw["blocks"])
-        except SpecErrors as error:
-            errors.extend(e for e in error.errors if isinstance(e, SpecError))
-    graph: Body | None = None
-    if keys.graph is not None:
-        try:
-            graph = _graph(keys.graph, locate(raw, ("graph",)), removable=True)
-        except SpecErrors as error:
-            errors.extend(e for e in error.errors if isinstance(e, SpecError))
-    if errors:
-        raise SpecErrors(errors)
-    extends = _entries(raw).get("extends")
-    return Unit(
-        file=file,
-        name=keys.name,
-        at=locate(raw, ("name",)),
-        title=keys.title,
-        description=keys.description,
-        source=keys.source,
-        publisher=keys.publisher,
-        extends=extends,
-        params=_entries(raw.get("params")),
-        require=_entries(raw.get("require")),
-        preprocessing=keys.preprocessing,
-        inputs=_entries(raw.get("inputs")),
-        defaults={
-            op: Defaults(
-                None if values is None else _entries(values),
-                locate(raw["defaults"], (op,), key=True),
-            )
-            for op, values in (raw.get("defaults") or {}).items()
-        },
-        blocks=blocks,
-        graph=graph,
-        outputs=_entries(raw.get("outputs")),
-        taps=_entries(raw.get("taps")),
-        expect=_entries(raw.get("expect")),
-    )
-
-
-def _block(name: str, blocks: Map) -> Block:
-    raw, at = blocks[name], locate(blocks, (name,), key=True)
-    if raw is None:
-        return Block(name, at, {}, ("input",), None, {})
-    keys: BlockKeys = _check(BlockKeys, raw)
-    return Block(
-        name=name,
-        at=at,
-        params=_entries(raw.get("params")),
-        inputs=tuple(keys.inputs) or ("input",),
-        value=_graph(keys.graph, locate(raw, ("graph",))),
-        outputs=_entries(raw.get("outputs")),
-    )
-
-
-def _graph(raw: Any, at: Location, *, removable: bool = False) -> Body:
-    if not isinstance(raw, Map | Seq):
-        raise SpecErrors(
-            [
-                SpecError(
-                    f"a graph is a mapping or a list, found {shown(raw)}",
-                    code="AS203",
-                    at=at,
-                )
-            ]
-        )
-    listed = isinstance(raw, Seq)
-    items = enumerate(raw) if isinstance(raw, Seq) else raw.items()
-    statements: dict[str, Statement] = {}
-    removed: dict[str, Location] = {}
-    errors: list[SpecError] = []
-    for key, value in items:
-        place = locate(raw, (key,), key=not listed)
-        if value is None and removable and not listed:
-            removed[str(key)] = place
-            continue
-        try:
-            statements[str(key)] = _statement(
-                str(key), value, place, locate(raw, (key,)), listed
-            )
-        except SpecErrors as error:
-            errors.extend(e for e in error.errors if isinstance(e, SpecError))
-        except SpecError as error:
-            errors.append(error)
-    if errors:
-        raise SpecErrors(errors)
-    return Body(listed, statements, at, removed)
-
-
-def _statement(
-    key: str, raw: Any, at: Location, value_at: Location, listed: bool
-) -> Statement:
-    if isinstance(raw, str):
-        return Statement(
-            key=key,
-            at=at,
-            kind="op",
-            target=raw,
-            sources=None,
-            when=True,
-            repeat=None,
-            counter=None,
-            inline=False,
-            name=None,
-            taps=False,
-            attributes={},
-            raw=None,
-            value_at=value_at,
-            body=None,
-            places={},
-            decides=_decides(key, {"op": raw}),
-        )
-    if not isinstance(raw, Map):
-        raise SpecError(
-            f"a node is a name or a mapping, found {shown(raw)}",
-            code="AS203",
-            at=value_at,
-        )
-    keys: NodeKeys = _check(NodeKeys, raw)
-    kinds = [kind for kind in KINDS if raw.get(kind) is not None]
-    if len(kinds) != 1:
-        found = " and ".join(kinds) or "none of them"
-        raise SpecError(
-            f"a node has exactly one of op, block, graph and spec, found {found}",
-            code="AS204",
-            at=at if not kinds else locate(raw, (kinds[1],), key=True),
-            hint=None if kinds else _guess(raw),
-        )
-    if listed and "from" in raw:
-        raise SpecError(
-            "a list is a chain: its nodes take no `from`",
-            code="AS211",
-            at=locate(raw, ("from",), key=True),
-            hint="write the graph as a mapping",
-        )
-    if not listed and "name" in raw and "name" not in (keys.model_extra or {}):
-        raise SpecError(
-            "only an entry of a list takes a `name`; here the key is the name",
-            code="AS211",
-            at=locate(raw, ("name",), key=True),
-        )
-    kind = kinds[0]
-    body = None
-    if kind == "graph":
-        extra = list(keys.model_extra or {})
-        if extra:
-            raise SpecError(
-                f"a nested graph takes no attributes, found {extra[0]!r}",
-                code="AS211",
-                at=locate(raw, (extra[0],), key=True),
-                hint=nearest(extra[0], NodeKeys.model_fields),
-            )
-        body = _graph(keys.graph, locate(raw, ("graph",)))
-    if keys.repeat is None and "index" in raw:
-        raise SpecError(
-            "`index` names the counter of a `repeat`, which this node has not",
-            code="AS211",
-            at=locate(raw, ("index",), key=True),
-        )
-    if kind != "spec" and "taps" in raw:
-        raise SpecError(
-            "`taps` makes the taps of a `spec` its outputs",
-            code="AS211",
-            at=locate(raw, ("taps",), key=True),
-            hint="a block names its own with `outputs`",
-        )
-    return Statement(
-        key=key,
-        at=at,
-        kind=kind,
-        target=raw[kind],
-        sources=keys.from_,
-        when=keys.when,
-        repeat=keys.repeat,
-        counter=keys.index,
-        inline=keys.inline,
-        name=keys.name,
-        taps=keys.taps,
-        attributes={k: raw[k] for k in keys.model_extra or {}},
-        raw=raw,
-        value_at=value_at,
-        body=body,
-        places={},
-        decides=_decides(key, raw, keys.model_extra or {}),
-    )
-
-
-def _guess(raw: Map) -> str | None:
-    for key in raw:
-        if close := nearest(key, KINDS):
-            return f"found the key {key!r}; {close}"
-    return None
-
-
-def _decides(
-    key: str, raw: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
-) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The formulas of a statement that no printed code ever says.
-
-    `given` are its attributes.
-    """
-    said = [raw.get(kind) for kind in ("op", "block", "spec")]
-    said += [value for value in given.values() if type(value) is Map]
-    said += [f"={piece}" for piece in re.findall(r"\{([^{}]*)\}", key)]
-    read = frozenset(_formulas([raw.get("from")]))
-    found = (("", frozenset(_formulas(said))), (f"{key} from", read))
-    return tuple((key, texts) for key, texts in found if texts)
-
-
-def _formulas(values: list[Any]) -> Iterator[str]:
-    """The formulas in raw values."""
-    while values:
-        value = values.pop()
-        if isinstance(value, Mapping):
-            values += value.values()
-        elif isinstance(value, list | tuple):
-            values += value
-        elif isinstance(value, str) and value.startswith("="):
-            yield value[1:].strip()

@@ -459,7 +459,9 @@ class Body:
                     arg.replaced(word) if isinstance(arg, Expr) else arg for arg in pair
                 )
             except Unsayable as unsayable:
-                raise self.words.unfit("a relation", unsayable.depends) from None
+                if unsayable.depends:
+                    raise self.words.unfit("a relation", unsayable.depends) from None
+                continue  # it is a fact of these instances
             self.writer.relate(one, other)
 
     def _untold(self, cells: list[Cell], number: int, depends: frozenset[str]) -> Arg:

@@ -227,6 +227,8 @@ def parts(arg: Arg) -> tuple[Arg, Arg]:
     """Both parts of an argument that is a pair, or one number for both."""
     if isinstance(arg, tuple):
         return arg[0], arg[1]
+    if isinstance(arg, Expr) and isinstance(arg.tree, ast.Name) and arg.kind == "list":
+        return item(arg, 0), item(arg, 1)
     if not isinstance(arg, Expr) or not isinstance(arg.tree, ast.List):
         return arg, arg
     kinds = dict(arg.kinds)

@@ -7,12 +7,13 @@ class, function or constant of a file that is printed in part.
 from __future__ import annotations
 
 import ast
+import symtable
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from archspec.source.project import names_in, seal
+from archspec.source.project import seal
 
 
 def module(
@@ -32,8 +33,10 @@ def module(
     body = "\n\n\n".join(part for part in code if part)
     text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
     head = "\n".join(doc)
-    imported = import_lines(names_in(text), imports)
-    lead = f"{imported}\n\n\n" if imported else "\n"
+    imported = import_lines(read_in(text), imports)
+    defined = text.startswith(("class ", "def ", "@"))  # ruff leaves two lines then
+    gap = "\n\n\n" if defined else "\n\n"
+    lead = f"{imported}{gap}" if imported else "\n"
     return seal(f'"""{head}\n"""\n\n{lead}{text}\n')
 
 
@@ -42,10 +45,22 @@ def needed(code: str, helpers: Mapping[str, str]) -> list[str]:
     found: set[str] = set()
     waiting = [code]
     while waiting:
-        read = names_in(waiting.pop()) & helpers.keys() - found
+        read = read_in(waiting.pop()) & helpers.keys() - found
         found |= read
         waiting += [helpers[name] for name in read]
     return [name for name in helpers if name in found]
+
+
+def read_in(code: str) -> set[str]:
+    """The names that code reads and binds in no function or class."""
+    found = set()
+    waiting = [symtable.symtable(code, "", "exec")]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        symbols = table.get_symbols()
+        found |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
+    return found
 
 
 def import_lines(read: set[str], imports: Mapping[str, str]) -> str:
@@ -72,5 +87,7 @@ def definitions(package: str, file: str = "helpers.txt") -> dict[str, str]:
         name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             name = node.name
-        found[name] = ast.get_source_segment(text, node) or ""
+        marks = getattr(node, "decorator_list", [])
+        first = min(part.lineno for part in (node, *marks))
+        found[name] = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
     return found

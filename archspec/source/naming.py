@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from archspec.source.expr import Arg, Expr, named
 from archspec.source.outline import Argument, Definition, Line, Use, rewrite, walk
@@ -37,8 +37,8 @@ def own(line: Line, taken: Container[str]) -> str | None:
     return name if free and name not in taken and name not in TAKEN else None
 
 
-def rename(definitions: list[Definition]) -> None:
-    """Renames the arguments that clash, in all definitions."""
+def rename(definitions: Sequence[Definition], taken: Container[str] = TAKEN) -> None:
+    """Renames the arguments that clash with what is taken, in all definitions."""
     clashing = {
         name
         for definition in definitions
@@ -47,7 +47,7 @@ def rename(definitions: list[Definition]) -> None:
             *definition.constants,
             *(n for line in walk(definition.lines) for n in (*line.start, *line.rows)),
         )
-        if name in TAKEN
+        if name in taken
     }
     if not clashing:
         return
@@ -70,6 +70,7 @@ def _definition(definition: Definition, clashing: set[str]) -> None:
         argument.name = _name(name, clashing)
         arguments[argument.name] = argument
     definition.arguments = arguments
+    definition.positional = tuple(_name(n, clashing) for n in definition.positional)
     definition.channel_arguments = {
         _name(name, clashing): n for name, n in definition.channel_arguments.items()
     }
@@ -88,7 +89,7 @@ def _line(line: Line, clashing: set[str]) -> None:
 
 
 def _name(name: str, clashing: set[str]) -> str:
-    return safe(name) if name in clashing else name
+    return f"{name}_" if name in clashing else name
 
 
 def _arg(arg: Arg, clashing: set[str]) -> Arg:

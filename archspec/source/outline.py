@@ -15,6 +15,9 @@ from archspec.ops import Op, Shape
 from archspec.source.expr import Arg, Expr, names_of
 from archspec.source.tree import Tree
 
+SHORT = 4
+"""Tuples of so many items have a type for each item."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -222,17 +225,21 @@ class Definition:
 
 
 def annotation(values: Sequence[Value]) -> str:
-    """The annotation that covers all values."""
-    kinds = {type(value) for value in values}
-    if kinds <= {int, float} and float in kinds:
-        return "float"
-    if kinds == {tuple}:
-        inner = {
-            type(item) for value in values if isinstance(value, tuple) for item in value
-        }
-        item = "float" if float in inner else inner.pop().__name__ if inner else "int"
-        return f"tuple[{item}, ...]"
-    return " | ".join(sorted("None" if k is type(None) else k.__name__ for k in kinds))
+    """The annotation that covers all values; an int may stand for a float."""
+    tuples = [value for value in values if isinstance(value, tuple)]
+    kinds = {type(value).__name__ for value in values if not isinstance(value, tuple)}
+    if "float" in kinds:
+        kinds.discard("int")
+    found = {"None" if kind == "NoneType" else kind for kind in kinds}
+    if tuples:
+        sizes = {len(value) for value in tuples}
+        if len(sizes) == 1 and 1 < max(sizes) <= SHORT:
+            items = [annotation(column) for column in zip(*tuples, strict=True)]
+            found.add(f"tuple[{', '.join(items)}]")
+        else:
+            every = [item for value in tuples for item in value]
+            found.add(f"tuple[{annotation(every) if every else 'int'}, ...]")
+    return " | ".join(sorted(found, key=lambda name: (name == "None", name)))
 
 
 def walk(lines: Sequence[Line]) -> Iterator[Line]:

@@ -158,7 +158,18 @@ class _Simplify(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         comparators = [self._made(part) for part in node.comparators]
-        return _computed(ast.Compare(self._made(node.left), node.ops, comparators))
+        left = self._made(node.left)
+        chosen = isinstance(left, ast.IfExp) and self._kind(left.test) == "bool"
+        if chosen and len(comparators) == 1:  # (2 if i == 0 else 1) == 1: i != 0
+            assert isinstance(left, ast.IfExp)
+            cases = [
+                _computed(ast.Compare(part, node.ops, comparators))
+                for part in (left.body, left.orelse)
+            ]
+            found = [c.value for c in cases if isinstance(c, ast.Constant)]
+            if len(found) == 2 and found[0] is not found[1]:
+                return left.test if found[0] else negated(left.test)
+        return _computed(ast.Compare(left, node.ops, comparators))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         stop = isinstance(node.op, ast.Or)
@@ -189,6 +200,9 @@ class _Simplify(ast.NodeTransformer):
         body, orelse = self._made(node.body), self._made(node.orelse)
         if self._kind(test) == "bool" and ast.dump(body) == ast.dump(orelse):
             return body
+        opposite = isinstance(orelse, ast.IfExp) and self._kind(test) == "bool"
+        if opposite and ast.dump(orelse.test) == ast.dump(negated(test)):  # type: ignore[attr-defined]  # an IfExp
+            return self._made(ast.IfExp(test, body, orelse.body))  # type: ignore[attr-defined]
         whole = self._kind(body) == self._kind(orelse) == "int"
         if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
             # `a if a != b else b` is a, and `b if a == b else a` too.
@@ -213,6 +227,27 @@ class _Simplify(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         return _computed(ast.Call(node.func, [self._made(a) for a in node.args], []))
+
+
+OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
+
+
+def negated(tree: ast.expr) -> ast.expr:
+    """The condition that holds just where another doesn't."""
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
+        return tree.operand
+    if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
+        opposite = OPPOSITES.get(type(tree.ops[0]))
+        if opposite is not None:
+            return ast.Compare(tree.left, [opposite()], tree.comparators)
+    return ast.UnaryOp(ast.Not(), tree)
 
 
 def _computed(tree: ast.expr) -> ast.expr:

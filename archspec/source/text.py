@@ -43,9 +43,9 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as data; `fn` is a dotted name that a backend wrote."""
+    """A call as data; `fn` is a dotted name that a backend wrote, or a call of one."""
 
-    fn: str
+    fn: str | Call
     args: tuple[Doc, ...] = ()
     kwargs: tuple[tuple[str, Doc], ...] = ()
 
@@ -149,7 +149,7 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Expr):
         return doc.code()
     if isinstance(doc, Call):
-        return f"{doc.fn}({', '.join(flat_arguments(doc))})"
+        return f"{_callee(doc)}({', '.join(flat_arguments(doc))})"
     if isinstance(doc, Display):
         joined = ", ".join(flat(item) for item in doc.items)
         end = "," if len(doc.items) == 1 and doc.brackets == "()" else ""
@@ -171,6 +171,11 @@ def flat(doc: Doc) -> str:
     if isinstance(doc, Bracketed):
         return f"{doc.before}{flat(doc.value)}{doc.after}"
     return lit(doc)
+
+
+def _callee(doc: Call) -> str:
+    """What is called, on one line."""
+    return doc.fn if isinstance(doc.fn, str) else flat(doc.fn)
 
 
 def flat_arguments(doc: Call) -> list[str]:
@@ -212,11 +217,13 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
     if isinstance(doc, Star):
         return layout(doc.value, indent, f"{lead}*", trail)
     if isinstance(doc, Call) and (doc.args or doc.kwargs):
-        opened = f"{start}{lead}{doc.fn}("
+        opened = f"{start}{lead}{_callee(doc)}("
         arguments = f"{' ' * inner}{', '.join(flat_arguments(doc))}"
+        if isinstance(doc.fn, Call) and len(opened) > WIDTH:
+            return layout(doc.fn, indent, lead, f"({arguments.strip()}){trail}")
         generator = _lone(doc)
         if generator is not None:
-            return layout(generator, indent, f"{lead}{doc.fn}", trail)
+            return layout(generator, indent, f"{lead}{_callee(doc)}", trail)
         if len(arguments) <= WIDTH:
             return [opened, arguments, f"{start}){trail}"]
         items = [("", arg) for arg in doc.args]
@@ -246,7 +253,10 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         return [*rows, *layout(last[1], indent, last[0], trail)]
     if isinstance(doc, Bracketed):
         opened, closed = f"{lead}{doc.before}", f"{doc.after}{trail}"
-        if not doc.before.endswith("("):
+        first = f"{start}{opened}{flat(doc.value)}["
+        if not doc.before and len(first) <= WIDTH:
+            return [first, f"{' ' * inner}{doc.after[1:-1]}", f"{start}]{trail}"]
+        if not doc.before:
             return layout(doc.value, indent, opened, closed)
         return [f"{start}{opened}", *layout(doc.value, inner), f"{start}{closed}"]
     return [line]
@@ -341,13 +351,27 @@ def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]
 def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> list[str]:
     """`def name(parameters) -> result:` in lines."""
     start, inner = " " * indent, " " * (indent + STEP)
-    tail = f") -> {result}:"
-    joined = ", ".join(parameters)
+    joined, tail = ", ".join(parameters), f") -> {result}:"
     if len(f"{start}{lead}({joined}{tail}") <= WIDTH:
         return [f"{start}{lead}({joined}{tail}"]
+    rows = [f"{start}{lead}(", *(f"{inner}{each}," for each in parameters)]
     if len(f"{inner}{joined}") <= WIDTH:
-        return [f"{start}{lead}(", f"{inner}{joined}", f"{start}{tail}"]
-    return [f"{start}{lead}(", *(f"{inner}{p}," for p in parameters), f"{start}{tail}"]
+        rows = [f"{start}{lead}(", f"{inner}{joined}"]
+    if len(f"{start}{tail}") <= WIDTH:
+        return [*rows, f"{start}{tail}"]
+    of, _, items = result.removesuffix("]").partition("[")
+    within = [f"{inner}{items}"]
+    if len(within[0]) > WIDTH:
+        within = [f"{inner}{item}," for item in items.split(", ")]
+    return [*rows, f"{start}) -> {of}[", *within, f"{start}]:"]
+
+
+def span(start: Doc, stop: Doc) -> str:
+    """`start:stop` between square brackets, without a start of 0."""
+    low, high = "" if start == 0 else flat(start), flat(stop)
+    if all(re.fullmatch(r"-?\w*", bound) for bound in (low, high)):
+        return f"{low}:{high}"
+    return f"{low} : {high}".strip()
 
 
 def prose(text: str) -> str:
@@ -373,6 +397,11 @@ def function_name(text: str) -> str:
     """The letters, digits and `_` of a title or a name, as a function is named."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
+
+
+def snake_case(text: str) -> str:
+    """A title, or the name of a class, as a function is named."""
+    return function_name(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)).lower()
 
 
 class Names:

@@ -168,15 +168,6 @@ class Forest:
         for number, value in enumerate(tree.outputs):
             yield ("", number), value
 
-    def taint(self, value: str) -> frozenset[str]:
-        """The root params that the channels of a value depend on."""
-        maker = self.makers.get(value)
-        if maker is not None:
-            return maker.taint
-        scope = self.graph.root
-        names = [name for name, held in scope.inputs.items() if held == value]
-        return scope.taints.get(f"{names[0]}.channels", frozenset())
-
     def _key(self, tree: Tree, at: Node | Scope) -> str:
         if tree.scope.listed:
             return at.slot

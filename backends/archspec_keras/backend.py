@@ -10,14 +10,14 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError, UnsupportedError
+from archspec.errors import BackendError
 from archspec.files import write_whole
-from archspec.graph import Graph
-from archspec.source.generalise import outline
+from archspec.graph import Graph, Value
+from archspec.source.functions import emit
 from archspec.source.program import Source, execute
-from archspec.source.prune import prune
-from archspec_keras.lowering import signature, unsupported
-from archspec_keras.printing import Printer, arguments_apart
+from archspec_keras.checks import refuse_names, refuse_unread
+from archspec_keras.lowering import unsupported
+from archspec_keras.model import KERAS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,10 +33,12 @@ class KerasBackend:
 
     name = "keras"
     framework = "keras"
-    extra = "keras"
+    install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
     engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
+    reserved: frozenset[str] = frozenset()
+    initialises = True
 
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
@@ -53,10 +55,9 @@ class KerasBackend:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_unread(graph)
-        graph = arguments_apart(graph)
-        definitions = outline(graph, signature)
-        prune(definitions, lambda use: use.kind == "scale")
-        return Printer(graph, definitions).source()
+        made = emit(graph, KERAS)
+        refuse_names(graph, made.text)
+        return made
 
     def build(
         self,
@@ -65,14 +66,16 @@ class KerasBackend:
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
         """A functional model with these weights; they are copied."""
-        source = self.emit(graph)
+        made = source or self.emit(graph)
         keras = framework()
-        make = getattr(execute(source), source.entry)
+        make = getattr(execute(made), made.entry)
         with keras.device(device) if device else nullcontext(), _policy(keras, dtype):
             with _undrawn(keras):
-                model = make()
+                model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model
@@ -174,27 +177,6 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
-
-
-def refuse_unread(graph: Graph) -> None:
-    """Raises UnsupportedError for a layer with weights that only lends its size.
-
-    A functional model holds the layers that its outputs are computed from, and no size
-    is computed: it is known when the model is made.
-    """
-    live = set(graph.outputs.values())
-    for node in reversed(graph.nodes):
-        if node.name in live:
-            live.update(node.op.computed_from(node.inputs))
-    for node, shapes in graph.located():
-        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
-        if held and node.name not in live:
-            raise UnsupportedError(
-                f"Keras has no place for {node.name!r}: nothing reads its values, a "
-                "resize only reads its size",
-                at=node.at,
-                hint="let the resize read what it reads",
-            )
 
 
 def framework() -> Any:

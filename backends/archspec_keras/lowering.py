@@ -1,32 +1,52 @@
-"""From ops to Keras: a table from an op's kind to the statements that are printed.
+"""From ops to Keras: a table from an op's kind to the steps that are printed.
 
-A lowering gives steps, each applied to the result of the one before. A step is a layer
-with a name, or an expression over the values that it reads. Images are channels last.
+Images are channels last. What a step says of an attribute holds for every value that
+the attribute may have where it is an argument; `signature` names the attributes that
+can't be one, since the steps depend on their values.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
+from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
-from archspec.ops.pooling import AdaptiveMaxPool2d, Pool
-from archspec.ops.shaping import Pad, Resize
-from archspec.source.expr import Expr, parts
+from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, Pool
+from archspec.ops.shaping import Resize
+from archspec.source.expr import Arg, Expr, choice, equal, parts
+from archspec.source.functions import Constants, Lowering, Step
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call, flat
-from archspec_keras.pooling import adaptive, avg_pool2d, max_pool2d
+from archspec.source.text import Call, Code, Doc, call, flat, span
+from archspec_keras.initial import started, undrawn
 from archspec_keras.steps import (
-    Apply,
-    Inits,
-    Layer,
-    Lowering,
-    Steps,
-    first,
+    applied,
+    group,
+    indexed,
+    layer,
     padded,
+    sided,
     sides,
+    unpadded,
+    zeros,
 )
+
+FIXED: dict[str, tuple[str, ...]] = {
+    "batch_norm": ("running_var",),
+    "conv_transpose2d": (
+        *("kernel", "stride", "padding", "output_padding", "dilation", "groups"),
+    ),
+    "max_pool2d": ("ceil_mode", "dilation"),
+    "avg_pool2d": ("ceil_mode", "count_include_pad"),
+    "adaptive_max_pool2d": ("size",),
+    "prelu": ("shared",),
+    "gelu": ("approximate",),
+    "flatten": ("order",),
+    "resize": ("mode", "scale", "size"),
+}
+"""Attributes that can't be arguments, whatever the others are."""
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -35,45 +55,37 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         "rank": len(shapes[0]),
         "inits": frozenset(op.inits().items()),
     }
-    named = list(FIXED.get(op.kind, ()))
+    named = [*FIXED.get(op.kind, ())]
     if isinstance(op, Conv2d):
-        depthwise = multiplier(op, shapes)
-        fixed |= {"depthwise": depthwise, "padded": type(op.padding).__name__}
-        if not isinstance(op.padding, int):
-            named.append("padding")
+        fixed["depthwise"] = depthwise = multiplier(op, shapes)
         if depthwise:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
-        # Keras can't stride and dilate at once: one of the two is never an argument.
-        if max(pair(op.dilation)) == 1 or max(pair(op.stride)) > 1:
-            named.append("dilation")
-        if max(pair(op.dilation)) > 1 or (depthwise and isinstance(op.stride, tuple)):
+        if isinstance(op.dilation, tuple):
+            named += ["stride", "dilation"]
+        if isinstance(op.stride, tuple):
             named.append("stride")
+        if op.padding == "same":  # of one that strides and dilates it would differ
+            named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
     if isinstance(op, Pool):
-        plain = op.padding == 0 and not op.ceil_mode
-        free = ("kernel", "stride") if plain else ()
-        named += [name for name in type(op).model_fields if name not in free]
-        fixed["plain"] = plain
-    if isinstance(op, Pad):
-        fixed["beside"] = op.beside()
+        sizes = ("kernel", "stride", "padding")
+        named += [name for name in sizes if not isinstance(getattr(op, name), int)]
+    if isinstance(op, Adaptive):
+        fixed["global"] = pair(op.size) == (1, 1)
+        if fixed["global"]:
+            named.append("size")
+    if op.kind == "scale":
+        fixed["weight"] = ...
     return fixed | {name: getattr(op, name) for name in named}
 
 
-FIXED: dict[str, tuple[str, ...]] = {
-    "batch_norm": ("running_var",),
-    "conv_transpose2d": ("padding", "output_padding", "stride", "kernel"),
-    "flatten": ("order",),
-    "pad": ("spatial",),
-    "prelu": ("shared",),
-    "resize": ("mode", "size", "scale"),
-    "gelu": ("approximate",),
-    "adaptive_avg_pool2d": ("size",),
-    "adaptive_max_pool2d": ("size",),
-}
+def first(use: OpUse) -> Any:
+    """The op of one instance, for what all have in common."""
+    return use.ops[0]
 
 
-def strided_dilation(op: Conv2d) -> bool:
-    """Whether it strides and dilates, which Keras does not in one layer."""
-    return max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1
+def image(use: OpUse) -> bool:
+    """Whether it reads an image."""
+    return len(use.shapes[0][0]) == 3
 
 
 def unequal(stride: Any) -> bool:
@@ -82,190 +94,224 @@ def unequal(stride: Any) -> bool:
     return down != across
 
 
-def conv2d(use: OpUse, inits: Inits) -> Steps:
+def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
     op = first(use)
-    steps, padding = padded(use)
-    stride, dilation = use["stride"], use["dilation"]
+    steps, padding = padded(use, op.extent())
     depth = multiplier(op, use.shapes[0])
-    sliced = strided_dilation(op) or (depth and unequal(op.stride))
+    stride, thinning = strided(use, bool(depth))
     rest: dict[str, tuple[Doc, Any]] = {
-        "strides": (1 if sliced else stride, 1),
+        "strides": (stride, 1),
         "padding": (padding, "valid"),
-        "dilation_rate": (dilation, 1),
+        "dilation_rate": (use["dilation"], 1),
         "use_bias": (use["bias"], True),
     }
-    made: Call
     if depth:
-        multiple: dict[str, tuple[Doc, Any]] = {"depth_multiplier": (depth, 1)}
-        made = call("layers.DepthwiseConv2D", use["kernel"], **multiple, **rest)
+        rest = {"depth_multiplier": (depth, 1), **rest}
+        made = call("layers.DepthwiseConv2D", use["kernel"], **rest)
     else:
-        groups: dict[str, tuple[Doc, Any]] = {"groups": (use["groups"], 1)}
-        made = call("layers.Conv2D", use["channels"], use["kernel"], **rest, **groups)
-    steps.append(Layer(inits(use, made)))
-    if sliced:
-        down, across = pair(op.stride)
-        steps.append(
-            Apply(lambda x: Code(f"{x[0]}[:, ::{down}, ::{across}, :]"), ("get_item",))
-        )
-    return steps
+        rest["groups"] = (use["groups"], 1)
+        made = call("layers.Conv2D", use["channels"], use["kernel"], **rest)
+    return [*steps, layer(started(use, made, constants)), *thinning]
 
 
-def conv_transpose2d(use: OpUse, inits: Inits) -> Steps:
+def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
+    """The stride of a convolution, and what strides behind it.
+
+    No layer of Keras strides and dilates at once, nor does a depthwise one stride
+    unequally.
+    """
+    stride, dilation = use["stride"], use["dilation"]
+    if isinstance(dilation, Expr) and stride != 1:
+        once = choice(stride, equal(dilation, 1), 1)
+        return once, [applied("thinned", stride, dilation)]
+    alone = isinstance(dilation, Expr) or max(pair(dilation)) == 1
+    if (alone or stride == 1) and not (depthwise and unequal(first(use).stride)):
+        return stride, []
+    down, across = map(flat, parts(stride))
+    return 1, [indexed(f":, ::{down}, ::{across}, :")]
+
+
+def conv_transpose2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Conv2DTranspose without padding, and cropping."""
     op = first(use)
-    extra = [
-        max(o - p, 0)
-        for o, p in zip(pair(op.output_padding), pair(op.padding), strict=True)
-    ]
+    sides = [*zip(pair(op.output_padding), pair(op.padding), strict=True)]
+    extra = tuple(max(more - less, 0) for more, less in sides)
     # Keras' own choice is max(kernel, stride) - kernel, unless it is told.
-    told = any(extra) or any(
-        k < s for k, s in zip(pair(op.kernel), pair(op.stride), strict=True)
-    )
-    output: tuple[Doc, Any] = ((extra[0], extra[1]) if told else None, None)
+    wide = zip(pair(op.kernel), pair(op.stride), strict=True)
+    told = any(extra) or any(kernel < stride for kernel, stride in wide)
     made = call(
         "layers.Conv2DTranspose",
         use["channels"],
         use["kernel"],
         strides=(use["stride"], 1),
-        output_padding=output,
+        output_padding=(extra if told else None, None),
         use_bias=(use["bias"], True),
     )
-    steps: Steps = [Layer(inits(use, made))]
-    crop = tuple(
-        (p, max(p - o, 0))
-        for o, p in zip(pair(op.output_padding), pair(op.padding), strict=True)
-    )
+    steps = [layer(started(use, made, constants))]
+    crop = tuple((less, max(less - more, 0)) for more, less in sides)
     if any(map(any, crop)):
-        steps.append(Layer(Call("layers.Cropping2D", (sides(crop),)), "crop"))
+        steps.append(layer(Call("layers.Cropping2D", (sided(crop),)), "crop"))
     return steps
 
 
-def batch_norm(use: OpUse, inits: Inits) -> Steps:
-    """BatchNormalization; a subclass where torch's running variance is asked for."""
-    momentum = use["momentum"]
-    unbiased = use["running_var"] == "unbiased"
-    keep: Doc = 1 - momentum  # type: ignore[operator]  # a number or an Expr
-    made = call(
-        "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
-        momentum=(keep, 0.99),
-        epsilon=(use["eps"], 1e-3),
-        center=(use["affine"], True),
-        scale=(use["affine"], True),
-    )
-    return [Layer(inits(use, made))]
+def weighted(name: str, *args: str, **options: tuple[str, Any]) -> Lowering:
+    """A layer with weights, from attributes; options come with Keras' defaults."""
 
-
-def normalised(name: str, *args: str) -> Lowering:
-    """Layer norm and group norm."""
-
-    def lower(use: OpUse, inits: Inits) -> Steps:
-        made = call(
-            name,
-            *(use[arg] for arg in args),
-            epsilon=(use["eps"], 1e-3),
-            center=(use["affine"], True),
-            scale=(use["affine"], True),
-        )
-        return [Layer(inits(use, made))]
+    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+        given = {key: (use[attr], usual) for key, (attr, usual) in options.items()}
+        made = call(f"layers.{name}", *(use[arg] for arg in args), **given)
+        return [layer(started(use, made, constants))]
 
     return lower
 
 
-def local_response_norm(use: OpUse, inits: Inits) -> Steps:
-    """A function that the printed file defines: Keras has no such layer."""
-    args = tuple((name, use[name]) for name in ("size", "alpha", "beta", "k"))
-    autos = ("square", "pad", "get_item", "stack", "sum", "multiply", "add", "power")
-    names = (*autos, "true_divide")
-    return [Apply(lambda x: Call("local_response_norm", (Code(x[0]),), args), names)]
-
-
-def scale(use: OpUse, inits: Inits) -> Steps:
-    """A 1x1 depthwise convolution is a learned factor per channel."""
-    if len(use.shapes[0][0]) == 3:
-        made = call("layers.DepthwiseConv2D", 1, use_bias=(False, True))
-        return [Layer(inits(use, made))]
-    made = Call(
-        "layers.EinsumDense", ("bc,c->bc",), (("output_shape", use.channels[0]),)
+def batch_norm(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """BatchNormalization; a subclass where torch's running variance is asked for."""
+    unbiased = use["running_var"] == "unbiased"
+    momentum: Any = use["momentum"]
+    made = call(
+        "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
+        momentum=(1 - momentum, 0.99),
+        epsilon=(use["eps"], 1e-3),
+        center=(use["affine"], True),
+        scale=(use["affine"], True),
     )
-    return [Layer(inits(use, made))]
+    return [layer(started(use, made, constants))]
 
 
-def sized(use: OpUse) -> bool:
-    """Whether a layer is told how many channels it reads: a factor per feature is."""
-    return use.kind == "scale" and len(use.shapes[0][0]) == 1
+def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """A 1x1 depthwise convolution is a learned factor per channel."""
+    made = call("layers.DepthwiseConv2D", 1, use_bias=(False, True))
+    if not image(use):
+        shape = (("output_shape", use.channels[0]),)
+        made = Call("layers.EinsumDense", ("bc,c->bc",), shape)
+    return [layer(started(use, made, constants))]
 
 
-def prelu(use: OpUse, inits: Inits) -> Steps:
+def prelu(use: OpUse, constants: Constants) -> Sequence[Step]:
     """PReLU with one slope for each channel, or one for all."""
-    image = len(use.shapes[0][0]) == 3
-    axes = ([1, 2] if image else []) + ([3 if image else 1] if use["shared"] else [])
-    shared = (("shared_axes", tuple(axes)),) if axes else ()
-    return [Layer(inits(use, Call("layers.PReLU", (), shared)))]
+    axes = ((1, 2) if image(use) else ()) + (
+        ((3,) if image(use) else (1,)) if use["shared"] else ()
+    )
+    made = call("layers.PReLU", shared_axes=(axes, ()))
+    return [layer(started(use, made, constants))]
 
 
-def leaky_relu(use: OpUse, inits: Inits) -> Steps:
-    """LeakyReLU; an op where the slope is below 0, as an argument may be."""
+def window(name: str, use: OpUse, padding: str) -> Step:
+    """A pool with windows; its stride is the kernel unless it is told."""
+    stride = None if use["stride"] == use["kernel"] else use["stride"]
+    told: dict[str, tuple[Doc, Any]] = {
+        "strides": (stride, None),
+        "padding": (padding, "valid"),
+    }
+    return layer(call(f"layers.{name}", use["kernel"], **told))
+
+
+def windowed(use: OpUse) -> dict[str, Doc]:
+    """What printed functions that count windows are told."""
+    kernel, stride = use["kernel"], use["stride"]
+    return {"kernel": twice(kernel), "stride": twice(stride or kernel)}
+
+
+def twice(size: Any) -> Doc:
+    """A height and a width."""
+    return group(size, size) if isinstance(size, Expr) else pair(size)
+
+
+def max_pool2d(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """MaxPooling2D, after padding with -inf, which never wins."""
+    padding: Any = use["padding"]
+    if padding == "same":
+        return [window("MaxPooling2D", use, "same")]
+    made = window("MaxPooling2D", use, "valid")
+    if use["ceil_mode"]:
+        before = (low for low, _ in sides(padding))
+        return [applied("pad_up", **windowed(use), padding=group(*before)), made]
+    if unpadded(use):
+        return [made]
+    around = ((0, 0), *(group(*side) for side in sides(padding)), (0, 0))
+    infinite = Code('float("-inf")')
+    return [applied("ops.pad", group(*around), constant_values=infinite), made]
+
+
+def avg_pool2d(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """AveragePooling2D; a printed function where not all of a window counts."""
+    padding: Any = use["padding"]
+    same, pads = padding == "same", not unpadded(use)
+    counts = bool(use["count_include_pad"]) and not same
+    if same or use["ceil_mode"] or (pads and not counts):
+        around = None if same else group(*(group(*s) for s in sides(padding)))
+        told: dict[str, tuple[Doc, Any]] = {
+            "padding": (around, None),
+            "ceil_mode": (use["ceil_mode"], False),
+            "count_padding": (counts, False),
+        }
+        made = call("", **told)
+        return [applied("avg_pool", **windowed(use), **dict(made.kwargs))]
+    made = window("AveragePooling2D", use, "valid")
+    return [zeros(padding, "pad"), made] if pads else [made]
+
+
+def adaptive(kind: str) -> Lowering:
+    """Adaptive pooling; a global pool where one value is left."""
+
+    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+        if pair(first(use).size) == (1, 1):
+            kept = (("keepdims", True),)
+            return [layer(Call(f"layers.Global{kind}Pooling2D", (), kept))]
+        return [layer(Call(f"layers.Adaptive{kind}Pooling2D", (use["size"],)))]
+
+    return lower
+
+
+def leaky_relu(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """LeakyReLU; an op where the slope may be negative, which the layer refuses."""
     slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
-        given = (("negative_slope", slope),)
-        return [
-            Apply(
-                lambda x: Call("ops.leaky_relu", (Code(x[0]),), given), ("leaky_relu",)
-            )
-        ]
-    return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
+        return [applied("ops.leaky_relu", slope)]
+    return [layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
 
-def gelu(use: OpUse, inits: Inits) -> Steps:
+def gelu(use: OpUse, constants: Constants) -> Sequence[Step]:
     """The exact one is Keras' activation; the other an op."""
-    if first(use).approximate == "none":
-        return [Layer(Call("layers.Activation", ("gelu",)))]
-    exact = (("approximate", True),)
-    return [Apply(lambda x: Call("ops.gelu", (Code(x[0]),), exact), ("gelu",))]
+    if use["approximate"] == "none":
+        return [layer(Call("layers.Activation", ("gelu",)))]
+    return [applied("ops.gelu", approximate=True)]
 
 
-def drop_path(use: OpUse, inits: Inits) -> Steps:
+def drop_path(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Dropout of whole images."""
-    rank = len(use.shapes[0][0])
-    noise: Doc = (None, *[1] * rank)
-    return [Layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
+    noise: Doc = (None, *[1] * len(use.shapes[0][0]))
+    return [layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
 
 
-def slice_(use: OpUse, inits: Inits) -> Steps:
+def slice_(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Some of the channels."""
-    start, stop = bound(use["start"]), bound(use["stop"])
-    return [Apply(lambda x: Code(f"{x[0]}[..., {start}:{stop}]"), ("get_item",))]
+    return [indexed(f"..., {span(use['start'], use['stop'])}")]
 
 
-def bound(value: Any) -> str:
-    """A bound of a slice."""
-    if isinstance(value, Expr):
-        return value.code()
-    return str(value) if value else ""
-
-
-def flatten(use: OpUse, inits: Inits) -> Steps:
+def flatten(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Flatten, after a Permute where the canonical order is channels first."""
-    made = Layer(Call("layers.Flatten"))
-    if len(use.shapes[0][0]) == 1 or first(use).order == "hwc":
+    made = layer(Call("layers.Flatten"))
+    if not image(use) or use["order"] == "hwc":
         return [made]
-    return [Layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
+    return [layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
 
 
-def pad(use: OpUse, inits: Inits) -> Steps:
-    """Zeros around the image, or also beside the channels."""
-    op = first(use)
-    (top, bottom), (left, right) = op.sides()
-    if not op.beside():
-        return [Layer(Call("layers.ZeroPadding2D", (sides(op.spatial),)))]
-    before, after = (flat(part) for part in parts(use["channels"]))
-    spatial = f"({top}, {bottom}), ({left}, {right})"
-    width = Code(f"((0, 0), {spatial}, ({before}, {after}))")
-    return [Apply(lambda x: Call("ops.pad", (Code(x[0]), width)), ("pad",))]
+def pad(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """Zeros around the image, and beside the channels."""
+    spatial, channels = use["spatial"], parts(use["channels"])
+    steps = []
+    if isinstance(spatial, Expr) or any(map(any, four_sides(spatial))):
+        steps.append(zeros(spatial))
+    if channels != (0, 0):
+        none = (0, 0)
+        steps.append(applied("ops.pad", group(none, none, none, group(*channels))))
+    return steps
 
 
-def resize(use: OpUse, inits: Inits) -> Steps:
+def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
     """UpSampling2D, or a function that the printed file defines."""
     op = first(use)
     if op.scale is not None:
@@ -274,16 +320,13 @@ def resize(use: OpUse, inits: Inits) -> Steps:
             height, width = map(int, factors)
             size = height if height == width else (height, width)
             mode = {"interpolation": (op.mode, "nearest")}
-            return [Layer(call("layers.UpSampling2D", size, **mode))]
-        scale = tuple(map(float, factors))
-        return [Apply(lambda x: Call("scale_nearest", (Code(x[0]), scale)), ("take",))]
-    fn = f"resize_{op.mode}"
-    fixed = None if op.size is None else pair(op.size)
-    autos = ("take",) if op.mode == "nearest" else ("resize",)
+            return [layer(call("layers.UpSampling2D", size, **mode))]
+        return [applied("scale_nearest", tuple(map(float, factors)))]
+    if op.size is not None:
+        return [applied(f"resize_{op.mode}", pair(op.size))]
     return [
-        Apply(
-            lambda x: Call(fn, (Code(x[0]), fixed or Code(f"static_size({x[1]})"))),
-            autos,
+        lambda values, name: Call(
+            f"resize_{op.mode}", (values[0], Call("static_size", (values[1],)))
         )
     ]
 
@@ -298,64 +341,46 @@ def repeats(factor: float) -> bool:
     return factor == int(factor) and step >= 1 / factor
 
 
-def layer(name: str, *args: Doc, **options: Doc) -> Lowering:
+def plain(name: str, *args: Doc) -> Lowering:
     """A layer with fixed arguments."""
-    made = Call(f"layers.{name}", args, tuple(options.items()))
-    return lambda use, inits: [Layer(made)]
+    return lambda use, constants: [layer(Call(f"layers.{name}", args))]
 
 
 def activation(name: str) -> Lowering:
     """An activation that has no layer class of its own."""
-    return layer("Activation", name)
+    return plain("Activation", name)
 
 
-def helper(name: str, attribute: str, *autos: str) -> Lowering:
+def helper(name: str, *attributes: str) -> Lowering:
     """A function that the printed file defines."""
-
-    def lower(use: OpUse, inits: Inits) -> Steps:
-        value = use[attribute]
-        return [Apply(lambda x: Call(name, (Code(x[0]), value)), autos)]
-
-    return lower
+    return lambda use, constants: [applied(name, **{a: use[a] for a in attributes})]
 
 
-def attributed(name: str, **attributes: tuple[str, Any]) -> Lowering:
-    """A layer whose keywords are attributes; each with Keras' default."""
-
-    def lower(use: OpUse, inits: Inits) -> Steps:
-        options = {key: (use[attr], usual) for key, (attr, usual) in attributes.items()}
-        return [Layer(call(f"layers.{name}", **options))]
-
-    return lower
-
-
+AFFINE = {"center": ("affine", True), "scale": ("affine", True)}
 LOWERINGS: dict[str, Lowering] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
-    "linear": lambda use, inits: [
-        Layer(
-            inits(
-                use,
-                call("layers.Dense", use["features"], use_bias=(use["bias"], True)),
-            )
-        )
-    ],
+    "linear": weighted("Dense", "features", use_bias=("bias", True)),
     "batch_norm": batch_norm,
-    "layer_norm": normalised("layers.LayerNormalization"),
-    "group_norm": normalised("layers.GroupNormalization", "groups"),
-    "local_response_norm": local_response_norm,
+    "layer_norm": weighted("LayerNormalization", epsilon=("eps", 1e-3), **AFFINE),
+    "group_norm": weighted(
+        "GroupNormalization", "groups", epsilon=("eps", 1e-3), **AFFINE
+    ),
+    "local_response_norm": helper("local_response_norm", "size", "alpha", "beta", "k"),
     "scale": scale,
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
     "adaptive_avg_pool2d": adaptive("Average"),
     "adaptive_max_pool2d": adaptive("Max"),
-    "global_avg_pool2d": layer("GlobalAveragePooling2D"),
-    "global_max_pool2d": layer("GlobalMaxPooling2D"),
-    "relu": layer("ReLU"),
-    "relu6": layer("ReLU", 6.0),
+    "global_avg_pool2d": plain("GlobalAveragePooling2D"),
+    "global_max_pool2d": plain("GlobalMaxPooling2D"),
+    "relu": plain("ReLU"),
+    "relu6": plain("ReLU", 6.0),
     "leaky_relu": leaky_relu,
     "prelu": prelu,
-    "elu": attributed("ELU", alpha=("alpha", 1.0)),
+    "elu": lambda use, constants: [
+        layer(call("layers.ELU", alpha=(use["alpha"], 1.0)))
+    ],
     "selu": activation("selu"),
     "gelu": gelu,
     "silu": activation("silu"),
@@ -365,21 +390,21 @@ LOWERINGS: dict[str, Lowering] = {
     "hard_swish": activation("hard_silu"),
     "tanh": activation("tanh"),
     "softplus": activation("softplus"),
-    "softmax": layer("Softmax"),
+    "softmax": plain("Softmax"),
     "log_softmax": activation("log_softmax"),
-    "identity": lambda use, inits: [],
-    "dropout": lambda use, inits: [Layer(Call("layers.Dropout", (use["rate"],)))],
+    "identity": lambda use, constants: [],
+    "dropout": lambda use, constants: [layer(Call("layers.Dropout", (use["rate"],)))],
     "drop_path": drop_path,
-    "add": layer("Add"),
-    "subtract": layer("Subtract"),
-    "multiply": layer("Multiply"),
-    "concat": layer("Concatenate"),
+    "add": plain("Add"),
+    "subtract": plain("Subtract"),
+    "multiply": plain("Multiply"),
+    "concat": plain("Concatenate"),
     "slice": slice_,
     "flatten": flatten,
     "pad": pad,
     "resize": resize,
-    "pixel_shuffle": helper("pixel_shuffle", "factor", "reshape", "transpose"),
-    "channel_shuffle": helper("channel_shuffle", "groups", "take"),
+    "pixel_shuffle": helper("pixel_shuffle", "factor"),
+    "channel_shuffle": helper("channel_shuffle", "groups"),
 }
 
 
@@ -399,6 +424,8 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
         return f"there is no lowering for {op.kind}"
+    if (undrawn_ := undrawn(op, shapes)) is not None:
+        return undrawn_
     if isinstance(op, ConvTranspose2d) and (
         op.groups > 1 or max(pair(op.dilation)) > 1
     ):
@@ -411,7 +438,7 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
         return "MaxPooling2D has no dilation"
     if isinstance(op, Conv2d) and op.padding == "same":
-        if strided_dilation(op):
+        if max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1:
             return "Conv2D doesn't stride and dilate at once, which `same` would need"
         if multiplier(op, shapes) and unequal(op.stride):
             return (

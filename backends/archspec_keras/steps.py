@@ -1,76 +1,82 @@
-"""What a lowered op is: layers and calls in order, with the padding before them."""
+"""The steps of a lowered op: layers, calls, and the padding before them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import pair
 from archspec.ops.base import four_sides
 from archspec.source.expr import Expr
+from archspec.source.functions import Name, Step
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Doc
+from archspec.source.text import Call, Code, Display, Doc, flat
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer that is called on the values; `suffix` is added to the op's name."""
+def layer(made: Call, suffix: str = "") -> Step:
+    """A layer, called on the values; `suffix` is added to the op's name."""
 
-    call: Call
-    suffix: str = ""
+    def step(values: Sequence[Doc], name: Name) -> Doc:
+        named = Call(made.fn, made.args, (*made.kwargs, ("name", name(suffix))))
+        read = values[0] if len(values) == 1 else Display(tuple(values))
+        return Call(named, (read,))
 
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """An expression over the values; `autos` are names that Keras gives its ops."""
-
-    doc: Callable[[Sequence[str]], Doc]
-    autos: tuple[str, ...]
+    return step
 
 
-Step = Layer | Apply
-Steps = list[Step]
-PAD = "pad"
-"""What is added to the name of a layer that pads for another."""
-Inits = Callable[[OpUse, Call], Call]
-"""Adds a layer's initializers to its call."""
-Lowering = Callable[[OpUse, Inits], Steps]
+def applied(fn: str, *args: Doc, **options: Doc) -> Step:
+    """A function of a value, which has no name."""
+    return lambda values, name: Call(fn, (values[0], *args), tuple(options.items()))
 
 
-def first(use: OpUse) -> Any:
-    """The op of one instance, for what all have in common."""
-    return use.ops[0]
+def indexed(index: str) -> Step:
+    """A part of a value."""
+    return lambda values, name: Code(f"{flat(values[0])}[{index}]")
 
 
-def even(use: OpUse) -> bool:
-    """Whether the padding is what TensorFlow's `same` gives at every image size."""
-    padding, dilation, kernel = use["padding"], use["dilation"], use["kernel"]
-    if any(isinstance(x, Expr) for x in (padding, dilation, kernel, use["stride"])):
-        return False
-    if pair(first(use).stride) != (1, 1):
-        return False
-    sides = four_sides(padding)
-    extent = first(use).extent()
-    return all(
-        2 * lo == 2 * hi == e - 1 for (lo, hi), e in zip(sides, extent, strict=True)
-    )
+def group(*items: Doc) -> Doc:
+    """A tuple."""
+    return Display(items, "()")
 
 
-def padded(use: OpUse) -> tuple[Steps, Doc]:
-    """The layers that pad, and the layer's own `padding`."""
+def unpadded(use: OpUse) -> bool:
+    """Whether nothing is padded, whatever the arguments are."""
     padding = use["padding"]
-    if padding == "same":
-        return [], "same"
-    if padding == 0:
-        return [], "valid"
-    if even(use):
-        return [], "same"
-    return [Layer(Call("layers.ZeroPadding2D", (sides(padding),)), PAD)], "valid"
+    told = isinstance(padding, str | Expr)
+    return not told and not any(map(any, four_sides(padding)))
 
 
-def sides(padding: Any) -> Doc:
-    """Padding as ZeroPadding2D takes it."""
+def sides(padding: Any) -> Any:
+    """Padding as four sides; an expression is the number of pixels on each."""
+    if isinstance(padding, Expr):
+        return ((padding, padding), (padding, padding))
+    return four_sides(padding)
+
+
+def padded(use: OpUse, extent: tuple[int, int]) -> tuple[list[Step], str]:
+    """The layers that pad for a layer, and that layer's own `padding`.
+
+    `extent` is what the kernel covers, in pixels.
+    """
+    padding: Any = use["padding"]
+    stride: Any = use["stride"]
+    if padding == "same" or unpadded(use):
+        return [], "same" if padding == "same" else "valid"
+    read = (padding, stride, use["dilation"], use["kernel"])
+    if not any(isinstance(value, Expr) for value in read) and pair(stride) == (1, 1):
+        axes = zip(four_sides(padding), extent, strict=True)
+        if all(2 * low == 2 * high == covered - 1 for (low, high), covered in axes):
+            return [], "same"  # TensorFlow's, at any size of the image
+    return [zeros(padding, "pad")], "valid"
+
+
+def zeros(padding: Any, suffix: str = "") -> Step:
+    """Zeros around an image."""
+    return layer(Call("layers.ZeroPadding2D", (sided(padding),)), suffix)
+
+
+def sided(padding: Any) -> Doc:
+    """Padding as Keras takes it, in the shortest form."""
     if isinstance(padding, Expr | int):
         return padding
     (top, bottom), (left, right) = four_sides(padding)

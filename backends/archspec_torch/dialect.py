@@ -6,7 +6,7 @@ from archspec.source.classes import Container, Dialect
 from archspec.source.module import definitions
 from archspec.source.text import Call
 from archspec_torch.initial import Initials
-from archspec_torch.lowering import FUNCTIONS, MODULES, signature, sized
+from archspec_torch.lowering import FUNCTIONS, MODULES, signature
 
 DIALECT = Dialect(
     backend="torch",
@@ -20,7 +20,6 @@ DIALECT = Dialect(
     },
     helpers=definitions("archspec_torch"),
     signature=signature,
-    sized=sized,
     base="nn.Module",
     tensor="Tensor",
     call="forward",
@@ -29,7 +28,7 @@ DIALECT = Dialect(
     member="nn.Module",
     absent=Call("nn.Identity"),
     typed=("F.", "torch."),
-    get='self.get_submodule("{}")',
+    get=lambda name: f'self.get_submodule("{name}")',
     put=lambda name, child: Call("self.add_module", (name, child)),
     taken=frozenset(("init_weights",)),
     start=Initials,

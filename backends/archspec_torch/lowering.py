@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
+from archspec.ops.normalization import GroupNorm
 from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
@@ -26,7 +28,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     fixed: dict[str, Any] = {"rank": len(shapes[0])}
     padding = getattr(op, "padding", 0)
     named = FIXED.get(op.kind, ())
-    if padding == "same" or isinstance(padding, tuple):
+    sides = padding if isinstance(padding, tuple) else ()
+    whole = sides and all(isinstance(side, int) for side in sides)
+    if whole and op.kind == "conv2d":
+        pass  # a pair is as good as a number to torch's own layer
+    elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
         fixed["beside"] = op.beside()
@@ -282,11 +288,6 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
 }
 
 
-def sized(use: OpUse) -> bool:
-    """Whether a module is told how many channels it reads."""
-    return any(op.counts_channels for op in use.ops)
-
-
 def infix(symbol: str) -> Function:
     """An operator between all operands."""
     return lambda use, x: Infix(
@@ -354,4 +355,6 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         return "an average can't leave out padding that differs between two sides"
     if isinstance(op, AvgPool2d | MaxPool2d) and uneven(op.padding) and op.ceil_mode:
         return "ceil_mode doesn't go with padding that differs between two sides"
+    if isinstance(op, GroupNorm) and prod(shapes[0]) == op.groups:
+        return "GroupNorm wants more than one value in a group, for one image too"
     return None

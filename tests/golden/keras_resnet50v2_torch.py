@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 49bcf1fbbdd9ffb4
+Checksum: 902308cc479fdb5b
 """
 
 from torch import Tensor, nn
@@ -38,10 +38,10 @@ class Bottleneck(nn.Module):
             self.pool = nn.MaxPool2d(1, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        preact_relu = F.relu(self.preact_bn(x))
+        y: Tensor = F.relu(self.preact_bn(x))
         if self.shortcut is not None:
-            x = self.shortcut(preact_relu)
-        y: Tensor = F.relu(self.bn1(self.conv1(preact_relu)))
+            x = self.shortcut(y)
+        y = F.relu(self.bn1(self.conv1(y)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.conv3(y)
         x = self.pool(x)

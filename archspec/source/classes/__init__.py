@@ -10,7 +10,6 @@
         },
         functions={"add": lambda use, x: Infix((Code(x[0]), Code(x[1])), ("+",))},
         imports={"toy": "import toy"},
-        sized=lambda use: use.kind == "conv2d",
         base="toy.Module",
         tensor="toy.Tensor",
         call="forward",

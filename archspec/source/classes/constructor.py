@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from archspec.source.classes.dialect import Container, Dialect, Start
 from archspec.source.classes.scope import Scope, shared
 from archspec.source.loops import each
-from archspec.source.outline import Line, Nested, OpUse, Target, Use
+from archspec.source.outline import Line, Nested, Target, Use
 from archspec.source.text import (
     STEP,
     Call,
@@ -29,34 +29,34 @@ LAYERS = "layers"
 """The variable of children that statements collect."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Constructor:
     """Writes the statements that make children.
 
-    `use` gives the call of a block's class, `nest` that of a nested graph's.
+    `use` gives the call of a block's class, `nest` that of a nested graph's; `typed`
+    says that the function at hand has told the type of its list of layers.
     """
 
     dialect: Dialect
     start: Start | None
     use: Callable[[Use], Call]
     nest: Callable[[Nested], Call]
+    typed: bool = False
 
     def child(self, target: Target) -> Doc:
         """The child that computes a line."""
-        if isinstance(target, OpUse):
-            return self._op(target)
         if isinstance(target, Use):
             return self.use(target)
-        if target.listed and not target.numbers and not carries(target.lines):
-            return packed(self.dialect.sequential, self.items(target.lines))
-        return self.nest(target)
-
-    def _op(self, use: OpUse) -> Doc:
-        made = self.dialect.modules[use.kind](use)
+        if isinstance(target, Nested):
+            chained = target.listed and not target.numbers
+            if chained and not carries(target.lines):
+                return packed(self.dialect.sequential, self.items(target.lines))
+            return self.nest(target)
+        made = self.dialect.modules[target.kind](target)
         if self.start is not None:
-            made = self.start.child(use, made)
+            made = self.start.child(target, made)
         extra = self.dialect.extra
-        if extra is not None and isinstance(made, Call) and extra.wanted(use):
+        if extra is not None and isinstance(made, Call) and extra.wanted(target):
             made = replace(made, kwargs=(*made.kwargs, (extra.name, Code(extra.name))))
         return made
 
@@ -64,55 +64,53 @@ class Constructor:
 
     def attributes(self, scope: Scope) -> list[str]:
         """The statements that set the attributes of a mapping."""
-        groups: dict[str, list[int]] = {}
-        for number, line in enumerate(scope.lines):
-            groups.setdefault(line.name, []).append(number)
+        self.typed = False
         several = shared(scope.lines)
-        note = f": list[{self.dialect.member}]"
         made: list[str] = []
-        for name, numbers in groups.items():
-            lines = [scope.lines[number] for number in numbers]
-            if lines[0].template:
-                for line in lines:
-                    made += self._named(line)
-            elif name in several or lines[0].count is not None:
-                added, items = self.collected(lines, INDENT, note)
-                made += added
-                made += self._set(name, packed(self.dialect.sequential, items))
-                note = "" if added else note
-            elif scope.callees[numbers[0]] is None:
-                for attribute, value in scope.held[numbers[0]].items():
-                    made += assignment(f"self.{attribute}", value, INDENT)
+        for number, line in enumerate(scope.lines):
+            if line.template:
+                made += self._named(line)
+            elif line.name in several:
+                if number == several[line.name][0]:
+                    group = [scope.lines[n] for n in several[line.name]]
+                    made += self._sequence(line.name, group)
+            elif line.count is not None:
+                made += self._sequence(line.name, [line])
+            elif scope.callees[number] is None:
+                for name, value in scope.held[number].items():
+                    made += assignment(f"self.{name}", value, INDENT)
+            elif line.when is True:
+                made += self._always(line)
             else:
-                found = self._single(lines[0], note)
-                note = "" if any(note in row for row in found) else note
-                made += found
+                made += self._optional(line)
         return made
 
     def _named(self, line: Line) -> list[str]:
         """A loop over children that are named by its index."""
         name = Code(f'f"{line.template}"')
         made = layout(self.dialect.put(name, self.child(line.target)), INDENT + STEP)
-        return _turns(line, made, INDENT)
+        return turns(line, made, INDENT)
 
-    def _single(self, line: Line, note: str) -> list[str]:
-        """A child that is no repeat; one that isn't always there may need an `if`."""
+    def _sequence(self, name: str, lines: Sequence[Line]) -> list[str]:
+        """Children that are called in turn, as one attribute."""
+        made, items = self.collected(lines, INDENT)
+        return [*made, *self._set(name, packed(self.dialect.sequential, items))]
+
+    def _always(self, line: Line) -> list[str]:
         target = line.target
-        here = line.when is True and line.name.isidentifier()
-        if here and isinstance(target, Nested) and carried_list(target):
-            added, items = self.collected(target.lines, INDENT, note)
-            whole = packed(self.dialect.sequential, items)
-            return [*added, *self._set(line.name, whole)]
-        made = self.child(target)
-        if line.when is True:
-            return self._set(line.name, made)
+        chained = isinstance(target, Nested) and target.listed and not target.numbers
+        if isinstance(target, Nested) and chained and carries(target.lines):
+            return self._sequence(line.name, target.lines)
+        return self._set(line.name, self.child(target))
+
+    def _optional(self, line: Line) -> list[str]:
+        """A child that isn't always there; what doesn't fit on a line is an `if`."""
+        made, base = self.child(line.target), self.dialect.base
         absent = self.dialect.absent if len(line.reads) == 1 else None
-        found = self._set(line.name, Choice(made, line.when, absent))
+        found = self._set(line.name, either(made, line.when, absent))
         if self.dialect.once or (len(found) == 1 and line.name.isidentifier()):
             return found
-        kind = (
-            self.dialect.base if absent is not None else f"{self.dialect.base} | None"
-        )
+        kind = f"{base} | None" if absent is None else base
         return [
             *self._set(line.name, absent, f": {kind}"),
             *statement("if ", line.when, INDENT, ":"),
@@ -122,7 +120,7 @@ class Constructor:
     def _set(
         self, name: str, doc: Doc, note: str = "", indent: int = INDENT
     ) -> list[str]:
-        """The statement that sets a child, with its type where that must be told."""
+        """The statement that sets a child; its type stands there where it must."""
         if name.isidentifier():
             return assignment(f"self.{name}{note}", doc, indent)
         return layout(self.dialect.put(name, doc), indent)
@@ -133,12 +131,12 @@ class Constructor:
         """What a list holds, without statements."""
         found: list[Doc] = []
         for line, other in paired(flattened(lines)):
+            value = self._element(line)
+            if value == Display(()):
+                continue  # a list of nothing
             if other is not None:
-                one, two = self.child(line.target), self.child(other.target)
-                found.append(Choice(one, line.when, two))
-                continue
-            value = self._several(line) if line.spread else self.child(line.target)
-            if line.count is not None:
+                found.append(either(value, line.when, self._element(other)))
+            elif line.count is not None:
                 clauses = [each(line, line.repeated())]
                 if line.spread:
                     clauses.append(Each("layer", value))
@@ -151,36 +149,40 @@ class Constructor:
                 found.append(Star(value) if line.spread else value)
         return found
 
-    def _several(self, line: Line) -> Doc:
-        """The list of the children of a line that spreads."""
-        if isinstance(line.target, Nested):
-            return Display(tuple(self.items(line.target.lines)))
-        return self.child(line.target)
+    def _element(self, line: Line) -> Doc:
+        """The child of a line; of one that spreads, the list of its children."""
+        lines = inner(line)
+        if lines is None:
+            return self.child(line.target)
+        return Display(tuple(self.items(lines)))
 
-    def chained(self, lines: Sequence[Line]) -> list[str]:
+    def filled(self, container: Container, lines: Sequence[Line]) -> list[str]:
         """The statements that fill a class of numbered children."""
         first, *rest = chunks(lines)
-        init = Container("super().__init__", self.dialect.sequential.unpacked)
-        made = layout(packed(init, self.items(first)), INDENT)
+        call = Container("super().__init__", container.unpacked)
+        made = layout(packed(call, self.items(first)), INDENT)
         for chunk in rest:
             made += self._added(chunk, INDENT, "self")
         return made
 
     def returned(self, lines: Sequence[Line]) -> list[str]:
         """The statements that make a list and return it."""
-        made, items = self.collected(lines, STEP, f": list[{self.dialect.member}]")
+        self.typed = False
+        made, items = self.collected(lines, STEP)
         if items == [Star(Code(LAYERS))]:
             return [*made, f"{' ' * STEP}return {LAYERS}"]
         return [*made, *layout(Display(tuple(items)), STEP, "return ")]
 
     def collected(
-        self, lines: Sequence[Line], indent: int, note: str
+        self, lines: Sequence[Line], indent: int
     ) -> tuple[list[str], list[Doc]]:
         """Statements that collect children, and then what the list of all holds."""
         first, *rest = chunks(lines)
         if not rest:
             return [], self.items(first)
         last = [] if grows(rest[-1]) else rest.pop()
+        note = "" if self.typed else f": list[{self.dialect.member}]"
+        self.typed = True
         made = assignment(f"{LAYERS}{note}", Display(tuple(self.items(first))), indent)
         for chunk in rest:
             made += self._added(chunk, indent, LAYERS)
@@ -192,29 +194,27 @@ class Constructor:
             docs = self.items(lines)
             return [row for doc in docs for row in _add(doc, indent, to)]
         (line,) = lines
-        made: list[str] = []
-        deeper = indent + STEP
-        if grows(inner(line)):
-            for chunk in chunks(inner(line)):
-                made += self._added(chunk, deeper, to)
-        elif line.spread:
-            made += _add(Star(self._several(line)), deeper, to)
+        deeper, nested = indent + STEP, inner(line) or ()
+        if grows(nested):
+            groups = chunks(nested)
+            made = [row for group in groups for row in self._added(group, deeper, to)]
         else:
-            made += _add(self.child(line.target), deeper, to)
+            value = self._element(line)
+            made = _add(Star(value) if line.spread else value, deeper, to)
         if line.count is not None:
-            return _turns(line, made, indent)
+            return turns(line, made, indent)
         return [*statement("if ", line.when, indent, ":"), *made]
 
 
-def _turns(line: Line, body: Sequence[str], indent: int) -> list[str]:
+def turns(line: Line, body: Sequence[str], indent: int) -> list[str]:
     """The statements of a loop."""
     made: list[str] = []
     for name, value in line.start.items():
         made += assignment(name, value, indent)
     made += [*layout(each(line, line.repeated()), indent, "", ":"), *body]
     if line.carried:
-        values = [*line.carried.values()]
-        new: Doc = Display(tuple(values), "") if len(values) > 1 else values[0]
+        values = tuple(line.carried.values())
+        new = values[0] if len(values) == 1 else Display(values, "")
         made += assignment(", ".join(line.carried), new, indent + STEP)
     return made
 
@@ -228,6 +228,11 @@ def _add(doc: Doc, indent: int, to: str) -> list[str]:
     return layout(Call(f"{to}.extend", (doc.value,)), indent)
 
 
+def either(body: Doc, test: Doc, other: Doc) -> Doc:
+    """A choice between two things, unless they are the same."""
+    return body if body == other else Choice(body, test, other)
+
+
 def packed(container: Container, items: Sequence[Doc]) -> Call:
     """The call of a container of children."""
     if container.unpacked or not items:
@@ -239,48 +244,24 @@ def packed(container: Container, items: Sequence[Doc]) -> Call:
 
 def paired(lines: Iterable[Line]) -> Iterator[tuple[Line, Line | None]]:
     """Lines, each with the next one where that is there just where this one is not."""
-    waiting: Line | None = None
+    before: Line | None = None
     for line in lines:
-        if waiting is not None:
-            yield (waiting, line) if line.instead else (waiting, None)
-            waiting = None if line.instead else line
-        else:
-            waiting = line
-    if waiting is not None:
-        yield waiting, None
+        pair = before is not None and line.instead
+        if before is not None:
+            yield before, line if pair else None
+        before = None if pair else line
+    if before is not None:
+        yield before, None
 
 
 def flattened(lines: Sequence[Line]) -> Iterator[Line]:
     """The lines of a list with those of lists that are always inlined in it."""
     for line in lines:
-        if inner(line) and line.count is None and line.when is True:
-            yield from flattened(inner(line))
-        else:
+        own = inner(line) if line.count is None and line.when is True else None
+        if own is None:
             yield line
-
-
-def grows(lines: Sequence[Line]) -> bool:
-    """Whether a list reads better when statements fill it."""
-    return any(
-        (line.count is not None and (line.carried or line.spread)) or grows(inner(line))
-        for line in lines
-    )
-
-
-def carries(lines: Sequence[Line]) -> bool:
-    """Whether a loop of a list sets names anew, which only statements can."""
-    return any(line.carried or carries(inner(line)) for line in lines)
-
-
-def carried_list(target: Nested) -> bool:
-    """Whether a nested list has loops that carry, and no outputs but its last."""
-    return target.listed and not target.numbers and carries(target.lines)
-
-
-def inner(line: Line) -> Sequence[Line]:
-    """The lines of a list that is inlined in the one around it."""
-    target = line.target
-    return target.lines if isinstance(target, Nested) and target.inline else ()
+        else:
+            yield from flattened(own)
 
 
 def chunks(lines: Sequence[Line]) -> list[list[Line]]:
@@ -292,3 +273,23 @@ def chunks(lines: Sequence[Line]) -> list[list[Line]]:
         else:
             found[-1].append(line)
     return [found[0], *(chunk for chunk in found[1:] if chunk)]
+
+
+def grows(lines: Sequence[Line]) -> bool:
+    """Whether a list reads better when statements fill it."""
+    return any(
+        (line.count is not None and (line.carried or line.spread))
+        or grows(inner(line) or ())
+        for line in lines
+    )
+
+
+def carries(lines: Sequence[Line]) -> bool:
+    """Whether a loop of a list sets names anew, which only statements can."""
+    return any(line.carried or carries(inner(line) or ()) for line in lines)
+
+
+def inner(line: Line) -> Sequence[Line] | None:
+    """The lines of a nested list that stands in the list around it."""
+    target = line.target
+    return target.lines if isinstance(target, Nested) and target.inline else None

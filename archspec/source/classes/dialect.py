@@ -61,6 +61,14 @@ class Start(Protocol):
         ...
 
 
+def _sized(use: OpUse) -> bool:
+    return any(op.counts_channels for op in use.ops)
+
+
+def _get(name: str) -> str:
+    return f'getattr(self, "{name}")'
+
+
 def _put(name: Doc, doc: Doc) -> Call:
     return Call("setattr", (Code("self"), name, doc))
 
@@ -76,7 +84,8 @@ class Dialect:
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         signature: what of an op can't be an argument of a printed class.
-        sized: whether an op's child is told how many channels it reads.
+        sized: whether an op's child is told how many channels it reads; without it,
+            that of an op whose weights have a size that they give.
         base: the class of modules; `initialised` says that its own constructor is
             called first.
         tensor: the type of values.
@@ -87,8 +96,8 @@ class Dialect:
         absent: what stands for a child that isn't there and whose only input is then
             its value; None where that can't be called.
         once: whether an attribute may be set only once.
-        typed: how functions start that are known to give a tensor; None where calls
-            of children are known too.
+        typed: how what is called starts, where a type checker knows that it gives a
+            tensor; "" is everything.
         get, put: how a child is read and set whose name is no identifier.
         reserved: attributes that every module has.
         taken: names that a file may use beside imports and helpers.
@@ -102,7 +111,6 @@ class Dialect:
     modules: Mapping[str, Lowering]
     functions: Mapping[str, Function]
     imports: Mapping[str, str]
-    sized: Callable[[OpUse], bool]
     base: str
     tensor: str
     call: str
@@ -110,12 +118,13 @@ class Dialect:
     listing: Container
     member: str
     signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
+    sized: Callable[[OpUse], bool] = _sized
     helpers: Mapping[str, str] = field(default_factory=dict)
     initialised: bool = True
     absent: Doc = None
     once: bool = False
-    typed: tuple[str, ...] | None = None
-    get: str = 'getattr(self, "{}")'
+    typed: tuple[str, ...] = ("",)
+    get: Callable[[str], str] = _get
     put: Callable[[Doc, Doc], Call] = _put
     reserved: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()

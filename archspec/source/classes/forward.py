@@ -1,4 +1,4 @@
-"""The method that computes: one statement for each line, where possible around others.
+"""The method that computes: a statement for each line, or one around that of another.
 
 x = F.relu(self.bn1(self.conv1(x)))
 if self.downsample is not None:
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.source.classes.dialect import Dialect
-from archspec.source.classes.scope import Run, Scope, flag
+from archspec.source.classes.scope import Run, Scope
 from archspec.source.liveness import Variables, variables
+from archspec.source.module import read_in
 from archspec.source.outline import OpUse, Ref
-from archspec.source.project import names_in
 from archspec.source.text import (
     STEP,
     WIDTH,
@@ -24,6 +24,7 @@ from archspec.source.text import (
     Code,
     Display,
     Doc,
+    Names,
     Table,
     assignment,
     flat,
@@ -32,42 +33,67 @@ from archspec.source.text import (
 )
 
 INDENT = 8
-OWN = frozenset(("self", "layer", "outputs", "i"))
+OWN = ("self", "layer", "outputs", "i", "list")
 """Names that the text of a method uses."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a method reads and gives, by names; a dict where its outputs are `named`."""
+
+    dialect: Dialect
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    named: bool
+
+    def header(self) -> list[str]:
+        """Its first lines."""
+        tensor = result = self.dialect.tensor
+        if self.named:
+            result = f"dict[str, {tensor}]"
+        elif len(self.outputs) > 1:
+            result = f"tuple[{', '.join([tensor] * len(self.outputs))}]"
+        typed = [f"{name}: {tensor}" for name in self.inputs]
+        return header(f"def {self.dialect.call}", ["self", *typed], result, STEP)
+
+    def result(self, results: Sequence[Doc]) -> Doc:
+        """What it returns."""
+        if self.named:
+            return Table(tuple(zip(self.outputs, results, strict=True)))
+        return results[0] if len(results) == 1 else Display(tuple(results), "")
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """An assignment; one of a `Run` calls children in turn on a variable."""
+    """An assignment; one of a `Run` calls children in turn on its variable."""
 
     targets: tuple[str, ...]
     value: Doc
     run: Run | None = None
 
-    def lines(self, notes: dict[str, str]) -> list[str]:
-        """Its text; `notes` loses the types of variables that are set here."""
+    def lines(self, types: dict[str, str]) -> list[str]:
+        """Its text; `types` loses those of variables that are set here."""
         start, value = " " * INDENT, self.value
         target = ", ".join(self.targets)
-        told = {n: notes.pop(n) for n in self.targets if n in notes}
+        told = {name: types.pop(name) for name in self.targets if name in types}
         made = [f"{start}{name}: {kind}" for name, kind in told.items()]
-        if len(self.targets) == 1 and told:
+        if told and len(self.targets) == 1:
             target, made = f"{target}: {told[target]}", []
-        if self.run is not None:
-            run, (name,) = self.run, self.targets
-            if flat(value) != name:
-                made += assignment(target, value, INDENT)
-            layers = f"{run.children}[{run.start or ''}:{run.stop}]"
-            return [
-                *made,
-                f"{start}for layer in {layers}:",
-                f"{start}    {name} = layer({name})",
-            ]
         if isinstance(value, Choice) and flat(value.other) == target:
             return [
                 *statement("if ", value.test, INDENT, ":"),
                 *assignment(target, value.body, INDENT + STEP),
             ]
-        return [*made, *assignment(target, value, INDENT)]
+        if self.run is None or flat(value) != target:
+            made += assignment(target, value, INDENT)
+        if self.run is not None:
+            first, last = self.run.start or "", self.run.stop or ""
+            variable = self.targets[0]
+            made += [
+                f"{start}for layer in {self.run.children}[{first}:{last}]:",
+                f"{start}    {variable} = layer({variable})",
+            ]
+        return made
 
 
 def method(
@@ -76,62 +102,47 @@ def method(
     inputs: Sequence[str],
     outputs: Mapping[str, Ref],
     *,
-    named: bool = False,
+    named: bool,
 ) -> list[str]:
-    """The method of a scope; it gives a dict where its outputs are `named`."""
-    taken = OWN.union(dialect.imports, dialect.helpers)
+    """The method of a scope."""
+    taken = {*OWN, *dialect.imports, *dialect.helpers}
+    free = Names([*taken])
+    inputs = [free.take(name) for name in inputs]
     names = variables(scope.lines, inputs, outputs, taken=taken, handed=scope.handed)
     made = statements(dialect, scope, outputs, names)
-    results = [Code(name) for name in names.outputs]
-    result: Doc = Display(tuple(results), "")
-    if named:
-        result = Table(tuple(zip(outputs, results, strict=True)))
-    elif len(results) == 1:
-        made, result = finished(dialect, made, results[0])
-    notes = {} if named or len(results) > 1 else types(dialect, made, result, inputs)
-    body = [text for item in made for text in item.lines(notes)]
-    head = headline(dialect, inputs, len(results), named)
-    return [*head, *body, *statement("return ", result, INDENT)]
+    how = Method(dialect, inputs, list(outputs), named)
+    result = how.result([Code(name) for name in names.outputs])
+    types: dict[str, str] = {}
+    if isinstance(result, Code):
+        made, result = returned(dialect, made, result)
+        needed = untyped(dialect, made, result) - {*inputs}
+        types = dict.fromkeys(needed, dialect.tensor)
+    body = [row for item in made for row in item.lines(types)]
+    return [*how.header(), *body, *statement("return ", result, INDENT)]
 
 
 def collected(
     dialect: Dialect, outputs: Sequence[str], numbers: Sequence[int], *, named: bool
 ) -> list[str]:
-    """The method of a list whose children `numbers` give its outputs."""
+    """The method of a list whose children with these numbers give its outputs."""
     order = sorted({*numbers})
-    kept = ", ".join(map(str, order)) + ("," if len(order) == 1 else "")
+    how = Method(dialect, ["x"], outputs, named)
     results = [Code(f"outputs[{order.index(number)}]") for number in numbers]
-    result: Doc = Display(tuple(results), "")
-    if named:
-        result = Table(tuple(zip(outputs, results, strict=True)))
     return [
-        *headline(dialect, ["x"], len(results), named),
+        *how.header(),
         "        outputs = []",
         "        for i, layer in enumerate(self):",
         "            x = layer(x)",
-        f"            if i in ({kept}):",
+        *statement("if i in ", tuple(order), INDENT + STEP, ":"),
         "                outputs.append(x)",
-        *statement("return ", result, INDENT),
+        *statement("return ", how.result(results), INDENT),
     ]
-
-
-def headline(
-    dialect: Dialect, inputs: Sequence[str], outputs: int, named: bool
-) -> list[str]:
-    """The method's first lines."""
-    result = dialect.tensor
-    if named:
-        result = f"dict[str, {result}]"
-    elif outputs > 1:
-        result = f"tuple[{', '.join([result] * outputs)}]"
-    typed = [f"{name}: {dialect.tensor}" for name in inputs]
-    return header(f"def {dialect.call}", ["self", *typed], result, STEP)
 
 
 def statements(
     dialect: Dialect, scope: Scope, outputs: Mapping[str, Ref], names: Variables
 ) -> list[Statement]:
-    """The statements of a scope, with calls in calls where they fit."""
+    """The statements of a scope, with calls in calls where they fit on a line."""
     readers = Counter(ref for line in scope.lines for ref in line.reads)
     readers.update(outputs.values())
     made: list[Statement] = []
@@ -139,14 +150,16 @@ def statements(
     for number, targets in enumerate(names.targets):
         if not targets:
             continue
-        args = [inner] if inner is not None else [*names.reads[number]]
-        callee = scope.callees[number]
+        args = names.reads[number] if inner is None else (inner,)
+        callee, inner = scope.callees[number], None
         if isinstance(callee, Run):
             made.append(Statement(targets, Code(args[0]), callee))
             continue
-        doc, inner = expression(dialect, scope, number, args), None
+        doc = expression(dialect, scope, number, args)
+        if (flat(doc),) == targets:
+            continue
         if readers[Ref(number)] == 1 and _followed(scope, number):
-            around = expression(dialect, scope, number + 1, [flat(doc)])
+            around = expression(dialect, scope, number + 1, (flat(doc),))
             line = f"{names.targets[number + 1][0]} = {flat(around)}"
             plain = not isinstance(doc, Choice) and not isinstance(around, Choice)
             if plain and INDENT + len(line) <= WIDTH:
@@ -156,22 +169,28 @@ def statements(
     return made
 
 
-def expression(dialect: Dialect, scope: Scope, number: int, args: Sequence[str]) -> Doc:
+def expression(
+    dialect: Dialect, scope: Scope, number: int, args: tuple[str, ...]
+) -> Doc:
     """What a line computes, from the code of all that it reads."""
     line, callee = scope.lines[number], scope.callees[number]
-    other = Code(args[0 if line.otherwise is None else -1])
     given = args[: len(line.inputs)]
     if callee is None:
-        doc = dialect.functions[scope.uses[number].kind](scope.uses[number], given)
-        test = f"self.{flag(line.name)}"
-        return doc if line.when is True else Choice(doc, Code(test), other)
-    assert isinstance(callee, str)
-    doc = Call(callee, tuple(map(Code, given)))
-    alone = len(line.reads) == 1 and dialect.absent is not None
-    if line.when is True or alone:
+        use = scope.uses[number]
+        doc, test = dialect.functions[use.kind](use, given), ""
+        if number in scope.flags:
+            test = f"self.{scope.flags[number]}"
+    else:
+        assert isinstance(callee, str)
+        doc, test = Call(callee, tuple(map(Code, given))), f"{callee} is not None"
+        if not line.name.isidentifier():
+            test = f'getattr(self, "{line.name}") is not None'
+        if len(line.reads) == 1 and dialect.absent is not None:
+            test = ""
+    other = Code(args[0 if line.otherwise is None else -1])
+    if line.when is True or not test or doc == other:
         return doc
-    child = callee if line.name.isidentifier() else f'getattr(self, "{line.name}")'
-    return Choice(doc, Code(f"{child} is not None"), other)
+    return Choice(doc, Code(test), other)
 
 
 def _followed(scope: Scope, number: int) -> bool:
@@ -180,50 +199,45 @@ def _followed(scope: Scope, number: int) -> bool:
         return False
     line = scope.lines[number + 1]
     return (
-        line.reads == (Ref(number),)
+        scope.lines[number].outputs == 1
+        and line.reads == (Ref(number),)
         and isinstance(line.target, OpUse)
         and line.target.ops[0].follows
         and not isinstance(scope.callees[number + 1], Run)
     )
 
 
-def finished(
+def returned(
     dialect: Dialect, made: list[Statement], result: Code
 ) -> tuple[list[Statement], Doc]:
-    """The statements before the return, and what that gives."""
+    """The statements before the return, and what that gives.
+
+    The last value can stand there if a type checker knows the call that makes it; what
+    is no call has the type of its operands.
+    """
     if not made or made[-1].targets != (result.text,) or made[-1].run is not None:
         return made, result
     value = made[-1].value
-    if isinstance(value, Choice) or not (known(dialect, value) or _open(value)):
-        return made, result
-    return made[:-1], value
+    fits = known(dialect, value) or not isinstance(value, Call)
+    return (
+        (made[:-1], value) if fits and not isinstance(value, Choice) else (made, result)
+    )
 
 
-def types(
-    dialect: Dialect, made: Sequence[Statement], result: Doc, inputs: Sequence[str]
-) -> dict[str, str]:
-    """The types of variables that a checker can't know and the return needs.
-
-    Where it doesn't know what the call of a child gives, a variable that is returned,
-    or an operand of what is, says its type where it is first set.
-    """
+def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str]:
+    """Variables whose type a checker can't know, and the return needs."""
     if known(dialect, result):
-        return {}
+        return set()
     last = {name: item for item in made for name in item.targets}
     return {
-        name: dialect.tensor
-        for name in names_in(flat(result)) & last.keys() - {*inputs}
+        name
+        for name in read_in(flat(result)) & last.keys()
         if last[name].run is not None or not known(dialect, last[name].value)
     }
 
 
 def known(dialect: Dialect, value: Doc) -> bool:
-    """Whether a checker knows that a value is a tensor."""
-    if dialect.typed is None:
-        return True
-    return isinstance(value, Call) and value.fn.startswith(dialect.typed)
-
-
-def _open(value: Doc) -> bool:
-    """Whether a value's type is that of its operands."""
-    return not isinstance(value, Call)
+    """Whether a type checker knows that a value is a tensor."""
+    callee = value.fn if isinstance(value, Call) else ""
+    called = isinstance(callee, str) and callee.startswith(dialect.typed)
+    return (called and callee != "") or "" in dialect.typed

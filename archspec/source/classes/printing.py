@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 
-from archspec.graph import Graph
-from archspec.source.classes.constructor import INDENT, Constructor, packed
-from archspec.source.classes.dialect import Container, Dialect
+from archspec.graph import Graph, Value
+from archspec.source.classes.constructor import INDENT, Constructor
+from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.forward import collected, method
-from archspec.source.classes.scope import Scope, mapping, numbered, sequence, single
+from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
 from archspec.source.docstring import docstring
-from archspec.source.expr import Arg, Expr
+from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
 from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
 from archspec.source.outline import (
     Argument,
     Definition,
-    Line,
     Nested,
     OpUse,
     Ref,
@@ -37,265 +37,238 @@ from archspec.source.text import (
     flat,
     function_name,
     header,
-    layout,
 )
 
+BRACES = re.compile(r"\{.*?\}")
 OWN = ("self", "layers", "layer")
 """Names of variables in constructors."""
-CHAIN = Nested("", True, False, [], ())
-"""What stands for all children of a list."""
 
 
 def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> Source:
     """The source of definitions, of which those that are used come first."""
-    return Printer(graph, definitions, dialect).source()
+    printer = Printer(graph, definitions, dialect)
+    start, parts = printer.start, printer.parts
+    text = module(
+        docstring(graph, channels_last=dialect.channels_last),
+        ["\n".join(start.rules() if start is not None else []), *parts],
+        dialect.imports,
+        dialect.helpers,
+    )
+    title = printer.titles[id(definitions[-1])]
+    return Source(text, title, graph.name, dialect.backend)
 
 
 class Printer:
-    """Prints the definitions of one graph."""
+    """Prints the definitions of one graph; `parts` are the classes in order."""
 
     def __init__(
         self, graph: Graph, definitions: list[Definition], dialect: Dialect
     ) -> None:
         self.graph = graph
-        self.definitions = definitions
         self.dialect = dialect
-        local = {name for found in definitions for name in _names(found)}
         own = (*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken)
-        self.names = Names((*own, *local))
+        self.names = Names((*own, *(name for d in definitions for name in _names(d))))
         title = class_name(graph.title or graph.name)
         self.titles = {id(definitions[-1]): self.names.take(title)}
         for definition in definitions[:-1]:
-            inlined = definition.listed and definition.inline
-            name = (function_name if inlined else _class)(definition.title)
-            self.titles[id(definition)] = self.names.take(name)
-        made = dialect.start and dialect.start(graph, definitions, self.titles)
-        self.start = made or None
+            self.titles[id(definition)] = self._title(definition)
+        make = dialect.start
+        self.start = make(graph, definitions, self.titles) if make is not None else None
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
+        self.nested: list[Definition] = []
         self.parts: list[str] = []
-        self.current = definitions[-1]
+        for self.current in definitions:
+            self._add(self.current)
 
-    def source(self) -> Source:
-        """The whole module."""
-        for definition in self.definitions:
-            self.current = definition
-            if self._wanted(definition.lines):
-                self.handing.add(id(definition))
-            self.parts.append("\n".join(self._definition(definition)))
-        rules = self.start.rules() if self.start is not None else []
-        dialect = self.dialect
-        text = module(
-            docstring(self.graph, channels_last=dialect.channels_last),
-            ["\n".join(rules), *self.parts],
-            dialect.imports,
-            dialect.helpers,
-        )
-        entry = self.titles[id(self.definitions[-1])]
-        return Source(text, entry, self.graph.name, dialect.backend)
-
-    # Definitions.
-
-    def _definition(self, definition: Definition) -> list[str]:
-        name = self.titles[id(definition)]
-        arguments = list(definition.arguments.values())
+    def _title(self, definition: Definition, around: str = "") -> str:
+        """A class's or function's name; a letter says little without what is around."""
+        name = function_name(BRACES.sub("", definition.title) or definition.title)
         if definition.listed and definition.inline:
-            result = f"list[{self.dialect.member}]"
-            parameters = self._parameters(arguments, id(definition) in self.handing)
-            return [
-                *header(f"def {name}", parameters, result, 0),
-                *constants(definition.constants, STEP),
-                *self.constructor.returned(definition.lines),
-            ]
-        outputs = definition.outputs
-        if not definition.model:
-            names = output_names(definition)
-            outputs = dict(zip(names, outputs.values(), strict=True))
-        inputs = definition.inputs
-        if definition.model:
-            inputs = tuple(self.graph.inputs)
-        return self._class(
-            name,
-            arguments,
-            definition.constants,
-            definition.lines,
-            definition.numbers if definition.listed else None,
-            ["x"] if len(inputs) == 1 else inputs,
-            outputs,
-            model=definition.model,
-        )
+            return self.names.take(name)
+        short = name.removeprefix("block_")
+        name = f"{around} {short}" if around and len(short) == 1 else name
+        return self.names.take(class_name(name.replace("_", " ")))
 
-    def _class(
-        self,
-        name: str,
-        arguments: Sequence[Argument],
-        fixed: Mapping[str, Expr],
-        lines: Sequence[Line],
-        numbers: Sequence[int] | None,
-        inputs: Sequence[str],
-        outputs: Mapping[str, Ref],
-        *,
-        model: bool = False,
-    ) -> list[str]:
-        """A class; `numbers` are the children that make the outputs of a list."""
-        dialect, constructor = self.dialect, self.constructor
-        named = model and list(outputs) != [""]
-        scope = mapping(dialect, lines, list(outputs.values()))
-        parameters = ["self", *self._parameters(arguments, self._wanted(lines))]
-        base, body = dialect.base, constants(fixed, INDENT)
-        if any(line.template for line in lines):
-            base, numbers = dialect.sequential.base, ()
-            body = ["        super().__init__()", *body, *constructor.attributes(scope)]
-        elif numbers is not None:
-            base, scope = dialect.sequential.base, Scope([])
-            body += constructor.chained(lines)
-        elif numbered(dialect, lines):
-            base = dialect.listing.base
-            call = Container("super().__init__", dialect.listing.unpacked)
-            body += layout(packed(call, constructor.items(lines)), INDENT)
-        else:
-            start = ["        super().__init__()"] if dialect.initialised else []
-            body = [*start, *body, *constructor.attributes(scope)]
-        if model and self.start is not None:
-            body += self.start.last()
-        made = [
-            f"class {name}({base}):",
-            *header("def __init__", parameters, "None", STEP),
-            *(body or ["        pass"]),
-        ]
-        if numbers is not None:
-            rest = self._listed(lines, numbers, inputs, outputs, named)
-        else:
-            rest = method(dialect, scope, inputs, outputs, named=named)
-        return [*made, "", *rest] if rest else made
-
-    def _listed(
-        self,
-        lines: Sequence[Line],
-        numbers: Sequence[int],
-        inputs: Sequence[str],
-        outputs: Mapping[str, Ref],
-        named: bool,
-    ) -> list[str]:
-        """The method of a list; none where that of its class does."""
-        dialect = self.dialect
-        if not numbers:
-            if not named:
-                return []
-            whole = Line("", CHAIN, (Ref(None),))
-            scope = Scope([whole], [f"super().{dialect.call}"])
-            return method(
-                dialect, scope, inputs, dict.fromkeys(outputs, Ref(0)), named=True
-            )
-        refs = list(dict.fromkeys(outputs.values()))
-        if single(lines):
-            found = dict(zip(refs, numbers, strict=True))
-            order = [found[ref] for ref in outputs.values()]
-            return collected(dialect, list(outputs), order, named=named)
-        scope, made = sequence(dialect, lines, refs, numbers)
-        told = dict(zip(refs, made, strict=True))
-        given = {name: told[ref] for name, ref in outputs.items()}
-        return method(dialect, scope, inputs, given, named=named)
-
-    # Calls of what is printed.
-
-    def _use(self, use: Use) -> Call:
-        definition = use.definition
-        return self._called(
-            self.titles[id(definition)],
-            use.arguments,
-            definition.positional,
-            id(definition) in self.handing,
-        )
-
-    def _nest(self, nested: Nested) -> Call:
-        """A nested graph is a class of its own; its arguments are what it reads."""
-        name = self.names.take(_class(nested.title))
-        read = sorted({n for line in nested.lines for n in free_names(line)})
-        self.parts.append(
-            "\n".join(
-                self._class(
-                    name,
-                    [self._argument(name) for name in read],
-                    {},
-                    nested.lines,
-                    nested.numbers if nested.listed else None,
-                    ["x"],
-                    {str(n): ref for n, ref in enumerate(nested.outputs)},
-                )
-            )
-        )
-        given = {argument: word(argument) for argument in read}
-        return self._called(name, given, tuple(read), self._wanted(nested.lines))
-
-    def _called(
-        self,
-        name: str,
-        arguments: Mapping[str, Arg],
-        positional: Sequence[str],
-        wanted: bool,
-    ) -> Call:
-        """A class with its arguments."""
-        rest: list[tuple[str, Doc]] = [
-            (k, v) for k, v in arguments.items() if k not in positional
-        ]
-        if wanted and self.dialect.extra is not None:
-            extra = self.dialect.extra.name
-            rest.append((extra, Code(extra)))
-        return Call(name, tuple(arguments[key] for key in positional), tuple(rest))
-
-    def _parameters(self, arguments: Iterable[Argument], wanted: bool) -> list[str]:
-        """A signature's parameters."""
-        extra = self.dialect.extra
-        more = extra.parameters if wanted and extra is not None else ()
-        return [*map(_parameter, arguments), *more]
-
-    def _wanted(self, lines: Sequence[Line]) -> bool:
-        """Whether any child of lines takes the dialect's extra argument."""
-        extra = self.dialect.extra
-        return extra is not None and any(
+    def _add(self, definition: Definition) -> None:
+        """Prints one definition, after what it uses."""
+        extra, title = self.dialect.extra, self.titles[id(definition)]
+        parameters = [_parameter(each) for each in definition.arguments.values()]
+        if extra is not None and any(
             extra.wanted(line.target)
             if isinstance(line.target, OpUse)
             else isinstance(line.target, Use)
             and id(line.target.definition) in self.handing
-            for line in walk(lines)
+            for line in walk(definition.lines)
+        ):
+            self.handing.add(id(definition))
+            parameters += extra.parameters
+        if definition.listed and definition.inline:
+            result = f"list[{self.dialect.member}]"
+            lines = [
+                *header(f"def {title}", parameters, result, 0),
+                *_constants(definition, STEP),
+                *self.constructor.returned(definition.lines),
+            ]
+        else:
+            lines = self._class(title, definition, parameters)
+        self.parts.append("\n".join(lines))
+
+    def _class(
+        self, title: str, definition: Definition, parameters: Sequence[str]
+    ) -> list[str]:
+        dialect, constructor, lines = self.dialect, self.constructor, definition.lines
+        outputs = dict(
+            zip(output_names(definition), definition.outputs.values(), strict=True)
         )
+        scope = Scope([])
+        if not definition.listed:
+            scope = mapping(dialect, lines, list(outputs.values()))
+        base = dialect.base
+        computes = self._method(definition, scope, outputs)
+        if any(line.template for line in lines):
+            base, computes, start = dialect.sequential.base, [], True
+            body = constructor.attributes(scope)
+        elif definition.listed:
+            base, start = dialect.sequential.base, False
+            body = constructor.filled(dialect.sequential, lines)
+        elif numbered(dialect, lines):
+            base, start = dialect.listing.base, False
+            body = constructor.filled(dialect.listing, lines)
+        else:
+            start = dialect.initialised
+            body = constructor.attributes(scope)
+        body = [
+            *(["        super().__init__()"] if start else []),
+            *_constants(definition, INDENT),
+            *body,
+        ]
+        if definition.model and self.start is not None:
+            body += self.start.last()
+        return [
+            f"class {title}({base}):",
+            *header("def __init__", ["self", *parameters], "None", STEP),
+            *(body or ["        pass"]),
+            *([""] if computes else []),
+            *computes,
+        ]
 
-    def _argument(self, name: str) -> Argument:
-        """What a nested graph reads of the definition around it."""
-        arguments = self.current.arguments
-        if name in arguments:
-            return Argument(name, arguments[name].values)
-        constants = self.current.constants
-        if name not in constants:
-            return Argument(name, [0])  # the index of a loop
-        values = []
-        for number in range(len(self.current.instances)):
-            env = {key: found.values[number] for key, found in arguments.items()}
-            for key, constant in constants.items():
+    def _method(
+        self, definition: Definition, scope: Scope, outputs: Mapping[str, Ref]
+    ) -> list[str]:
+        """What a definition computes; nothing where its class does that."""
+        dialect, lines, numbers = self.dialect, definition.lines, definition.numbers
+        named = definition.model and list(outputs) != [""]
+        inputs = tuple(self.graph.inputs) if definition.model else definition.inputs
+        if len(inputs) == 1:
+            inputs = ("x",)
+        if definition.listed and not numbers:
+            if not named:
+                return []
+            scope, whole = Scope([]), Nested("", True, False, [], ())
+            scope.add(whole, Ref(None), f"super().{dialect.call}")
+            outputs = dict.fromkeys(outputs, Ref(0))
+        elif definition.listed:
+            refs = dict(zip(dict.fromkeys(outputs.values()), numbers, strict=True))
+            makers = {number: maker(lines, ref) for ref, number in refs.items()}
+            if all(line.outputs == 1 for line, _ in makers.values()):
+                order = [refs[ref] for ref in outputs.values()]
+                return collected(dialect, list(outputs), order, named=named)
+            scope, made = sequence(lines, {n: line for n, (line, _) in makers.items()})
+            outputs = {
+                name: Ref(made[refs[ref]].line, maker(lines, ref)[1])
+                for name, ref in outputs.items()
+            }
+        return method(dialect, scope, inputs, outputs, named=named)
+
+    # Calls of what is printed.
+
+    def _use(self, use: Use) -> Call:
+        definition, given = use.definition, use.arguments
+        positional = definition.positional
+        rest: list[tuple[str, Doc]] = [
+            (k, v) for k, v in given.items() if k not in positional
+        ]
+        if self.dialect.extra is not None and id(definition) in self.handing:
+            rest.append((self.dialect.extra.name, Code(self.dialect.extra.name)))
+        title = self.titles[id(definition)]
+        return Call(title, tuple(given[key] for key in positional), tuple(rest))
+
+    def _nest(self, nested: Nested) -> Call:
+        """A nested graph is a class of its own; its arguments are what it reads.
+
+        What the definition around it computes for nothing else, it computes itself.
+        """
+        outer, inside = self.current, {id(line) for line in walk(nested.lines)}
+        read = {name for line in nested.lines for name in free_names(line)}
+        others = {
+            name
+            for line in walk(outer.lines)
+            if id(line) not in inside
+            for arg in line.said()
+            for name in names_of(arg)
+        }
+        own: dict[str, Expr] = {}
+        for name, constant in reversed(outer.constants.items()):
+            if name in read and name not in others:
+                own[name] = constant
+                read = read - {name} | constant.names()
+            else:
+                others |= constant.names()
+        words = sorted(read)
+        definition = Definition(
+            title=nested.title,
+            model=False,
+            listed=nested.listed,
+            inline=False,
+            inputs=("x",),
+            instances=outer.instances,
+            arguments={name: Argument(name, self._values(name)) for name in words},
+            constants=dict(reversed(own.items())),
+            lines=nested.lines,
+            outputs={str(number): ref for number, ref in enumerate(nested.outputs)},
+            positional=tuple(words),
+            numbers=nested.numbers,
+        )
+        outer.constants = {k: v for k, v in outer.constants.items() if k not in own}
+        self.nested.append(definition)  # whose id stays its own
+        self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
+        self.current = definition
+        self._add(definition)
+        self.current = outer
+        return self._use(Use(definition, {name: word(name) for name in words}))
+
+    def _values(self, name: str) -> list[Value]:
+        """What a name of the definition around a nested graph stands for."""
+        current = self.current
+        values = {key: found.values for key, found in current.arguments.items()}
+        if name in values:
+            return values[name]
+        if name not in current.constants:
+            rows = [r for line in walk(current.lines) for r in line.rows.get(name, ())]
+            return rows or [0]  # a table's column, or the index of a loop
+        made: list[Value] = []
+        for number in range(len(current.instances)):
+            env = {key: found[number % len(found)] for key, found in values.items()}
+            for key, constant in current.constants.items():
                 env[key] = constant.value(env)
-            values.append(env[name])
-        return Argument(name, values)
+            made.append(env[name])
+        return made
 
 
-def constants(values: Mapping[str, Expr], indent: int) -> list[str]:
+def _constants(definition: Definition, indent: int) -> list[str]:
     """The statements that compute what a body reads."""
     return [
-        row for name, value in values.items() for row in assignment(name, value, indent)
+        row
+        for name, value in definition.constants.items()
+        for row in assignment(name, value, indent)
     ]
 
 
 def _names(definition: Definition) -> set[str]:
     """The names of variables in a definition's constructor."""
     found = {*definition.arguments, *definition.constants}
-    for line in definition.lines:
-        found |= free_names(line)
-    return found | {line.index for line in walk(definition.lines) if line.index}
-
-
-def _class(title: str) -> str:
-    """The name of a class, from a title or name of any case."""
-    return class_name(function_name(title).replace("_", " "))
+    return found.union(*(line.bound() for line in walk(definition.lines)))
 
 
 def _parameter(argument: Argument) -> str:

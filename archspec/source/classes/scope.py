@@ -1,15 +1,15 @@
 """What the lines of a class are: children, and what its methods compute themselves.
 
 A line of a mapping is an attribute of the class, one of the numbered children of an
-attribute, or a function that `forward` calls. Attributes of an op that a function reads
-and that the constructor is given are kept: `self.stop = stop`.
+attribute, or an expression of the method. What such an expression reads of the
+constructor's arguments is an attribute as well: `self.stop = stop`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 from archspec.source.classes.dialect import Dialect
@@ -20,16 +20,11 @@ from archspec.source.text import Code, flat
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Numbered children that are called one after the other: those from start to stop.
-
-    Attributes:
-        children: the code of what holds them.
-        start, stop: their numbers, "" for the end.
-    """
+    """Numbered children that are called in turn: of `children`, from start to stop."""
 
     children: str
     start: int
-    stop: int | str
+    stop: int | None
 
 
 @dataclass(slots=True)
@@ -38,9 +33,10 @@ class Scope:
 
     Attributes:
         lines: in order.
-        callees: what is called for each line; None where a function computes it.
-        uses: ops that functions compute, by line, as these read them.
-        held: attributes that the constructor sets beside the children, by line.
+        callees: what is called for each line; None where an expression computes it.
+        uses: the ops of such expressions, by line, in the words of the method.
+        held: attributes that the constructor sets for them, by line.
+        flags: those that say whether a line is there.
         handed: lines that compute nothing by themselves.
     """
 
@@ -48,7 +44,14 @@ class Scope:
     callees: list[str | Run | None] = field(default_factory=list)
     uses: dict[int, OpUse] = field(default_factory=dict)
     held: dict[int, dict[str, Arg]] = field(default_factory=dict)
+    flags: dict[int, str] = field(default_factory=dict)
     handed: set[int] = field(default_factory=set)
+
+    def add(self, target: Any, read: Ref, callee: str | Run, outputs: int = 1) -> Ref:
+        """Adds a line that calls children; its first value."""
+        self.lines.append(Line("", target, (read,), outputs=outputs))
+        self.callees.append(callee)
+        return Ref(len(self.lines) - 1)
 
 
 def mapping(dialect: Dialect, lines: Sequence[Line], outputs: Sequence[Ref]) -> Scope:
@@ -57,69 +60,75 @@ def mapping(dialect: Dialect, lines: Sequence[Line], outputs: Sequence[Ref]) -> 
     if numbered(dialect, lines):
         scope.callees = [f"self[{number}]" for number in range(len(lines))]
         return scope
-    scope.callees = [attribute(dialect, line.name) for line in lines]
+    scope.callees = [
+        f"self.{line.name}" if line.name.isidentifier() else dialect.get(line.name)
+        for line in lines
+    ]
     several = shared(lines)
-    for name in several:
-        _group(scope, name, outputs)
+    readers: dict[Ref, set[str]] = {ref: {""} for ref in outputs}
+    for line in lines:
+        for ref in line.reads:
+            readers.setdefault(ref, set()).add(line.name)
+    for name, numbers in several.items():
+        _group(scope, numbers, readers, name)
     taken = {*(line.name for line in lines), *dialect.reserved}
     for number, line in enumerate(lines):
         if line.name in several or not functional(dialect, line):
             continue
-        scope.callees[number] = None
-        held = scope.held.setdefault(number, {})
-        if line.when is not True:
-            held[flag(line.name)] = line.when
         assert isinstance(line.target, OpUse)
-        scope.uses[number] = _keep(line.target, line.name, held, taken)
+        held = scope.held[number] = {}
+        if line.when is not True:
+            wanted = (line.name, f"has_{line.name}", "has")
+            scope.flags[number] = _hold(held, line.when, wanted, taken - {line.name})
+        scope.callees[number] = None
+        use = scope.uses[number] = _kept(line.target, line.name, held, taken)
         taken |= held.keys()
-        if _same(dialect, line):
+        if len(line.reads) == 1 and dialect.functions[use.kind](use, ["x"]) == Code(
+            "x"
+        ):
             scope.handed.add(number)
     return scope
 
 
 def sequence(
-    dialect: Dialect,
-    lines: Sequence[Line],
-    outputs: Sequence[Ref],
-    numbers: Sequence[int],
-) -> tuple[Scope, list[Ref]]:
-    """The scope of a list whose children may give several values, and its outputs.
+    lines: Sequence[Line], makers: Mapping[int, Line]
+) -> tuple[Scope, dict[int, Ref]]:
+    """The scope of a list, of which some children give several values.
 
-    `numbers` are the children that give the outputs; those between them chain.
+    `makers` are the children that give something to others than the next one, by their
+    numbers; those between them are called in turn. Gives the first value of each.
     """
-    makers = [maker(lines, ref) for ref in outputs]
     flows = dict(_flows(lines))
     scope = Scope([])
-    found: dict[int, int] = {}
+    made: dict[int, Ref] = {}
     last, start = Ref(None), 0
-    for number in sorted({*numbers}):
-        line = makers[numbers.index(number)][0]
-        if number > start:
-            one = number == start + 1
-            scope.lines.append(Line("", line.target, (last,)))
-            scope.callees.append(
-                f"self[{start}]" if one else Run("list(self)", start, number)
-            )
-            last = Ref(len(scope.lines) - 1)
-        found[number] = len(scope.lines)
-        scope.lines.append(Line("", line.target, (last,), outputs=line.outputs))
-        scope.callees.append(f"self[{number}]")
-        last, start = Ref(found[number], flows.get(id(line), 0)), number + 1
-    made = zip(numbers, makers, strict=True)
-    return scope, [Ref(found[number], output) for number, (_, output) in made]
+    for number, line in sorted(makers.items(), key=lambda item: item[0]):
+        if number == start + 1:
+            last = scope.add(line.target, last, f"self[{start}]")
+        elif number > start:
+            last = scope.add(line.target, last, Run("list(self)", start, number))
+        found = scope.add(line.target, last, f"self[{number}]", line.outputs)
+        made[number] = found
+        last, start = Ref(found.line, flows.get(id(line), 0)), number + 1
+    return scope, made
 
 
 def maker(lines: Sequence[Line], ref: Ref) -> tuple[Line, int]:
     """The line of the child that makes a value of a list, and the output's number."""
     assert ref.line is not None
     line = lines[ref.line]
+    inner, outputs = inlined(line)
+    return maker(inner, outputs[ref.output]) if inner else (line, ref.output)
+
+
+def inlined(line: Line) -> tuple[Sequence[Line], Sequence[Ref]]:
+    """The lines, and the outputs, of a list that stands in the list around it."""
     target = line.target
     if isinstance(target, Nested) and target.inline:
-        return maker(target.lines, target.outputs[ref.output])
+        return target.lines, target.outputs
     if isinstance(target, Use) and target.definition.inline:
-        inner = target.definition
-        return maker(inner.lines, list(inner.outputs.values())[ref.output])
-    return line, ref.output
+        return target.definition.lines, tuple(target.definition.outputs.values())
+    return (), ()
 
 
 def _flows(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
@@ -128,26 +137,7 @@ def _flows(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
         if line.inputs and line.inputs[0].line is not None:
             before, output = maker(lines, line.inputs[0])
             yield id(before), output
-        target = line.target
-        if isinstance(target, Nested) and target.inline:
-            yield from _flows(target.lines)
-        elif isinstance(target, Use) and target.definition.inline:
-            yield from _flows(target.definition.lines)
-
-
-def single(lines: Sequence[Line]) -> bool:
-    """Whether every child of a list gives one value."""
-    for line in lines:
-        target = line.target
-        if isinstance(target, Nested) and target.inline:
-            found = single(target.lines)
-        elif isinstance(target, Use) and target.definition.inline:
-            found = single(target.definition.lines)
-        else:
-            found = line.outputs == 1
-        if not found:
-            return False
-    return True
+        yield from _flows(inlined(line)[0])
 
 
 def functional(dialect: Dialect, line: Line) -> bool:
@@ -168,81 +158,69 @@ def numbered(dialect: Dialect, lines: Sequence[Line]) -> bool:
     )
 
 
-def shared(lines: Sequence[Line]) -> set[str]:
-    """The names that stand for repeats: of several lines each, or of one instance."""
-    counts = Counter(line.name for line in lines)
-    return {line.name for line in lines if counts[line.name] > 1 or line.single}
+def shared(lines: Sequence[Line]) -> dict[str, list[int]]:
+    """The names that stand for repeats, of several lines or of one instance: lines."""
+    groups: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        groups.setdefault(line.name, []).append(number)
+    return {
+        name: numbers
+        for name, numbers in groups.items()
+        if len(numbers) > 1 or lines[numbers[0]].single
+    }
 
 
-def attribute(dialect: Dialect, name: str) -> str:
-    """The code of a child."""
-    return f"self.{name}" if name.isidentifier() else dialect.get.format(name)
-
-
-def flag(name: str) -> str:
-    """The attribute that says whether what a function computes is there."""
-    return name if name.isidentifier() else f"has_{name}"
-
-
-def _group(scope: Scope, name: str, outputs: Sequence[Ref]) -> None:
+def _group(
+    scope: Scope, numbers: list[int], readers: Mapping[Ref, set[str]], name: str
+) -> None:
     """The callees of a repeat's unlike instances: one, or more where more is read."""
-    lines = scope.lines
-    group = [number for number, line in enumerate(lines) if line.name == name]
-    children = scope.callees[group[0]]
+    children = scope.callees[numbers[0]]
     assert isinstance(children, str)
-    read = {ref for n, line in enumerate(lines) if n not in group for ref in line.reads}
-    inner = {Ref(number) for number in group[:-1]}
-    if inner.isdisjoint(read.union(outputs)) and all(
-        lines[number].outputs == 1 for number in group
-    ):
-        scope.handed.update(group[:-1])
+    apart = any(scope.lines[number].outputs > 1 for number in numbers) or any(
+        readers.get(Ref(number), set()) - {name} for number in numbers[:-1]
+    )
+    if not apart:
+        scope.handed.update(numbers[:-1])
         return
     start = 0
-    for number in group:
-        line = lines[number]
+    for number in numbers:
+        line = scope.lines[number]
         size = line.count if isinstance(line.count, int) else 1
-        stop = "" if number == group[-1] else start + size
+        stop = None if number == numbers[-1] else start + size
         plain = line.count is None and line.when is True
-        found = f"{children}[{start}]" if plain else Run(children, start, stop)
-        scope.callees[number] = found
+        run = Run(children, start, stop)
+        scope.callees[number] = f"{children}[{start}]" if plain else run
         start += size
 
 
-def _same(dialect: Dialect, line: Line) -> bool:
-    """Whether a function gives what it is given."""
-    assert isinstance(line.target, OpUse)
-    if len(line.reads) > 1:
-        return False
-    return dialect.functions[line.target.kind](line.target, ["x"]) == Code("x")
-
-
-def _keep(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse:
+def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse:
     """An op whose expressions are attributes of the class, which `held` then has."""
 
-    def kept(value: Arg, key: str) -> Code:
-        code = flat(value)
-        names = (code, key, f"{name}_{key}", *(f"{key}{n}" for n in range(2, 99)))
-        wanted = next(
-            n
-            for n in names
-            if n.isidentifier() and n not in taken and held.get(n, value) == value
-        )
-        held[wanted] = value
-        return Code(f"self.{wanted}")
-
-    attributes: dict[str, Any] = dict(use.attributes)
-    for key, value in use.attributes.items():
+    def kept(value: Arg, key: str) -> Any:
         if not isinstance(value, Expr):
-            continue
-        one, other = parts(value)
-        if not any(isinstance(found, tuple) for found in use.values(key)):
-            attributes[key] = kept(value, key)
-        elif one is value:
-            whole = kept(value, key).text
-            attributes[key] = (Code(f"{whole}[0]"), Code(f"{whole}[1]"))
+            return value
+        wanted = (flat(value), key, f"{name}_{key}", key)
+        return Code(f"self.{_hold(held, value, wanted, taken)}")
+
+    attributes: dict[str, Any] = {}
+    for key, value in use.attributes.items():
+        pair = any(isinstance(found, tuple) for found in use.values(key))
+        if pair and isinstance(value, Expr):
+            attributes[key] = tuple(kept(part, key) for part in parts(value))
         else:
-            attributes[key] = tuple(
-                kept(item, key) if isinstance(item, Expr) else item
-                for item in (one, other)
-            )
+            attributes[key] = kept(value, key)
     return replace(use, attributes=attributes)
+
+
+def _hold(
+    held: dict[str, Arg], value: Arg, wanted: Sequence[str], taken: set[str]
+) -> str:
+    """The attribute that keeps a value: of those that are wanted the first one free."""
+    numbered = (f"{wanted[-1]}{number}" for number in count(2))
+    name = next(
+        name
+        for name in chain(wanted, numbered)
+        if name.isidentifier() and name not in taken and held.get(name, value) == value
+    )
+    held[name] = value
+    return name

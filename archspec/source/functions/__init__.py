@@ -1,0 +1,42 @@
+"""Prints a net as functions, for Keras and for ONNX in Python: a `Dialect` says which.
+
+`body` writes the statements of one function, `calls` what they call, `labels` what
+layers are called.
+"""
+
+from __future__ import annotations
+
+from archspec.graph import Graph
+from archspec.source.docstring import docstring
+from archspec.source.functions.dialect import (
+    Constants,
+    Dialect,
+    Frame,
+    Lowering,
+    Name,
+    Step,
+)
+from archspec.source.functions.printing import Printer
+from archspec.source.generalise import outline
+from archspec.source.program import Source
+
+__all__ = [
+    "Constants",
+    "Dialect",
+    "Frame",
+    "Lowering",
+    "Name",
+    "Step",
+    "emit",
+]
+
+
+def emit(graph: Graph, dialect: Dialect) -> Source:
+    """The source of a graph's net; never imports a framework.
+
+    Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
+    """
+    prepared = dialect.prepared(graph)
+    printer = Printer(prepared, outline(prepared, dialect.signature), dialect)
+    text = printer.text(docstring(graph, channels_last=dialect.channels_last))
+    return Source(text, printer.entry, graph.name, dialect.backend)

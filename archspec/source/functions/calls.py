@@ -1,0 +1,112 @@
+"""What printed functions call: layers, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archspec.graph import Graph
+from archspec.source.functions.dialect import Constants, Dialect, Step
+from archspec.source.functions.labels import Label
+from archspec.source.outline import Definition, Line, OpUse, Use, walk
+from archspec.source.partials import Partials
+from archspec.source.text import Call, Code, Doc, Names, layout
+
+
+class Calls:
+    """The calls of one module.
+
+    Attributes:
+        lowered: for each op of an outline, by its id, its steps and what these add to
+            its name.
+        titles: the functions' names, by the id of a definition.
+        parameters: what those functions take that are printed already, beside values.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        definitions: Sequence[Definition],
+        dialect: Dialect,
+        names: Names,
+    ) -> None:
+        self.dialect = dialect
+        self.taken = {node.name.replace(".", dialect.separator) for node in graph.nodes}
+        self.constants = Constants(names)
+        self.lowered: dict[int, tuple[Sequence[Step], list[str]]] = {}
+        self.titles: dict[int, str] = {}
+        self.parameters: dict[int, list[str]] = {}
+        self.endings: dict[str, str] = {"": ""}
+        every = [line for made in definitions for line in walk(made.lines)]
+        layers = [layer for line in every for layer in self._lower(line)]
+        self.partials = Partials(layers, names)
+
+    def _lower(self, line: Line) -> list[Call]:
+        """Keeps the steps of an op; the layers that they call."""
+        if not isinstance(line.target, OpUse):
+            return []
+        steps = self.dialect.lowerings[line.target.kind](line.target, self.constants)
+        suffixes: list[str] = []
+
+        def name(suffix: str) -> Doc:
+            suffixes.append(suffix)
+            return Code(f"{line.nodes[0]} {suffix}")  # no other's
+
+        values: list[Doc] = [Code("x")] * len(line.inputs)
+        docs = [step(values, name) for step in steps]
+        self.lowered[id(line.target)] = steps, suffixes
+        return [d.fn for d in docs if isinstance(d, Call) and isinstance(d.fn, Call)]
+
+    def names(self) -> set[str]:
+        """The names of all that the module holds."""
+        held = (*self.constants.held.values(), *self.partials.shared.values())
+        return {*self.titles.values(), *(name for name, _ in held)}
+
+    def lines(self) -> list[str]:
+        """What stands before the functions."""
+        held = self.constants.held.values()
+        made = [line for name, doc in held for line in layout(doc, 0, f"{name} = ")]
+        return made + self.partials.lines()
+
+    def empty(self, line: Line) -> bool:
+        """Whether nothing is printed for an op: it gives what it reads."""
+        return isinstance(line.target, OpUse) and not self.lowered[id(line.target)][0]
+
+    def op(self, step: Step, values: Sequence[Doc], label: Label) -> Doc:
+        """The value of a step."""
+
+        def name(suffix: str) -> Doc:
+            return Label(label.text + self._ending(suffix), label.counter).code()
+
+        made = step(values, name)
+        if isinstance(made, Call) and isinstance(made.fn, Call):
+            return Call(self.partials.short(made.fn), made.args, made.kwargs)
+        return made
+
+    def use(self, use: Use, values: Sequence[Doc], label: Label) -> Call:
+        """The call of a block's function."""
+        taken = self.parameters[id(use.definition)]
+        given = [(key, v) for key, v in use.arguments.items() if key in taken]
+        first = [v for key, v in given if key in use.definition.positional]
+        rest: list[tuple[str, Doc]] = [*given[len(first) :]]
+        if "names" in taken:
+            rest.append(("names", Code(label.counter)))
+        elif "name" in taken:
+            rest.append(("name", label.code()))
+        return Call(self.titles[id(use.definition)], (*values, *first), tuple(rest))
+
+    def named(self, use: Use) -> bool:
+        """Whether there is a layer in a block."""
+        return not {"name", "names"}.isdisjoint(self.parameters[id(use.definition)])
+
+    def below(self, text: str) -> str:
+        """What the names of the children of a layer start with."""
+        return f"{text}{self.dialect.separator}"
+
+    def _ending(self, suffix: str) -> str:
+        """What is added to an op's name: nothing that makes it another op's."""
+        if suffix not in self.endings:
+            text = self.below("") + suffix
+            while any(f"{name}{text}" in self.taken for name in self.taken):
+                text += "_"
+            self.endings[suffix] = text
+        return self.endings[suffix]

@@ -1,0 +1,97 @@
+"""What tells one function-printing framework from another, as data.
+
+An op is lowered to steps. In Keras, where an op is a layer with a name, ReLU's is
+
+    lambda values, name: Call(Call("layers.ReLU", (), (("name", name("")),)), values)
+
+and in a file that adds nodes to an ONNX graph
+
+    lambda values, name: Call("net", ("Relu", name(""), *values))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from archspec.graph import Graph
+from archspec.source.outline import OpUse
+from archspec.source.text import Code, Doc, Names, flat
+from archspec.source.tree import Signature
+
+Name = Callable[[str], Doc]
+"""An op's name as code; what it is given is added behind the dialect's separator."""
+Step = Callable[[Sequence[Doc], Name], Doc]
+"""One statement: from the variables that it reads and the op's name, its value."""
+
+
+class Constants:
+    """Values that a module computes once, each under a name."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.held: dict[str, tuple[str, Doc]] = {}
+
+    def name(self, wanted: str, value: Doc) -> Code:
+        """The name of a value: the wanted one, or with a number behind it."""
+        if flat(value) not in self.held:
+            self.held[flat(value)] = self.names.take(wanted), value
+        return Code(self.held[flat(value)][0])
+
+
+Lowering = Callable[[OpUse, Constants], Sequence[Step]]
+"""The steps of an op: the first reads its inputs, each other one the step before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the function of the whole net has around its own statements.
+
+    Attributes:
+        before, behind: its parameters before and behind the net's arguments.
+        opening: its first lines.
+        inputs: the variables that then hold the inputs.
+        given: arguments that are no parameters, and the code that computes them.
+        result: what it returns, from the variables of the outputs by their names.
+    """
+
+    before: Sequence[str]
+    behind: Sequence[str]
+    opening: Sequence[str]
+    inputs: Sequence[str]
+    given: Mapping[str, str]
+    result: Callable[[Mapping[str, str]], Doc]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A function-printing framework.
+
+    Attributes:
+        backend: the backend's name.
+        lowerings: for each kind of op its steps.
+        signature: what of an op can't be an argument of a printed function.
+        tensor, model: the types of values, and of what the net's function gives.
+        separator: what stands between the parts of a layer's name.
+        channels: the channels of a value, in whose code `{}` is the variable.
+        title: how the net's own function is named.
+        frame: what that has around its statements.
+        prepared: the graph that is printed, if passes come before.
+        imports: for each name that code may read, its import statement.
+        helpers: classes and functions that are printed where code reads their names.
+        channels_last: whether images are so, for the docstring.
+    """
+
+    backend: str
+    lowerings: Mapping[str, Lowering]
+    signature: Signature
+    tensor: str
+    model: str
+    separator: str
+    channels: str
+    title: Callable[[str], str]
+    frame: Callable[[Graph], Frame]
+    prepared: Callable[[Graph], Graph] = lambda graph: graph
+    imports: Mapping[str, str]
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    channels_last: bool = False

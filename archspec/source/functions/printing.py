@@ -1,0 +1,179 @@
+"""A printed module: a function for each block of an outline, and one for the net."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from archspec.graph import Graph
+from archspec.source.functions.body import Body, Statement, printed, reads
+from archspec.source.functions.calls import Calls
+from archspec.source.functions.dialect import Dialect
+from archspec.source.functions.labels import Label
+from archspec.source.liveness import LANGUAGE, output_names
+from archspec.source.module import module
+from archspec.source.naming import rename
+from archspec.source.outline import Argument, Definition, walk
+from archspec.source.text import (
+    STEP,
+    Names,
+    assignment,
+    flat,
+    header,
+    snake_case,
+)
+
+IMPORTS = {
+    "Iterator": "from collections.abc import Iterator",
+    "count": "from itertools import count",
+    "partial": "from functools import partial",
+}
+INVENTED = ("names", "label", "prefix")
+"""Variables of what layers are called."""
+SEVERAL = 4
+"""So many values and more are `tuple[KerasTensor, ...]`."""
+
+
+class Printer:
+    """Prints the definitions of one graph, of which the net is the last."""
+
+    def __init__(
+        self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
+    ) -> None:
+        self.definitions = definitions
+        self.dialect = dialect
+        self.frame = dialect.frame(graph)
+        own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
+        own |= {*dialect.helpers, *self.frame.inputs}
+        own |= {text.partition(":")[0] for text in self.frame.before}
+        rename(definitions, own)
+        names = Names((*own, *(n for made in definitions for n in _given(made))))
+        self.calls = Calls(graph, definitions, dialect, names)
+        self.entry = names.take(dialect.title(graph.title or graph.name))
+        for made in definitions[:-1]:
+            self.calls.titles[id(made)] = names.take(snake_case(made.title))
+        self.taken = own.difference(INVENTED) | {self.entry, *self.calls.names()}
+
+    def text(self, doc: Sequence[str]) -> str:
+        """The whole module, with a docstring."""
+        functions = ["\n".join(self._function(made)) for made in self.definitions]
+        return module(
+            doc,
+            ["\n".join(self.calls.lines()), *functions],
+            {**IMPORTS, **self.dialect.imports},
+            self.dialect.helpers,
+        )
+
+    def _function(self, definition: Definition) -> list[str]:
+        counted = definition.listed and definition.inline
+        lines = [*walk(definition.lines)]
+        taken = self.taken.union(_given(definition), *(each.bound() for each in lines))
+        known = {*definition.inputs, *output_names(definition)}
+        body = Body(
+            self.calls,
+            taken | ({"names"} if counted else set()),
+            known.union(each.name for each in lines),
+        )
+        if definition.model:
+            return self._model(definition, body)
+        return self._block(definition, body, "names" if counted else "name")
+
+    def _block(self, definition: Definition, body: Body, named: str) -> list[str]:
+        tensor, refs = self.dialect.tensor, definition.outputs.values()
+        inputs = [_variable(name, body.taken) for name in definition.inputs]
+        inputs = ["x"] if len(inputs) == 1 else inputs
+        names = output_names(definition) if len(refs) > 1 else ("",)
+        label = Label(self.calls.below("{name}"))
+        results = body.scope(
+            definition.lines,
+            definition.listed,
+            inputs,
+            dict(zip(names, refs, strict=True)),
+            label if named == "name" else Label("", named),
+        )
+        body.returned(results)
+        channels = {
+            name: self.dialect.channels.format(inputs[number])
+            for name, number in definition.channel_arguments.items()
+        }
+        lines, read = _computed(definition, body, channels)
+        arguments = _arguments(definition, read, channels)
+        parameters = [
+            *(f"{name}: {tensor}" for name in inputs),
+            *(f"{each.name}: {each.type()}" for each in arguments),
+        ]
+        taken = [each.name for each in arguments]
+        if named in read:
+            parameters.append(
+                "name: str" if named == "name" else "names: Iterator[str]"
+            )
+            taken.append(named)
+        self.calls.parameters[id(definition)] = taken
+        kinds = [tensor] * len(results)
+        kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
+        result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
+        title = self.calls.titles[id(definition)]
+        return [*header(f"def {title}", parameters, result, 0), *lines]
+
+    def _model(self, definition: Definition, body: Body) -> list[str]:
+        frame, outputs = self.frame, definition.outputs
+        results = body.scope(
+            definition.lines,
+            definition.listed,
+            frame.inputs,
+            outputs,
+            Label(""),
+            frame.inputs,
+        )
+        made = frame.result(dict(zip(outputs, results, strict=True)))
+        body.made.append(Statement("return ", made))
+        lines, read = _computed(definition, body, frame.given)
+        parameters = [
+            *frame.before,
+            *(
+                f"{each.name}: {each.type()} = {flat(each.default)}"
+                for each in _arguments(definition, read, frame.given)
+            ),
+            *frame.behind,
+        ]
+        head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
+        return [*head, *frame.opening, *lines]
+
+
+def _computed(
+    definition: Definition, body: Body, given: Mapping[str, str]
+) -> tuple[list[str], set[str]]:
+    """The lines of a body, and the names that it reads.
+
+    First come what the inputs say, as `given` has it, and what is computed once.
+    """
+    read = reads(body.made)
+    lines = printed(body.made, STEP, read)
+    for name, value in reversed(definition.constants.items()):
+        if name in read:
+            lines = [*assignment(name, value, STEP), *lines]
+            read |= value.names()
+    first = [f"{' ' * STEP}{n} = {text}" for n, text in given.items() if n in read]
+    return [*first, *lines], read
+
+
+def _arguments(
+    definition: Definition, read: Collection[str], given: Collection[str]
+) -> list[Argument]:
+    """The arguments that a body reads and that nothing else gives."""
+    return [
+        argument
+        for name, argument in definition.arguments.items()
+        if name in read and name not in given
+    ]
+
+
+def _given(definition: Definition) -> list[str]:
+    """The names that a function is given."""
+    return [*definition.arguments, *definition.constants]
+
+
+def _variable(name: str, taken: Collection[str]) -> str:
+    """The variable of an input."""
+    while name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,64 @@
+"""What most calls of a function share, said once.
+
+>>> relu = Call("nn.LeakyRelu", (), (("slope", 0.2), ("rate", Code("RATE"))))
+>>> partials = Partials([relu] * 3, Names())
+>>> partials.lines()
+['leaky_relu = partial(nn.LeakyRelu, slope=0.2, rate=RATE)']
+>>> flat(partials.short(relu))
+'leaky_relu()'
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from archspec.source.expr import Expr
+from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
+
+LEAST, WORTH = 20, 50
+"""How many characters a partial says, and saves in all, before it earns its line."""
+Option = tuple[str, str]
+"""A keyword and its value's text: 1, 1.0 and True are not the same."""
+
+
+class Partials:
+    """Finds the keywords that more than half of a function's calls have."""
+
+    def __init__(self, calls: Iterable[Call], names: Names) -> None:
+        self.shared: dict[str, tuple[str, dict[Option, Doc]]] = {}
+        groups: dict[str, list[dict[Option, Doc]]] = {}
+        for call in calls:
+            groups.setdefault(str(call.fn), []).append(_options(call))
+        for fn, group in groups.items():
+            often = Counter(option for options in group for option in options)
+            alike = {option for option, n in often.items() if 2 * n > len(group)}
+            users = [options for options in group if alike <= options.keys()]
+            length = sum(len(f"{key}={text}") for key, text in alike)
+            if length >= LEAST and len(users) > 1 and length * len(users) >= WORTH:
+                shared = {o: value for o, value in users[0].items() if o in alike}
+                name = names.take(snake_case(fn.rpartition(".")[2]))
+                self.shared[fn] = name, shared
+
+    def short(self, call: Call) -> Call:
+        """A call as it is printed."""
+        name, shared = self.shared.get(str(call.fn), ("", {}))
+        if not name or not shared.keys() <= _options(call).keys():
+            return call
+        said = {key for key, _ in shared}
+        rest = tuple(item for item in call.kwargs if item[0] not in said)
+        return Call(name, call.args, rest)
+
+    def lines(self) -> list[str]:
+        """The assignments of the shorter names."""
+        lines = []
+        for fn, (name, shared) in self.shared.items():
+            options = tuple((key, value) for (key, _), value in shared.items())
+            made = Call("partial", (Code(fn),), options)
+            lines += layout(made, 0, f"{name} = ")
+        return lines
+
+
+def _options(call: Call) -> dict[Option, Doc]:
+    """The keywords of a call that mean the same in every function."""
+    return {(k, flat(v)): v for k, v in call.kwargs if not isinstance(v, Expr)}
