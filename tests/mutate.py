@@ -105,7 +105,7 @@ def faults(module: str, text: str) -> list[Fault]:
 
 
 def bytecode(text: str | bytes) -> Any:
-    """What a text computes, without docstrings and places; "" for none."""
+    """What a text computes, without its places; "" where it is no code."""
     try:
         return _instructions(compile(text, "", "exec", optimize=2))
     except SyntaxError:

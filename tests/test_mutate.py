@@ -69,7 +69,7 @@ def test_every_fault_changes_what_is_computed() -> None:
 def test_what_changes_nothing() -> None:
     assert mutate.faults("module.py", "def f() -> None:\n    return\n") == []
     text = "def f(x: int = 1) -> int:\n    return x\n"
-    other = text.replace("    return x", '    """F."""\n\n    return (x)')
+    other = text.replace("    return x", "\n    # why\n    return (x)")
     assert mutate.bytecode(text) == mutate.bytecode(other)
     assert mutate.bytecode(text) != mutate.bytecode(text.replace("1", "2"))
 
