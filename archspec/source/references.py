@@ -51,10 +51,8 @@ class References:
         reads = self.reads(items)
         first = next(group[0] for group in items if group)
         return [
-            self.ref(
-                [(column, values[n]) for column, values in reads], _named(first, n)
-            )
-            for n in range(len(reads[0][1]))
+            self.ref([(column, values[n]) for column, values in reads], name)
+            for n, name in enumerate(_named(first))
         ]
 
     def ref(self, reads: Sequence[tuple[Column, str]], named: str = "") -> Ref:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
-from archspec.ops.shaping import Flatten
+from archspec.source.images import without_order
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
 OPERATORS = ("add", "multiply", "power", "true_divide")
@@ -23,24 +23,7 @@ def prepared(graph: Graph) -> Graph:
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
     arguments = tuple(name for name in graph.arguments if name not in computed)
-    following, shapes = loose(graph), graph.shapes()
-    nodes = []
-    for node in graph.nodes:
-        read = node.inputs[0]
-        if node.op.flattens and shapes[read][1:] == (1, 1) and read not in following:
-            node = replace(node, op=Flatten(order="hwc"), texts={})
-        nodes.append(node)
-    return replace(graph, arguments=arguments, nodes=tuple(nodes))
-
-
-def loose(graph: Graph) -> frozenset[str]:
-    """The images whose height and width follow from those of the net's inputs."""
-    found = {name for name, shape in graph.inputs.items() if len(shape) == 3}
-    for node in graph.nodes:
-        sizing = node.op.sized_by(node.inputs)
-        if len(node.shape) == 3 and not found.isdisjoint(sizing):
-            found.add(node.name)
-    return frozenset(found)
+    return replace(without_order(graph), arguments=arguments)
 
 
 def refuse_unread(graph: Graph) -> None:
