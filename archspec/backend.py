@@ -1,18 +1,27 @@
 """What archspec asks of a backend, and how backends are found.
 
-A backend is an import package of its own that names itself in the entry-point group
-`archspec.backends`. Importing it imports no framework; building a model does.
+A backend is an import package of its own that names an object in the entry-point group
+`archspec.backends`:
+
+    [project.entry-points."archspec.backends"]
+    toy = "archspec_toy:backend"
+
+Importing it imports no framework; building a model does. The object has the attributes
+and methods of `Backend`; one that can train has those of `Trainer`. There is no version
+of the protocol to keep in step: `backend` looks at the object itself, whether all is
+there and takes what it will be given, and says what is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
-from archspec.errors import BackendError, UnsupportedError, nearest
-from archspec.graph import Graph
+from archspec.errors import BackendError, Location, UnsupportedError, nearest
+from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
 from archspec.source.program import Source
 
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GROUP = "archspec.backends"
-DISTRIBUTION = "archspec-nn"
 Reason = Callable[[Op, tuple[Shape, ...]], str | None]
 
 
@@ -32,21 +40,27 @@ class Backend(Protocol):
     by the names of the graph.
 
     Attributes:
-        name: what a user calls it, such as `torch`.
+        name: what a user calls it, such as `torch`; the entry point's name.
         framework: the module that a model needs, such as `torch`.
-        extra: the extra of archspec's distribution that installs the framework.
+        install: what `pip install` takes to install that, such as `archspec-nn[torch]`.
         files: the suffixes that `save` knows.
         engines: what the framework can run on, its own choice first; "" is itself.
         running_var: how its own batch norm keeps the running variance, `biased` or
             `unbiased`.
+        reserved: names that a node can't have, since its place in a model is an
+            attribute of this name, and the framework has one itself.
+        initialises: whether printed source says how weights start. Where False, what it
+            defines takes them as its first argument.
     """
 
     name: str
     framework: str
-    extra: str
+    install: str
     files: tuple[str, ...]
     engines: tuple[str, ...]
     running_var: str
+    reserved: frozenset[str]
+    initialises: bool
 
     def on(self, engine: str, dtype: str) -> Backend:
         """This backend on one of its engines, able to compute in `dtype`.
@@ -63,7 +77,8 @@ class Backend(Protocol):
     def emit(self, graph: Graph) -> Source:
         """The source of a model; never imports the framework.
 
-        Raises UnsupportedError, with every op that has no exact lowering.
+        Raises UnsupportedError, with every op that has no exact lowering and every name
+        that a node can't have.
         """
         ...
 
@@ -74,8 +89,14 @@ class Backend(Protocol):
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
-        """A model: runs the text that `emit` gives and writes the weights into it."""
+        """A model: runs the text that `emit` gives and writes the weights into it.
+
+        Given a `source`, that is run in its place, with `arguments`: what was printed
+        for a net whose params had other values is to make this graph's model.
+        """
         ...
 
     def write_weights(
@@ -96,8 +117,19 @@ class Backend(Protocol):
         *,
         training: bool = False,
     ) -> dict[str, NDArray[Any]]:
-        """The outputs; in training mode the statistics of norms move, as they would."""
+        """The outputs; in training mode the statistics of norms move, as they would.
+
+        Only a Trainer is asked for training mode.
+        """
         ...
+
+    def save(self, graph: Graph, model: Any, path: str) -> None:
+        """Writes a model in a format that the suffix names."""
+        ...
+
+
+class Trainer(Backend, Protocol):
+    """A backend whose models train; one without `gradients` runs nets forward only."""
 
     def gradients(
         self,
@@ -114,30 +146,136 @@ class Backend(Protocol):
         """
         ...
 
-    def save(self, graph: Graph, model: Any, path: str) -> None:
-        """Writes a model in a format that the suffix names."""
-        ...
-
 
 @cache
-def _found() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+def _found() -> dict[str, tuple[EntryPoint, ...]]:
+    """All entry points of the group, by name; a name should have one."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return dict(sorted(found.items()))
 
 
 def backends() -> tuple[str, ...]:
-    """The names of the installed backends."""
-    return tuple(sorted(_found()))
+    """The names of the installed backends, whether they work or not."""
+    return tuple(_found())
+
+
+def broken() -> Iterator[str]:
+    """Why some installed backends can't be used, a sentence each."""
+    for name in backends():
+        try:
+            backend(name)
+        except BackendError as error:
+            yield error.message
 
 
 def backend(name: str) -> Backend:
-    """The backend of this name; BackendError with the nearest name without one."""
-    point = _found().get(name)
-    if point is None:
+    """The backend of this name.
+
+    Raises:
+        BackendError: there is none, and the hint has the nearest name; several packages
+            have one; its package can't be imported; or it lacks what a backend has.
+    """
+    points = _found().get(name, ())
+    if not points:
         known = backends()
         hint = nearest(name, known) or "installed are " + (", ".join(known) or "none")
-        raise BackendError(f"there is no backend {name!r}", code="AS501", hint=hint)
-    made: Backend = point.load()
+        raise BackendError(
+            f"there is no backend {name!r}",
+            code="AS501",
+            hint=hint,
+            notes=tuple(broken()),
+        )
+    if len(points) > 1:
+        each = " and ".join(map(_origin, points))
+        raise BackendError(
+            f"{len(points)} packages have a backend {name!r}: {each}",
+            code="AS510",
+            hint="uninstall all but one",
+        )
+    return _loaded(points[0])
+
+
+@cache
+def _loaded(point: EntryPoint) -> Backend:
+    """The object of an entry point, once it is known to be a backend."""
+    which = f"the backend {point.name!r} of {_origin(point)}"
+    try:
+        found: Any = point.load()
+    except (Exception, SystemExit) as error:
+        raise BackendError(
+            f"{which} can't be imported: {type(error).__name__}: {error}",
+            code="AS511",
+            hint=f"python -c 'import {point.module}' shows where it fails",
+        ) from error
+    faults = tuple(_faults(found, point.name))
+    if faults:
+        raise BackendError(
+            f"{which} is not what this archspec takes for one: {faults[0]}",
+            code="AS512",
+            hint="archspec.backend.Backend says what it must have",
+            notes=faults[1:],
+        )
+    made: Backend = found
     return made
+
+
+def _origin(point: EntryPoint) -> str:
+    """The distribution that an entry point comes from, and the object that it names."""
+    named = f"{point.dist.name} {point.dist.version}" if point.dist else "nobody"
+    return f"{named} ({point.value})"
+
+
+def _faults(found: Any, name: str) -> Iterator[str]:
+    """What an object lacks of a backend, or of a trainer if it has gradients."""
+    if isinstance(found, type):
+        yield f"{found.__name__} is a class, where an instance of it is wanted"
+        return
+    for attribute in Backend.__annotations__:
+        if not hasattr(found, attribute):
+            yield f"there is no attribute {attribute!r}"
+    if getattr(found, "name", name) != name:
+        yield f"it calls itself {found.name!r}"
+    wanted = {**vars(Backend), **(vars(Trainer) if trains(found) else {})}
+    for method, asked in wanted.items():
+        if method.startswith("_") or not inspect.isfunction(asked):
+            continue
+        if not callable(getattr(found, method, None)):
+            yield f"there is no method {method}{inspect.signature(asked)}"
+            continue
+        refused = _refused(asked, getattr(found, method))
+        if refused:
+            yield f"{method} can't be called as it will be: {refused}"
+
+
+def _refused(asked: Callable[..., Any], method: Callable[..., Any]) -> str | None:
+    """Why a method doesn't take what the protocol's gives it, or None."""
+    parameters = list(inspect.signature(asked).parameters.values())[1:]
+    named = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    try:
+        inspect.signature(method).bind(*parameters[: -len(named) or None], **named)
+    except TypeError as error:
+        return str(error)
+    return None
+
+
+def trains(chosen: Any) -> bool:
+    """Whether a backend's models have gradients and a training mode."""
+    return hasattr(chosen, "gradients")
+
+
+def trainer(chosen: Backend) -> Trainer:
+    """A backend as one that trains; BackendError where it doesn't."""
+    if not trains(chosen):
+        raise BackendError(
+            f"the backend {chosen.name!r} runs nets forward only: it has no gradients "
+            "and no training mode",
+            code="AS513",
+        )
+    made: Any = chosen
+    found: Trainer = made
+    return found
 
 
 def require(chosen: Backend) -> None:
@@ -149,7 +287,7 @@ def require(chosen: Backend) -> None:
             f"the backend {chosen.name!r} needs {chosen.framework}, "
             "which is not installed",
             code="AS502",
-            hint=f'pip install "{DISTRIBUTION}[{chosen.extra}]"',
+            hint=f'pip install "{chosen.install}"',
         )
 
 
@@ -171,6 +309,50 @@ def refuse_unsupported(graph: Graph, name: str, reason: Reason) -> None:
         at=first.at,
         notes=tuple(f"{node.at}: {node.name!r}: {why}" for node, why in found[1:]),
     )
+
+
+def refuse_names(graph: Graph, name: str, reserved: frozenset[str]) -> None:
+    """Raises UnsupportedError that lists every place of a name that is reserved.
+
+    The last part of a path, of those above it, or of a weight.
+    """
+    found: dict[Location, str] = {}
+    known: set[int] = set()
+    for node, shapes in graph.located():
+        parts = node.name.split(".")
+        if id(node.op) not in known:  # instances of a block share their ops
+            known.add(id(node.op))
+            for part in node.op.weights(*shapes):
+                if part in reserved:
+                    found.setdefault(node.at, part)
+        for number, part in enumerate(parts, 1):
+            if part in reserved:
+                found.setdefault(_place(node, ".".join(parts[:number])), part)
+    texts = {at: f"the name {part!r} is {name}'s own" for at, part in found.items()}
+    _refuse_paths(texts)
+
+
+def _refuse_paths(found: Mapping[Location, str]) -> None:
+    """Raises UnsupportedError at the first place, with the others as notes."""
+    if not found:
+        return
+    (at, text), *others = found.items()
+    raise UnsupportedError(
+        text,
+        code="AS507",
+        at=at,
+        hint="choose another",
+        notes=tuple(f"{place}: {other}" for place, other in others),
+    )
+
+
+def _place(node: Node, path: str) -> Location:
+    """Where the statement stands that gives a part of a node's path its name."""
+    at = node.at
+    inner: Scope | None = node.scope
+    while inner is not None and f"{inner.name}.".startswith(f"{path}."):
+        at, inner = inner.at, inner.parent
+    return at
 
 
 def compare_names(

@@ -10,6 +10,9 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# A package of its own, with tests of its own; tests/test_plugin.py installs it.
+collect_ignore = ["plugin"]
+
 # The published torchvision has a CUDA library that a CPU torch can't load; its Python
 # code only wants these two ops to be known. `LIBRARY` has to stay alive.
 LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here

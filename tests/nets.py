@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspec.backend import backend
+from archspec.backend import backend, trainer
 from archspec.graph import Graph
 from archspec.language.expand import expand
 from archspec.language.files import Files
+from archspec.reference import evaluate
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -43,6 +44,14 @@ def images(graph: Graph, count: int = 2, seed: int = 1) -> Arrays:
     return {k: draw.normal(size=(count, *s)) for k, s in graph.inputs.items()}
 
 
+def computed(graph: Graph, weights: Mapping[str, Any], given: Arrays) -> Arrays:
+    """The outputs as the definitions of the ops have them, in eval mode."""
+    values = evaluate(graph, weights, given)
+    for node in graph.nodes:
+        assert values[node.name].shape[1:] == node.shape, node.name
+    return {name: values[value] for name, value in graph.outputs.items()}
+
+
 def cotangents(graph: Graph, count: int = 2, seed: int = 2) -> Arrays:
     """A random direction for each output."""
     draw = np.random.default_rng(seed)
@@ -66,7 +75,7 @@ def run(
     graph: Graph, name: str, weights: Arrays, *, training: bool = False
 ) -> tuple[Arrays, Arrays, Arrays]:
     """Outputs, gradients and the weights afterwards of one backend, in float64."""
-    chosen = backend(name)
+    chosen = trainer(backend(name))
     copies = {k: v.copy() for k, v in weights.items()}
     model = chosen.build(graph, copies, dtype="float64")
     given, against = images(graph), cotangents(graph)

@@ -43,7 +43,7 @@ class Sketch:
 
     def __init__(self, draw: Draw, shared: Sketch | None = None) -> None:
         self.draw = draw
-        self.variables = shared.variables if shared else Variables()
+        self.variables: Variables = shared.variables if shared else Variables()
         self.root: dict[str, Param] = {}
         self.blocks: dict[str, Any] = {}
         self.contracts: list[Contract] = []
@@ -61,7 +61,9 @@ class Sketch:
         if "when" in statement or str(statement.get("repeat", "")).endswith("- 1"):
             return True
         graph = statement.get("graph", ["relu"])
-        return all(map(self.optional, graph.values() if isinstance(graph, dict) else graph))
+        return all(
+            map(self.optional, graph.values() if isinstance(graph, dict) else graph)
+        )
 
     def shortened(self, statement: dict[str, Any]) -> dict[str, Any]:
         """A convolution without what its defaults say."""
@@ -84,14 +86,14 @@ class Sketch:
         if rarely(draw, 8):
             self.part()
         self.defaults = one(draw, *DEFAULTS)
-        for n in range(one(draw, 2, 0, 1, 3, 4)):
+        for n in range(one(draw, 1, 2, 0, 1, 2, 3)):
             self.block(n)
         inputs, body = self.image()
         value = body.before
         if value is None:
             made = [body.conv(v, constant(4)) for v in body.inputs]
             value = body.put("join", "add", "4", made[0].space, *made)
-        value = body.filled(one(draw, 3, 1, 2, 4, 5, 6))
+        value = body.filled(one(draw, 2, 1, 3, 2, 4))
         if one(draw, False, True):
             value = self.head(body, value)
         facts = self.ends(body, value)
@@ -221,7 +223,7 @@ class Sketch:
         if kind == "standard":
             value = self.standard(body, own)
         else:
-            value = body.filled(body.some(3) - (kind == "two"))
+            value = body.filled(one(draw, 1, 2, 1, 3) - (kind == "two"))
         whole: dict[str, Any] = {}
         if own:
             whole["params"] = {p.name: p.declared for p in own.values()}
@@ -235,7 +237,7 @@ class Sketch:
                 outputs = {"out": value, "side": side}
                 whole["outputs"] = {k: reference(v.name) for k, v in outputs.items()}
         self.blocks[name] = whole
-        inputs = {i: v for i, v in zip(names, values, strict=True)}
+        inputs = dict(zip(names, values, strict=True))
         made = Contract(name, own, inputs, outputs)
         if kind == "standard":
             self.join_family(made)

@@ -1,42 +1,37 @@
 """What must hold of a printed spec, checked against the graph computed node by node.
 
-`check` raises `Fault`, which says which rule doesn't hold, in words that are the same
+Every rule that doesn't hold raises `Fault`, which names it in words that are the same
 for faults of one cause.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import re
-import subprocess
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
-from nets import Arrays, images, randomised
-from node_by_node import compute
+from nets import Arrays, computed, images, randomised
 from random_specs_formulas import ROLES
 from random_specs_text import loaded
 
 from archspec.backend import Backend, backend
 from archspec.errors import ArchspecError, UnsupportedError
-from archspec.graph import Graph, Scope
+from archspec.graph import Graph
 from archspec.source.program import Source, execute
 
 TOLERANCE = 1e-12
-OWN = ("name", "input_shape")
-"""Arguments of a Keras model that are no params."""
+HUGE = 1e100
+"""Squares of larger numbers overflow."""
 LEGAL: dict[str, tuple[Any, ...]] = {
     name: role.values for role in ROLES.values() for name in role.names
 }
-"""Legal values of params by the names that the generator gives them."""
+"""Legal values of params, by the names that the generator gives them."""
 
 
 @dataclass
@@ -50,39 +45,24 @@ class Fault(AssertionError):
         return f"{self.kind}\n{self.detail}"
 
 
-def cause(error: BaseException) -> str:
-    """An error in words without names and numbers, and where it was raised."""
-    words = re.sub(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"", "_", str(error))
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f for f in frames if "archspec" in f.filename and "tests" not in f.filename]
-    place = ""
-    if places:
-        last = places[-1]
-        name = last.filename.rpartition("/")[2]
-        place = f" in {name}:{last.name}" if not name.startswith("<") else " in the text"
-    return f"{type(error).__name__}: {words.splitlines()[0][:100] if words else ''}{place}"
-
-
-def check(text: str, kind: str) -> str | None:
-    """Checks a valid spec on a backend; returns the source, None if it is refused."""
-    graph = loaded(text)
-    net, chosen = Net(graph), backend(kind)
-    source = emitted(chosen, graph)
-    if source is None:
-        return None
-    compare(f"{kind}: output", built(chosen, graph, source, net), net)
-    arguments(text, chosen, graph, source)
-    blocks(text, chosen, graph, source, net)
-    return source.text
-
-
 class Net:
     """A graph with weights, images and what it gives for them."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.weights, self.images = randomised(graph), images(graph)
-        self.wanted = compute(graph, self.weights, self.images)
+        self.images = images(graph)
+
+    @cached_property
+    def weights(self) -> Arrays:
+        return randomised(self.graph)
+
+    @cached_property
+    def wanted(self) -> Arrays:
+        return computed(self.graph, self.weights, self.images)
+
+    def copies(self) -> Arrays:
+        """The weights, for a model that may keep them."""
+        return {name: array.copy() for name, array in self.weights.items()}
 
     def shake(self) -> float:
         """How far the outputs move where the last bits of all that is given do."""
@@ -94,8 +74,40 @@ class Net:
                 for k, v in values.items()
             }
 
-        moved = compute(self.graph, shaken(self.weights), shaken(self.images))
+        moved = computed(self.graph, shaken(self.weights), shaken(self.images))
         return apart(moved, self.wanted)
+
+    def compare(self, kind: str, found: Arrays, where: str = "") -> None:
+        """Outputs against the definition, unless the net shakes by itself."""
+        shapes = {name: array.shape for name, array in self.wanted.items()}
+        other = {name: array.shape for name, array in found.items()}
+        if other != shapes:
+            raise Fault(f"{kind} has another shape", f"{where} {other} not {shapes}")
+        if not max(float(np.abs(v).max()) for v in self.wanted.values()) < HUGE:
+            return
+        error = apart(found, self.wanted)
+        # nan is no number that a tolerance holds for.
+        if not error <= TOLERANCE and not error <= 100 * self.shake():
+            raise Fault(f"{kind} differs", f"{where} by {error:.1e}")
+
+
+class Case:
+    """A spec with the nets that it gives for values of its params, each made once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.net = Net(loaded(text))
+        self._nets: dict[str, Net | None] = {}
+
+    def given(self, **params: Any) -> Net | None:
+        """The net with other values of params; None where the language refuses it."""
+        key = repr(params)
+        if key not in self._nets:
+            try:
+                self._nets[key] = Net(loaded(self.text, **params))
+            except ArchspecError:
+                self._nets[key] = None
+        return self._nets[key]
 
 
 def apart(found: Arrays, wanted: Arrays) -> float:
@@ -105,17 +117,21 @@ def apart(found: Arrays, wanted: Arrays) -> float:
     return far / (scale or 1.0)
 
 
-def compare(kind: str, found: Arrays, net: Net) -> None:
-    """Outputs against the definition, or a net that shakes by itself."""
-    shapes = {k: v.shape for k, v in net.wanted.items()}
-    if {k: v.shape for k, v in found.items()} != shapes:
-        raise Fault(f"{kind} has another shape", f"{found.keys()} {shapes}")
-    size = max(float(np.abs(v).max()) for v in net.wanted.values())
-    if not size < 1e100:
-        return
-    error = apart(found, net.wanted)
-    if error > TOLERANCE and error > 100 * net.shake():
-        raise Fault(f"{kind} differs", f"by {error:.1e}")
+def check(case: Case, kind: str, thorough: bool = True) -> str | None:
+    """Checks a spec on a backend; returns what is printed, None if it is refused.
+
+    A check that is not `thorough` takes one other value of each argument, not two.
+    """
+    from random_specs_blocks import blocks
+
+    chosen = backend(kind)
+    source = emitted(chosen, case.net.graph)
+    if source is None:
+        return None
+    case.net.compare(f"{kind}: output", built(chosen, case.net))
+    arguments(case, chosen, source, 2 if thorough else 1)
+    blocks(case, chosen, source, 2 if thorough else 1)
+    return source.text
 
 
 def emitted(chosen: Backend, graph: Graph) -> Source | None:
@@ -125,369 +141,139 @@ def emitted(chosen: Backend, graph: Graph) -> Source | None:
         compile(source.text, "net.py", "exec")
     except UnsupportedError as error:
         if error.at is None or not error.code.startswith("AS5"):
-            raise Fault(f"{chosen.name}: refused without a place", repr(error)) from None
+            raise fault(f"{chosen.name}: refused without a place", error) from None
         return None
     except Exception as error:
-        told = "".join(traceback.format_exception(error)[-3:])
-        raise Fault(f"{chosen.name}: printing: {cause(error)}", told) from None
+        raise fault(f"{chosen.name}: printing", error) from None
     return source
 
 
-def built(chosen: Backend, graph: Graph, source: Source, net: Net) -> Arrays:
+def built(chosen: Backend, net: Net) -> Arrays:
     """The outputs of the built model."""
-    copies = {k: v.copy() for k, v in net.weights.items()}
     try:
-        model = chosen.build(graph, copies, dtype="float64")
-        return chosen.forward(graph, model, net.images)
+        model = chosen.build(net.graph, net.copies(), dtype="float64")
+        return chosen.forward(net.graph, model, net.images)
     except Exception as error:
-        told = "".join(traceback.format_exception(error)[-3:])
-        raise Fault(f"{chosen.name}: building: {cause(error)}", told) from None
+        raise fault(f"{chosen.name}: building", error) from None
+
+
+def fault(kind: str, error: Exception, where: str = "") -> Fault:
+    """An error as a fault."""
+    told = "".join(traceback.format_exception(error)[-3:])
+    return Fault(f"{kind}: {cause(error)}", f"{where} {told}".strip())
+
+
+def cause(error: BaseException) -> str:
+    """An error without names and numbers, and where it was raised."""
+    words = re.sub(r"'[^']*'|\"[^\"]*\"|[\w.]*\d[\w.]*", "_", str(error))
+    words = re.sub(r"_([, ()\[\]]+_)+", "_", words).splitlines()[0] if words else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    names = [f"{frame.filename} {frame.name}" for frame in frames]
+    own = [name for name in names if re.search(r"archspec[/_]|^<(torch|keras)", name)]
+    place = own[-1].split(" ")[-1] if own else ""
+    name = type(error).__name__
+    return f"{name}: {words[:80]}{f' in {place}' if place else ''}"
 
 
 # Arguments
 
 
+def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
+    """So many other values of every argument build what the spec's do."""
+    entry = getattr(execute(source), source.entry)
+    for name, parameter in inspect.signature(entry).parameters.items():
+        if chosen.name == "keras" and (name == "name" or name.endswith("_shape")):
+            continue
+        param, default = name.rstrip("_"), parameter.default
+        if case.net.graph.params.get(param) != default:
+            detail = f"{name}={default!r}, {dict(case.net.graph.params)}"
+            raise Fault(f"{chosen.name}: argument: no such default", detail)
+        for value in others(param, default)[:values]:
+            net = case.given(**{param: value})
+            if net is None:
+                continue
+            where = f"{source.entry}({name}={value!r})"
+            try:
+                found = made(chosen, lambda: entry(**{name: value}), net)  # noqa: B023  # called at once
+            except Exception as error:
+                if emitted(chosen, net.graph) is None:
+                    continue
+                raise fault(f"{chosen.name}: argument", error, where) from None
+            net.compare(f"{chosen.name}: argument: output", found, where)
+
+
 def others(name: str, value: Any) -> list[Any]:
     """Other legal values of a param, by what the generator gives such names."""
-    stem = re.sub(r"_?\d*_?$", "", name)
-    legal = LEGAL.get(name) or LEGAL.get(stem)
+    legal = LEGAL.get(name) or LEGAL.get(re.sub(r"_?\d*$", "", name))
     if legal is None:
-        if isinstance(value, bool):
-            legal = (True, False)
-        elif isinstance(value, int):
-            legal = (value + 1, value * 2)
-        elif isinstance(value, float):
-            legal = (value / 2, value / 4)
-        else:
-            return []
-    found = [v for v in legal if v != value and type(v) is type(value)]
-    return found[:2]
+        legal = OTHERWISE.get(type(value), lambda value: ())(value)
+    return [v for v in legal if v != value and type(v) is type(value)]
 
 
-def arguments(text: str, chosen: Backend, graph: Graph, source: Source) -> None:
-    """Every argument's other values build what the spec's do."""
-    entry = getattr(execute(source), source.entry)
-    told = inspect.signature(entry).parameters
-    for name, parameter in told.items():
-        if chosen.name == "keras" and (name in OWN or name.endswith("_shape")):
-            continue
-        param = name.rstrip("_")
-        if param not in graph.params:
-            raise Fault(f"{chosen.name}: an argument is no param", name)
-        given = parameter.default
-        if given != graph.params[param]:
-            raise Fault(f"{chosen.name}: an argument's default differs", name)
-        for value in others(param, given):
-            try:
-                other = loaded(text, **{param: value})
-                emitted_other = chosen.emit(other)
-            except ArchspecError:
-                continue
-            except Exception:
-                continue
-            del emitted_other
-            where = f"{name}={value!r}"
-            net = Net(other)
-            try:
-                found = called(chosen, entry, {name: value}, net)
-            except Exception as error:
-                raise Fault(
-                    f"{chosen.name}: argument: {cause(error)}", f"{where}: {error}"
-                ) from None
-            try:
-                compare(f"{chosen.name}: argument: output", found, net)
-            except Fault as fault:
-                fault.detail = f"{where}: {fault.detail}"
-                raise
+OTHERWISE: dict[type, Any] = {
+    bool: lambda value: (True, False),
+    int: lambda value: (value * 2, value + 1),
+    float: lambda value: (value / 2, value / 4),
+}
+"""Values of params that people named."""
 
 
-def called(chosen: Backend, entry: Any, given: dict[str, Any], net: Net) -> Arrays:
-    """The outputs of a model that is made with these arguments."""
-    copies = {k: v.copy() for k, v in net.weights.items()}
+def made(chosen: Backend, make: Any, net: Net) -> Arrays:
+    """The outputs of a model that is made by a call, with a net's weights."""
+    with making(chosen):
+        model = make()
     if chosen.name == "torch":
-        with torch.device("meta"), undrawn():
-            model = entry(**given)
-        load(model, copies)
+        load(model, net.copies())
         return chosen.forward(net.graph, model, net.images)
-    with float64():
-        model = entry(**given)
-        held = {tuple(w.path.split("/")[-2:]): tuple(w.shape) for w in model.weights}
-        names = {k.rpartition(".")[0].replace(".", "_") for k in net.weights}
-        layers = {path[0] for path in held if "seed" not in path[1]}
-        if layers != names:
-            raise ValueError(f"layers differ: {sorted(layers ^ names)[:3]}")
-        chosen.write_weights(net.graph, model, copies)
+    with making(chosen):
+        refuse_surplus(model, net)
+        chosen.write_weights(net.graph, model, net.copies())
         return chosen.forward(net.graph, model, net.images)
+
+
+def making(chosen: Backend) -> AbstractContextManager[Any]:
+    """A context in which models are made as `build` makes them: nothing is drawn."""
+    if chosen.name == "torch":
+        import torch
+        from archspec_torch.backend import _undrawn
+
+        return _stacked(torch.device("meta"), _undrawn())
+    import keras
+    from archspec_keras.engines import policy
+    from archspec_keras.engines import undrawn as nothing_drawn
+
+    return _stacked(policy(keras, "float64"), nothing_drawn(keras))
+
+
+def _stacked(*contexts: Any) -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    for context in contexts:
+        stack.enter_context(context)
+    return stack
 
 
 def load(model: Any, weights: Mapping[str, Any]) -> None:
-    """Puts weights into a torch module on the meta device; raises for other names."""
-    state = {k: torch.from_numpy(v) for k, v in weights.items()}
-    for name, tensor in model.state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            state[name] = torch.tensor(0)
-        elif name in state and state[name].shape != tensor.shape:
-            raise ValueError(f"{name} is {[*tensor.shape]} not {[*state[name].shape]}")
+    """Puts weights into a torch module on the meta device; ValueError for others."""
+    import torch
+
+    state = {name: torch.from_numpy(array) for name, array in weights.items()}
+    own = model.state_dict()
+    counters = [name for name in own if name.endswith("num_batches_tracked")]
+    shapes = {name: list(own[name].shape) for name in own if name not in counters}
+    wanted = {name: list(tensor.shape) for name, tensor in state.items()}
+    for name in {**shapes, **wanted}:
+        if shapes.get(name) != wanted.get(name):
+            found = shapes.get(name, "missing")
+            raise ValueError(f"{name} is {found}, should be {wanted.get(name)}")
+    state |= {name: torch.tensor(0) for name in counters}
     model.load_state_dict(state, assign=True)
 
 
-def undrawn() -> Any:
-    """A context in which torch draws no initial values."""
-    from archspec_torch.backend import _undrawn
-
-    return _undrawn()
-
-
-def float64() -> Any:
-    """A context in which Keras makes float64 layers."""
-    import keras
-    from archspec_keras.backend import _policy
-
-    return _policy(keras, "float64")
-
-
-# Blocks
-
-
-def blocks(text: str, chosen: Backend, graph: Graph, source: Source, net: Net) -> None:
-    """Every printed block with other values of its arguments is the spec's block."""
-    find = torch_calls if chosen.name == "torch" else keras_calls
-    scopes = {s.name: s for s in scopes_of(graph) if s.kind == "block"}
-    if chosen.name == "keras":
-        scopes = {k.replace(".", "_"): s for k, s in scopes.items()}
-    done: set[tuple[Any, str, Any]] = set()
-    for path, made, given in find(chosen, graph, source):
-        scope = scopes.get(path)
-        if scope is None or scope.inline:
-            continue
-        for name, value in given.items():
-            param = name.rstrip("_")
-            if param not in scope.params:
-                continue
-            for other in others(param, value):
-                if (made.__name__, name, other) in done:
-                    continue
-                done.add((made.__name__, name, other))
-                block(text, chosen, graph, scope, made, {**given, name: other}, param, other)
-
-
-def block(
-    text: str,
-    chosen: Backend,
-    graph: Graph,
-    scope: Scope,
-    made: Any,
-    given: dict[str, Any],
-    param: str,
-    other: Any,
-) -> None:
-    """Compares a call of a printed block with a spec of one node that uses it."""
-    import yaml
-
-    shapes = graph.shapes()
-    spec = yaml.safe_load(text)
-    inputs = {f"i{n}": list(shapes[v]) for n, v in enumerate(scope.inputs.values())}
-    params = {**scope.params, param: other}
-    use: dict[str, Any] = {"block": scope.title, **thawed(params)}
-    use["from"] = list(inputs) if len(inputs) > 1 else "input"
-    spec |= {"inputs": inputs, "graph": {"b": use}}
-    spec.pop("outputs", None)
-    spec.pop("taps", None)
-    if list(scope.outputs) != [""]:
-        spec["outputs"] = {k: f"b.{k}" for k in scope.outputs}
-    import json
-
-    whole = "".join(f"{k}: {json.dumps(v)}\n" for k, v in spec.items())
-    fixed = {k: v for k, v in graph.params.items()}
-    try:
-        alone = loaded(whole, **{k: v for k, v in fixed.items() if v is not None})
-    except ArchspecError:
-        return
-    net = Net(alone)
-    where = f"{made.__name__}({given})"
-    try:
-        found = call_block(chosen, made, given, net, scope)
-    except NotImplementedError:
-        return
-    except Exception as error:
-        raise Fault(f"{chosen.name}: block: {cause(error)}", f"{where}: {error}") from None
-    found = dict(zip(net.wanted, found, strict=True))
-    try:
-        compare(f"{chosen.name}: block: output", found, net)
-    except Fault as fault:
-        fault.detail = f"{where}: {fault.detail}"
-        raise
-
-
-def thawed(value: Any) -> Any:
-    """A value with lists for tuples."""
-    if isinstance(value, dict):
-        return {k: thawed(v) for k, v in value.items()}
-    return [*map(thawed, value)] if isinstance(value, tuple) else value
-
-
-def call_block(
-    chosen: Backend, made: Any, given: dict[str, Any], net: Net, scope: Scope
-) -> list[Any]:
-    """The outputs of a printed block that is called on its own."""
-    copies = {k: v.copy() for k, v in net.weights.items()}
-    if chosen.name == "torch":
-        with torch.device("meta"), undrawn():
-            model = made(**given)
-        load(model, {k.removeprefix("b."): v for k, v in copies.items()})
-        given_images = [torch.from_numpy(a) for a in net.images.values()]
-        wanted = len(inspect.signature(model.forward).parameters)
-        if wanted != len(given_images) and not isinstance(model, torch.nn.Sequential):
-            raise NotImplementedError
-        with torch.no_grad():
-            found = model.eval()(*given_images)
-        outputs = list(found.values()) if isinstance(found, dict) else found
-        outputs = outputs if isinstance(outputs, tuple | list) else [outputs]
-        return [t.numpy() for t in outputs]
-    import keras
-
-    with float64():
-        ins = []
-        for name, shape in net.graph.inputs.items():
-            size = (*shape[1:], shape[0]) if len(shape) == 3 else shape
-            ins.append(keras.Input(size, name=name))
-        parameters = list(inspect.signature(made).parameters)
-        if parameters[: len(ins)] != parameters[: len(parameters) - len(given) - 1]:
-            raise NotImplementedError
-        out = made(*ins, **given, name="b")
-        outs = list(out) if isinstance(out, tuple | list) else [out]
-        if isinstance(out, dict):
-            outs = list(out.values())
-        model = keras.Model(ins[0] if len(ins) == 1 else ins, outs)
-        chosen.write_weights(net.graph, model, copies)
-        last = [
-            keras.ops.convert_to_tensor(np.moveaxis(a, 1, -1)) for a in net.images.values()
-        ]
-        found = model(last[0] if len(last) == 1 else last, training=False)
-        found = found if isinstance(found, list | tuple) else [found]
-    return [np.moveaxis(keras.ops.convert_to_numpy(t), -1, 1) for t in found]
-
-
-def scopes_of(graph: Graph) -> Iterator[Scope]:
-    """Every scope of a graph."""
-    seen: set[int] = set()
-    for node in graph.nodes:
-        scope: Scope | None = node.scope
-        while scope is not None and id(scope) not in seen:
-            seen.add(id(scope))
-            yield scope
-            scope = scope.parent
-
-
-# Style
-
-RULES = "E,F,I,UP,B,SIM,C4,RUF"
-"""What a printed file is linted for; a project's own rules are among these."""
-
-
-def lint(texts: list[str]) -> list[tuple[str, Fault]]:
-    """What ruff says of printed files, and which are laid out in another way."""
-    names = {f"n{n}.py": text for n, text in enumerate(texts)}
-    found: list[tuple[str, Fault]] = []
-    with TemporaryDirectory() as folder:
-        for name, text in names.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        told = _ruff("check", "--select", RULES, "--output-format", "json", folder)
-        for item in json.loads(told or "[]"):
-            text = names[Path(item["filename"]).name]
-            line = text.splitlines()[item["location"]["row"] - 1]
-            kind = f"{_backend(text)}: lint: {item['code']}"
-            found.append((text, Fault(kind, f"{item['message']}: {line.strip()}")))
-        told = _ruff("format", "--diff", folder)
-        for part in re.split(r"^--- ", told, flags=re.MULTILINE)[1:]:
-            text = names[Path(part.split("\n")[0]).name]
-            lines = [x for x in part.splitlines()[2:] if x.startswith(("-", "+"))]
-            kind = f"{_backend(text)}: layout"
-            found.append((text, Fault(kind, "\n".join(lines[:8]))))
-    return found
-
-
-def _backend(text: str) -> str:
-    return "keras" if "import keras" in text else "torch"
-
-
-def _ruff(*arguments: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments]
-    command += ["--no-cache", "--isolated", "--line-length", "88"]
-    return subprocess.run(command, capture_output=True, text=True).stdout
-
-
-Calls = Iterator[tuple[str, Any, dict[str, Any]]]
-
-
-def torch_calls(chosen: Backend, graph: Graph, source: Source) -> Calls:
-    """Path, class and arguments of every module that the text defines."""
-    module = execute(source)
-    records: dict[int, dict[str, Any]] = {}
-    kept: dict[Any, Callable[..., None]] = {}
-
-    def recording(init: Callable[..., None], signature: Any) -> Callable[..., None]:
-        def run(self: Any, *args: Any, **kwargs: Any) -> None:
-            bound = signature.bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            found = dict(bound.arguments)
-            records[id(self)] = {k: v for k, v in found.items() if v is not self}
-            init(self, *args, **kwargs)
-
-        return run
-
-    for made in vars(module).values():
-        own = isinstance(made, type) and made.__module__ == module.__name__
-        if own and issubclass(made, torch.nn.Module) and "__init__" in vars(made):
-            kept[made] = made.__init__
-            made.__init__ = recording(made.__init__, inspect.signature(made.__init__))
-    try:
-        with torch.device("meta"), undrawn():
-            model = getattr(module, source.entry)()
-    finally:
-        for made, init in kept.items():
-            made.__init__ = init
-    for path, part in model.named_modules():
-        if path and id(part) in records and type(part) in kept:
-            yield path, type(part), records[id(part)]
-
-
-def keras_calls(chosen: Backend, graph: Graph, source: Source) -> Calls:
-    """Name, function and arguments of every call of a printed block."""
-    import keras
-
-    module = execute(source)
-    records: list[tuple[str, Any, dict[str, Any]]] = []
-    kept: dict[str, Any] = {}
-
-    def recording(made: Any) -> Any:
-        signature = inspect.signature(made)
-
-        def run(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            given = {
-                k: v
-                for k, v in bound.arguments.items()
-                if not isinstance(v, keras.KerasTensor) and k != "name"
-            }
-            if "name" in bound.arguments:
-                records.append((bound.arguments["name"], made, given))
-            return made(*args, **kwargs)
-
-        run.__signature__ = signature  # type: ignore[attr-defined]  # a function
-        run.__name__ = made.__name__
-        return run
-
-    for name, made in list(vars(module).items()):
-        own = inspect.isfunction(made) and made.__module__ == module.__name__
-        if own and name != source.entry and "name" in inspect.signature(made).parameters:
-            kept[name] = made
-            setattr(module, name, recording(made))
-    try:
-        with float64():
-            getattr(module, source.entry)()
-    finally:
-        for name, made in kept.items():
-            setattr(module, name, made)
-    yield from records
+def refuse_surplus(model: Any, net: Net) -> None:
+    """Raises ValueError where a Keras model's layers with weights are other ones."""
+    paths = {tuple(weight.path.split("/")[-2:]) for weight in model.weights}
+    layers = {layer for layer, name in paths if "seed" not in name}
+    wanted = {name.rpartition(".")[0].replace(".", "_") for name in net.weights}
+    if layers != wanted:
+        lack, more = sorted(wanted - layers)[:3], sorted(layers - wanted)[:3]
+        raise ValueError(f"layers lack {lack} and have {more} more")

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from random_specs import numbered
-from random_specs_checks import Fault, check, lint
+from random_specs_checks import Case, Fault, check
+from random_specs_lint import lint, typed
 from random_specs_reduce import reduced, size
-from random_specs_text import loaded, written
+from random_specs_text import written
 
 from archspec.errors import ArchspecError
 
@@ -33,9 +34,11 @@ FORGET = 20
 class Run:
     """The faults found so far, with the smallest specs of each kind."""
 
-    def __init__(self, kinds: tuple[str, ...], examples: int) -> None:
-        self.kinds, self.examples = kinds, examples
-        self.checked = self.invalid = 0
+    def __init__(
+        self, kinds: tuple[str, ...], examples: int = 1, thorough: bool = True
+    ) -> None:
+        self.kinds, self.examples, self.thorough = kinds, examples, thorough
+        self.checked = self.invalid = self.typed = 0
         self.found: Counter[str] = Counter()
         self.specs: dict[str, list[tuple[int, dict[str, Any], str]]] = {}
         self.texts: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -43,16 +46,15 @@ class Run:
     def one(self, number: int) -> None:
         """Checks a spec on every backend."""
         spec = numbered(number)
-        text = written(spec)
         try:
-            loaded(text)
+            case = Case(written(spec))
         except ArchspecError:
             self.invalid += 1
             return
         self.checked += 1
         for kind in self.kinds:
             try:
-                source = check(text, kind)
+                source = check(case, kind, self.thorough)
             except Exception as error:
                 self.add(number, spec, fault_of(error))
                 continue
@@ -63,7 +65,8 @@ class Run:
         """Checks the style of all that was printed, at once."""
         for source, fault in lint(list(self.texts)):
             self.add(*self.texts[source], fault)
-        self.texts.clear()
+        for source, fault in typed(list(self.texts)[: self.typed]):
+            self.add(*self.texts[source], fault)
 
     def add(self, number: int, spec: dict[str, Any], fault: Fault) -> None:
         self.found[fault.kind] += 1
@@ -82,15 +85,16 @@ def fault_of(error: Exception) -> Fault:
 
 def fails(kind: str, spec: dict[str, Any]) -> str | None:
     """What the fault of a kind says of a spec, if the spec has that fault."""
-    text, backend = written(spec), kind.partition(":")[0]
+    backend = kind.partition(":")[0]
     try:
-        source = check(text, backend)
+        source = check(Case(written(spec)), backend)
     except ArchspecError:
         return None
     except Exception as error:
         fault = fault_of(error)
         return fault.detail if fault.kind == kind else None
-    for _, fault in lint([source] if source else []):
+    look = typed if ": types: " in kind else lint
+    for _, fault in look([source] if source else []):
         if fault.kind == kind:
             return fault.detail
     return None
@@ -125,10 +129,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for what fails, reduced")
     parser.add_argument("--examples", type=int, default=1, help="reduced of each kind")
     parser.add_argument("--seconds", type=float, default=1e9, help="the longest time")
+    parser.add_argument("--quick", action="store_true", help="less of each spec")
+    parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
     prepare()
-    run = Run(tuple(given.backends.split(",")), given.examples)
-    start = time.monotonic()
+    run = Run(tuple(given.backends.split(",")), given.examples, not given.quick)
+    run.typed = given.types
+    start, busy = time.monotonic(), time.process_time()
     for number in range(given.first, given.first + given.count):
         if time.monotonic() - start > given.seconds:
             break
@@ -136,7 +143,7 @@ def main() -> int:
         if number % FORGET == 0:
             forget()
     run.linted()
-    spent = (time.monotonic() - start) / max(1, run.checked)
+    spent = (time.process_time() - busy) / max(1, run.checked)
     print(f"{run.checked} specs, {run.invalid} invalid, {spent:.3f} s each")
     for kind, times in run.found.most_common():
         print(f"{times:5} {kind}, spec {run.specs[kind][0][0]}", flush=True)

@@ -141,6 +141,19 @@ def test_new(base: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [path.name for path in tmp_path.iterdir()] == ["mynet.yaml"]
 
 
+@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "sample_resnet", "resnet50d"])
+def test_a_resolved_spec_is_the_same_net(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(application(), ["show", name, "--resolved"])
+    path = tmp_path / "resolved.yaml"
+    path.write_text(result.stdout)
+    found, wanted = archspec.load(path).graph, archspec.load(name).graph
+    assert found.macs() == wanted.macs()
+    assert [n.shape for n in found.nodes] == [n.shape for n in wanted.nodes]
+    assert [n.op for n in found.nodes] == [n.op for n in wanted.nodes]
+    assert list(found.parameters().values()) == list(wanted.parameters().values())
+    assert "=" not in path.read_text().partition("graph:")[2]
+
+
 def test_squeezenet_written_from_the_guide_is_torchvisions() -> None:
     spec = archspec.load(HERE / "examples" / "squeezenet1_1.yaml")
     assert not spec.unexpected() and not warnings(spec)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import init
 
-from archspec.errors import Location, WeightsError
+from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape, Stored, Weighted
@@ -349,20 +349,3 @@ class TestMemory:
 
     def test_a_net_without_weights(self) -> None:
         assert initial_weights(net({"relu": BY_KIND["relu"]()})) == {}
-
-
-class TestRefused:
-    @pytest.mark.parametrize("name", ["kaiming_normal", "xavier_uniform"])
-    def test_no_fans(self, name: str) -> None:
-        with pytest.raises(
-            WeightsError, match=r"x\.weight can't be initialised"
-        ) as caught:
-            draw({name: {}}, 64)
-        assert caught.value.at == AT
-        assert "fan in" in caught.value.message
-
-    def test_bounds_with_nothing_between(self) -> None:
-        far = {"trunc_normal": {"mean": 0.0, "std": 0.02, "a": 1.0, "b": 2.0}}
-        with pytest.raises(WeightsError, match="almost nothing between") as caught:
-            draw(far, 64)
-        assert caught.value.hint == "a and b are absolute values, not multiples of std"

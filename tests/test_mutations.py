@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
-from archspec_keras.steps import Apply, Layer
+from archspec_keras.initial import started
 from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
+from archspec.source.functions import Name
+from archspec.source.functions.steps import layer
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code
+from archspec.source.text import Call, Display, Doc, Infix
 from archspec.verify.bisection import Finding
 from archspec.verify.data import Arrays, Data
 from archspec.verify.process import NotAvailable
@@ -110,7 +112,9 @@ def keras(kind: str, where: dict[str, Any] | None = None, **changes: Any) -> Pat
     table = archspec_keras.lowering.LOWERINGS
     lower = table[kind]
     return lambda monkeypatch: monkeypatch.setitem(
-        table, kind, lambda use, inits: lower(altered(use, where or {}, changes), inits)
+        table,
+        kind,
+        lambda use, constants: lower(altered(use, where or {}, changes), constants),
     )
 
 
@@ -127,26 +131,31 @@ def keras_call(kind: str, call: Call) -> Patch:
     """Keras prints another layer for an op."""
     table = archspec_keras.lowering.LOWERINGS
     return lambda monkeypatch: monkeypatch.setitem(
-        table, kind, lambda use, inits: [Layer(inits(use, call))]
+        table,
+        kind,
+        lambda use, constants: [layer(started(use, call, constants))],
     )
 
 
 def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras subtracts the other way round."""
-    step = Apply(lambda x: Code(f"{x[1]} - {x[0]}"), ("subtract",))
     table = archspec_keras.lowering.LOWERINGS
-    monkeypatch.setitem(table, "subtract", lambda use, inits: [step])
+
+    def step(values: Sequence[Doc], name: Name) -> Doc:
+        return Infix((values[1], values[0]), ("-",))
+
+    monkeypatch.setitem(table, "subtract", lambda use, constants: [step])
 
 
 def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras joins in the other order, and has as many channels."""
-    call = "ops.concatenate"
-    step = Apply(
-        lambda x: Call(call, (Code(f"({x[1]}, {x[0]})"),), (("axis", -1),)),
-        ("concatenate",),
-    )
     table = archspec_keras.lowering.LOWERINGS
-    monkeypatch.setitem(table, "concat", lambda use, inits: [step])
+
+    def step(values: Sequence[Doc], name: Name) -> Doc:
+        other = Display((values[1], values[0]))
+        return Call("ops.concatenate", (other,), (("axis", -1),))
+
+    monkeypatch.setitem(table, "concat", lambda use, constants: [step])
 
 
 def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +163,9 @@ def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     table = archspec_keras.lowering.LOWERINGS
     lower = table["max_pool2d"]
 
-    def lowered(use: Any, inits: Any) -> Any:
-        pad = Layer(Call("layers.ZeroPadding2D", (1,)), "pad")
-        return [pad, lower(use, inits)[-1]]
+    def lowered(use: Any, constants: Any) -> Any:
+        pad = layer(Call("layers.ZeroPadding2D", (1,)), "pad")
+        return [pad, lower(use, constants)[-1]]
 
     monkeypatch.setitem(table, "max_pool2d", lowered)
 

@@ -20,7 +20,7 @@ SIZE = re.compile("[1-9][0-9]{0,6}")
 SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
 Spec = Annotated[str, SPEC]
 Backend = Annotated[
-    str, typer.Option("--backend", "-b", help="The framework: torch or keras.")
+    str, typer.Option("--backend", "-b", help="Such as torch or keras.")
 ]
 Params = Annotated[
     list[str] | None,

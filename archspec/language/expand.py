@@ -18,6 +18,7 @@ from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
 from archspec.language.syntax import Entry, Statement, Unit, bare
 from archspec.language.values import CLEAN, Known, Variables, frozen, known
+from archspec.nodes import settled
 from archspec.ops import Shape
 
 NEEDED = {
@@ -84,14 +85,18 @@ def _expanded(
     taps = expander.faults.keep(expander.find, context, unit.taps)
     expander.faults.end()
     assert member is not None and taps is not None
+    nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
+    root = context.scope
+    if len(nodes) < len(built.nodes):
+        nodes, root = settled(nodes, root, member.outputs)
     graph = Graph(
         name=block.name,
         inputs=inputs,
-        nodes=_live(built.nodes, {*member.outputs.values(), *taps.values()}),
+        nodes=nodes,
         outputs=member.outputs,
         taps=taps,
         params=bound.values,
-        root=context.scope,
+        root=root,
         arguments=_arguments(built, bound.values),
         title=unit.keys.title,
         description=unit.keys.description,

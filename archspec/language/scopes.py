@@ -135,8 +135,9 @@ class Expander:
         statement, space = instance.statement, instance.context.space
         self._name(instance)
         if not self._present(instance):
-            texts = frozenset((instance.when or "0",))
-            instance.context.scope.decide(statement.key, texts)
+            if statement.target != "identity":  # which would change no value
+                texts = frozenset((instance.when or "0",))
+                instance.context.scope.decide(statement.key, texts)
             self.budget.spend(Budget.ABSENT, statement.at)
             return Member()
         if statement.keys.inline:
@@ -229,6 +230,11 @@ class Expander:
             return (before[""],)
         at = statement.place("from")
         found = self.built.fix(statement.keys.from_, context.variables, at).value
+        inputs = context.scope.inputs
+        if len(inputs) > 1:
+            said = found if isinstance(found, tuple) else (found,)
+            names = tuple(str(ref) if str(ref) in inputs else "" for ref in said)
+            context.scope.named[statement.key] = names
         if not isinstance(found, tuple) or not found:
             return (context.read(found, at),)
         places = (statement.place("from", number) for number in range(len(found)))

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.errors import ShapeError
-from archspec.ops.init import AnyInit, Constant, Initializer, KaimingNormal
+from archspec.ops.init import AnyInit, Constant, Initializer, KaimingNormal, Unsuited
 
 Shape = tuple[int, ...]
 """A value's shape without the batch axis: (channels, height, width) or (features,)."""
@@ -81,6 +81,8 @@ class Op(BaseModel):
     kind: ClassVar[str]
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
+    commutative: ClassVar[bool] = False
+    """Whether the order of its inputs is of no account."""
     example: ClassVar[str] = ""
     """Attributes with which it does something, as a spec says them in braces."""
     stored: ClassVar[Stored] = {}
@@ -129,9 +131,22 @@ class Op(BaseModel):
         """
         return inputs[0] if self.width is None else attributes[self.width]
 
+    def passes_through(self) -> bool:
+        """Whether the output is the first input, in training too."""
+        return self.chance is not None and getattr(self, self.chance) == 0
+
+    def settings(self) -> dict[str, Any]:
+        """The attributes but `init` that are not their defaults, spelled in one way."""
+        attributes = {
+            name: (shortest(getattr(self, name)), shortest(field.default))
+            for name, field in type(self).model_fields.items()
+            if name != "init"
+        }
+        return {name: own for name, (own, usual) in attributes.items() if own != usual}
+
     @property
     def counts_channels(self) -> bool:
-        """Whether it is made for a number of channels, and can't read another one."""
+        """Whether it is made for a number of channels, not for any that it may read."""
         return False
 
     def nonnegative(self, *inputs: bool) -> bool:
@@ -143,7 +158,7 @@ class Op(BaseModel):
         return inputs
 
     def sized_by(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-        """Those of its inputs on whose size the size of its output depends."""
+        """Those of its inputs on whose size that of its output, an image, depends."""
         return inputs
 
     def windows(self, before: Shape, after: Shape) -> tuple[Window, Window] | None:
@@ -191,11 +206,21 @@ class Weighted(Op):
                 names = " and ".join(own)
                 raise ValueError(f"init: there is no parameter {name!r}, but {names}")
             if init.by_fan and self.role(name) != "kernel":
-                raise ValueError(
+                raise Unsuited(
                     f"init: {init.name} needs a fan in and a fan out, which {name} "
                     "doesn't have; say constant, normal, trunc_normal or uniform"
                 )
         return self
+
+
+def shortest(value: Any) -> Any:
+    """An attribute's one spelling: 1 for (1, 1), and (1, 2) for ((1, 1), (2, 2))."""
+    if not isinstance(value, tuple):
+        return 0.0 if isinstance(value, float) and value == 0 else value  # not -0.0
+    items = tuple(map(shortest, value))
+    if any(isinstance(item, tuple) for item in items):
+        return value
+    return items[0] if len(set(items)) == 1 else items
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -18,6 +18,10 @@ Real = Annotated[float, Field(ge=-1e30, le=1e30)]
 Spread = Annotated[float, Field(ge=0, le=1e30)]
 
 
+class Unsuited(ValueError):
+    """An initialiser that nothing can be drawn from, or that doesn't suit a tensor."""
+
+
 class Init(BaseModel):
     """One initialiser; frozen, so that an op that holds it stays hashable."""
 
@@ -70,18 +74,30 @@ class XavierUniform(Init):
 
 
 class TruncNormal(Init):
-    """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute."""
+    """N(mean, std²) with values outside [a, b] drawn anew; a and b are absolute.
+
+    The mean is at most 2 std outside of them, where torch.nn.init ends to be exact.
+    """
 
     name = "trunc_normal"
     mean: Real = 0.0
-    std: Annotated[float, Field(gt=0, le=1e30)] = 1.0
+    std: Spread = 1.0
     a: Real = -2.0
     b: Real = 2.0
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if not self.a < self.b:
-            raise ValueError(f"expected a below b, found {self.a:g} and {self.b:g}")
+        if not self.a < self.b or self.std == 0:
+            raise Unsuited(
+                f"needs a < b and std > 0, found a {self.a:g}, b {self.b:g} and "
+                f"std {self.std:g}"
+            )
+        if not self.a - 2 * self.std <= self.mean <= self.b + 2 * self.std:
+            raise Unsuited(
+                f"almost nothing lies between a {self.a:g} and b {self.b:g}, which are "
+                f"values, not multiples of std; found mean {self.mean:g} and std "
+                f"{self.std:g}"
+            )
         return self
 
 
@@ -103,7 +119,7 @@ class Uniform(Init):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.a > self.b:
-            raise ValueError(f"expected a up to b, found {self.a:g} and {self.b:g}")
+            raise Unsuited(f"needs a <= b, found a {self.a:g} and b {self.b:g}")
         return self
 
 

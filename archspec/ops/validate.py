@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.ops.base import Op, Weighted
 from archspec.ops.describe import expected
+from archspec.ops.init import Unsuited
 
 Where = Callable[..., Location]
 """Where an attribute stands, or what lies in it at a further path; else the op."""
@@ -86,7 +87,7 @@ def _faults(
 
 def _together(op: type[Op], item: Any, place: Where, at: Location) -> SpecError:
     message = item["msg"].removeprefix("Value error, ")
-    code = "AS210" if message.startswith("init: ") else "AS209"
+    code = _code(item) if message.startswith("init: ") else "AS209"
     return SpecError(f"{op.kind}: {message}", code=code, at=_spot(message, place, at))
 
 
@@ -108,7 +109,13 @@ def _init(op: type[Op], item: Any, init: Any, place: Where) -> SpecError:
     chosen = init.get(way[0]) if way and isinstance(init, dict) else None
     if isinstance(chosen, dict):
         way[1:1] = chosen  # the initialiser's name, which pydantic doesn't know
-    return SpecError(f"{name}: {message}", code="AS210", at=place("init", *way))
+    return SpecError(f"{name}: {message}", code=_code(item), at=place("init", *way))
+
+
+def _code(item: Any) -> str:
+    """Of a fault of `init`: that it is none, or none for this parameter."""
+    cause = item.get("ctx", {}).get("error")
+    return "AS603" if isinstance(cause, Unsuited) else "AS210"
 
 
 def _spot(message: str, place: Where, at: Location) -> Location:

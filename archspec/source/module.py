@@ -34,7 +34,9 @@ def module(
     text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
     head = "\n".join(doc)
     imported = import_lines(read_in(text), imports)
-    lead = f"{imported}\n\n\n" if imported else "\n"
+    defined = text.startswith(("class ", "def ", "@"))  # ruff leaves two lines then
+    gap = "\n\n\n" if defined else "\n\n"
+    lead = f"{imported}{gap}" if imported else "\n"
     return seal(f'"""{head}\n"""\n\n{lead}{text}\n')
 
 

@@ -1,7 +1,7 @@
-"""What all calls of one function share, said once, by a `functools.partial`.
+"""What most calls of a function share, said once.
 
 >>> relu = Call("nn.LeakyRelu", (), (("slope", 0.2), ("rate", Code("RATE"))))
->>> partials = Partials([relu, relu, relu], Names())
+>>> partials = Partials([relu] * 3, Names())
 >>> partials.lines()
 ['leaky_relu = partial(nn.LeakyRelu, slope=0.2, rate=RATE)']
 >>> flat(partials.short(relu))
@@ -14,76 +14,67 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from archspec.source.expr import Expr
-from archspec.source.text import (
-    Call,
-    Code,
-    Doc,
-    Names,
-    flat,
-    layout,
-    snake_case,
-)
+from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
 
-LEAST, WORTH = 20, 60
+NAMED = 6
+"""As many characters of an option's value count at most."""
+LEAST, WORTH = 20, 50
 """How many characters a partial says, and saves in all, before it earns its line."""
-
 Option = tuple[str, str]
 """A keyword and its value's text: 1, 1.0 and True are not the same."""
 
 
 class Partials:
-    """Finds what calls share by name; nothing that a function knows alone."""
+    """Finds what saves the most, of the keywords that calls of a function have."""
 
     def __init__(self, calls: Iterable[Call], names: Names) -> None:
+        self.shared: dict[str, tuple[str, dict[Option, Doc]]] = {}
         groups: dict[str, list[dict[Option, Doc]]] = {}
         for call in calls:
             groups.setdefault(str(call.fn), []).append(_options(call))
-        self.shared: dict[str, tuple[str, dict[Option, Doc]]] = {}
-        for fn, options in groups.items():
-            saved, alike = max(_candidates(options), key=lambda found: found[0])
+        for fn, group in groups.items():
+            saved, shared = max(_candidates(group), key=lambda found: found[0])
             if saved >= WORTH:
                 name = names.take(snake_case(fn.rpartition(".")[2]))
-                self.shared[fn] = name, alike
+                self.shared[fn] = name, shared
 
     def short(self, call: Call) -> Call:
         """A call as it is printed."""
-        name, alike = self.shared.get(str(call.fn), ("", {}))
-        if not name or not alike.keys() <= _options(call).keys():
+        name, shared = self.shared.get(str(call.fn), ("", {}))
+        if not name or not shared.keys() <= _options(call).keys():
             return call
-        said = {key for key, _ in alike}
+        said = {key for key, _ in shared}
         rest = tuple(item for item in call.kwargs if item[0] not in said)
         return Call(name, call.args, rest)
 
     def lines(self) -> list[str]:
-        """The assignments."""
+        """The assignments of the shorter names."""
         lines = []
-        for fn, (name, alike) in self.shared.items():
-            options = tuple((key, value) for (key, _), value in alike.items())
+        for fn, (name, shared) in self.shared.items():
+            options = tuple((key, value) for (key, _), value in shared.items())
             made = Call("partial", (Code(fn),), options)
             lines += layout(made, 0, f"{name} = ")
         return lines
 
 
 def _options(call: Call) -> dict[Option, Doc]:
-    """The keywords of a call that mean the same everywhere."""
-    return {
-        (key, flat(value)): value
-        for key, value in call.kwargs
-        if not isinstance(value, Expr)
-    }
+    """The keywords of a call that mean the same in every function."""
+    return {(k, flat(v)): v for k, v in call.kwargs if not isinstance(v, Expr)}
 
 
 def _candidates(
-    calls: Sequence[dict[Option, Doc]],
+    group: Sequence[dict[Option, Doc]],
 ) -> Iterator[tuple[int, dict[Option, Doc]]]:
-    """What those calls share that have an option, and how many characters they save."""
-    number = Counter(option for options in calls for option in options)
+    """Options that several calls have, the commonest first, and what they save."""
     yield 0, {}
-    for wanted, times in number.items():
-        if times < 2:
+    often = Counter(option for options in group for option in options)
+    shared: dict[Option, Doc] = {}
+    for option, number in often.most_common():
+        if number == 1 or option[0] in {key for key, _ in shared}:
             continue
-        found = [options for options in calls if wanted in options]
-        alike = set.intersection(*(set(options) for options in found))
-        length = sum(len(f"{key}={text}, ") for key, text in alike)
-        if length >= LEAST:
-            yield times * length, {o: v for o, v in found[0].items() if o in alike}
+        group = [options for options in group if option in options]
+        shared |= {option: group[0][option]} if group else {}
+        # A name of the spec counts alike however long it is.
+        length = sum(len(key) + 1 + min(len(text), NAMED) for key, text in shared)
+        if length >= LEAST and len(group) > 1:
+            yield length * len(group), dict(shared)

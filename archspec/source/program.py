@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from types import ModuleType
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +49,3 @@ def execute(source: Source) -> ModuleType:
         del sys.modules[name]
         raise
     return module
-
-
-@cache
-def environment(package: str) -> Any:
-    """The jinja environment of a backend's templates; they lay out, decide nothing."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    folder = files(package) / "templates"
-    templates = {
-        item.name: item.read_text(encoding="utf-8") for item in folder.iterdir()
-    }
-    return Environment(
-        loader=DictLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
-def render(package: str, template: str, values: Mapping[str, Any]) -> str:
-    """The text of a template."""
-    text: str = environment(package).get_template(template).render(**values)
-    return text

@@ -253,7 +253,10 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         return [*rows, *layout(last[1], indent, last[0], trail)]
     if isinstance(doc, Bracketed):
         opened, closed = f"{lead}{doc.before}", f"{doc.after}{trail}"
-        if not doc.before.endswith("("):
+        first = f"{start}{opened}{flat(doc.value)}["
+        if not doc.before and len(first) <= WIDTH:
+            return [first, f"{' ' * inner}{doc.after[1:-1]}", f"{start}]{trail}"]
+        if not doc.before:
             return layout(doc.value, indent, opened, closed)
         return [f"{start}{opened}", *layout(doc.value, inner), f"{start}{closed}"]
     return [line]
@@ -348,13 +351,19 @@ def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]
 def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> list[str]:
     """`def name(parameters) -> result:` in lines."""
     start, inner = " " * indent, " " * (indent + STEP)
-    tail = f") -> {result}:"
-    joined = ", ".join(parameters)
+    joined, tail = ", ".join(parameters), f") -> {result}:"
     if len(f"{start}{lead}({joined}{tail}") <= WIDTH:
         return [f"{start}{lead}({joined}{tail}"]
+    rows = [f"{start}{lead}(", *(f"{inner}{each}," for each in parameters)]
     if len(f"{inner}{joined}") <= WIDTH:
-        return [f"{start}{lead}(", f"{inner}{joined}", f"{start}{tail}"]
-    return [f"{start}{lead}(", *(f"{inner}{p}," for p in parameters), f"{start}{tail}"]
+        rows = [f"{start}{lead}(", f"{inner}{joined}"]
+    if len(f"{start}{tail}") <= WIDTH:
+        return [*rows, f"{start}{tail}"]
+    of, _, items = result.removesuffix("]").partition("[")
+    within = [f"{inner}{items}"]
+    if len(within[0]) > WIDTH:
+        within = [f"{inner}{item}," for item in items.split(", ")]
+    return [*rows, f"{start}) -> {of}[", *within, f"{start}]:"]
 
 
 def span(start: Doc, stop: Doc) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import Backend
+from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
@@ -110,7 +110,7 @@ class Bench:
         return [(together, keys)]
 
     def _trained(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        graph, chosen = self.graph, self.chosen
+        graph, chosen = self.graph, trainer(self.chosen)
         weights = self.data.weights("conditioned")
         before = {name: weights[name].copy() for name in graph.buffers()}
         values = {name: weights[name].copy() for name in graph.parameters()}

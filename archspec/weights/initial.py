@@ -21,8 +21,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from archspec.errors import ArchspecError, WeightsError
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
 from archspec.ops.base import Shape
 from archspec.ops.init import (
     Constant,
@@ -49,9 +48,6 @@ ALIGNMENT = 64
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "relu": sqrt(2), "tanh": 5 / 3, "selu": 3 / 4}
 """As `torch.nn.init.calculate_gain`; leaky_relu's depends on its slope."""
-
-FEWEST_KEPT = 0.01
-"""A trunc_normal that would throw away more than the rest of its draws is refused."""
 
 
 class Job(NamedTuple):
@@ -83,9 +79,6 @@ def initial_weights(
     Returns:
         Canonical name -> array in canonical layout, in the order of the graph. The
         arrays are writable parts of one allocation, each aligned to 64 bytes.
-
-    Raises:
-        WeightsError: an initialiser can't be used for the parameter it is given to.
     """
     arrays, jobs = _prepared(graph, seed, dtype, only)
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
@@ -100,7 +93,7 @@ def drawing(
 ) -> Iterator[Drawn]:
     """`initial_weights`, drawn while the body does something else.
 
-    Who reads a value waits for all of them. Raises WeightsError at once.
+    Who reads a value waits for all of them.
     """
     arrays, jobs = _prepared(graph, seed, dtype, None)
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -174,19 +167,8 @@ def _tensors(graph: Graph) -> Iterator[tuple[str, Shape, Fill]]:
     for node, inputs in graph.located():
         stored = {**node.op.weights(*inputs), **node.op.buffers(*inputs)}
         for name, shape in stored.items():
-            yield f"{node.name}.{name}", shape, _checked(node, name, shape)
-
-
-def _checked(node: Node, name: str, shape: Shape) -> Fill:
-    try:
-        return distribution(node.op.initial(name), shape)
-    except ArchspecError as error:
-        raise WeightsError(
-            f"{node.name}.{name} can't be initialised: {error.message}",
-            code="AS603",
-            at=node.at,
-            hint=error.hint,
-        ) from error
+            fill = distribution(node.op.initial(name), shape)
+            yield f"{node.name}.{name}", shape, fill
 
 
 def _jobs(array: NDArray[Any], fill: Fill, stream: str) -> Iterator[Job]:
@@ -209,11 +191,7 @@ def _draw(job: Job) -> None:
 
 
 def distribution(initializer: Initializer, shape: Shape) -> Fill:
-    """What an initialiser means for a parameter of this shape, as torch.nn.init does.
-
-    Raises:
-        WeightsError: the shape has no fans, or almost no draw would be kept.
-    """
+    """What an initialiser means for a tensor of this shape, as torch.nn.init does."""
     match initializer:
         case Constant(value=value):
             return partial(_constant, value)
@@ -239,28 +217,18 @@ def distribution(initializer: Initializer, shape: Shape) -> Fill:
 
 def xavier_std(shape: Shape, gain: float) -> float:
     """Glorot and Bengio (2010): gain * sqrt(2 / (fan_in + fan_out))."""
-    return gain * sqrt(2 / sum(_fans(shape)))
+    return gain * sqrt(2 / sum(fans(shape)))
 
 
 def kaiming_std(shape: Shape, initializer: KaimingNormal | KaimingUniform) -> float:
     """He et al. (2015): gain / sqrt(fan), with the gain of the nonlinearity."""
-    fan_in, fan_out = _fans(shape)
+    fan_in, fan_out = fans(shape)
     fan = fan_in if initializer.mode == "fan_in" else fan_out
     if initializer.nonlinearity == "leaky_relu":
         gain = sqrt(2 / (1 + initializer.a**2))
     else:
         gain = GAINS[initializer.nonlinearity]
     return gain / sqrt(fan)
-
-
-def _fans(shape: Shape) -> tuple[int, int]:
-    if len(shape) < 2:
-        raise WeightsError(
-            f"kaiming and xavier need a fan in and a fan out, {list(shape)} has none",
-            code="AS603",
-            hint="say constant, normal, trunc_normal or uniform",
-        )
-    return fans(shape)
 
 
 def _constant(value: float, generator: Generator, out: Floats) -> None:
@@ -296,13 +264,6 @@ def _proposal(mean: float, std: float, a: float, b: float) -> Proposal:
     peak = max(low, min(0.0, high)) ** 2 / 2
     inside = (erf(high / sqrt(2)) - erf(low / sqrt(2))) / 2
     from_uniform = inside * sqrt(2 * pi) * exp(peak) / (high - low) if inside else 0.0
-    if max(inside, from_uniform) < FEWEST_KEPT:
-        raise WeightsError(
-            f"trunc_normal with mean {mean} and std {std} has almost nothing between "
-            f"{a} and {b}",
-            code="AS603",
-            hint="a and b are absolute values, not multiples of std",
-        )
     if inside >= from_uniform:
         return partial(_propose_normal, mean, std, a, b)
     return partial(_propose_uniform, mean, std, a, b, peak)

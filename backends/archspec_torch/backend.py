@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
     compare_names,
+    refuse_names,
     refuse_unsupported,
     require,
     save_weights,
 )
 from archspec.files import write_whole
-from archspec.graph import Graph
+from archspec.graph import Graph, Value
 from archspec.source.classes import emit
 from archspec.source.program import Source, execute
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.reserved import RESERVED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,10 +35,12 @@ class TorchBackend:
 
     name = "torch"
     framework = "torch"
-    extra = "torch"
+    install = "archspec-nn[torch]"
     files: tuple[str, ...] = (".safetensors", ".pt2")
     engines: tuple[str, ...] = ("", "channels_last")
     running_var = "unbiased"
+    reserved = RESERVED
+    initialises = True
 
     def __init__(self, *, channels_last: bool = False) -> None:
         """With `channels_last` images lie so in memory.
@@ -58,6 +62,7 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
+        refuse_names(graph, "torch.nn.Module", self.reserved)
         return emit(graph, DIALECT)
 
     def build(
@@ -67,14 +72,16 @@ class TorchBackend:
         *,
         dtype: str = "float32",
         device: str | None = None,
+        source: Source | None = None,
+        arguments: Mapping[str, Value] | None = None,
     ) -> Any:
         """A module with these weights; on the CPU it keeps their memory as its own."""
         import torch
 
-        source = self.emit(graph)
+        source = source or self.emit(graph)
         make = getattr(execute(source), source.entry)
         with torch.device("meta"), _undrawn():
-            model = make()
+            model = make(**(arguments or {}))
         counters: dict[str, Any] = {}
         found: dict[str, tuple[int, ...]] = {}
         for name, tensor in model.state_dict().items():

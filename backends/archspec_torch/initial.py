@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from archspec.graph import Graph, Node
-from archspec.ops.base import Role
+from archspec.graph import Graph
+from archspec.ops.base import STATISTICS, Role
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -20,14 +20,25 @@ from archspec.ops.init import (
     XavierUniform,
 )
 from archspec.source.outline import Definition, Line, OpUse
-from archspec.source.text import Call, Code, Doc, Infix, call, flat, layout, statement
+from archspec.source.text import (
+    Call,
+    Code,
+    Display,
+    Doc,
+    Infix,
+    call,
+    flat,
+    layout,
+    statement,
+)
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
     "conv_transpose2d": "nn.ConvTranspose2d",
     "linear": "nn.Linear",
 }
-Plan = tuple[tuple[str, AnyInit], ...]
+Starts = dict[str, AnyInit]
+"""What each parameter of a node, or of a kind of layers, starts from."""
 
 
 def filled(init: AnyInit, tensor: str) -> Call:
@@ -57,40 +68,9 @@ def filled(init: AnyInit, tensor: str) -> Call:
         return call("nn.init.normal_", x, mean=(init.mean, 0.0), std=(init.std, 1.0))
     if isinstance(init, Uniform):
         return call("nn.init.uniform_", x, a=(init.a, 0.0), b=(init.b, 1.0))
-    return constant(init, x)
-
-
-def constant(init: Constant, x: Code) -> Call:
-    """zeros_, ones_ or constant_."""
     if init.value in (0.0, 1.0):
         return Call("nn.init.ones_" if init.value else "nn.init.zeros_", (x,))
     return Call("nn.init.constant_", (x, init.value))
-
-
-def plan(node: Node, weights: tuple[str, ...]) -> Plan:
-    """What a node's weights start from."""
-    return tuple((name, node.op.initial(name)) for name in weights)
-
-
-def plans(graph: Graph) -> dict[str, dict[str, Plan]]:
-    """For each kind of op with weights, the plan of each node."""
-    found: dict[str, dict[str, Plan]] = {}
-    for node, shapes in graph.located():
-        weights = tuple(node.op.weights(*shapes))
-        if weights:
-            found.setdefault(node.op.kind, {})[node.name] = plan(node, weights)
-    return found
-
-
-def usual(of: dict[str, Plan]) -> dict[str, AnyInit]:
-    """The commonest initialiser of each parameter."""
-    found: dict[str, AnyInit] = {}
-    for parameter in dict.fromkeys(name for plan in of.values() for name, _ in plan):
-        counts = Counter(
-            init for plan in of.values() for name, init in plan if name == parameter
-        )
-        found[parameter] = counts.most_common(1)[0][0]
-    return found
 
 
 NATIVE: dict[Role, AnyInit] = {
@@ -103,41 +83,11 @@ NATIVE: dict[Role, AnyInit] = {
 """What PyTorch's layers start from already; a bias is drawn."""
 
 
-def _shared(by_plan: dict[Plan, list[str]]) -> dict[tuple[str, AnyInit], list[str]]:
-    """What biases start from in several plans, and all the kinds of layers there."""
-    found: dict[tuple[str, AnyInit], list[list[str]]] = {}
-    for plan_, kinds in by_plan.items():
-        for item in plan_:
-            if item[0] == "bias":
-                found.setdefault(item, []).append(kinds)
-    return {
-        item: [kind for kinds in groups for kind in kinds]
-        for item, groups in found.items()
-        if len(groups) > 1
-    }
-
-
-def _isinstance(kinds: list[str]) -> str:
-    layers = " | ".join(LAYERS[kind] for kind in kinds)
-    return f"isinstance(module, {layers})"
-
-
-def children(definition: Definition) -> Iterator[tuple[str, Line]]:
-    """The lines of a class with the names that its children have in every instance."""
-    if definition.listed and definition.inline:
-        return
-    for number, line in enumerate(definition.lines):
-        if definition.listed and not line.plain:
-            return
-        name = str(number) if definition.listed else line.name
-        if name.isidentifier() or definition.listed:
-            yield name, line
-
-
 class Initials:
     """What a graph's weights start from, as rules for kinds of layers and exceptions.
 
-    A kind's commonest initialisers make its rule; norms start as PyTorch's do.
+    A kind's commonest initialisers make its rule; norms start as PyTorch's do. A class
+    says where all its instances differ from the rule, and the net where a node does.
     """
 
     def __init__(
@@ -146,75 +96,99 @@ class Initials:
         definitions: list[Definition],
         titles: Mapping[int, str],
     ) -> None:
-        self.definitions = definitions
         self.titles = titles
-        self.plans = plans(graph)
-        self.roles: dict[tuple[str, str], Role] = {
-            (node.op.kind, name): node.op.role(name)
-            for node, shapes in graph.located()
-            for name in node.op.weights(*shapes)
-        }
-        self.common = {k: usual(of) for k, of in self.plans.items() if k in LAYERS}
+        self.definitions = definitions
+        self.starts: dict[str, dict[str, Starts]] = {}
+        self.roles: dict[tuple[str, str], Role] = {}
+        self.optional: set[str] = set()
+        for node, shapes in graph.located():
+            op, weights = node.op, [*node.op.weights(*shapes)]
+            if {"bias", "affine"} & node.texts.keys():  # they may depend on arguments
+                weights = [n for n, role in op.stored.items() if role not in STATISTICS]
+                self.optional.update(f"{node.name}.{name}" for name in weights)
+            if weights:
+                own = {name: op.initial(name) for name in weights}
+                self.starts.setdefault(op.kind, {})[node.name] = own
+            self.roles |= {(op.kind, name): op.role(name) for name in weights}
+        self.common = {k: _usual(of) for k, of in self.starts.items() if k in LAYERS}
 
     def child(self, use: OpUse, made: Doc) -> Doc:
         """A layer, which is made with torch's own initial weights."""
         return made
 
     def rules(self) -> list[str]:
-        """The function `init_weights`."""
-        by_plan: dict[Plan, list[str]] = {}
-        for kind, of in self.common.items():
-            told = tuple(
-                sorted(i for i in of.items() if i[1] != self._native(kind, i[0]))
-            )
+        """The function `init_weights`; nothing where there is no rule."""
+        by_start: dict[tuple[tuple[str, AnyInit], ...], list[str]] = {}
+        for kind, starts in self.common.items():
+            told = {k: v for k, v in starts.items() if v != self._native(kind, k)}
             if told:
-                by_plan.setdefault(told, []).append(kind)
-        shared = _shared(by_plan)
-        lines = [
+                key = tuple(sorted(told.items(), reverse=True))
+                by_start.setdefault(key, []).append(kind)
+        biases = Counter(dict(start).get("bias") for start in by_start)
+        shared: dict[AnyInit, list[str]] = {}
+        branches: list[tuple[Call, list[str]]] = []
+        for start, kinds in by_start.items():
+            rows: list[str] = []
+            for name, init in start:
+                if name != "bias":
+                    rows += _fill(init, f"module.{name}", 8)
+                elif biases[init] > 1:
+                    shared.setdefault(init, []).extend(kinds)
+                else:
+                    sometimes = not self._always_biased(kinds)
+                    rows += _fill(init, "module.bias", 8, sometimes)
+            branches += [(_layers(kinds), rows)] if rows else []
+        classes: dict[tuple[str, ...], list[str]] = {}
+        for definition in self.definitions[:-1]:
+            title = self.titles[id(definition)]
+            classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
+        branches += [(_is(titles), [*rows]) for rows, titles in classes.items() if rows]
+        lines: list[str] = []
+        for test, rows in branches:
+            lines += [*statement("elif " if lines else "if ", test, 4, ":"), *rows]
+        for init, kinds in shared.items():
+            tests = _layers(kinds), Code("module.bias is not None")
+            lines += statement("if ", Infix(tests, ("and",)), 4, ":")
+            lines += _fill(init, "module.bias", 8)
+        head = [
             "def init_weights(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
         ]
-        word = "if"
-        for plan_, kinds in by_plan.items():
-            told = tuple(item for item in reversed(plan_) if item not in shared)
-            if not told:
-                continue
-            lines.append(f"    {word} {_isinstance(kinds)}:")
-            word = "elif"
-            for parameter, init in told:
-                indent = 8
-                if parameter == "bias" and not self._always_biased(kinds):
-                    lines.append("        if module.bias is not None:")
-                    indent = 12
-                lines += layout(filled(init, f"module.{parameter}"), indent)
-        for definition in self.definitions[:-1]:
-            own = self._exceptions(definition)
-            if not own:
-                continue
-            name = self.titles[id(definition)]
-            lines.append(f"    {word} isinstance(module, {name}):")
-            word = "elif"
-            for path, init in own:
-                indent = 8
-                if path[0].isdigit():
-                    tensor = flat(Call("module.get_parameter", (path,)))
-                    lines += layout(filled(init, tensor), 8)
-                    continue
-                if path.endswith(".bias"):  # which torch says may be None
-                    lines += layout(Code(f"module.{path} is not None"), 8, "if ", ":")
-                    indent = 12
-                lines += layout(filled(init, f"module.{path}"), indent)
-        for (_, init), kinds in shared.items():
-            tests = Code(_isinstance(kinds)), Code("module.bias is not None")
-            lines += statement("if ", Infix(tests, ("and",)), 4, ":")
-            lines += layout(filled(init, "module.bias"), 8)
-            word = "elif"
-        return lines if word == "elif" else []
+        return [*head, *lines] if lines else []
+
+    def last(self) -> list[str]:
+        """Statements for the parameters that no rule covers, by name."""
+        covered = {
+            f"{node}.{parameter}"
+            for definition in self.definitions[:-1]
+            for _, line in _children(definition)
+            for parameter in self._own(line)
+            for node in line.nodes
+        }
+        by_init: dict[AnyInit, list[str]] = {}
+        for kind, of in self.starts.items():
+            for node, starts in of.items():
+                for parameter, init in starts.items():
+                    name = f"{node}.{parameter}"
+                    if name not in covered and self._differs(kind, parameter, init):
+                        by_init.setdefault(init, []).append(name)
+        lines = ["        self.apply(init_weights)"] if self.rules() else []
+        for init, names in by_init.items():
+            if not self.optional.isdisjoint(names):
+                lines += _present(init, "self", names, 8)
+            elif len(names) == 1:
+                tensor = Call("self.get_parameter", (names[0],))
+                lines += _fill(init, flat(tensor), 8)
+            else:
+                lines += layout(Call("", tuple(names)), 8, "for name in ", ":")
+                lines += _fill(init, "self.get_parameter(name)", 12)
+        return lines
 
     def _always_biased(self, kinds: list[str]) -> bool:
         """Whether a bias is never None; torch's types say so of linear layers alone."""
         return kinds == ["linear"] and all(
-            len(plan_) == 2 for plan_ in self.plans["linear"].values()
+            "bias" in starts and f"{node}.bias" not in self.optional
+            for node, starts in self.starts["linear"].items()
         )
 
     def _differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
@@ -224,49 +198,82 @@ class Initials:
     def _native(self, kind: str, parameter: str) -> AnyInit | None:
         return NATIVE.get(self.roles[kind, parameter])
 
-    def _exceptions(self, definition: Definition) -> list[tuple[str, AnyInit]]:
-        """Parameters of a class whose start differs from the rule, in all instances."""
-        return [
-            (f"{name}.{parameter}", init)
-            for name, line in children(definition)
-            for parameter, init in self._own(line)
-        ]
+    def _exceptions(self, definition: Definition) -> list[str]:
+        """Statements for parameters of a class whose start differs in all instances."""
+        rows: list[str] = []
+        for name, line in _children(definition):
+            for parameter, init in self._own(line).items():
+                path, nodes = f"{name}.{parameter}", line.nodes
+                sometimes = any(f"{n}.{parameter}" in self.optional for n in nodes)
+                known = isinstance(line.target, OpUse) and line.target.kind != "scale"
+                if known and name.isidentifier():
+                    tested = sometimes or parameter == "bias"
+                    rows += _fill(init, f"module.{path}", 8, tested)
+                elif sometimes:
+                    rows += _present(init, "module", [path], 8)
+                else:  # a type checker doesn't know it
+                    tensor = Call("module.get_parameter", (path,))
+                    rows += _fill(init, flat(tensor), 8)
+        return rows
 
-    def _own(self, line: Line) -> list[tuple[str, AnyInit]]:
+    def _own(self, line: Line) -> Starts:
+        """Where a line's parameters differ from the rule, alike in all instances."""
         if not isinstance(line.target, OpUse) or not line.plain:
-            return []
+            return {}
         kind = line.target.kind
-        of = self.plans.get(kind, {})
+        of = self.starts.get(kind, {})
         own = [of[name] for name in line.nodes if name in of]
-        if not own or any(plan_ != own[0] for plan_ in own):
-            return []
-        return [
-            (parameter, init)
-            for parameter, init in own[0]
-            if self._differs(kind, parameter, init)
-        ]
+        if not own or any(starts != own[0] for starts in own):
+            return {}
+        return {k: v for k, v in own[0].items() if self._differs(kind, k, v)}
 
-    def last(self) -> list[str]:
-        """Statements for the parameters that no rule covers, by name."""
-        covered: set[str] = set()
-        for definition in self.definitions[:-1]:
-            for _, line in children(definition):
-                for parameter, _ in self._own(line):
-                    covered.update(f"{node}.{parameter}" for node in line.nodes)
-        by_init: dict[AnyInit, list[str]] = {}
-        for kind, of in self.plans.items():
-            for node, plan_ in of.items():
-                for parameter, init in plan_:
-                    name = f"{node}.{parameter}"
-                    if name not in covered and self._differs(kind, parameter, init):
-                        by_init.setdefault(init, []).append(name)
-        lines = ["        self.apply(init_weights)"] if self.rules() else []
-        for init, names in by_init.items():
-            if len(names) == 1:
-                tensor = flat(Call("self.get_parameter", (names[0],)))
-                lines += layout(filled(init, tensor), 8)
-                continue
-            each = Call("", tuple(names))
-            lines += layout(each, 8, "for name in ", ":")
-            lines += layout(filled(init, "self.get_parameter(name)"), 12)
-        return lines
+
+def _usual(of: Mapping[str, Starts]) -> Starts:
+    """The commonest initialiser of each parameter."""
+    counts: dict[str, Counter[AnyInit]] = {}
+    for starts in of.values():
+        for parameter, init in starts.items():
+            counts.setdefault(parameter, Counter())[init] += 1
+    return {name: counter.most_common(1)[0][0] for name, counter in counts.items()}
+
+
+def _layers(kinds: list[str]) -> Call:
+    """Whether a module is a layer of one of these kinds."""
+    return _is([LAYERS[kind] for kind in kinds])
+
+
+def _is(classes: list[str]) -> Call:
+    """Whether a module is of one of these classes."""
+    either = Infix(tuple(map(Code, classes)), ("|",) * (len(classes) - 1))
+    return Call("isinstance", (Code("module"), either))
+
+
+def _fill(
+    init: AnyInit, tensor: str, indent: int, sometimes: bool = False
+) -> list[str]:
+    """The statement that fills a tensor, which may be None `sometimes`."""
+    if not sometimes:
+        return layout(filled(init, tensor), indent)
+    test = layout(Code(f"{tensor} is not None"), indent, "if ", ":")
+    return [*test, *layout(filled(init, tensor), indent + 4)]
+
+
+def _present(init: AnyInit, owner: str, names: list[str], indent: int) -> list[str]:
+    """The statements that fill those of some parameters that are there."""
+    return [
+        f"{' ' * indent}for name, parameter in {owner}.named_parameters():",
+        *layout(Display(tuple(names), "()"), indent + 4, "if name in ", ":"),
+        *_fill(init, "parameter", indent + 8),
+    ]
+
+
+def _children(definition: Definition) -> Iterator[tuple[str, Line]]:
+    """The lines of a class with the names that its children have in every instance."""
+    if definition.listed and definition.inline:
+        return
+    for number, line in enumerate(definition.lines):
+        if definition.listed and not line.plain:
+            return
+        name = str(number) if definition.listed else line.name
+        if name.isidentifier() or definition.listed:
+            yield name, line

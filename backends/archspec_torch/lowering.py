@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
+from archspec.ops.normalization import GroupNorm
 from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
@@ -353,4 +355,6 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         return "an average can't leave out padding that differs between two sides"
     if isinstance(op, AvgPool2d | MaxPool2d) and uneven(op.padding) and op.ceil_mode:
         return "ceil_mode doesn't go with padding that differs between two sides"
+    if isinstance(op, GroupNorm) and prod(shapes[0]) == op.groups:
+        return "GroupNorm wants more than one value in a group, for one image too"
     return None

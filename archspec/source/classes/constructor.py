@@ -107,7 +107,7 @@ class Constructor:
         """A child that isn't always there; what doesn't fit on a line is an `if`."""
         made, base = self.child(line.target), self.dialect.base
         absent = self.dialect.absent if len(line.reads) == 1 else None
-        found = self._set(line.name, Choice(made, line.when, absent))
+        found = self._set(line.name, either(made, line.when, absent))
         if self.dialect.once or (len(found) == 1 and line.name.isidentifier()):
             return found
         kind = f"{base} | None" if absent is None else base
@@ -132,8 +132,10 @@ class Constructor:
         found: list[Doc] = []
         for line, other in paired(flattened(lines)):
             value = self._element(line)
+            if value == Display(()):
+                continue  # a list of nothing
             if other is not None:
-                found.append(Choice(value, line.when, self._element(other)))
+                found.append(either(value, line.when, self._element(other)))
             elif line.count is not None:
                 clauses = [each(line, line.repeated())]
                 if line.spread:
@@ -224,6 +226,11 @@ def _add(doc: Doc, indent: int, to: str) -> list[str]:
     if to == LAYERS and not isinstance(doc.value, Loop):
         return statement(f"{to} += ", doc.value, indent)
     return layout(Call(f"{to}.extend", (doc.value,)), indent)
+
+
+def either(body: Doc, test: Doc, other: Doc) -> Doc:
+    """A choice between two things, unless they are the same."""
+    return body if body == other else Choice(body, test, other)
 
 
 def packed(container: Container, items: Sequence[Doc]) -> Call:

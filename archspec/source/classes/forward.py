@@ -156,6 +156,8 @@ def statements(
             made.append(Statement(targets, Code(args[0]), callee))
             continue
         doc = expression(dialect, scope, number, args)
+        if (flat(doc),) == targets:
+            continue
         if readers[Ref(number)] == 1 and _followed(scope, number):
             around = expression(dialect, scope, number + 1, (flat(doc),))
             line = f"{names.targets[number + 1][0]} = {flat(around)}"
@@ -185,9 +187,10 @@ def expression(
             test = f'getattr(self, "{line.name}") is not None'
         if len(line.reads) == 1 and dialect.absent is not None:
             test = ""
-    if line.when is True or not test:
+    other = Code(args[0 if line.otherwise is None else -1])
+    if line.when is True or not test or doc == other:
         return doc
-    return Choice(doc, Code(test), Code(args[0 if line.otherwise is None else -1]))
+    return Choice(doc, Code(test), other)
 
 
 def _followed(scope: Scope, number: int) -> bool:
@@ -196,7 +199,8 @@ def _followed(scope: Scope, number: int) -> bool:
         return False
     line = scope.lines[number + 1]
     return (
-        line.reads == (Ref(number),)
+        scope.lines[number].outputs == 1
+        and line.reads == (Ref(number),)
         and isinstance(line.target, OpUse)
         and line.target.ops[0].follows
         and not isinstance(scope.callees[number + 1], Run)
@@ -234,5 +238,6 @@ def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str
 
 def known(dialect: Dialect, value: Doc) -> bool:
     """Whether a type checker knows that a value is a tensor."""
-    called = isinstance(value, Call) and value.fn.startswith(dialect.typed)
-    return called or "" in dialect.typed
+    callee = value.fn if isinstance(value, Call) else ""
+    called = isinstance(callee, str) and callee.startswith(dialect.typed)
+    return (called and callee != "") or "" in dialect.typed

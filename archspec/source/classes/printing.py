@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from archspec.graph import Graph, Value
@@ -10,6 +11,7 @@ from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
 from archspec.source.docstring import docstring
+from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
 from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
@@ -37,6 +39,7 @@ from archspec.source.text import (
     header,
 )
 
+BRACES = re.compile(r"\{.*?\}")
 OWN = ("self", "layers", "layer")
 """Names of variables in constructors."""
 
@@ -74,15 +77,19 @@ class Printer:
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
         self.nested: list[Definition] = []
+        self.moved: dict[int, set[str]] = {}
         self.parts: list[str] = []
         for self.current in definitions:
             self._add(self.current)
 
-    def _title(self, definition: Definition) -> str:
-        name = function_name(definition.title)
-        if not (definition.listed and definition.inline):
-            name = class_name(name.replace("_", " "))
-        return self.names.take(name)
+    def _title(self, definition: Definition, around: str = "") -> str:
+        """A class's or function's name; a letter says little without what is around."""
+        name = function_name(BRACES.sub("", definition.title) or definition.title)
+        if definition.listed and definition.inline:
+            return self.names.take(name)
+        short = name.removeprefix("block_")
+        name = f"{around} {short}" if around and len(short) == 1 else name
+        return self.names.take(class_name(name.replace("_", " ")))
 
     def _add(self, definition: Definition) -> None:
         """Prints one definition, after what it uses."""
@@ -99,10 +106,11 @@ class Printer:
             parameters += extra.parameters
         if definition.listed and definition.inline:
             result = f"list[{self.dialect.member}]"
+            body = self.constructor.returned(definition.lines)
             lines = [
                 *header(f"def {title}", parameters, result, 0),
-                *_constants(definition, STEP),
-                *self.constructor.returned(definition.lines),
+                *self._constants(definition, STEP),
+                *body,
             ]
         else:
             lines = self._class(title, definition, parameters)
@@ -118,20 +126,25 @@ class Printer:
         scope = Scope([])
         if not definition.listed:
             scope = mapping(dialect, lines, list(outputs.values()))
-        base, body = dialect.base, _constants(definition, INDENT)
+        base = dialect.base
         computes = self._method(definition, scope, outputs)
         if any(line.template for line in lines):
-            base, computes = dialect.sequential.base, []
-            body = ["        super().__init__()", *body, *constructor.attributes(scope)]
+            base, computes, start = dialect.sequential.base, [], True
+            body = constructor.attributes(scope)
         elif definition.listed:
-            base = dialect.sequential.base
-            body += constructor.filled(dialect.sequential, lines)
+            base, start = dialect.sequential.base, False
+            body = constructor.filled(dialect.sequential, lines)
         elif numbered(dialect, lines):
-            base = dialect.listing.base
-            body += constructor.filled(dialect.listing, lines)
+            base, start = dialect.listing.base, False
+            body = constructor.filled(dialect.listing, lines)
         else:
-            start = ["        super().__init__()"] if dialect.initialised else []
-            body = [*start, *body, *constructor.attributes(scope)]
+            start = dialect.initialised
+            body = constructor.attributes(scope)
+        body = [
+            *(["        super().__init__()"] if start else []),
+            *self._constants(definition, INDENT),
+            *body,
+        ]
         if definition.model and self.start is not None:
             body += self.start.last()
         return [
@@ -170,6 +183,16 @@ class Printer:
             }
         return method(dialect, scope, inputs, outputs, named=named)
 
+    def _constants(self, definition: Definition, indent: int) -> list[str]:
+        """The statements that compute what a body reads, and no class inside alone."""
+        moved = self.moved.get(id(definition), set())
+        return [
+            row
+            for name, value in definition.constants.items()
+            if name not in moved
+            for row in assignment(name, value, indent)
+        ]
+
     # Calls of what is printed.
 
     def _use(self, use: Use) -> Call:
@@ -184,25 +207,48 @@ class Printer:
         return Call(title, tuple(given[key] for key in positional), tuple(rest))
 
     def _nest(self, nested: Nested) -> Call:
-        """A nested graph is a class of its own; its arguments are what it reads."""
-        read = sorted({name for line in nested.lines for name in free_names(line)})
+        """A nested graph is a class of its own; its arguments are what it reads.
+
+        What the definition around it computes for nothing else, it computes itself.
+        """
+        outer, inside = self.current, {id(line) for line in walk(nested.lines)}
+        read = {name for line in nested.lines for name in free_names(line)}
+        others = {
+            name
+            for line in walk(outer.lines)
+            if id(line) not in inside
+            for arg in line.said()
+            for name in names_of(arg)
+        }
+        own: dict[str, Expr] = {}
+        for name, constant in reversed(outer.constants.items()):
+            if name in read and name not in others:
+                own[name] = constant
+                read = read - {name} | constant.names()
+            else:
+                others |= constant.names()
+        words = sorted(read)
         definition = Definition(
             title=nested.title,
             model=False,
             listed=nested.listed,
             inline=False,
             inputs=("x",),
-            instances=[],
-            arguments={name: Argument(name, self._values(name)) for name in read},
+            instances=outer.instances,
+            arguments={name: Argument(name, self._values(name)) for name in words},
+            constants=dict(reversed(own.items())),
             lines=nested.lines,
             outputs={str(number): ref for number, ref in enumerate(nested.outputs)},
-            positional=tuple(read),
+            positional=tuple(words),
             numbers=nested.numbers,
         )
+        self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
-        self.titles[id(definition)] = self._title(definition)
+        self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
+        self.current = definition
         self._add(definition)
-        return self._use(Use(definition, {name: word(name) for name in read}))
+        self.current = outer
+        return self._use(Use(definition, {name: word(name) for name in words}))
 
     def _values(self, name: str) -> list[Value]:
         """What a name of the definition around a nested graph stands for."""
@@ -215,20 +261,11 @@ class Printer:
             return rows or [0]  # a table's column, or the index of a loop
         made: list[Value] = []
         for number in range(len(current.instances)):
-            env = {key: column[number] for key, column in values.items()}
+            env = {key: found[number % len(found)] for key, found in values.items()}
             for key, constant in current.constants.items():
                 env[key] = constant.value(env)
             made.append(env[name])
         return made
-
-
-def _constants(definition: Definition, indent: int) -> list[str]:
-    """The statements that compute what a body reads."""
-    return [
-        row
-        for name, value in definition.constants.items()
-        for row in assignment(name, value, indent)
-    ]
 
 
 def _names(definition: Definition) -> set[str]:

@@ -10,7 +10,7 @@ from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import each
-from archspec.source.outline import Line, Nested, OpUse, Ref, Use
+from archspec.source.outline import Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
 from archspec.source.text import (
     STEP,
@@ -54,8 +54,8 @@ Made = Statement | If | For
 class Body:
     """Collects the statements of one function.
 
-    No variable has a name of `taken`, and no counter of labels one of `known`: those
-    that the spec gives to values.
+    No variable has a name of `taken`, and none that the body invents one of `known`,
+    which the spec gives to values.
     """
 
     def __init__(
@@ -64,8 +64,7 @@ class Body:
         self.calls = calls
         self.taken = frozenset(taken)
         self.names = Names((*taken, *known))
-        self.labels: dict[int, str] = {}
-        self.level = 0
+        self.label = self.names.take("label")
         self.made: list[Made] = []
 
     def scope(
@@ -94,9 +93,8 @@ class Body:
             for number, line in enumerate(lines)
             if line.count is None and line.when is True and self.calls.empty(line)
         ]
-        held = variables(
-            lines, inputs, outputs, taken=self.taken, busy=busy, handed=handed
-        )
+        taken = self.taken | {self.label}
+        held = variables(lines, inputs, outputs, taken=taken, busy=busy, handed=handed)
         labels = self._labels(lines, listed, label)
         for number, line in enumerate(lines):
             reads, targets = held.reads[number], held.targets[number]
@@ -109,7 +107,7 @@ class Body:
         if isinstance(last, Statement) and [last.lead] == [f"{r} = " for r in results]:
             self.made[-1] = Statement("return ", last.value)
         else:
-            self._put("return ", Code(", ".join(results)))
+            self._put("return ", _joined(results))
 
     def _labels(
         self, lines: Sequence[Line], listed: bool, label: Label
@@ -120,17 +118,13 @@ class Body:
         found: dict[int, Label] = {}
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):
-            if line.template:
-                found[number] = Label(label.text + line.template)
-            else:
-                groups.setdefault("" if listed else line.name, []).append(number)
+            name = "" if listed else line.template or line.name
+            found[number] = Label(label.text + name)
+            repeats = line.count is not None or line.single
+            if listed or (repeats and not line.template):
+                groups.setdefault(name, []).append(number)
         for name, group in groups.items():
-            first, text = lines[group[0]], f"{label.text}{name}"
-            if not listed:
-                if len(group) == 1 and first.count is None and not first.single:
-                    found[group[0]] = Label(text)
-                    continue
-                text = self.calls.below(text)
+            text = label.text if listed else self.calls.below(label.text + name)
             told = numbers([lines[number] for number in group])
             if told is None:
                 counter = self.names.take("names")
@@ -163,9 +157,9 @@ class Body:
         self._target(line, label, args, targets, live)
         self.made = around
         before = self.made[-1] if self.made else None
-        same = isinstance(before, If) and isinstance(made, If)
-        if same and before.test == made.test:
-            before.body.extend(made.body)
+        ifs = [part for part in (before, made) if isinstance(part, If)]
+        if len(ifs) == 2 and ifs[0].test == ifs[1].test:
+            ifs[0].body.extend(made.body)
         elif made.body:  # of an identity nothing is printed
             self.made.append(made)
 
@@ -180,20 +174,22 @@ class Body:
         target = line.target
         if isinstance(target, OpUse):
             self._op(target, label, args, targets)
-        elif isinstance(target, Use):
-            call = self.calls.use(target, [Code(arg) for arg in args], label)
-            self._put(f"{', '.join(targets)} = ", call)
-        else:
+        elif isinstance(target, Nested):
             self._nested(target, label, args, targets, live)
+        else:
+            call = self.calls.use(target, [Code(arg) for arg in args], label)
+            if label.counter and not line.spread and not self.calls.named(target):
+                self._put("", label.code())  # its number is taken, by no layer
+            self._put(f"{', '.join(targets)} = ", call)
 
     def _op(
         self, use: OpUse, label: Label, args: list[str], targets: tuple[str, ...]
     ) -> None:
         steps, suffixes = self.calls.lowered[id(use)]
-        if label.counter and not suffixes:  # its number is taken, by no layer
-            self._put("", label.code())
-        elif label.counter and suffixes != [""]:
-            label = self._held(label)
+        if label.counter and suffixes != [""]:
+            lead = f"{self.label} = " if suffixes else ""
+            self._put(lead, label.code())
+            label = Label(f"{{{self.label}}}")
         values: list[Doc] = [Code(arg) for arg in args]
         for step in steps:
             self._put(f"{targets[0]} = ", self.calls.op(step, values, label))
@@ -209,37 +205,37 @@ class Body:
         targets: tuple[str, ...],
         live: frozenset[str],
     ) -> None:
+        if label.counter and not nested.inline:
+            name = self.names.take("prefix")
+            self._put(f"{name} = ", label.code())
+            label = Label(f"{{{name}}}")
         if not label.counter:
             label = Label(self.calls.below(label.text))
-        elif not nested.inline:
-            label = Label(self.calls.below(self._held(label).text))
         apart = len(targets) == len(nested.outputs)
+        names = (targets[n] if apart else UNREAD for n in range(len(nested.outputs)))
         wanted = {
-            targets[n] if apart and targets[n] != UNREAD else str(n): ref
-            for n, ref in enumerate(nested.outputs)
+            name if name != UNREAD else str(n): ref
+            for n, (name, ref) in enumerate(zip(names, nested.outputs, strict=True))
         }
         busy = live.difference(targets)
-        self.level += 1
         found = self.scope(nested.lines, nested.listed, args, wanted, label, busy)
-        self.level -= 1
         if not apart:
-            self._put(f"{targets[0]} = ", Code(f"({', '.join(found)})"))
+            self._put(f"{targets[0]} = ", _joined(found, "()"))
             return
-        moved = [(a, b) for a, b in zip(targets, found, strict=True) if a != b]
-        moved = [(a, b) for a, b in moved if a != UNREAD]
+        pairs = zip(targets, found, strict=True)
+        moved = {to: at for to, at in pairs if to not in (at, UNREAD)}
         if moved:
-            to, at = zip(*moved, strict=True)
-            self._put(f"{', '.join(to)} = ", Code(", ".join(at)))
-
-    def _held(self, label: Label) -> Label:
-        """A name of which more is made, in a variable that is free at this level."""
-        if self.level not in self.labels:
-            self.labels[self.level] = self.names.take("label")
-        self._put(f"{self.labels[self.level]} = ", label.code())
-        return Label(f"{{{self.labels[self.level]}}}")
+            self._put(f"{', '.join(moved)} = ", _joined([*moved.values()]))
 
     def _put(self, lead: str, value: Doc) -> None:
         self.made.append(Statement(lead, value))
+
+
+def _joined(names: Sequence[str], brackets: str = "") -> Doc:
+    """Several variables, or one."""
+    if len(names) == 1:
+        return Code(names[0])
+    return Display(tuple(map(Code, names)), brackets)
 
 
 def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[str]:
@@ -253,36 +249,32 @@ def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[st
         if isinstance(part, If):
             lines += [*statement("if ", part.test, indent, ":"), *body]
             continue
-        start, carried = (
-            {name: value for name, value in held.items() if name in read}
-            for held in (part.line.start, part.line.carried)
-        )
-        for name, value in start.items():
-            lines += assignment(name, value, indent)
+        for name, value in part.line.start.items():
+            lines += assignment(name, value, indent) if name in read else []
+        carried = {k: v for k, v in part.line.carried.items() if k in read}
         if carried:
-            values = Display(tuple(carried.values()), "")
-            value = values if len(carried) > 1 else values.items[0]
-            body += assignment(", ".join(carried), value, indent + STEP)
-        header = each(part.line, names_read(body))
+            after: Doc = Display((*carried.values(),), "")
+            after = after if len(carried) > 1 else next(iter(carried.values()))
+            body += assignment(", ".join(carried), after, indent + STEP)
+        header = each(part.line, _names(body))
         lines += [*layout(header, indent, trail=":"), *body]
     return lines
 
 
-def names_read(lines: Sequence[str]) -> set[str]:
-    """The names that indented lines hold."""
+def _names(lines: Sequence[str]) -> set[str]:
+    """The names in indented lines."""
     return names_in("\n".join(["if True:", *lines]))
 
 
 def reads(made: Sequence[Made]) -> set[str]:
     """The names that statements read, for themselves or for a later turn of a loop."""
-    found = names_read(printed(made, STEP, ()))
-    waiting = [*made]
-    held = []
+    found = _names(printed(made, STEP, ()))
+    waiting, held = [*made], []
     while waiting:
         part = waiting.pop()
         if isinstance(part, For):
             held += [*part.line.start.items(), *part.line.carried.items()]
-        waiting += part.body if isinstance(part, For | If) else []
+        waiting += [] if isinstance(part, Statement) else part.body
     before = -1
     while len(found) != before:
         before = len(found)

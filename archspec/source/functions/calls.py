@@ -9,9 +9,7 @@ from archspec.source.functions.dialect import Constants, Dialect, Step
 from archspec.source.functions.labels import Label
 from archspec.source.outline import Definition, Line, OpUse, Use, walk
 from archspec.source.partials import Partials
-from archspec.source.text import Call, Code, Doc, Names
-
-VALUE = Code("x")
+from archspec.source.text import Call, Code, Doc, Names, layout
 
 
 class Calls:
@@ -21,7 +19,7 @@ class Calls:
         lowered: for each op of an outline, by its id, its steps and what these add to
             its name.
         titles: the functions' names, by the id of a definition.
-        parameters: what the functions take that are printed already.
+        parameters: what those functions take that are printed already, beside values.
     """
 
     def __init__(
@@ -38,36 +36,36 @@ class Calls:
         self.titles: dict[int, str] = {}
         self.parameters: dict[int, list[str]] = {}
         self.endings: dict[str, str] = {"": ""}
-        layers = []
-        for definition in definitions:
-            for line in walk(definition.lines):
-                if isinstance(line.target, OpUse):
-                    layers += self._lower(line)
+        every = [line for made in definitions for line in walk(made.lines)]
+        layers = [layer for line in every for layer in self._lower(line)]
         self.partials = Partials(layers, names)
 
     def _lower(self, line: Line) -> list[Call]:
         """Keeps the steps of an op; the layers that they call."""
-        use = line.target
-        assert isinstance(use, OpUse)
-        steps = self.dialect.lowerings[use.kind](use, self.constants)
+        if not isinstance(line.target, OpUse):
+            return []
+        steps = self.dialect.lowerings[line.target.kind](line.target, self.constants)
         suffixes: list[str] = []
 
         def name(suffix: str) -> Doc:
             suffixes.append(suffix)
             return Code(f"{line.nodes[0]} {suffix}")  # no other's
 
-        values: list[Doc] = [VALUE] * len(line.inputs)
-        docs = []
-        for step in steps:
-            docs.append(step(values, name))
-            values = [VALUE]
-        self.lowered[id(use)] = steps, suffixes
+        values: list[Doc] = [Code("x")] * len(line.inputs)
+        docs = [step(values, name) for step in steps]
+        self.lowered[id(line.target)] = steps, suffixes
         return [d.fn for d in docs if isinstance(d, Call) and isinstance(d.fn, Call)]
 
     def names(self) -> set[str]:
         """The names of all that the module holds."""
-        held = (*self.constants.named.values(), *self.partials.shared.values())
+        held = (*self.constants.held.values(), *self.partials.shared.values())
         return {*self.titles.values(), *(name for name, _ in held)}
+
+    def lines(self) -> list[str]:
+        """What stands before the functions."""
+        held = self.constants.held.values()
+        made = [line for name, doc in held for line in layout(doc, 0, f"{name} = ")]
+        return made + self.partials.lines()
 
     def empty(self, line: Line) -> bool:
         """Whether nothing is printed for an op: it gives what it reads."""
@@ -86,16 +84,19 @@ class Calls:
 
     def use(self, use: Use, values: Sequence[Doc], label: Label) -> Call:
         """The call of a block's function."""
-        definition = use.definition
-        taken = self.parameters[id(definition)]
-        given = {key: value for key, value in use.arguments.items() if key in taken}
-        first = [v for k, v in given.items() if k in definition.positional]
-        rest = [(k, v) for k, v in given.items() if k not in definition.positional]
-        named: tuple[str, Doc] = ("name", label.code())
-        if definition.listed and definition.inline:
-            named = ("names", Code(label.counter))
-        title = self.titles[id(definition)]
-        return Call(title, (*values, *first), (*rest, named))
+        taken = self.parameters[id(use.definition)]
+        given = [(key, v) for key, v in use.arguments.items() if key in taken]
+        first = [v for key, v in given if key in use.definition.positional]
+        rest: list[tuple[str, Doc]] = [*given[len(first) :]]
+        if "names" in taken:
+            rest.append(("names", Code(label.counter)))
+        elif "name" in taken:
+            rest.append(("name", label.code()))
+        return Call(self.titles[id(use.definition)], (*values, *first), tuple(rest))
+
+    def named(self, use: Use) -> bool:
+        """Whether there is a layer in a block."""
+        return not {"name", "names"}.isdisjoint(self.parameters[id(use.definition)])
 
     def below(self, text: str) -> str:
         """What the names of the children of a layer start with."""

@@ -1,11 +1,10 @@
 """What tells one function-printing framework from another, as data.
 
-An op is lowered to steps. Keras, where an op with weights is a layer that has a name,
-says
+An op is lowered to steps. In Keras, where an op is a layer with a name, ReLU's is
 
     lambda values, name: Call(Call("layers.ReLU", (), (("name", name("")),)), values)
 
-and ONNX, through a helper that adds a node to a graph,
+and in a file that adds nodes to an ONNX graph
 
     lambda values, name: Call("net", ("Relu", name(""), *values))
 """
@@ -23,7 +22,7 @@ from archspec.source.tree import Signature
 Name = Callable[[str], Doc]
 """An op's name as code; what it is given is added behind the dialect's separator."""
 Step = Callable[[Sequence[Doc], Name], Doc]
-"""One statement: from the variables of what it reads and the op's name, its value."""
+"""One statement: from the variables that it reads and the op's name, its value."""
 
 
 class Constants:
@@ -31,14 +30,13 @@ class Constants:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self.named: dict[str, tuple[str, Doc]] = {}
+        self.held: dict[str, tuple[str, Doc]] = {}
 
     def name(self, wanted: str, value: Doc) -> Code:
-        """The name of a value: the wanted one, with a number beside another value's."""
-        text = flat(value)
-        if text not in self.named:
-            self.named[text] = self.names.take(wanted), value
-        return Code(self.named[text][0])
+        """The name of a value: the wanted one, or with a number behind it."""
+        if flat(value) not in self.held:
+            self.held[flat(value)] = self.names.take(wanted), value
+        return Code(self.held[flat(value)][0])
 
 
 Lowering = Callable[[OpUse, Constants], Sequence[Step]]
@@ -72,12 +70,12 @@ class Dialect:
     Attributes:
         backend: the backend's name.
         lowerings: for each kind of op its steps.
+        signature: what of an op can't be an argument of a printed function.
         tensor, model: the types of values, and of what the net's function gives.
         separator: what stands between the parts of a layer's name.
         channels: the channels of a value, in whose code `{}` is the variable.
         title: how the net's own function is named.
-        frame: what the net's function has around its statements.
-        signature: what of an op can't be an argument of a printed function.
+        frame: what that has around its statements.
         prepared: the graph that is printed, if passes come before.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
@@ -86,14 +84,14 @@ class Dialect:
 
     backend: str
     lowerings: Mapping[str, Lowering]
+    signature: Signature
     tensor: str
     model: str
     separator: str
     channels: str
     title: Callable[[str], str]
     frame: Callable[[Graph], Frame]
-    imports: Mapping[str, str]
-    signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
     prepared: Callable[[Graph], Graph] = lambda graph: graph
+    imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)
     channels_last: bool = False

@@ -1,0 +1,240 @@
+"""Every printed block, called on its own, is the spec's block.
+
+While a model is made, the calls of its blocks are recorded. Then each is made once more
+with another value of one argument, and compared with a spec of one node that uses the
+block with these params.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from random_specs_checks import (
+    Case,
+    Fault,
+    Net,
+    fault,
+    load,
+    making,
+    others,
+    refuse_surplus,
+)
+from random_specs_text import FILE, loaded
+
+from archspec.backend import Backend
+from archspec.errors import ArchspecError, UnsupportedError
+from archspec.graph import Graph, Scope
+from archspec.source.program import Source, execute
+
+
+class Made(NamedTuple):
+    """A call of a printed block: the path of what it made, itself, its arguments."""
+
+    path: str
+    block: Any
+    given: dict[str, Any]
+
+
+def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
+    """So many other values of each argument of each block."""
+    graph = case.net.graph
+    record = torch_calls if chosen.name == "torch" else keras_calls
+    flat = "." if chosen.name == "torch" else "_"
+    scopes = {s.name.replace(".", flat): s for s in scopes_of(graph)}
+    done: set[tuple[str, str, str]] = set()
+    for call in record(source, chosen):
+        scope = scopes.get(call.path)
+        if scope is None:
+            continue
+        for name, value in call.given.items():
+            param = name.rstrip("_")
+            if param not in scope.params or scope.params[param] != value:
+                continue
+            for other in others(param, value)[:values]:
+                key = call.block.__name__, name, repr(other)
+                if key in done:
+                    continue
+                done.add(key)
+                changed = call._replace(given={**call.given, name: other})
+                compare(case, chosen, scope, changed, {**scope.params, param: other})
+
+
+def compare(
+    case: Case, chosen: Backend, scope: Scope, call: Made, params: dict[str, Any]
+) -> None:
+    """Compares a call with a spec of one node."""
+    net = alone(case, scope, params)
+    if net is None:
+        return
+    arguments = ", ".join(f"{k}={v!r}" for k, v in call.given.items())
+    where = f"{call.block.__name__}({arguments})"
+    run = run_torch if chosen.name == "torch" else run_keras
+    try:
+        found = run(chosen, call, net)
+    except Exception as error:
+        try:
+            chosen.emit(net.graph)
+        except UnsupportedError:
+            return
+        except Exception:
+            pass
+        raise fault(f"{chosen.name}: block", error, where) from None
+    if len(found) != len(net.wanted):
+        raise Fault(f"{chosen.name}: block: outputs", f"{where} gives {len(found)}")
+    named = dict(zip(net.wanted, found, strict=True))
+    net.compare(f"{chosen.name}: block: output", named, where)
+
+
+def alone(case: Case, scope: Scope, params: dict[str, Any]) -> Net | None:
+    """The net of one node that uses a block; None where the language refuses it."""
+    main, *others = FILE.split(case.text)
+    spec = yaml.safe_load(main)
+    if scope.title not in spec.get("blocks", {}) or others:
+        return None
+    shapes = case.net.graph.shapes()
+    inputs = {f"i{n}": list(shapes[v]) for n, v in enumerate(scope.inputs.values())}
+    use = {"block": scope.title, **thawed(params)}
+    use["from"] = list(inputs) if len(inputs) > 1 else "input"
+    spec |= {"inputs": inputs, "graph": {"b": use}}
+    for key in ("outputs", "taps"):
+        spec.pop(key, None)
+    if list(scope.outputs) != [""]:
+        spec["outputs"] = {name: f"b.{name}" for name in scope.outputs}
+    text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in spec.items())
+    try:
+        return Net(loaded(text))
+    except ArchspecError:
+        return None
+
+
+def thawed(value: Any) -> Any:
+    """A value with lists for tuples."""
+    if isinstance(value, dict):
+        return {key: thawed(item) for key, item in value.items()}
+    return [*map(thawed, value)] if isinstance(value, tuple) else value
+
+
+def scopes_of(graph: Graph) -> Iterator[Scope]:
+    """Every scope of a block that has a path of its own."""
+    seen: set[int] = set()
+    for node in graph.nodes:
+        scope: Scope | None = node.scope
+        while scope is not None and id(scope) not in seen:
+            seen.add(id(scope))
+            if scope.kind == "block" and not scope.inline:
+                yield scope
+            scope = scope.parent
+
+
+# torch
+
+
+def torch_calls(source: Source, chosen: Backend) -> Iterator[Made]:
+    """Path, class and arguments of every module that the text defines."""
+    module = execute(source)
+    records: dict[int, dict[str, Any]] = {}
+    kept: dict[Any, Callable[..., None]] = {}
+    for name, block in vars(module).items():
+        own = isinstance(block, type) and block.__module__ == module.__name__
+        if own and name != source.entry and "__init__" in vars(block):
+            init: Any = vars(block)["__init__"]
+            kept[block] = init
+            block.__init__ = _recorded(init, records)
+    try:
+        with making(chosen):
+            model = getattr(module, source.entry)()
+    finally:
+        for block, init in kept.items():
+            block.__init__ = init
+    for path, part in model.named_modules():
+        if type(part) in kept and id(part) in records:
+            yield Made(path, type(part), records[id(part)])
+
+
+def _recorded(init: Any, records: dict[int, dict[str, Any]]) -> Any:
+    signature = inspect.signature(init)
+
+    def run(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        records[id(self)] = dict(list(bound.arguments.items())[1:])
+        init(self, *args, **kwargs)
+
+    return run
+
+
+def run_torch(chosen: Backend, call: Made, net: Net) -> list[Any]:
+    """The outputs of a block's module."""
+    import torch
+
+    with making(chosen):
+        model = call.block(**call.given)
+    load(model, {k.removeprefix("b."): v for k, v in net.copies().items()})
+    with torch.no_grad():
+        found = model.eval()(*map(torch.from_numpy, net.images.values()))
+    several = isinstance(found, tuple | list)
+    return [t.numpy() for t in (found if several else [found])]
+
+
+# Keras
+
+
+def keras_calls(source: Source, chosen: Backend) -> Iterator[Made]:
+    """Name, function and arguments of every call of a printed block."""
+    module = execute(source)
+    records: list[Made] = []
+    kept: dict[str, Any] = {}
+    for name, block in list(vars(module).items()):
+        own = inspect.isfunction(block) and block.__module__ == module.__name__
+        if own and name != source.entry:
+            signature = inspect.signature(block)
+            if "name" in signature.parameters:
+                kept[name] = block
+                setattr(module, name, _noted(block, signature, records))
+    try:
+        with making(chosen):
+            getattr(module, source.entry)()
+    finally:
+        for name, block in kept.items():
+            setattr(module, name, block)
+    yield from records
+
+
+def _noted(block: Any, signature: inspect.Signature, records: list[Made]) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = {
+            key: value
+            for key, value in bound.arguments.items()
+            if isinstance(value, bool | int | float | str | tuple) and key != "name"
+        }
+        records.append(Made(str(bound.arguments["name"]), block, given))
+        return block(*args, **kwargs)
+
+    return run
+
+
+def run_keras(chosen: Backend, call: Made, net: Net) -> list[Any]:
+    """The outputs of a block's function."""
+    import keras
+
+    with making(chosen):
+        images = [
+            keras.Input((*shape[1:], shape[0]), name=name)
+            for name, shape in net.graph.inputs.items()
+        ]
+        made = call.block(*images, **call.given, name="b")
+        outputs = list(made) if isinstance(made, tuple | list) else [made]
+        model = keras.Model(images, outputs)
+        refuse_surplus(model, net)
+        chosen.write_weights(net.graph, model, net.copies())
+        last = [np.moveaxis(array, 1, -1) for array in net.images.values()]
+        found = model(list(map(keras.ops.convert_to_tensor, last)), training=False)
+    found = found if isinstance(found, tuple | list) else [found]
+    return [np.moveaxis(keras.ops.convert_to_numpy(t), -1, 1) for t in found]
