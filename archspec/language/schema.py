@@ -249,7 +249,8 @@ def _in_text(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """The part of pydantic's path that is in the text; the rest names its types."""
     path: list[int | str] = []
     for step in steps:
-        if isinstance(step, int) or (isinstance(raw, Map) and step in raw):
+        listed = isinstance(raw, Seq) and isinstance(step, int) and step < len(raw)
+        if listed or (isinstance(raw, Map) and step in raw):
             path.append(step)
             raw = raw[step]
     return tuple(path)

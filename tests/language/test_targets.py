@@ -113,7 +113,7 @@ def test_where_an_attribute_stands() -> None:
     assert place(UNIT, "conv2d", "a", "kernel") == "5:20"
     assert place(UNIT, "conv2d", "b", "init", "weight", "normal") == "5:47"
     assert place(UNIT, "conv2d", "b", "kernel", "more") == "5:20"
-    assert place(UNIT, "conv2d", "b", "odd") == "5:58"
+    assert place(UNIT, "conv2d", "b", "odd") == "5:59"
     assert place(UNIT, "conv2d", "b", "stride") == "11:3"
     assert place(UNIT, "conv2d", None, "stride") == "5:3"
     assert place(UNIT, "conv2d", None, "kernel") == "5:20"
