@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from spelled import spoken
 
@@ -100,7 +102,11 @@ def test_lists_are_bounded_with_all_that_is_in_them() -> None:
     budget = Budget(Limits(list_length=4))
     budget.listed(4)
     budget.touch((1, (2, 3)))
-    for step in (lambda: budget.listed(5), lambda: budget.touch((1, 2, (3, 4, 5)))):
+    steps: list[Callable[[], None]] = [
+        lambda: budget.listed(5),
+        lambda: budget.touch((1, 2, (3, 4, 5))),
+    ]
+    for step in steps:
         with pytest.raises(LimitError) as caught:
             step()
         assert spoken(caught.value) == (

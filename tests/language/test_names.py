@@ -20,7 +20,7 @@ def test_what_torch_reserves_is_what_the_installed_one_has() -> None:
 
 
 def test_what_is_reserved_is_what_the_installed_backends_say() -> None:
-    said = {
+    said: dict[str, frozenset[str]] = {
         name: getattr(backend(name), "reserved", frozenset()) for name in backends()
     }
     for name, reserved in said.items():

@@ -61,8 +61,8 @@ def test_what_is_not_known(ref: str) -> None:
 
 def test_where_names_are_missing_nothing_is_said() -> None:
     with pytest.raises(Told):
-        find("nothing", **{UNKNOWN: None})
-    assert find("a", **{UNKNOWN: None}) == ("a", "")
+        find("nothing", ("input",), **{UNKNOWN: None})
+    assert find("a", ("input",), **{UNKNOWN: None}) == ("a", "")
 
 
 READABLE = "it can read input, a, 0, two, unknown, x.y"

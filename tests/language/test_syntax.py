@@ -229,7 +229,7 @@ def test_nothing_is_converted() -> None:
 
 
 def test_defaults_of_keys() -> None:
-    keys = bare()
+    keys: Any = bare()
     assert (keys.op, keys.block, keys.graph, keys.spec, keys.from_) == (None,) * 5
     assert (keys.when, keys.repeat, keys.index, keys.name) == (True, None, None, None)
     assert (keys.inline, keys.taps) == (False, False)

@@ -86,6 +86,7 @@ def test_the_part_of_a_formula_that_fails() -> None:
 
 def test_what_is_a_formula_and_what_holds_one() -> None:
     assert is_formula("=a") and not is_formula("a=") and not is_formula(["=a"])
+    raw: Any
     for raw in ("=a", ["=a"], [[1, "=a"]], {"x": {"y": "=a"}}, (1, "=a")):
         assert has_formula(raw)
     for raw in ("a", 1, None, [], ["a", {"=x": 1}]):

@@ -125,10 +125,19 @@ def test_init(init: str) -> None:
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("{trunc_normal: {std: 0}}", "AS603 1:79 conv2d: init: weight: needs a < b and std"),
-        ("{trunc_normal: {a: 1, b: 1}}", "AS603 1:79 conv2d: init: weight: needs a < b and"),
+        (
+            "{trunc_normal: {std: 0}}",
+            "AS603 1:79 conv2d: init: weight: needs a < b and std",
+        ),
+        (
+            "{trunc_normal: {a: 1, b: 1}}",
+            "AS603 1:79 conv2d: init: weight: needs a < b and",
+        ),
         ("{uniform: {a: 1, b: 0}}", "AS603 1:74 conv2d: init: weight: needs a <= b"),
-        ("{normal: {std: -1}}", "AS210 1:79 conv2d: init: weight: std: expected greater"),
+        (
+            "{normal: {std: -1}}",
+            "AS210 1:79 conv2d: init: weight: std: expected greater",
+        ),
     ],
 )
 def test_an_initialiser_that_draws_nothing(init: str, message: str) -> None:
