@@ -239,10 +239,10 @@ def making(chosen: Backend) -> AbstractContextManager[Any]:
 
         return _stacked(torch.device("meta"), nothing_drawn())
     import keras
-    from archspec_keras.backend import _policy
-    from archspec_keras.backend import _undrawn as undrawn
+    from archspec_keras.engines import policy
+    from archspec_keras.engines import undrawn as nothing_drawn
 
-    return _stacked(_policy(keras, "float64"), undrawn(keras))
+    return _stacked(policy(keras, "float64"), nothing_drawn(keras))
 
 
 def _stacked(*contexts: Any) -> AbstractContextManager[Any]:
