@@ -45,6 +45,8 @@ class Scope:
         decided: formulas that decided what no printed code says: by the key of a
             statement that is absent, that it is; by `KEY from` what it reads; by "",
             which op or block some node is.
+        named: by the key of a statement that says what it reads, the names of the
+            scope's inputs there, "" for other values: one value may have two names.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Scope:
     outputs: dict[str, str]
     at: Location
     decided: dict[str, frozenset[str]] = field(default_factory=dict)
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def decide(self, key: str, texts: frozenset[str]) -> None:
         """Notes formulas that decided what no printed code says."""

@@ -43,7 +43,7 @@ class Sketch:
 
     def __init__(self, draw: Draw, shared: Sketch | None = None) -> None:
         self.draw = draw
-        self.variables = shared.variables if shared else Variables()
+        self.variables: Variables = shared.variables if shared else Variables()
         self.root: dict[str, Param] = {}
         self.blocks: dict[str, Any] = {}
         self.contracts: list[Contract] = []

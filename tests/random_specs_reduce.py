@@ -169,9 +169,9 @@ def simplifications(value: Any, path: Path) -> Iterator[Any]:
             if other < value:
                 yield other
     elif isinstance(value, float):
-        for other in (0.5, 0.25):
-            if value != other and value not in (0.5,):
-                yield other
+        for simpler in (0.5, 0.25):
+            if value not in (simpler, 0.5):
+                yield simpler
     elif isinstance(value, str) and value.startswith("="):
         yield from (
             (True, False) if path[-1] in ("when", "bias", "affine") else (1, 2, 4)

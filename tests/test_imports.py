@@ -19,7 +19,7 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 
 LAYERS = (
     {"errors", "catalog"},
-    {"files"},
+    {"files", "limits"},
     {"ops"},
     {"nodes"},
     {"invariants"},

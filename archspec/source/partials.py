@@ -11,11 +11,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from archspec.source.expr import Expr
 from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
 
+NAMED = 6
+"""As many characters of an option's value count at most."""
 LEAST, WORTH = 20, 50
 """How many characters a partial says, and saves in all, before it earns its line."""
 Option = tuple[str, str]
@@ -23,7 +25,7 @@ Option = tuple[str, str]
 
 
 class Partials:
-    """Finds the keywords that more than half of a function's calls have."""
+    """Finds what saves the most, of the keywords that calls of a function have."""
 
     def __init__(self, calls: Iterable[Call], names: Names) -> None:
         self.shared: dict[str, tuple[str, dict[Option, Doc]]] = {}
@@ -31,12 +33,8 @@ class Partials:
         for call in calls:
             groups.setdefault(str(call.fn), []).append(_options(call))
         for fn, group in groups.items():
-            often = Counter(option for options in group for option in options)
-            alike = {option for option, n in often.items() if 2 * n > len(group)}
-            users = [options for options in group if alike <= options.keys()]
-            length = sum(len(f"{key}={text}") for key, text in alike)
-            if length >= LEAST and len(users) > 1 and length * len(users) >= WORTH:
-                shared = {o: value for o, value in users[0].items() if o in alike}
+            saved, shared = max(_candidates(group), key=lambda found: found[0])
+            if saved >= WORTH:
                 name = names.take(snake_case(fn.rpartition(".")[2]))
                 self.shared[fn] = name, shared
 
@@ -62,3 +60,21 @@ class Partials:
 def _options(call: Call) -> dict[Option, Doc]:
     """The keywords of a call that mean the same in every function."""
     return {(k, flat(v)): v for k, v in call.kwargs if not isinstance(v, Expr)}
+
+
+def _candidates(
+    group: Sequence[dict[Option, Doc]],
+) -> Iterator[tuple[int, dict[Option, Doc]]]:
+    """Options that several calls have, the commonest first, and what they save."""
+    yield 0, {}
+    often = Counter(option for options in group for option in options)
+    shared: dict[Option, Doc] = {}
+    for option, number in often.most_common():
+        if number == 1 or option[0] in {key for key, _ in shared}:
+            continue
+        group = [options for options in group if option in options]
+        shared |= {option: group[0][option]} if group else {}
+        # A name of the spec counts alike however long it is.
+        length = sum(len(key) + 1 + min(len(text), NAMED) for key, text in shared)
+        if length >= LEAST and len(group) > 1:
+            yield length * len(group), dict(shared)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from tempfile import TemporaryFile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
@@ -16,16 +13,17 @@ from archspec.graph import Graph, Value
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec_keras.checks import refuse_names, refuse_unread
+from archspec_keras.differentiation import gradients
+from archspec_keras.engines import framework, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Arrays = dict[str, NDArray[Any]]
+    from archspec.weights.layouts import Place
 
-DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal")
-"""Initializers that draw; while `build` runs they give zeros, which costs nothing."""
+    Arrays = dict[str, NDArray[Any]]
 
 
 class KerasBackend:
@@ -42,8 +40,6 @@ class KerasBackend:
 
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
-        from archspec_keras.engines import start
-
         start(engine, dtype)
         return self
 
@@ -55,9 +51,9 @@ class KerasBackend:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_unread(graph)
-        made = emit(graph, KERAS)
-        refuse_names(graph, made.text)
-        return made
+        source = emit(graph, KERAS)
+        refuse_names(graph, source.text)
+        return source
 
     def build(
         self,
@@ -73,8 +69,8 @@ class KerasBackend:
         made = source or self.emit(graph)
         keras = framework()
         make = getattr(execute(made), made.entry)
-        with keras.device(device) if device else nullcontext(), _policy(keras, dtype):
-            with _undrawn(keras):
+        with keras.device(device) if device else nullcontext(), policy(keras, dtype):
+            with undrawn(keras):
                 model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
@@ -84,30 +80,19 @@ class KerasBackend:
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
         """Copies canonical weights into a model's variables."""
-        from archspec.weights.layouts import places
-
-        layers = {layer.name: layer for layer in model.layers}
-        for place in places(graph):
+        for place, variable in _stored(graph, model):
             if place.name in weights:
-                variable = getattr(layers[place.layer], place.attribute)
                 variable.assign(place.into(weights[place.name]))
 
     def read_weights(self, graph: Graph, model: Any) -> Arrays:
         """Copies of a model's variables, in canonical names and layouts."""
         from numpy import array
 
-        from archspec.weights.layouts import places
-
-        keras = framework()
-        layers = {layer.name: layer for layer in model.layers}
-        found = {}
-        for place in places(graph):
-            variable = getattr(layers[place.layer], place.attribute)
-            tensor = keras.ops.convert_to_tensor(variable)
-            value = keras.ops.convert_to_numpy(tensor)
-            found[place.name] = array(place.back(value), order="C")
-        names = {**graph.parameters(), **graph.buffers()}
-        return {name: found[name] for name in names}
+        found = {
+            place.name: array(place.back(_array(variable)), order="C")
+            for place, variable in _stored(graph, model)
+        }
+        return {name: found[name] for name in (*graph.parameters(), *graph.buffers())}
 
     def forward(
         self,
@@ -118,13 +103,10 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
-        keras = framework()
-        with _policy(keras, model.compute_dtype):  # of numbers in functions, too
-            made = model(_given(keras, graph, inputs), training=training)
-        return {
-            name: _first(keras.ops.convert_to_numpy(value))
-            for name, value in _named(graph, made).items()
-        }
+        given = _given(graph, inputs)
+        with policy(framework(), model.compute_dtype):  # of numbers in functions, too
+            made = model(given if len(given) > 1 else given[0], training=training)
+        return {name: _first(value) for name, value in _named(graph, made).items()}
 
     def gradients(
         self,
@@ -136,39 +118,26 @@ class KerasBackend:
         training: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Outputs, and gradients of sum(output x cotangent), channels first."""
-        from archspec.weights.layouts import places
-        from archspec_keras.differentiation import gradients
-
         keras = framework()
-        layers = {layer.name: layer for layer in model.layers}
         trained = graph.parameters()
-        wanted = [place for place in places(graph) if place.name in trained]
-        variables = [getattr(layers[p.layer], p.attribute) for p in wanted]
-        given = _given(keras, graph, inputs)
-        tensor = keras.ops.convert_to_tensor
-        against = {name: tensor(_last(array)) for name, array in cotangents.items()}
-        single = not isinstance(given, list)
-        images = [given] if single else list(given)
+        wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
+        against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
-            made = _named(graph, call(values[0] if single else values))
-            total = sum(
-                keras.ops.sum(value * against[name]) for name, value in made.items()
-            )
-            return made, total
+            made = _named(graph, call(values if len(values) > 1 else values[0]))
+            sums = (keras.ops.sum(made[name] * against[name]) for name in made)
+            return made, sum(sums)
 
-        with _policy(keras, model.compute_dtype):
-            made, found = gradients(keras, model, variables, images, run, training)
-        outputs = {n: _first(keras.ops.convert_to_numpy(v)) for n, v in made.items()}
-        arrays = [keras.ops.convert_to_numpy(value) for value in found]
-        by_name = {
-            place.name: place.back(array)
-            for place, array in zip(wanted, arrays, strict=False)
-        }
+        variables = [variable for _, variable in wanted]
+        with policy(keras, model.compute_dtype):
+            images = _given(graph, inputs)
+            made, found = gradients(model, variables, images, run, training)
+        places = zip(wanted, found, strict=False)
+        by_name = {place.name: place.back(_array(v)) for (place, _), v in places}
         grads = {name: by_name[name] for name in trained}
-        for name, array in zip(graph.inputs, arrays[len(wanted) :], strict=True):
-            grads[name] = _first(array)
-        return outputs, grads
+        by_input = map(_first, found[len(wanted) :])
+        outputs = {name: _first(value) for name, value in made.items()}
+        return outputs, grads | dict(zip(graph.inputs, by_input, strict=True))
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
         """A whole model (.keras), Keras' weights (.weights.h5) or canonical ones."""
@@ -179,87 +148,23 @@ class KerasBackend:
         write_whole(path, lambda draft: write(str(draft)))
 
 
-def framework() -> Any:
-    """The module keras; BackendError when what it runs on is missing."""
-    if "keras" in sys.modules:
-        return sys.modules["keras"]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _silence():
-            import keras
+def _stored(graph: Graph, model: Any) -> Iterator[tuple[Place, Any]]:
+    """Every place of a weight with its variable; None where the model has none."""
+    from archspec.weights.layouts import places
 
-            keras.ops.zeros(()) + 0
-    except ImportError as error:
-        raise BackendError(
-            f"Keras can't start: {error}",
-            code="AS503",
-            hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
-        ) from error
-    return keras
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Hides what TensorFlow's C++ says before any of its own settings count."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-@contextmanager
-def _policy(keras: Any, dtype: str) -> Iterator[None]:
-    """Layers that are made meanwhile have this dtype."""
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
-
-
-@contextmanager
-def _undrawn(keras: Any) -> Iterator[None]:
-    kinds = [getattr(keras.initializers, name) for name in DRAWING]
-    kept = [kind.__dict__.get("__call__") for kind in kinds]
-
-    def zeros(self: Any, shape: Any, dtype: Any = None) -> Any:
-        return keras.ops.zeros(shape, dtype=dtype)
-
-    for kind in kinds:
-        kind.__call__ = zeros
-    try:
-        yield
-    finally:
-        for kind, call in zip(kinds, kept, strict=True):
-            if call is None:
-                del kind.__call__
-            else:
-                kind.__call__ = call
+    layers = {layer.name: layer for layer in model.layers}
+    for place in places(graph):
+        yield place, getattr(layers.get(place.layer), place.attribute, None)
 
 
 def _compare(graph: Graph, model: Any) -> None:
     from numpy import empty
 
-    from archspec.weights.layouts import places
-
-    layers = {layer.name: layer for layer in model.layers}
     found: dict[str, tuple[int, ...]] = {}
-    for place in places(graph):
-        variable = getattr(layers.get(place.layer), place.attribute, None)
-        if variable is None:
-            continue
-        wanted = place.into(empty(place.shape, "V0")).shape
-        shape = tuple(variable.shape)
-        found[place.name] = place.shape if shape == wanted else shape
+    for place, variable in _stored(graph, model):
+        if variable is not None:
+            wanted, shape = place.into(empty(place.shape, "V0")).shape, variable.shape
+            found[place.name] = place.shape if shape == wanted else tuple(shape)
     compare_names(graph, "Keras", found)
     seeds = sum(v.name == "seed_generator_state" for v in model.variables)
     if len(model.variables) - seeds != len(found):
@@ -268,18 +173,29 @@ def _compare(graph: Graph, model: Any) -> None:
         )
 
 
-def _given(keras: Any, graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> Any:
-    images = [keras.ops.convert_to_tensor(_last(inputs[name])) for name in graph.inputs]
-    return images[0] if len(images) == 1 else images
-
-
 def _named(graph: Graph, made: Any) -> dict[str, Any]:
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 
-def _last(array: NDArray[Any]) -> NDArray[Any]:
-    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+def _given(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> list[Any]:
+    """The inputs as tensors."""
+    return _tensors(inputs[name] for name in graph.inputs)
 
 
-def _first(array: NDArray[Any]) -> NDArray[Any]:
+def _tensors(arrays: Iterable[NDArray[Any]]) -> list[Any]:
+    """Arrays as tensors, channels last."""
+    tensor = framework().ops.convert_to_tensor
+    return [tensor(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in arrays]
+
+
+def _first(value: Any) -> NDArray[Any]:
+    """A tensor as an array, channels first."""
+    array = _array(value)
     return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+
+
+def _array(value: Any) -> NDArray[Any]:
+    """A tensor or a variable as an array."""
+    ops = framework().ops
+    made: NDArray[Any] = ops.convert_to_numpy(ops.convert_to_tensor(value))
+    return made

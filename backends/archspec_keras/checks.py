@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
-from archspec.nodes import EMPTY
-from archspec.ops.shaping import Flatten
+from archspec.source.images import without_order
 
 CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
 OPERATORS = ("add", "multiply", "power", "true_divide")
@@ -16,33 +15,15 @@ OPERATORS = ("add", "multiply", "power", "true_divide")
 
 
 def prepared(graph: Graph) -> Graph:
-    """The graph that is printed: it computes the same.
+    """The graph that is printed.
 
     Keras takes the channels from input_shape: what those are computed from is no
-    argument, but for a name alone, which is read from there. A single pixel, which
-    stays one at every size of image, is flattened without reordering.
+    argument, but for a name alone, which is read from there.
     """
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
     arguments = tuple(name for name in graph.arguments if name not in computed)
-    following, shapes = loose(graph), graph.shapes()
-    nodes = []
-    for node in graph.nodes:
-        read = node.inputs[0]
-        if node.op.flattens and shapes[read][1:] == (1, 1) and read not in following:
-            node = replace(node, op=Flatten(order="hwc"), texts=EMPTY)
-        nodes.append(node)
-    return replace(graph, arguments=arguments, nodes=tuple(nodes))
-
-
-def loose(graph: Graph) -> frozenset[str]:
-    """The images whose height and width follow from those of the net's inputs."""
-    found = {name for name, shape in graph.inputs.items() if len(shape) == 3}
-    for node in graph.nodes:
-        sizing = node.op.sized_by(node.inputs)
-        if len(node.shape) == 3 and not found.isdisjoint(sizing):
-            found.add(node.name)
-    return frozenset(found)
+    return replace(without_order(graph), arguments=arguments)
 
 
 def refuse_unread(graph: Graph) -> None:
@@ -74,17 +55,10 @@ def refuse_names(graph: Graph, text: str) -> None:
     places = dict.fromkeys(graph.inputs, graph.root.at)
     places |= {node.name: node.at for node in graph.nodes}
     for path, at in places.items():
-        name = path.replace(".", "_")
-        if name in seen:
-            raise UnsupportedError(
-                f"{seen[name]!r} and {path!r} are both {name!r} in Keras",
-                code="AS507",
-                at=at,
-            )
-        seen[name] = path
-        if re.sub(r"_\d+$", "", name) in called:
-            raise UnsupportedError(
-                f"Keras names an op of its own {name!r}; another name, please",
-                code="AS507",
-                at=at,
-            )
+        name, told = path.replace(".", "_"), ""
+        if seen.setdefault(name, path) != path:
+            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+        elif re.sub(r"_\d+$", "", name) in called:
+            told = f"Keras names an op of its own {name!r}; another name, please"
+        if told:
+            raise UnsupportedError(told, code="AS507", at=at)

@@ -11,56 +11,57 @@ Run = Callable[[list[Any], Callable[[Any], Any]], tuple[dict[str, Any], Any]]
 """From the inputs and a way to call the model: its outputs, and what is derived."""
 
 
+Found = tuple[dict[str, Any], list[Any]]
+"""Outputs, and gradients by the variables and then by the inputs."""
+
+
 def gradients(
-    keras: Any,
-    model: Any,
-    variables: list[Any],
-    images: list[Any],
-    run: Run,
-    training: bool,
-) -> tuple[dict[str, Any], list[Any]]:
-    """Outputs, and gradients by the variables and then by the inputs."""
-    engine = keras.backend.backend()
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
+    """Outputs and gradients, on the framework that Keras runs on."""
+    from keras import backend
+
+    engine = backend.backend()
+    if engine == "jax":
+        return jax(model, variables, images, run, training)
     if engine not in ENGINES:
         raise BackendError(
             f"archspec has no gradients for Keras on {engine}", code="AS503"
         )
-    return ENGINES[engine](model, variables, images, run, training)
+
+    def call(given: Any) -> Any:
+        return model(given, training=training)
+
+    return ENGINES[engine]([v.value for v in variables], images, run, call)
 
 
-def tensorflow(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> tuple[dict[str, Any], list[Any]]:
+def tensorflow(values: list[Any], images: list[Any], run: Run, call: Any) -> Found:
     """By a gradient tape."""
     import tensorflow as tf
 
-    values = [variable.value for variable in variables]
     with tf.GradientTape() as tape:
         tape.watch(images)
-        made, total = run(images, lambda given: model(given, training=training))
+        made, total = run(images, call)
     # A value that only lends its size to a resize has no gradient: that is zero.
     zero = tf.UnconnectedGradients.ZERO
     found = tape.gradient(total, [*values, *images], unconnected_gradients=zero)
     return made, [tf.convert_to_tensor(value) for value in found]
 
 
-def torch(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> tuple[dict[str, Any], list[Any]]:
+def torch(values: list[Any], images: list[Any], run: Run, call: Any) -> Found:
     """By autograd."""
     import torch
 
-    values = [variable.value for variable in variables]
     leaves = [image.detach().requires_grad_() for image in images]
     with torch.enable_grad():
-        made, total = run(leaves, lambda given: model(given, training=training))
+        made, total = run(leaves, call)
         found = torch.autograd.grad(total, [*values, *leaves], materialize_grads=True)
     return {name: value.detach() for name, value in made.items()}, list(found)
 
 
 def jax(
     model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> tuple[dict[str, Any], list[Any]]:
+) -> Found:
     """By jax.grad of the stateless call; the state is put back afterwards."""
     import jax
 
@@ -88,4 +89,4 @@ def jax(
     return made, [*(by_weight[order[id(v)]] for v in variables), *by_image]
 
 
-ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}
+ENGINES = {"tensorflow": tensorflow, "torch": torch}

@@ -1,13 +1,54 @@
-"""Starts Keras on one of its engines, in single or in double precision."""
+"""Keras itself: started on one of its engines, in single or in double precision."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from tempfile import TemporaryFile
 from typing import Any
+from unittest.mock import patch
 
 from archspec.errors import BackendError
+
+DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal")
+"""Initializers that draw."""
+
+
+def framework() -> Any:
+    """The module keras; BackendError when what it runs on is missing."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _silence():
+            import keras
+
+            keras.ops.zeros(()) + 0
+    except ImportError as error:
+        raise BackendError(
+            f"Keras can't start: {error}",
+            code="AS503",
+            hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
+        ) from error
+    return keras
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hides what TensorFlow's C++ says before any of its own settings count."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def start(engine: str, dtype: str) -> None:
@@ -29,8 +70,6 @@ def start(engine: str, dtype: str) -> None:
         os.environ["KERAS_BACKEND"] = engine
         if dtype == "float64":
             os.environ["JAX_ENABLE_X64"] = "1"
-    from archspec_keras.backend import framework
-
     keras = framework()
     found = keras.backend.backend()
     if found != engine:
@@ -49,3 +88,30 @@ def _keep_double(engine: str, keras: Any) -> None:
     one = keras.ops.mean(keras.ops.convert_to_tensor([1.0], dtype="float64"))
     if kept != "float64" or keras.backend.standardize_dtype(one.dtype) != "float64":
         raise BackendError(f"Keras on {engine} rounds float64 to float32")
+
+
+@contextmanager
+def policy(keras: Any, dtype: str) -> Iterator[None]:
+    """Layers that are made meanwhile have this dtype, and so have numbers."""
+    kept, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(kept)
+
+
+@contextmanager
+def undrawn(keras: Any) -> Iterator[None]:
+    """Initializers that draw give zeros meanwhile, which costs nothing."""
+
+    def zeros(self: Any, shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.zeros(shape, dtype=dtype)
+
+    with ExitStack() as stack:
+        for name in DRAWING:
+            kind = getattr(keras.initializers, name)
+            stack.enter_context(patch.object(kind, "__call__", zeros))
+        yield

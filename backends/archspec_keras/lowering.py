@@ -8,7 +8,7 @@ can't be one, since the steps depend on their values.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
@@ -17,27 +17,29 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions import Constants, Lowering, Step
-from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Doc, call, flat, span
-from archspec_keras.initial import started, undrawn
-from archspec_keras.steps import (
+from archspec.source.functions import (
+    Constants,
+    Lowering,
+    Step,
     applied,
     group,
     indexed,
     layer,
-    padded,
-    sided,
+    pads,
     sides,
-    unpadded,
-    zeros,
+    twice,
 )
+from archspec.source.outline import OpUse
+from archspec.source.text import Call, Code, Doc, call, flat, span
+from archspec_keras.initial import started, undrawn
 
+Options = dict[str, tuple[Any, Any]]
+"""A layer's keywords, each with its value and what Keras takes by itself."""
+
+SIZES = ("kernel", "stride", "padding")
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
-    "conv_transpose2d": (
-        *("kernel", "stride", "padding", "output_padding", "dilation", "groups"),
-    ),
+    "conv_transpose2d": (*SIZES, "output_padding", "dilation", "groups"),
     "max_pool2d": ("ceil_mode", "dilation"),
     "avg_pool2d": ("ceil_mode", "count_include_pad"),
     "adaptive_max_pool2d": ("size",),
@@ -51,36 +53,22 @@ FIXED: dict[str, tuple[str, ...]] = {
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     """What of an op can't be an argument of a printed function."""
-    fixed: dict[str, Any] = {
-        "rank": len(shapes[0]),
-        "inits": frozenset(op.inits().items()),
-    }
+    fixed: dict[str, Any] = {"rank": len(shapes[0])}
+    fixed["inits"] = frozenset(op.inits().items())
     named = [*FIXED.get(op.kind, ())]
     if isinstance(op, Conv2d):
-        fixed["depthwise"] = depthwise = multiplier(op, shapes)
-        if depthwise:  # it stays one, whatever an argument says
+        fixed["depthwise"] = multiplier(op, shapes)
+        if fixed["depthwise"]:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
-        if isinstance(op.dilation, tuple):
+        if isinstance(op.stride, tuple) or isinstance(op.dilation, tuple):
             named += ["stride", "dilation"]
-        if isinstance(op.stride, tuple):
-            named.append("stride")
         if op.padding == "same":  # of one that strides and dilates it would differ
             named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
     if isinstance(op, Pool):
-        sizes = ("kernel", "stride", "padding")
-        named += [name for name in sizes if not isinstance(getattr(op, name), int)]
-    if isinstance(op, Adaptive):
-        fixed["global"] = pair(op.size) == (1, 1)
-        if fixed["global"]:
-            named.append("size")
-    if op.kind == "scale":
-        fixed["weight"] = ...
+        named += [name for name in SIZES if not isinstance(getattr(op, name), int)]
+    if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
+        named.append("size")
     return fixed | {name: getattr(op, name) for name in named}
-
-
-def first(use: OpUse) -> Any:
-    """The op of one instance, for what all have in common."""
-    return use.ops[0]
 
 
 def image(use: OpUse) -> bool:
@@ -94,24 +82,69 @@ def unequal(stride: Any) -> bool:
     return down != across
 
 
+def of(name: str, *args: str, **options: tuple[str, Any]) -> Lowering:
+    """A layer from attributes; those by name come with what Keras takes by itself."""
+
+    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+        given = {key: (use[attr], usual) for key, (attr, usual) in options.items()}
+        made = call(f"layers.{name}", *(use[arg] for arg in args), **given)
+        return [layer(started(use, made, constants))]
+
+    return lower
+
+
+def plain(name: str, *args: Doc, **options: Doc) -> Lowering:
+    """A layer that is the same whatever the attributes are."""
+    return lambda use, constants: [
+        layer(Call(f"layers.{name}", args, (*options.items(),)))
+    ]
+
+
+def helper(name: str, *attributes: str) -> Lowering:
+    """A function that the printed file defines."""
+    return lambda use, constants: [applied(name, **{a: use[a] for a in attributes})]
+
+
+def zeros(padding: Any, suffix: str = "") -> Step:
+    """Zeros around an image."""
+    return layer(Call("layers.ZeroPadding2D", (padding,)), suffix)
+
+
+def padded(use: OpUse, extent: tuple[int, int]) -> tuple[Sequence[Step], str]:
+    """The layers that pad for a convolution, and its own `padding`.
+
+    `extent` is what the kernel covers, in pixels.
+    """
+    names = ("padding", "stride", "dilation", "kernel")
+    padding: Any = use["padding"]
+    if padding == "same" or not pads(padding):
+        return [], "same" if padding == "same" else "valid"
+    fixed = not any(isinstance(use[name], Expr) for name in names)
+    if fixed and use["stride"] in (1, (1, 1)):
+        axes = zip(four_sides(padding), extent, strict=True)
+        if all(2 * low == 2 * high == covered - 1 for (low, high), covered in axes):
+            return [], "same"  # TensorFlow's, at any size of the image
+    return [zeros(padding, "pad")], "valid"
+
+
 def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
-    op = first(use)
+    op: Any = use.ops[0]
     steps, padding = padded(use, op.extent())
     depth = multiplier(op, use.shapes[0])
     stride, thinning = strided(use, bool(depth))
-    rest: dict[str, tuple[Doc, Any]] = {
+    options: Options = {
         "strides": (stride, 1),
         "padding": (padding, "valid"),
         "dilation_rate": (use["dilation"], 1),
         "use_bias": (use["bias"], True),
     }
     if depth:
-        rest = {"depth_multiplier": (depth, 1), **rest}
-        made = call("layers.DepthwiseConv2D", use["kernel"], **rest)
+        options = {"depth_multiplier": (depth, 1), **options}
+        made = call("layers.DepthwiseConv2D", use["kernel"], **options)
     else:
-        rest["groups"] = (use["groups"], 1)
-        made = call("layers.Conv2D", use["channels"], use["kernel"], **rest)
+        options["groups"] = (use["groups"], 1)
+        made = call("layers.Conv2D", use["channels"], use["kernel"], **options)
     return [*steps, layer(started(use, made, constants)), *thinning]
 
 
@@ -125,8 +158,8 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [applied("thinned", stride, dilation)]
-    alone = isinstance(dilation, Expr) or max(pair(dilation)) == 1
-    if (alone or stride == 1) and not (depthwise and unequal(first(use).stride)):
+    both = stride != 1 and dilation not in (1, (1, 1))
+    if not both and (not depthwise or isinstance(stride, Expr) or not unequal(stride)):
         return stride, []
     down, across = map(flat, parts(stride))
     return 1, [indexed(f":, ::{down}, ::{across}, :")]
@@ -134,55 +167,37 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
 
 def conv_transpose2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Conv2DTranspose without padding, and cropping."""
-    op = first(use)
-    sides = [*zip(pair(op.output_padding), pair(op.padding), strict=True)]
-    extra = tuple(max(more - less, 0) for more, less in sides)
+    op: Any = use.ops[0]
+    axes = [*zip(pair(op.output_padding), pair(op.padding), strict=True)]
+    extra = tuple(max(more - less, 0) for more, less in axes)
     # Keras' own choice is max(kernel, stride) - kernel, unless it is told.
-    wide = zip(pair(op.kernel), pair(op.stride), strict=True)
-    told = any(extra) or any(kernel < stride for kernel, stride in wide)
-    made = call(
-        "layers.Conv2DTranspose",
-        use["channels"],
-        use["kernel"],
-        strides=(use["stride"], 1),
-        output_padding=(extra if told else None, None),
-        use_bias=(use["bias"], True),
-    )
-    steps = [layer(started(use, made, constants))]
-    crop = tuple((less, max(less - more, 0)) for more, less in sides)
-    if any(map(any, crop)):
-        steps.append(layer(Call("layers.Cropping2D", (sided(crop),)), "crop"))
-    return steps
-
-
-def weighted(name: str, *args: str, **options: tuple[str, Any]) -> Lowering:
-    """A layer with weights, from attributes; options come with Keras' defaults."""
-
-    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
-        given = {key: (use[attr], usual) for key, (attr, usual) in options.items()}
-        made = call(f"layers.{name}", *(use[arg] for arg in args), **given)
-        return [layer(started(use, made, constants))]
-
-    return lower
+    wider = any(k < s for k, s in zip(pair(op.kernel), pair(op.stride), strict=True))
+    options: Options = {
+        "strides": (op.stride, 1),
+        "output_padding": (extra if any(extra) or wider else None, None),
+        "use_bias": (use["bias"], True),
+    }
+    made = call("layers.Conv2DTranspose", use["channels"], op.kernel, **options)
+    crop = tuple((less, max(less - more, 0)) for more, less in axes)
+    if crop == tuple(map(pair, pair(op.padding))):
+        crop = op.padding
+    cropped = layer(Call("layers.Cropping2D", (crop,)), "crop")
+    return [layer(started(use, made, constants)), *([cropped] if pads(crop) else [])]
 
 
 def batch_norm(use: OpUse, constants: Constants) -> Sequence[Step]:
     """BatchNormalization; a subclass where torch's running variance is asked for."""
-    unbiased = use["running_var"] == "unbiased"
     momentum: Any = use["momentum"]
-    made = call(
-        "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization",
-        momentum=(1 - momentum, 0.99),
-        epsilon=(use["eps"], 1e-3),
-        center=(use["affine"], True),
-        scale=(use["affine"], True),
-    )
-    return [layer(started(use, made, constants))]
+    options: Options = {"momentum": (1 - momentum, 0.99), "epsilon": (use["eps"], 1e-3)}
+    options |= dict.fromkeys(("center", "scale"), (use["affine"], True))
+    unbiased = use["running_var"] == "unbiased"
+    name = "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization"
+    return [layer(started(use, call(name, **options), constants))]
 
 
 def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
     """A 1x1 depthwise convolution is a learned factor per channel."""
-    made = call("layers.DepthwiseConv2D", 1, use_bias=(False, True))
+    made = Call("layers.DepthwiseConv2D", (1,), (("use_bias", False),))
     if not image(use):
         shape = (("output_shape", use.channels[0]),)
         made = Call("layers.EinsumDense", ("bc,c->bc",), shape)
@@ -191,104 +206,65 @@ def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
 
 def prelu(use: OpUse, constants: Constants) -> Sequence[Step]:
     """PReLU with one slope for each channel, or one for all."""
-    axes = ((1, 2) if image(use) else ()) + (
-        ((3,) if image(use) else (1,)) if use["shared"] else ()
-    )
+    axes: tuple[int, ...] = (1, 2, 3) if image(use) else (1,)
+    axes = axes if use["shared"] else axes[:-1]
     made = call("layers.PReLU", shared_axes=(axes, ()))
     return [layer(started(use, made, constants))]
 
 
-def window(name: str, use: OpUse, padding: str) -> Step:
-    """A pool with windows; its stride is the kernel unless it is told."""
-    stride = None if use["stride"] == use["kernel"] else use["stride"]
-    told: dict[str, tuple[Doc, Any]] = {
-        "strides": (stride, None),
-        "padding": (padding, "valid"),
-    }
-    return layer(call(f"layers.{name}", use["kernel"], **told))
+def pool(kind: str) -> Lowering:
+    """Max or average pooling.
 
+    What is padded with -inf never wins; a printed function averages where not all of a
+    window counts.
+    """
 
-def windowed(use: OpUse) -> dict[str, Doc]:
-    """What printed functions that count windows are told."""
-    kernel, stride = use["kernel"], use["stride"]
-    return {"kernel": twice(kernel), "stride": twice(stride or kernel)}
-
-
-def twice(size: Any) -> Doc:
-    """A height and a width."""
-    return group(size, size) if isinstance(size, Expr) else pair(size)
-
-
-def max_pool2d(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """MaxPooling2D, after padding with -inf, which never wins."""
-    padding: Any = use["padding"]
-    if padding == "same":
-        return [window("MaxPooling2D", use, "same")]
-    made = window("MaxPooling2D", use, "valid")
-    if use["ceil_mode"]:
-        before = (low for low, _ in sides(padding))
-        return [applied("pad_up", **windowed(use), padding=group(*before)), made]
-    if unpadded(use):
-        return [made]
-    around = ((0, 0), *(group(*side) for side in sides(padding)), (0, 0))
-    infinite = Code('float("-inf")')
-    return [applied("ops.pad", group(*around), constant_values=infinite), made]
-
-
-def avg_pool2d(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """AveragePooling2D; a printed function where not all of a window counts."""
-    padding: Any = use["padding"]
-    same, pads = padding == "same", not unpadded(use)
-    counts = bool(use["count_include_pad"]) and not same
-    if same or use["ceil_mode"] or (pads and not counts):
-        around = None if same else group(*(group(*s) for s in sides(padding)))
-        told: dict[str, tuple[Doc, Any]] = {
-            "padding": (around, None),
-            "ceil_mode": (use["ceil_mode"], False),
-            "count_padding": (counts, False),
+    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+        kernel, stride, padding = (use[name] for name in SIZES)
+        same, around, average = padding == "same", pads(padding), kind == "Average"
+        uncounted = around and not use.attributes.get("count_include_pad", True)
+        sizes = {"kernel": twice(kernel), "stride": twice(stride or kernel)}
+        outside = {} if same else {"padding": group(*sides(padding))}
+        if average and (same or use["ceil_mode"] or uncounted):
+            counts = bool(use["count_include_pad"]) and not same
+            flags = {"ceil_mode": use["ceil_mode"], "count_padding": counts}
+            told = {name: True for name, flag in flags.items() if flag}
+            return [applied("avg_pool", **sizes, **outside, **told)]
+        options: Options = {
+            "strides": (None if stride == kernel else stride, None),
+            "padding": ("same" if same else "valid", "valid"),
         }
-        made = call("", **told)
-        return [applied("avg_pool", **windowed(use), **dict(made.kwargs))]
-    made = window("AveragePooling2D", use, "valid")
-    return [zeros(padding, "pad"), made] if pads else [made]
+        steps = [layer(call(f"layers.{kind}Pooling2D", kernel, **options))]
+        if use["ceil_mode"]:
+            steps.insert(0, applied("pad_up", **sizes, **outside))
+        elif around and average:
+            steps.insert(0, zeros(padding, "pad"))
+        elif around and not same:
+            width = group((0, 0), *sides(padding), (0, 0))
+            infinite = Code('float("-inf")')
+            steps.insert(0, applied("ops.pad", width, constant_values=infinite))
+        return steps
+
+    return lower
 
 
 def adaptive(kind: str) -> Lowering:
     """Adaptive pooling; a global pool where one value is left."""
+    whole = plain(f"Global{kind}Pooling2D", keepdims=True)
+    some = of(f"Adaptive{kind}Pooling2D", "size")
 
     def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
-        if pair(first(use).size) == (1, 1):
-            kept = (("keepdims", True),)
-            return [layer(Call(f"layers.Global{kind}Pooling2D", (), kept))]
-        return [layer(Call(f"layers.Adaptive{kind}Pooling2D", (use["size"],)))]
+        return (whole if use["size"] in (1, (1, 1)) else some)(use, constants)
 
     return lower
 
 
 def leaky_relu(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """LeakyReLU; an op where the slope may be negative, which the layer refuses."""
+    """LeakyReLU; an op where the slope may be below 0, which the layer refuses."""
     slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
-        return [applied("ops.leaky_relu", slope)]
+        return [applied("ops.leaky_relu", negative_slope=slope)]
     return [layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
-
-
-def gelu(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """The exact one is Keras' activation; the other an op."""
-    if use["approximate"] == "none":
-        return [layer(Call("layers.Activation", ("gelu",)))]
-    return [applied("ops.gelu", approximate=True)]
-
-
-def drop_path(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """Dropout of whole images."""
-    noise: Doc = (None, *[1] * len(use.shapes[0][0]))
-    return [layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
-
-
-def slice_(use: OpUse, constants: Constants) -> Sequence[Step]:
-    """Some of the channels."""
-    return [indexed(f"..., {span(use['start'], use['stop'])}")]
 
 
 def flatten(use: OpUse, constants: Constants) -> Sequence[Step]:
@@ -301,34 +277,31 @@ def flatten(use: OpUse, constants: Constants) -> Sequence[Step]:
 
 def pad(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
-    spatial, channels = use["spatial"], parts(use["channels"])
-    steps = []
-    if isinstance(spatial, Expr) or any(map(any, four_sides(spatial))):
-        steps.append(zeros(spatial))
-    if channels != (0, 0):
-        none = (0, 0)
-        steps.append(applied("ops.pad", group(none, none, none, group(*channels))))
-    return steps
+    spatial, channels, none = use["spatial"], parts(use["channels"]), (0, 0)
+    steps = [zeros(spatial)] if pads(spatial) else []
+    if channels == none:
+        return steps
+    return [*steps, applied("ops.pad", group(none, none, none, group(*channels)))]
 
 
 def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
     """UpSampling2D, or a function that the printed file defines."""
-    op = first(use)
-    if op.scale is not None:
-        factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
-        if op.mode == "bilinear" or all(map(repeats, factors)):
-            height, width = map(int, factors)
-            size = height if height == width else (height, width)
-            mode = {"interpolation": (op.mode, "nearest")}
-            return [layer(call("layers.UpSampling2D", size, **mode))]
-        return [applied("scale_nearest", tuple(map(float, factors)))]
+    op: Any = use.ops[0]
+    fn, told = "resize_nearest", {}
+    if op.mode == "bilinear":
+        fn, told = "ops.image.resize", {"interpolation": "bilinear"}
     if op.size is not None:
-        return [applied(f"resize_{op.mode}", pair(op.size))]
-    return [
-        lambda values, name: Call(
-            f"resize_{op.mode}", (values[0], Call("static_size", (values[1],)))
-        )
-    ]
+        return [applied(fn, pair(op.size), **told)]
+    if op.scale is None:
+        size = "static_size"  # of the other value
+        return [lambda v, name: applied(fn, Call(size, (v[1],)), **told)(v, name)]
+    factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
+    if op.mode == "nearest" and not all(map(repeats, factors)):
+        return [applied("scale_nearest", (*map(float, factors),))]
+    height, width = map(int, factors)
+    mode: Options = {"interpolation": (op.mode, "nearest")}
+    size_ = height if height == width else (height, width)
+    return [layer(call("layers.UpSampling2D", size_, **mode))]
 
 
 def repeats(factor: float) -> bool:
@@ -341,35 +314,33 @@ def repeats(factor: float) -> bool:
     return factor == int(factor) and step >= 1 / factor
 
 
-def plain(name: str, *args: Doc) -> Lowering:
-    """A layer with fixed arguments."""
-    return lambda use, constants: [layer(Call(f"layers.{name}", args))]
+def drop_path(use: OpUse, constants: Constants) -> Sequence[Step]:
+    """Dropout of whole images."""
+    noise: Doc = (None, *[1] * len(use.shapes[0][0]))
+    return [layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
 
 
-def activation(name: str) -> Lowering:
-    """An activation that has no layer class of its own."""
-    return plain("Activation", name)
-
-
-def helper(name: str, *attributes: str) -> Lowering:
-    """A function that the printed file defines."""
-    return lambda use, constants: [applied(name, **{a: use[a] for a in attributes})]
-
-
-AFFINE = {"center": ("affine", True), "scale": ("affine", True)}
+ACTIVATIONS = (
+    *("selu", "silu", "mish", "sigmoid", "hard_sigmoid"),
+    *("tanh", "softplus", "log_softmax"),
+)
+"""Those that have the same name in Keras, and no class of their own."""
+NORM: dict[str, tuple[str, Any]] = {
+    "epsilon": ("eps", 1e-3),
+    "center": ("affine", True),
+    "scale": ("affine", True),
+}
 LOWERINGS: dict[str, Lowering] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
-    "linear": weighted("Dense", "features", use_bias=("bias", True)),
+    "linear": of("Dense", "features", use_bias=("bias", True)),
     "batch_norm": batch_norm,
-    "layer_norm": weighted("LayerNormalization", epsilon=("eps", 1e-3), **AFFINE),
-    "group_norm": weighted(
-        "GroupNormalization", "groups", epsilon=("eps", 1e-3), **AFFINE
-    ),
+    "layer_norm": of("LayerNormalization", **NORM),
+    "group_norm": of("GroupNormalization", "groups", **NORM),
     "local_response_norm": helper("local_response_norm", "size", "alpha", "beta", "k"),
     "scale": scale,
-    "max_pool2d": max_pool2d,
-    "avg_pool2d": avg_pool2d,
+    "max_pool2d": pool("Max"),
+    "avg_pool2d": pool("Average"),
     "adaptive_avg_pool2d": adaptive("Average"),
     "adaptive_max_pool2d": adaptive("Max"),
     "global_avg_pool2d": plain("GlobalAveragePooling2D"),
@@ -378,28 +349,25 @@ LOWERINGS: dict[str, Lowering] = {
     "relu6": plain("ReLU", 6.0),
     "leaky_relu": leaky_relu,
     "prelu": prelu,
-    "elu": lambda use, constants: [
-        layer(call("layers.ELU", alpha=(use["alpha"], 1.0)))
+    "elu": of("ELU", alpha=("alpha", 1.0)),
+    "gelu": lambda use, constants: [
+        layer(Call("layers.Activation", ("gelu",)))
+        if use["approximate"] == "none"
+        else applied("ops.gelu", approximate=True)
     ],
-    "selu": activation("selu"),
-    "gelu": gelu,
-    "silu": activation("silu"),
-    "mish": activation("mish"),
-    "sigmoid": activation("sigmoid"),
-    "hard_sigmoid": activation("hard_sigmoid"),
-    "hard_swish": activation("hard_silu"),
-    "tanh": activation("tanh"),
-    "softplus": activation("softplus"),
+    **{name: plain("Activation", name) for name in ACTIVATIONS},
+    "hard_swish": plain("Activation", "hard_silu"),
     "softmax": plain("Softmax"),
-    "log_softmax": activation("log_softmax"),
     "identity": lambda use, constants: [],
-    "dropout": lambda use, constants: [layer(Call("layers.Dropout", (use["rate"],)))],
+    "dropout": of("Dropout", "rate"),
     "drop_path": drop_path,
     "add": plain("Add"),
     "subtract": plain("Subtract"),
     "multiply": plain("Multiply"),
     "concat": plain("Concatenate"),
-    "slice": slice_,
+    "slice": lambda use, constants: [
+        indexed(f"..., {span(use['start'], use['stop'])}")
+    ],
     "flatten": flatten,
     "pad": pad,
     "resize": resize,
@@ -408,47 +376,37 @@ LOWERINGS: dict[str, Lowering] = {
 }
 
 
-def underived(op: AdaptiveMaxPool2d, shape: Shape) -> bool:
-    """Whether Keras would pool a window of more pixels than there are.
-
-    It pools with windows of two sizes, of which only one may be needed; of a pool that
-    gives nothing TensorFlow's gradient is left as it lies in memory.
-    """
-    size = pair(op.size)
-    return size != (1, 1) and any(
-        -(-n // o) + 1 > n for n, o in zip(shape[1:], size, strict=True)
-    )
-
-
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
         return f"there is no lowering for {op.kind}"
-    if (undrawn_ := undrawn(op, shapes)) is not None:
-        return undrawn_
-    if isinstance(op, ConvTranspose2d) and (
-        op.groups > 1 or max(pair(op.dilation)) > 1
-    ):
-        return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
-    if isinstance(op, AdaptiveMaxPool2d) and underived(op, shapes[0]):
-        return (
-            "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody wrote "
-            "where it makes one row or column of many, or many of one"
-        )
-    if isinstance(op, Pool) and max(pair(getattr(op, "dilation", 1))) > 1:
-        return "MaxPooling2D has no dilation"
+    return next(_reasons(op, shapes), None) or undrawn(op, shapes)
+
+
+def _reasons(op: Op, shapes: tuple[Shape, ...]) -> Iterator[str]:
+    dilated = max(pair(getattr(op, "dilation", 1))) > 1
+    if isinstance(op, ConvTranspose2d) and (op.groups > 1 or dilated):
+        yield "Conv2DTranspose has no groups, and on TensorFlow no dilation"
     if isinstance(op, Conv2d) and op.padding == "same":
-        if max(pair(op.stride)) > 1 and max(pair(op.dilation)) > 1:
-            return "Conv2D doesn't stride and dilate at once, which `same` would need"
+        if dilated and max(pair(op.stride)) > 1:
+            yield "Conv2D doesn't stride and dilate at once, which `same` would need"
         if multiplier(op, shapes) and unequal(op.stride):
-            return (
-                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
-            )
-    uneven = isinstance(op, Pool) and any(lo != hi for lo, hi in op.sides(1, 1))
+            yield "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+    if isinstance(op, Pool) and dilated:
+        yield "MaxPooling2D has no dilation"
+    uneven = isinstance(op, Pool) and any(low != high for low, high in op.sides(1, 1))
     if uneven and getattr(op, "ceil_mode", False):
-        return "ceil_mode doesn't go with padding that differs between two sides"
-    if isinstance(op, Resize) and op.mode == "bilinear" and op.scale is not None:
-        factors = op.scale if isinstance(op.scale, tuple) else (op.scale,)
-        if any(f != int(f) for f in factors):
-            return "bilinear by a broken factor; say the size, or a whole factor"
-    return None
+        yield "ceil_mode doesn't go with padding that differs between two sides"
+    if isinstance(op, AdaptiveMaxPool2d) and pair(op.size) != (1, 1):
+        # It pools with windows of two sizes, of which only one may be needed; of a
+        # pool that gives nothing TensorFlow's gradient is left as it lies in memory.
+        axes = zip(shapes[0][1:], pair(op.size), strict=True)
+        if any(-(-n // o) + 1 > n for n, o in axes):
+            yield (
+                "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody "
+                "wrote where it makes one row or column of many, or many of one"
+            )
+    if isinstance(op, Resize) and op.mode == "bilinear":
+        factors = op.scale if isinstance(op.scale, tuple) else (op.scale or 1,)
+        if any(factor != int(factor) for factor in factors):
+            yield "bilinear by a broken factor; say the size, or a whole factor"

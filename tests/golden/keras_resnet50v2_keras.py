@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 2269c43c9ab28c84
+Checksum: e31d22b6d3b68119
 """
 
 import keras
@@ -15,10 +15,12 @@ def bottleneck(
     x: KerasTensor, channels: int, stride: int, projected: bool, name: str
 ) -> KerasTensor:
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
-    y = layers.ReLU(name=f"{name}_preact_relu")(y)
+    preact_relu = layers.ReLU(name=f"{name}_preact_relu")(y)
     if projected:
-        x = layers.Conv2D(channels * 4, 1, name=f"{name}_shortcut")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(y)
+        x = layers.Conv2D(channels * 4, 1, strides=stride, name=f"{name}_shortcut")(
+            preact_relu
+        )
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(preact_relu)
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(y)
     y = layers.ReLU(name=f"{name}_relu1")(y)
     y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
@@ -29,7 +31,7 @@ def bottleneck(
     y = layers.ReLU(name=f"{name}_relu2")(y)
     y = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(y)
     if stride > 1 and not projected:
-        x = layers.MaxPooling2D(1, strides=2, name=f"{name}_pool")(x)
+        x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_pool")(x)
     return layers.Add(name=f"{name}_out")([x, y])
 
 

@@ -6,25 +6,24 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 0db3596d15a123a1
+Checksum: 9382890ffe10d479
 """
 
+from functools import partial
+
 import keras
-from keras import KerasTensor, initializers, layers, ops
+from keras import KerasTensor, layers, ops
+from keras.initializers import VarianceScaling, serialize
+
+HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
+HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
+batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
 
-def conv2d(*args: object, **kwargs: object) -> layers.Layer:
-    init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    return layers.Conv2D(*args, use_bias=False, kernel_initializer=init, **kwargs)
-
-
-def batch_normalization(**kwargs: object) -> layers.Layer:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, **kwargs)
-
-
-def zero_padding(x: KerasTensor, channels: int, name: str) -> KerasTensor:
+def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
     in_channels = x.shape[-1]
-    x = layers.MaxPooling2D(1, strides=2, name=f"{name}_0")(x)
+    x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
     return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
 
 
@@ -37,7 +36,7 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
     y = conv2d(channels, 3, padding="same", name=f"{name}_conv2")(y)
     y = batch_normalization(name=f"{name}_bn2")(y)
     if stride != 1 or in_channels != channels:
-        x = zero_padding(x, channels, name=f"{name}_downsample")
+        x = zero_padding(x, channels, stride, name=f"{name}_downsample")
     x = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu2")(x)
 
@@ -63,6 +62,5 @@ def ResNet20ForCIFAR(
     x = stage(x, 64, stride=2, name="layer3")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    init = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-    x = layers.Dense(num_classes, kernel_initializer=init, name="fc")(x)
+    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
     return keras.Model(inputs, x, name=name)

@@ -4,20 +4,19 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: 468a208d5c2e5bfb
+Checksum: b6fde39272be9094
 """
 
+from functools import partial
+
 import keras
-from keras import KerasTensor, initializers, layers, ops
+from keras import KerasTensor, layers, ops
+from keras.initializers import VarianceScaling, serialize
 
-
-def conv2d(*args: object, **kwargs: object) -> layers.Layer:
-    init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    return layers.Conv2D(*args, use_bias=False, kernel_initializer=init, **kwargs)
-
-
-def batch_normalization(**kwargs: object) -> layers.Layer:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, **kwargs)
+HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
+HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
+batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
 
 def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
@@ -85,6 +84,5 @@ def ResNet50(
     x = stage(x, 512, groups, width_per_group, depth=3, stride=2, name="layer4")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    init = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-    x = layers.Dense(num_classes, kernel_initializer=init, name="fc")(x)
+    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
     return keras.Model(inputs, x, name=name)

@@ -4,28 +4,28 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 4cfe3a0a791b1c41
+Checksum: ea0079ad49dacfb1
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 
 import keras
-from keras import KerasTensor, initializers, layers
+from keras import KerasTensor, layers
+from keras.initializers import RandomNormal, VarianceScaling, serialize
 
-
-def dense(*args: object, **kwargs: object) -> layers.Layer:
-    init = initializers.RandomNormal(stddev=0.01)
-    return layers.Dense(*args, kernel_initializer=init, **kwargs)
+HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
+NORMAL = serialize(RandomNormal(stddev=0.01))
+dense = partial(layers.Dense, kernel_initializer=NORMAL)
 
 
 def stage(
     x: KerasTensor, channels: int, depth: int, names: Iterator[str]
 ) -> KerasTensor:
     for _ in range(depth):
-        init = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
         x = layers.Conv2D(
-            channels, 3, padding="same", kernel_initializer=init, name=next(names)
+            channels, 3, padding="same", kernel_initializer=HE_NORMAL, name=next(names)
         )(x)
         x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=next(names))(x)
         x = layers.ReLU(name=next(names))(x)
@@ -40,11 +40,9 @@ def VGG16BN(
 ) -> keras.Model:
     inputs = keras.Input(input_shape, name="image")
     names = (f"features_{i}" for i in count())
-    x = stage(inputs, 64, depth=2, names=names)
-    x = stage(x, 128, depth=2, names=names)
-    x = stage(x, 256, depth=3, names=names)
-    x = stage(x, 512, depth=3, names=names)
-    x = stage(x, 512, depth=3, names=names)
+    x = inputs
+    for channels, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        x = stage(x, channels, depth, names=names)
     x = layers.AdaptiveAveragePooling2D(7, name="avgpool")(x)
     x = layers.Permute((3, 1, 2), name="flatten_permute")(x)
     x = layers.Flatten(name="flatten")(x)

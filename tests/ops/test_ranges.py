@@ -34,7 +34,7 @@ BOUNDS = {n.kind: (n.forward, n.backward) for n in NATIVE}
 
 def made(graph: Graph, name: str) -> tuple[Any, Any] | None:
     """Outputs and gradients in float64, or None where the backend refuses."""
-    chosen = backend(name)
+    chosen: Any = backend(name)
     try:
         source = chosen.emit(graph)
     except UnsupportedError as error:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nets import Arrays, distance, graph_of, images, randomised
-from node_by_node import compute
+from nets import Arrays, computed, distance, graph_of, images, randomised
 from spelled import wired
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -36,7 +35,7 @@ def forward(graph: Graph, name: str, weights: Arrays) -> Arrays:
 def folded(graph: Graph) -> tuple[Graph, Arrays, Arrays]:
     """A folded graph with its weights, and what the graph computed before."""
     weights = randomised(graph)
-    wanted = compute(graph, weights, images(graph))
+    wanted = computed(graph, weights, images(graph))
     before = {key: array.copy() for key, array in weights.items()}
     made, after = fold_norms(graph, weights)
     assert all(np.array_equal(weights[key], before[key]) for key in before)
@@ -127,7 +126,7 @@ def test_a_layer_is_torchs(name: str, affine: bool) -> None:
     given = images(graph)
     with torch.no_grad():
         wanted = both(torch.from_numpy(given["image"])).numpy()
-    assert distance(compute(made, after, given), {"": wanted}) <= TOLERANCE
+    assert distance(computed(made, after, given), {"": wanted}) <= TOLERANCE
     assert distance(forward(made, "torch", after), {"": wanted}) <= TOLERANCE
 
 

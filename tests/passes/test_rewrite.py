@@ -12,8 +12,7 @@ import pytest
 from graphs import specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nets import errors, graph_of, images, randomised
-from node_by_node import compute
+from nets import computed, errors, graph_of, images, randomised
 from spelled import IMAGE, wired
 
 from archspec import load
@@ -399,8 +398,8 @@ def test_random_nodes_of_random_graphs(text: str, draw: Any, part: float) -> Non
     kept = {n.name for n in made.nodes if n.op.kind != "identity"}
     assert kept <= {n.name for n in wanted.nodes if n.op.kind != "identity"}
     weights, given_ = randomised(graph), images(graph)
-    outputs = compute(wanted, weights, given_)
-    for name, found in compute(made, weights, given_).items():
+    outputs = computed(wanted, weights, given_)
+    for name, found in computed(made, weights, given_).items():
         assert np.array_equal(found, outputs[name], equal_nan=True)
     assert made.parameters().items() <= graph.parameters().items()
     archspec_torch.backend.emit(made)

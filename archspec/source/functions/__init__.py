@@ -17,6 +17,15 @@ from archspec.source.functions.dialect import (
     Step,
 )
 from archspec.source.functions.printing import Printer
+from archspec.source.functions.steps import (
+    applied,
+    group,
+    indexed,
+    layer,
+    pads,
+    sides,
+    twice,
+)
 from archspec.source.generalise import outline
 from archspec.source.program import Source
 
@@ -27,7 +36,14 @@ __all__ = [
     "Lowering",
     "Name",
     "Step",
+    "applied",
     "emit",
+    "group",
+    "indexed",
+    "layer",
+    "pads",
+    "sides",
+    "twice",
 ]
 
 

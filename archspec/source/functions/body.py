@@ -253,9 +253,9 @@ def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[st
             lines += assignment(name, value, indent) if name in read else []
         carried = {k: v for k, v in part.line.carried.items() if k in read}
         if carried:
-            after = Display((*carried.values(),), "") if len(carried) > 1 else None
-            value = after or next(iter(carried.values()))
-            body += assignment(", ".join(carried), value, indent + STEP)
+            after: Doc = Display((*carried.values(),), "")
+            after = after if len(carried) > 1 else next(iter(carried.values()))
+            body += assignment(", ".join(carried), after, indent + STEP)
         header = each(part.line, _names(body))
         lines += [*layout(header, indent, trail=":"), *body]
     return lines

@@ -11,7 +11,7 @@ from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.labels import Label
 from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
-from archspec.source.naming import rename
+from archspec.source.naming import TAKEN, rename
 from archspec.source.outline import Argument, Definition, walk
 from archspec.source.text import (
     STEP,
@@ -46,6 +46,8 @@ class Printer:
         own |= {*dialect.helpers, *self.frame.inputs}
         own |= {text.partition(":")[0] for text in self.frame.before}
         rename(definitions, own)
+        given = self.frame.given.items()
+        self.given = {f"{n}_" if n in own | TAKEN else n: code for n, code in given}
         names = Names((*own, *(n for made in definitions for n in _given(made))))
         self.calls = Calls(graph, definitions, dialect, names)
         self.entry = names.take(dialect.title(graph.title or graph.name))
@@ -126,12 +128,12 @@ class Printer:
         )
         made = frame.result(dict(zip(outputs, results, strict=True)))
         body.made.append(Statement("return ", made))
-        lines, read = _computed(definition, body, frame.given)
+        lines, read = _computed(definition, body, self.given)
         parameters = [
             *frame.before,
             *(
                 f"{each.name}: {each.type()} = {flat(each.default)}"
-                for each in _arguments(definition, read, frame.given)
+                for each in _arguments(definition, read, self.given)
             ),
             *frame.behind,
         ]
