@@ -327,7 +327,7 @@ class _Replace(ast.NodeTransformer):
 
 
 def _code(tree: ast.expr) -> str:
-    return ast.unparse(_Layout().visit(tree))
+    return ast.unparse(_Layout(named).visit(tree))
 
 
 class _Layout(_Replace):
@@ -336,9 +336,6 @@ class _Layout(_Replace):
     What ruff writes without the spaces or brackets of `ast.unparse` becomes a name that
     has the text.
     """
-
-    def __init__(self) -> None:
-        super().__init__(lambda name: named(name))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return node

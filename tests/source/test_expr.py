@@ -48,7 +48,7 @@ def test_a_name() -> None:
     assert X.is_name() and not (X + Y).is_name()  # type: ignore[union-attr]
     assert U.kind == "" and named("a").kinds == (("a", ""),)
     assert named("x", "int") == X != named("x", "float")
-    assert hash(named("x", "int")) == hash(X)
+    assert hash(named("x", "int")) == hash(X) and repr(X) == "Expr(text='x')"
 
 
 def test_values() -> None:
@@ -57,7 +57,7 @@ def test_values() -> None:
     assert value_of(7, {}) == 7
     with pytest.raises(SpecError, match="'y'"):
         value_of(both, {"x": 3})
-    with pytest.raises(SpecError, match="an expression fails: .*zero"):
+    with pytest.raises(SpecError, match=r"an expression fails: .*zero"):
         value_of(expr("x // y"), {"x": 1, "y": 0})
     assert names_of(both) == {"x", "y"} and names_of(7) == frozenset()
     assert names_of(expr("max(x, 2)")) == {"x"}
@@ -203,7 +203,10 @@ def test_formulas_in_other_words() -> None:
     assert code(translated("width * 2 - depths[1]", words.__getitem__)) == (
         "(x + 4) * 2 - (2, y)[1]"
     )
-    assert translated("depths[0] * 3 if true else none", {"depths": (2, 5)}.__getitem__) == 6
+    assert (
+        translated("depths[0] * 3 if true else none", {"depths": (2, 5)}.__getitem__)
+        == 6
+    )
     assert translated("none", words.__getitem__) is None
     assert translated("[null, false]", words.__getitem__) == (None, False)
     with pytest.raises(LookupError):

@@ -124,7 +124,10 @@ def test_clashing_names_are_renamed_everywhere() -> None:
     assert list(net.arguments) == ["max_"] and net.arguments["max_"].default == 4
     use = net.lines[0].target
     assert isinstance(use, Use)
-    assert {k: text(v) for k, v in use.arguments.items()} == {"max_": "max_", "width": "8"}
+    assert {k: text(v) for k, v in use.arguments.items()} == {
+        "max_": "max_",
+        "width": "8",
+    }
     assert conv.target["channels"].kind == "int"  # type: ignore[union-attr]
 
 

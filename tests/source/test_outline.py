@@ -25,7 +25,8 @@ from archspec.source.outline import (
     walk,
 )
 
-A, B, C, D, N, I, FLOW = (named(name, "int") for name in "a b c d n i flow".split())
+A, B, C, D, N = (named(name, "int") for name in "abcdn")
+INDEX, FLOW = named("i", "int"), named("flow", "int")
 GO = named("go", "bool")
 
 
@@ -78,6 +79,22 @@ def test_annotations(values: list[Value], found: str) -> None:
     assert annotation(values) == Argument("a", values).type() == found
 
 
+def test_defaults() -> None:
+    found = line()
+    assert (found.outputs, found.when, found.count, found.single) == (
+        1,
+        True,
+        None,
+        False,
+    )
+    argument = Argument("a", [1])
+    assert (argument.default, argument.keyword, argument.invented) == (
+        None,
+        False,
+        False,
+    )
+
+
 def test_an_op() -> None:
     ops = [BY_KIND["conv2d"](channels=n, kernel=3) for n in (4, 8, 4)]
     use = OpUse(ops, [], {"channels": A, "kernel": 3}, (B,))
@@ -122,7 +139,7 @@ def test_what_a_line_says() -> None:
 
 def test_the_names_of_a_line() -> None:
     loop = line(
-        conv(FLOW, I),
+        conv(FLOW, INDEX),
         when=GO,
         count=N,
         index="i",
@@ -136,7 +153,7 @@ def test_the_names_of_a_line() -> None:
     assert loop.repeated() == {"flow", "i", "go", "d"}
     outer = line(nested(loop), count=2, index="j")
     assert free_names(outer) == {"go", "n", "c", "d"}
-    assert free_names(line(nested(line(conv(I))), count=2, index="i")) == {"b"}
+    assert free_names(line(nested(line(conv(INDEX))), count=2, index="i")) == {"b"}
 
 
 def test_walking_nested_lines() -> None:

@@ -51,7 +51,10 @@ def left(*lines: Line, **constants: Arg) -> tuple[list[str], list[str]]:
 
 
 def test_channels_of_what_does_not_say_them() -> None:
-    relu, conv = line(op("relu", word("in_channels"))), line(op("conv2d", word("width")))
+    relu, conv = (
+        line(op("relu", word("in_channels"))),
+        line(op("conv2d", word("width"))),
+    )
     found = pruned(relu, conv)
     assert isinstance(relu.target, OpUse) and relu.target.channels == ()
     assert isinstance(conv.target, OpUse) and conv.target.channels == (word("width"),)
