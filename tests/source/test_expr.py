@@ -51,6 +51,13 @@ def test_a_name() -> None:
     assert hash(named("x", "int")) == hash(X) and repr(X) == "Expr(text='x')"
 
 
+def test_sizes() -> None:
+    sizes = {"x": 1, "x * 2": 3, "max(x, long_name)": 4, "[x, 2][0]": 5, "-x": 2}
+    for text, size in sizes.items():
+        found = expr(text)
+        assert isinstance(found, Expr) and found.size() == size
+
+
 def test_values() -> None:
     both = expr("x * 2 + y")
     assert value_of(both, {"x": 3, "y": 4}) == 10
@@ -91,6 +98,7 @@ def test_values() -> None:
         (item(((1, 2), (3,)), X), "((1, 2), (3,))[x]"),
         (equal(X, 2), "x == 2"),
         (equal(2, 2), "True"),
+        (equal(named("null", "int"), 1), "null == 1"),
         (over_zero(X), "x > 0"),
         (over_zero(2), "True"),
         (over_zero(0), "False"),
@@ -259,6 +267,8 @@ LAYOUT = [
     "(x**y) ** 2",
     "(l[0] ** y) ** 2",
     "x ** (y + 1)",
+    "x ** (not y)",
+    "l[not x :]",
     "x ** l[0] ** 2",
     "x**2 ** l[0]",
     "-(x**2)",

@@ -140,3 +140,13 @@ def test_only_what_is_taken_is_renamed() -> None:
     assert list(unit.arguments) == ["max", "width_"] and list(net.arguments) == ["max"]
     assert unit.positional == ("max", "width_")
     assert [*map(text, unit.channels)] == ["len", "width_", "3"]
+
+
+def test_each_name_is_renamed_once() -> None:
+    unit, _ = found = definitions()
+    unit.arguments["width_"] = Argument("width_", [1])
+    rename(found, {"width", "width_"})
+    assert list(unit.arguments) == ["max", "width_", "width__"]
+    (loop,) = unit.lines
+    assert isinstance(loop.target, Nested)
+    assert text(loop.target.lines[0].when) == "width_"

@@ -88,6 +88,7 @@ def test_defaults() -> None:
         False,
     )
     argument = Argument("a", [1])
+    assert not found.instead and Ref(1).output == 0
     assert (argument.default, argument.keyword, argument.invented) == (
         None,
         False,
@@ -98,7 +99,9 @@ def test_defaults() -> None:
 def test_an_op() -> None:
     ops = [BY_KIND["conv2d"](channels=n, kernel=3) for n in (4, 8, 4)]
     use = OpUse(ops, [], {"channels": A, "kernel": 3}, (B,))
-    assert use.kind == "conv2d" and use["channels"] is A
+    assert (
+        OpUse(ops[:1], [], {}, ()).kind == use.kind == "conv2d" and use["channels"] is A
+    )
     assert use.values("channels") == {4, 8} and use.values("kernel") == {3}
 
 
