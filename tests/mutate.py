@@ -10,7 +10,8 @@ is no such file, the folder), for at most 60 s of processor time. What they don'
 is listed with its place; the command fails if that is more than 3 in 100.
 
 What changes nothing is no fault: annotations, assertions (zip's `strict` is one),
-decorators, texts of errors, what gives the same bytecode, and what `mutate_equal.yaml` lists, each with the reason.
+decorators, texts of errors, what gives the same bytecode, and what `mutate_equal.yaml`
+lists, each with the reason.
 """
 
 from __future__ import annotations

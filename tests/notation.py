@@ -105,11 +105,11 @@ def _scope(
             nested = line.target
             ends = {str(n): found for n, found in enumerate(nested.outputs)}
             yield from _scope(nested.lines, ["input"], ends, nested.numbers, pad + "  ")
-    ends = (
+    given = (
         f"{n} {ref(r)}" if not n.isdecimal() else ref(r) for n, r in outputs.items()
     )
     by_number = f" numbered {list(numbers)}" if numbers else ""
-    yield f"{pad}= {', '.join(end.strip() for end in ends)}{by_number}"
+    yield f"{pad}= {', '.join(end.strip() for end in given)}{by_number}"
 
 
 def _target(line: Line, read: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from archspec.graph import Graph, Value
 from archspec.ops.base import Op, Shape
-from archspec.source.expr import Arg, value_of
+from archspec.source.expr import value_of
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Use
 
 
@@ -135,7 +135,7 @@ class Unfolding:
         path: str,
         names: Numbers,
     ) -> list[Made]:
-        count = value_of(line.count, words)  # type: ignore[arg-type]  # there is one
+        count = value_of(line.count, words)
         assert type(count) is int
         words.update({k: value_of(v, words) for k, v in line.start.items()})
         for turn in range(count):
@@ -202,8 +202,3 @@ class Unfolding:
         init = {"init": getattr(first, "init", None)} if hasattr(first, "init") else {}
         op = type(first).model_construct(**attributes, **init)
         return Made(path, op.shape(*(m.shape for m in read)))
-
-
-def held(arg: Arg) -> str:
-    """An argument as text."""
-    return arg.code() if hasattr(arg, "code") else repr(arg)
