@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from math import copysign
 
 from archspec.errors import SpecError
 from archspec.graph import Value
@@ -24,6 +23,8 @@ from archspec.language.formula import computed
 NUMBERS = ("int", "float")
 TOTAL = (ast.Add, ast.Sub, ast.Mult)
 """Arithmetic that never fails, bounds apart."""
+CONSTANT = (ast.Constant, ast.UnaryOp)
+"""What a number may be: a negative one is the minus of another."""
 
 
 def simplified(tree: ast.expr, kinds: Mapping[str, str]) -> ast.expr:
@@ -123,7 +124,7 @@ class _Simplify(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         left, right = self._made(node.left), self._made(node.right)
         made = ast.BinOp(left, node.op, right)
-        if _is_number(left) and _is_number(right):
+        if isinstance(left, CONSTANT) and isinstance(right, CONSTANT):
             return _computed(made)
         if isinstance(node.op, ast.Mult):
             if _is(right, 1) and self._kind(left) in NUMBERS:
@@ -167,7 +168,7 @@ class _Simplify(ast.NodeTransformer):
         comparators = [self._made(part) for part in node.comparators]
         left = self._made(node.left)
         chosen = isinstance(left, ast.IfExp) and self._kind(left.test) == "bool"
-        if chosen and len(comparators) == 1:  # (2 if i == 0 else 1) == 1: i != 0
+        if chosen:  # (2 if i == 0 else 1) == 1: i != 0
             assert isinstance(left, ast.IfExp)
             cases = [
                 _computed(ast.Compare(part, node.ops, comparators))
@@ -195,7 +196,7 @@ class _Simplify(ast.NodeTransformer):
             return ast.Constant(not stop)
         if len(values) > 1:
             return ast.BoolOp(node.op, values)
-        only = values[0]
+        (only,) = values
         logical = isinstance(only, ast.Compare | ast.BoolOp) or (
             isinstance(only, ast.UnaryOp) and isinstance(only.op, ast.Not)
         )
@@ -216,10 +217,11 @@ class _Simplify(ast.NodeTransformer):
         whole = self._kind(body) == self._kind(orelse) == "int"
         if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
             # `a if a != b else b` is a, and `b if a == b else a` too.
-            differ = isinstance(test.ops[0], ast.NotEq)
+            (op,), (right,) = test.ops, test.comparators
+            differ = isinstance(op, ast.NotEq)
             one, other = (body, orelse) if differ else (orelse, body)
-            sides = {ast.dump(test.left), ast.dump(test.comparators[0])}
-            known = differ or isinstance(test.ops[0], ast.Eq)
+            sides = {ast.dump(test.left), ast.dump(right)}
+            known = differ or isinstance(op, ast.Eq)
             if known and sides == {ast.dump(one), ast.dump(other)}:
                 return one
         return ast.IfExp(test, body, orelse)
@@ -265,7 +267,8 @@ def negated(tree: ast.expr) -> ast.expr:
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
         return tree.operand
     if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-        opposite = OPPOSITES.get(type(tree.ops[0]))
+        (op,) = tree.ops
+        opposite = OPPOSITES.get(type(op))
         if opposite is not None:
             return ast.Compare(tree.left, [opposite()], tree.comparators)
     return ast.UnaryOp(ast.Not(), tree)
@@ -290,7 +293,7 @@ def constant(value: Value) -> ast.expr:
     """The tree of a value; a negative number is the minus of one."""
     if isinstance(value, tuple):
         return ast.List([constant(part) for part in value], ast.Load())
-    if type(value) in (int, float) and copysign(1, value) < 0:  # type: ignore[arg-type]  # a number
+    if type(value) in (int, float) and repr(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))  # type: ignore[operator]  # a number
     return ast.Constant(value)
 
@@ -322,13 +325,9 @@ def _is_constant(tree: ast.expr) -> bool:
         return tree.id.isupper()
     if isinstance(tree, ast.List):
         return bool(tree.elts) and all(map(_is_constant, tree.elts))
-    return isinstance(tree, ast.Constant) or _is_number(tree)
-
-
-def _is_number(tree: ast.expr) -> bool:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+    if isinstance(tree, ast.UnaryOp):
         tree = tree.operand
-    return isinstance(tree, ast.Constant) and type(tree.value) in (int, float)
+    return isinstance(tree, ast.Constant)
 
 
 def _is(tree: ast.expr, number: int) -> bool:
