@@ -197,7 +197,7 @@ class Body:
         if "{" in key:
             line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
-        word = named(flow, "int")
+        word = self.words.flowing(flow, outer)
         line.target, tried = self._target(cells, [word], index, depth)
         made = tried[0]
         if isinstance(count, int):

@@ -238,7 +238,11 @@ class _Simplify(ast.NodeTransformer):
         return ast.List([self._made(part) for part in node.elts], ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return _computed(ast.Call(node.func, [self._made(a) for a in node.args], []))
+        args = [self._made(part) for part in node.args]
+        whole = isinstance(node.func, ast.Name) and node.func.id in ("int", "round")
+        if whole and len(args) == 1 and self._kind(args[0]) == "int":
+            return args[0]
+        return _computed(ast.Call(node.func, args, []))
 
 
 OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
