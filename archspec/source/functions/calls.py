@@ -49,7 +49,7 @@ class Calls:
 
         def name(suffix: str) -> Doc:
             suffixes.append(suffix)
-            return Code(f"{line.nodes[0]} {suffix}")  # no other's
+            return Code(f"{id(line)} {suffix}")  # no other's
 
         values: list[Doc] = [Code("x")] * len(line.inputs)
         docs = [step(values, name) for step in steps]

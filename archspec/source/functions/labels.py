@@ -59,7 +59,7 @@ def numbers(lines: Sequence[Line]) -> list[str] | None:
     at: int | Expr = 0
     found: list[str] = []
     moving = {name for line in walk(lines) for name in (*line.start, *line.carried)}
-    for line, after in zip(lines, [*lines[1:], None], strict=True):
+    for line, after in zip(lines, [*lines[1:], None], strict=False):
         text, read = str(at), frozenset[str]()
         if isinstance(at, Expr):
             text, read = at.code(), at.names()
@@ -79,6 +79,7 @@ def numbers(lines: Sequence[Line]) -> list[str] | None:
 
 
 def _sum(one: int | Expr, other: Arg) -> int | Expr:
-    found = one + other  # type: ignore[operator]  # a number of children
+    first, second = (other, one) if isinstance(other, Expr) else (one, other)
+    found = first + second  # type: ignore[operator]  # numbers of children
     assert isinstance(found, int | Expr)
     return found
