@@ -14,7 +14,8 @@ def fingerprint(graph: Graph) -> str:
     """SHA-256, in hex, of what a graph computes and starts from.
 
     Titles, descriptions, sources, comments and `expect` don't count, nor do attributes
-    that a later release adds with a default that changes nothing.
+    that a later release adds with a default that changes nothing. How a size is spelled
+    doesn't either: `kernel: 1` is `[1, 1]`.
     """
     nodes = [
         [n.name, n.op.kind, _attributes(n.op), list(n.inputs), list(n.shape)]
@@ -30,7 +31,7 @@ def fingerprint(graph: Graph) -> str:
 
 
 def _attributes(op: Op) -> dict[str, Any]:
-    found = op.model_dump(mode="json", exclude_defaults=True, exclude={"init"})
+    found = op.settings()
     for name, init in op.inits().items():
         made = init.model_dump(mode="json", exclude_defaults=True)
         found[f"init.{name}"] = [init.name, made]

@@ -8,10 +8,10 @@ from typing import Any
 from archspec import catalog
 from archspec.errors import SpecError, nearest
 from archspec.language.files import Files
-from archspec.language.limits import Budget
 from archspec.language.params import bind
 from archspec.language.syntax import Unit
 from archspec.language.values import Variables, known
+from archspec.limits import Budget
 
 
 @dataclass(frozen=True, slots=True)

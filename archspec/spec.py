@@ -11,8 +11,8 @@ from archspec.errors import SpecError, WeightsError, nearest, shown
 from archspec.graph import Graph
 from archspec.language.expand import Given, expand
 from archspec.language.files import Files
-from archspec.language.limits import Limits
 from archspec.language.syntax import Entry, Unit
+from archspec.limits import Limits
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def load(
         spec: a net of the zoo (`resnet34`) or the path of a .yaml file.
         size: another height and width, in pixels, of the input images.
         limits: what a spec may ask for; else that of the environment's ARCHSPEC_LIMITS
-            (`nodes=500000`), else `archspec.language.limits.Limits()`.
+            (`nodes=500000`), else `archspec.limits.Limits()`.
         params, overrides: values for the file's params.
         taps: makes the file's taps the outputs, and leaves out what they don't need:
             a backbone without its head.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
-from archspec.ops import Shape
+from archspec.ops import OPS, Op, Shape
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Attributes = dict[str, Any]
@@ -144,13 +145,6 @@ OF_VECTORS: dict[str, Callable[[Draw, Shape], Attributes]] = {
     },
 }
 OF_BOTH: dict[str, Callable[[Draw, Shape], Attributes]] = {
-    **dict.fromkeys(
-        (
-            *("relu", "relu6", "selu", "silu", "mish", "sigmoid", "hard_sigmoid"),
-            *("hard_swish", "tanh", "softplus", "softmax", "log_softmax", "identity"),
-        ),
-        none,
-    ),
     "batch_norm": batch_norm,
     "layer_norm": norm,
     "scale": lambda draw, shape: {"weight": one(draw, "weight", "gamma")},
@@ -162,4 +156,16 @@ OF_BOTH: dict[str, Callable[[Draw, Shape], Attributes]] = {
     "drop_path": rate,
     "slice": slice_,
     "flatten": lambda draw, shape: {"order": one(draw, "chw", "hwc")},
+}
+
+
+def example(op: type[Op]) -> Callable[[Draw, Shape], Attributes]:
+    """The attributes of an op that has none to choose from here."""
+    return lambda draw, shape: yaml.safe_load(f"{{{op.example}}}")
+
+
+OF_BOTH |= {
+    op.kind: example(op)
+    for op in OPS
+    if op.arity[0] == 1 and op.kind not in {*OF_IMAGES, *OF_VECTORS, *OF_BOTH}
 }

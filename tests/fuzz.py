@@ -27,7 +27,7 @@ from archspec.graph import Graph
 from archspec.language.expand import expand
 from archspec.language.files import Files
 from archspec.language.formula import evaluate
-from archspec.language.limits import Limits
+from archspec.limits import Limits
 from archspec.ops import BY_KIND
 from archspec.spec import Spec
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from nets import graph_of
 
 from archspec.errors import ArchspecError
-from archspec.ops import Shape
+from archspec.ops import OPS, Shape
 
 Statement = Any
 
 LARGEST = 600
 """Values of one image between two ops: these graphs are many."""
-JOINS = ("add", "multiply", "subtract", "concat", "resize")
+JOINS = tuple(op.kind for op in OPS if op.arity[1] != 1)
 """Ops that read two values; `resize` takes the size of its second."""
 
 

@@ -12,6 +12,7 @@ from archspec.backend import backend, trainer
 from archspec.graph import Graph
 from archspec.language.expand import expand
 from archspec.language.files import Files
+from archspec.reference import evaluate
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -41,6 +42,14 @@ def images(graph: Graph, count: int = 2, seed: int = 1) -> Arrays:
     """Random inputs in float64, channels first."""
     draw = np.random.default_rng(seed)
     return {k: draw.normal(size=(count, *s)) for k, s in graph.inputs.items()}
+
+
+def computed(graph: Graph, weights: Mapping[str, Any], given: Arrays) -> Arrays:
+    """The outputs as the definitions of the ops have them, in eval mode."""
+    values = evaluate(graph, weights, given)
+    for node in graph.nodes:
+        assert values[node.name].shape[1:] == node.shape, node.name
+    return {name: values[value] for name, value in graph.outputs.items()}
 
 
 def cotangents(graph: Graph, count: int = 2, seed: int = 2) -> Arrays:

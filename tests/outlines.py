@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,6 +67,50 @@ def op(kind: str, *, channels: Arg = 4, **attributes: Arg) -> OpUse:
     plain = {"conv2d": {"channels": 4, "kernel": 1}, "slice": {"start": 1, "stop": 3}}
     made = cls(**plain.get(kind, {}))
     return OpUse([made], [(SHAPE,)], dict(attributes), (channels,))
+
+
+def conv(channels: Arg = 4) -> OpUse:
+    """A convolution to so many channels."""
+    made = op("conv2d")
+    made.attributes["channels"] = channels
+    return made
+
+
+def cut(start: Arg, stop: Arg) -> OpUse:
+    """Some of the channels."""
+    return op("slice", start=start, stop=stop)
+
+
+def definition(
+    lines: Sequence[Line],
+    outputs: dict[str, Ref] | None = None,
+    *,
+    title: str = "net",
+    inputs: Sequence[str] = ("image",),
+    arguments: Sequence[tuple[str, Value]] = (),
+    listed: bool = False,
+    inline: bool = False,
+    numbers: Sequence[int] = (),
+    positional: Sequence[str] = (),
+) -> Definition:
+    """A block, or the net, whose output is that of its last line."""
+    last = Ref(len(lines) - 1) if lines else Ref(None)
+    return Definition(
+        title=title,
+        model=title == "net",
+        listed=listed,
+        inline=inline,
+        inputs=tuple(inputs),
+        instances=[INSTANCE],
+        arguments={
+            name: Argument(name, [value], value, title == "net")
+            for name, value in arguments
+        },
+        lines=list(lines),
+        outputs=outputs or {"": last},
+        numbers=tuple(numbers),
+        positional=tuple(positional),
+    )
 
 
 class Drawer:
@@ -174,15 +218,10 @@ class Drawer:
     def _op(self, kinds: str) -> OpUse:
         kind = self.draw.choice(kinds.split())
         if kind == "conv2d":
-            return self._conv()
+            return conv(self._arg())
         if kind == "slice":
-            return op(kind, start=self._arg(), stop=self._arg())
+            return cut(self._arg(), self._arg())
         return op(kind, channels=self._arg())
-
-    def _conv(self) -> OpUse:
-        made = op("conv2d")
-        made.attributes["channels"] = self._arg()
-        return made
 
     def _use(self, definition: Definition) -> Use:
         given: dict[str, Arg] = {
@@ -298,7 +337,7 @@ class Drawer:
         read, number = Ref(None), 0
         for _ in range(self.draw.randint(2, 5)):
             outputs = self.draw.choice([1, 1, 2, 3])
-            target = self._target(1, outputs, children=True) or self._conv()
+            target = self._target(1, outputs, children=True) or conv(self._arg())
             outputs = outputs if isinstance(target, Use) else 1
             flow = self.draw.randrange(outputs)
             line = Line("", target, (read,), outputs=outputs)
@@ -314,7 +353,7 @@ class Drawer:
             taps.append((read, number - 1))
         if len(taps) == 1:
             return [
-                Line("", self._conv(), (Ref(None),)),
-                Line("", self._conv(), (Ref(0),)),
+                Line("", conv(self._arg()), (Ref(None),)),
+                Line("", conv(self._arg()), (Ref(0),)),
             ], [(Ref(0), 0), (Ref(1), 1)]
         return lines, taps

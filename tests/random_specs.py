@@ -43,7 +43,7 @@ class Sketch:
 
     def __init__(self, draw: Draw, shared: Sketch | None = None) -> None:
         self.draw = draw
-        self.variables = shared.variables if shared else Variables()
+        self.variables: Variables = shared.variables if shared else Variables()
         self.root: dict[str, Param] = {}
         self.blocks: dict[str, Any] = {}
         self.contracts: list[Contract] = []
@@ -61,7 +61,9 @@ class Sketch:
         if "when" in statement or str(statement.get("repeat", "")).endswith("- 1"):
             return True
         graph = statement.get("graph", ["relu"])
-        return all(map(self.optional, graph.values() if isinstance(graph, dict) else graph))
+        return all(
+            map(self.optional, graph.values() if isinstance(graph, dict) else graph)
+        )
 
     def shortened(self, statement: dict[str, Any]) -> dict[str, Any]:
         """A convolution without what its defaults say."""
@@ -235,7 +237,7 @@ class Sketch:
                 outputs = {"out": value, "side": side}
                 whole["outputs"] = {k: reference(v.name) for k, v in outputs.items()}
         self.blocks[name] = whole
-        inputs = {i: v for i, v in zip(names, values, strict=True)}
+        inputs = dict(zip(names, values, strict=True))
         made = Contract(name, own, inputs, outputs)
         if kind == "standard":
             self.join_family(made)

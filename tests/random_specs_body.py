@@ -254,7 +254,7 @@ class Body:
             if rarely(self.draw, 4):
                 statement = {"op": f'={name} if {name} != "tanh" else "mish"'}
         elif how == "other":
-            statement = one(self.draw, *ROLES["act"].values, "softplus", "prelu")
+            statement = one(self.draw, *ROLES["act"].values, "selu", "prelu")
         elif how == "slope":
             kind = one(self.draw, "leaky_relu", "elu")
             key = "negative_slope" if kind == "leaky_relu" else "alpha"
@@ -356,7 +356,9 @@ def formula(drawn: Drawn) -> str:
     raw = drawn.raw
     if isinstance(raw, str) and raw.startswith("="):
         inner = raw[1:]
-        return inner if inner.replace(".", "").replace("_", "").isalnum() else f"({inner})"
+        return (
+            inner if inner.replace(".", "").replace("_", "").isalnum() else f"({inner})"
+        )
     return str(raw)
 
 

@@ -16,8 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from nets import Arrays, images, randomised
-from node_by_node import compute
+from nets import Arrays, computed, images, randomised
 from random_specs_formulas import ROLES
 from random_specs_text import loaded
 
@@ -59,7 +58,7 @@ class Net:
 
     @cached_property
     def wanted(self) -> Arrays:
-        return compute(self.graph, self.weights, self.images)
+        return computed(self.graph, self.weights, self.images)
 
     def copies(self) -> Arrays:
         """The weights, for a model that may keep them."""
@@ -75,7 +74,7 @@ class Net:
                 for k, v in values.items()
             }
 
-        moved = compute(self.graph, shaken(self.weights), shaken(self.images))
+        moved = computed(self.graph, shaken(self.weights), shaken(self.images))
         return apart(moved, self.wanted)
 
     def compare(self, kind: str, found: Arrays, where: str = "") -> None:
@@ -236,14 +235,14 @@ def making(chosen: Backend) -> AbstractContextManager[Any]:
     """A context in which models are made as `build` makes them: nothing is drawn."""
     if chosen.name == "torch":
         import torch
-        from archspec_torch.backend import _undrawn as nothing_drawn
+        from archspec_torch.backend import undrawn as nothing_drawn
 
         return _stacked(torch.device("meta"), nothing_drawn())
     import keras
-    from archspec_keras.backend import _policy
-    from archspec_keras.backend import _undrawn as undrawn
+    from archspec_keras.backend import policy
+    from archspec_keras.backend import undrawn as nothing_drawn
 
-    return _stacked(_policy(keras, "float64"), undrawn(keras))
+    return _stacked(policy(keras, "float64"), nothing_drawn(keras))
 
 
 def _stacked(*contexts: Any) -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 Draw = Callable[[tuple[Any, ...]], Any]
@@ -117,7 +117,7 @@ class Variables:
             return 10 * WIDEST
 
 
-@lru_cache(maxsize=None)
+@cache
 def tidy(key: str) -> str:
     """A key without needless brackets."""
     return ast.unparse(ast.parse(key, mode="eval"))
@@ -275,7 +275,10 @@ class Scope:
                 choices.append(Drawn(f"=2 * {name} + 1", f"2 * {i} + 1"))
             if role == "act":
                 choices.append(
-                    Drawn(f'="relu" if {name} < 1 else "silu"', f'"relu" if {i} < 1 else "silu"')
+                    Drawn(
+                        f'="relu" if {name} < 1 else "silu"',
+                        f'"relu" if {i} < 1 else "silu"',
+                    )
                 )
         choices += self.from_rows(role)
         if role == "stride":
@@ -353,7 +356,11 @@ class Scope:
         parts: dict[str, Drawn] = {}
         if new:
             patterns += ["{a} * {f}", "int({a} * {r}) + 1", "max(1, int({a} * {r}))"]
-            patterns += ["{a} + {b} * ({f} - 1)", "{a} * 4 // {f}", "int({a} * {r} // 2 * 2) + 2"]
+            patterns += [
+                "{a} + {b} * ({f} - 1)",
+                "{a} * 4 // {f}",
+                "int({a} * {r} // 2 * 2) + 2",
+            ]
         if self.index is not None:
             patterns += ["{a} + index * 2", "{a} * (index + 1)", "{a} * 2 ** index"]
             patterns += ["{a} if index == 0 else {b}", "{b} if index else {a}"][:1]

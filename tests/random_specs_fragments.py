@@ -250,7 +250,9 @@ def widened(body: Body, value: Value) -> Value:
         return cell(body, value)
     main = body.conv(value, Drawn(f"={here} + {param.name}", total), stride)
     pool: Statement = {"op": "avg_pool2d", "kernel": 1, "stride": stride.raw}
-    short = body.put("short", pool, value.channels, down(value.space, stride.key), value)
+    short = body.put(
+        "short", pool, value.channels, down(value.space, stride.key), value
+    )
     zeros: Statement = {"op": "pad", "channels": [0, f"={param.name}"]}
     short = body.put("zeros", zeros, total, short.space, short)
     return body.put("add", "add", total, main.space, main, short)
@@ -313,6 +315,16 @@ CHAINS = (
 )
 GRAPHS = (
     *(residual, branches, gate, dense, split, widened, two_inputs, two_outputs),
-    *(stages, again, pyramid, chosen, two_inputs, two_outputs, stages, tapped, residual),
+    *(
+        stages,
+        again,
+        pyramid,
+        chosen,
+        two_inputs,
+        two_outputs,
+        stages,
+        tapped,
+        residual,
+    ),
 )
 OF_VECTORS = (layer, use, nested, optional)

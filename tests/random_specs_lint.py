@@ -16,7 +16,14 @@ RULES = "E,F,I,UP,B,SIM,C4,RUF"
 """What ruff looks for: archspec's own rules."""
 RUFF = (sys.executable, "-m", "ruff")
 STYLE = ("--no-cache", "--isolated", "--line-length", "88")
-MYPY = (sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary")
+MYPY = (
+    sys.executable,
+    "-m",
+    "mypy",
+    "--strict",
+    "--config-file=",
+    "--no-error-summary",
+)
 Found = Iterator[tuple[str, Fault]]
 """A text and what is wrong with it."""
 

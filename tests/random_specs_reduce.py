@@ -117,7 +117,11 @@ def simpler(spec: Spec, path: Path) -> Iterator[Spec]:
         made = copy.deepcopy(spec)
         at(made, path[:-1])[path[-1]] = other
         yield made
-    if isinstance(value, dict) and isinstance(value.get("graph"), dict) and len(path) > 1:
+    if (
+        isinstance(value, dict)
+        and isinstance(value.get("graph"), dict)
+        and len(path) > 1
+    ):
         parent = at(spec, path[:-1])
         if len(value["graph"]) == 1 and isinstance(parent, dict):
             made = copy.deepcopy(spec)
@@ -127,12 +131,23 @@ def simpler(spec: Spec, path: Path) -> Iterator[Spec]:
             rest = {k: v for k, v in value.items() if k != "graph"}
             at(made, path[:-1])[path[-1]] = {**inner, **rest}
             yield made
-    if isinstance(value, dict) and "block" in value and str(value["block"]) in spec.get("blocks", {}):
+    if (
+        isinstance(value, dict)
+        and "block" in value
+        and str(value["block"]) in spec.get("blocks", {})
+    ):
         block = spec["blocks"][value["block"]]
-        if not block.get("params") and not block.get("inputs") and not block.get("outputs"):
+        if (
+            not block.get("params")
+            and not block.get("inputs")
+            and not block.get("outputs")
+        ):
             made = copy.deepcopy(spec)
             rest = {k: v for k, v in value.items() if k != "block"}
-            at(made, path[:-1])[path[-1]] = {"graph": copy.deepcopy(block["graph"]), **rest}
+            at(made, path[:-1])[path[-1]] = {
+                "graph": copy.deepcopy(block["graph"]),
+                **rest,
+            }
             yield made
 
 
@@ -154,11 +169,13 @@ def simplifications(value: Any, path: Path) -> Iterator[Any]:
             if other < value:
                 yield other
     elif isinstance(value, float):
-        for other in (0.5, 0.25):
-            if value != other and value not in (0.5,):
-                yield other
+        for simpler in (0.5, 0.25):
+            if value not in (simpler, 0.5):
+                yield simpler
     elif isinstance(value, str) and value.startswith("="):
-        yield from (True, False) if path[-1] in ("when", "bias", "affine") else (1, 2, 4)
+        yield from (
+            (True, False) if path[-1] in ("when", "bias", "affine") else (1, 2, 4)
+        )
         if path[-1] == "op":
             yield "relu"
         yield from formulas(value[1:])
@@ -171,7 +188,7 @@ def formulas(text: str) -> Iterator[str]:
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        for name, child in ast.iter_fields(node):
+        for _name, child in ast.iter_fields(node):
             parts = child if isinstance(child, list) else [child]
             for part in parts:
                 if isinstance(part, ast.expr):
@@ -202,7 +219,11 @@ def replaced(tree: ast.expr, old: ast.expr, new: ast.expr) -> str:
 
     del Swap
     made = SwapCopy().visit(kept)
-    return ast.unparse(ast.fix_missing_locations(made)).replace("True", "true").replace("False", "false")
+    return (
+        ast.unparse(ast.fix_missing_locations(made))
+        .replace("True", "true")
+        .replace("False", "false")
+    )
 
 
 def size(spec: Spec) -> int:

@@ -11,9 +11,8 @@ from typing import Any
 
 from nets import graph_of
 
+from archspec import load
 from archspec.graph import Graph
-from archspec.language.files import Files
-from archspec.language.expand import expand
 
 OPENED = ("params", "blocks", "graph", "outputs", "taps", "defaults", "require")
 """Keys whose entries have lines of their own."""
@@ -40,8 +39,7 @@ def loaded(text: str, **params: Any) -> Graph:
         path.write_text(main, encoding="utf-8")
         for name, other in zip(others[::2], others[1::2], strict=True):
             (Path(folder) / name).write_text(other, encoding="utf-8")
-        files = Files()
-        return expand(files, files.open(path), params)
+        return load(path, params=params).graph
 
 
 def _file(name: str, spec: dict[str, Any]) -> str:

@@ -155,15 +155,13 @@ def chained(
     if counter.name != "index":
         statement["index"] = counter.name
     alone = not body.listed and not statement.get("inline")
-    if alone and (counter.name != "index" or not body.scope.counters):
-        if one(body.draw, False, False, True):
-            start = one(body.draw, counter.name, f"{counter.name} + 1")
-            stem = one(body.draw, "layer", "stage", "level_")
-            found = body.put(
-                stem, statement, channels, space, value, braced=f"{{{start}}}"
-            )
-            body.taken |= {f"{stem}{n}" for n in range(60)}
-            return body.same(found, "out", "identity")
+    told = counter.name != "index" or not body.scope.counters
+    if alone and told and one(body.draw, False, False, True):
+        start = one(body.draw, counter.name, f"{counter.name} + 1")
+        stem = one(body.draw, "layer", "stage", "level_")
+        found = body.put(stem, statement, channels, space, value, braced=f"{{{start}}}")
+        body.taken |= {f"{stem}{n}" for n in range(60)}
+        return body.same(found, "out", "identity")
     return body.narrowed(body.put("layer", statement, channels, space, value))
 
 
@@ -176,9 +174,13 @@ def long_chain(body: Body, value: Value) -> Value:
     times = constant(one(body.draw, 6, 12, 24, 6, 12, 40))
     counter = Counter(body.sketch.variables.new(times.raw - 1), "")
     fresh = entering(body, value)
-    inner = Body(body.sketch, body.scope.counted(counter), False, 0, (
-        replace(fresh, name="input"),
-    ))
+    inner = Body(
+        body.sketch,
+        body.scope.counted(counter),
+        False,
+        0,
+        (replace(fresh, name="input"),),
+    )
     inner.scope = inner.scope.within("input", fresh.channels)
     new = inner.conv(fresh, constant(one(body.draw, 1, 2)), pointwise=True)
     if one(body.draw, False, True):
@@ -242,9 +244,7 @@ def two_inputs(body: Body, value: Value) -> Value:
     for _ in range(body.some(3)):
         value = body.anchored(value)
         others = [
-            v
-            for v in (*body.inputs, *body.named)
-            if v.name and v.space == value.space
+            v for v in (*body.inputs, *body.named) if v.name and v.space == value.space
         ]
         if left.channels == right.channels:
             others = [v for v in others if v.channels == value.channels]
@@ -339,7 +339,9 @@ def used(
         return put(key, {**fresh, **values})
 
     outputs = {
-        name: Value(None, moved(v.channels), None if v.space is None else moved(v.space))
+        name: Value(
+            None, moved(v.channels), None if v.space is None else moved(v.space)
+        )
         for name, v in block.outputs.items()
     }
     return statement, outputs

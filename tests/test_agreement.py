@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from nets import errors, graph_of, images
 
 from archspec.backend import backend as find
@@ -67,6 +68,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
                 stride=[1, 2, [1, 2]], padding=[0, 1, [[1, 0], [0, 2]]], dilation=[1, 2]
             )
         ),
+        {
+            **{"channels": 8, "groups": 4, "kernel": 3},
+            **{"stride": [2, 2], "padding": "same"},
+        },
         {"channels": 4, "kernel": 3, "dilation": 2, "padding": "same"},
     ],
     "conv_transpose2d": [
@@ -97,7 +102,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "global_max_pool2d": [{}],
     "relu": [{}],
     "relu6": [{}],
-    "leaky_relu": [{}, {"negative_slope": 0.3}],
+    "leaky_relu": [{}, {"negative_slope": 0.3}, {"negative_slope": -0.3}],
     "prelu": [{}, {"shared": False}],
     "elu": [{}, {"alpha": 0.5}],
     "selu": [{}],
@@ -131,7 +136,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "pixel_shuffle": [{"factor": 2}],
     "channel_shuffle": [{"groups": 2}],
 }
-PAIRED = ("add", "subtract", "multiply", "concat")
+PAIRED = [op.kind for op in BY_KIND.values() if op.arity[0] > 1]
 VECTORS = {
     *("batch_norm", "layer_norm", "scale", "relu", "prelu", "softmax", "log_softmax"),
     *("dropout", "drop_path", "slice", "flatten", "gelu", "identity"),
@@ -155,7 +160,11 @@ def bounds(kind: str, attributes: dict[str, Any]) -> tuple[float, float]:
 
 def cases() -> list[Any]:
     found = []
-    for kind, options in CASES.items():
+    for op in BY_KIND.values():
+        if op.arity[0] > 1:
+            continue
+        kind = op.kind
+        options = CASES.get(kind, [yaml.safe_load(f"{{{op.example}}}")])
         for attributes in options:
             shapes = [[4]] if kind == "linear" else SIZES
             shapes = [*shapes, [4]] if kind in VECTORS else shapes
@@ -165,10 +174,6 @@ def cases() -> list[Any]:
                 for s in shapes
             ]
     return found
-
-
-def test_every_op_is_here() -> None:
-    assert {*CASES, *PAIRED} == set(BY_KIND)
 
 
 @pytest.mark.parametrize(("kind", "attributes", "shape"), cases())
@@ -211,6 +216,15 @@ def test_ops_of_two(kind: str, shapes: Any) -> None:
             "conv2d",
             {"channels": 4, "kernel": 3, "stride": 2, "dilation": 2, "padding": "same"},
             "stride and dilate",
+        ),
+        (
+            "keras",
+            "conv2d",
+            {
+                **{"channels": 8, "groups": 4, "kernel": 3},
+                **{"stride": [1, 2], "padding": "same"},
+            },
+            "one stride for both axes",
         ),
         *(
             (name, "avg_pool2d", {**UNEVEN, "ceil_mode": True}, "ceil_mode")

@@ -95,10 +95,16 @@ class TestDocumented:
     def test_in_python(self, here: Path) -> None:
         net = published("resnet18").float()
         torch.save(net.state_dict(), "resnet18.pth")
-        code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[1]
+        code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
         names: dict[str, Any] = {}
-        exec(compile(code, "checkpoints.md", "exec"), names)
+        exec(compile(code[1], "checkpoints.md", "exec"), names)
         assert same(canonical(names["model"]), canonical(net))
+        exec(compile(code[2], "checkpoints.md", "exec"), names)
+        given = np.random.default_rng(1).normal(size=(1, 3, 64, 64))
+        folded = names["model"].eval().double()
+        wanted = output(net.eval().double(), given)
+        assert distance(output(folded, given), wanted) <= 1e-6  # float32 weights
+        assert "BatchNorm" not in repr(folded) + names["text"]
 
 
 class TestTimm:

@@ -23,7 +23,7 @@ from archspec.authoring.starter import EDITOR
 from archspec.catalog import root
 from archspec.cli.app import application
 from archspec.language.reader import parse
-from archspec.language.schema import BlockKeys, ExpectKeys, FileKeys, NodeKeys
+from archspec.language.syntax import BlockKeys, ExpectKeys, FileKeys, NodeKeys
 
 HERE = Path(__file__).parent.parent
 GUIDE = (HERE / "docs" / "language.md").read_text()

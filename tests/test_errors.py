@@ -271,8 +271,7 @@ def test_every_error_of_a_spec_or_of_weights_has_a_code_of_the_table() -> None:
     strange = {
         place: code
         for place, code in raised()
-        # The builder passes on what an op said, the graph checks archspec itself.
-        if code not in codes()
-        and not place.startswith(("graph.py", "language/builder"))
+        # The builder passes on what an op said.
+        if code not in codes() and not place.startswith("language/builder")
     }
     assert not strange

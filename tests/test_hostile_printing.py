@@ -21,7 +21,7 @@ from archspec.backend import backend
 from archspec.errors import ArchspecError
 from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.source.text import lit
+from archspec.source.literal import lit
 
 OUTPUTS = 10_000
 PARTS = [

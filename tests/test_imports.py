@@ -19,11 +19,14 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 
 LAYERS = (
     {"errors", "catalog"},
-    {"files"},
+    {"files", "limits"},
     {"ops"},
+    {"nodes"},
+    {"invariants"},
     {"graph"},
-    {"fingerprint", "receptive", "memory"},
-    {"language", "passes", "weights", "source", "table", "reference"},
+    {"equality", "fingerprint", "receptive", "memory"},
+    {"language", "weights", "source", "table", "reference"},
+    {"passes"},
     {"backend"},
     {"listing", "spec"},
     {"verify"},

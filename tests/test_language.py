@@ -47,13 +47,13 @@ graph:
         ("{block: c}", "there is no block 'c'"),
         ("{block: b, widht: 3}", "no param 'widht'"),
         ("{graph: [relu], channels: 3}", "a nested graph has no attribute"),
-        ("{op: relu, from: []}", "at least one"),
+        ("{op: relu, from: []}", "expected the name of a node, found \\[\\]"),
         ("{op: relu, from: [true]}", "name of a node"),
         ("{op: relu, from: nothing}", "no node 'nothing'"),
         ("{op: relu, from: y}", "no node 'y'"),
         ("{op: relu, from: [input, input]}", "reads 1 value"),
         ("{op: relu, name: z}", "only an entry of a list takes a `name`"),
-        ("{op: relu, inline: true}", "no children to inline"),
+        ("{op: relu, inline: true}", "nothing to inline"),
     ],
 )
 def test_a_node_that_is_none(node: str, message: str) -> None:

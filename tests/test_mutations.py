@@ -10,12 +10,12 @@ import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
 from archspec_keras.initial import started
-from archspec_keras.steps import layer
 from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.source.functions import Name
+from archspec.source.functions.steps import layer
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Display, Doc, Infix
 from archspec.verify.bisection import Finding

@@ -99,7 +99,7 @@ def test_a_named_counter_of_an_op() -> None:
     assert graph.nodes[1].texts == {"stop": "3 - k"}
     refused(
         "graph: {a: {op: slice, repeat: 2, index: k, stop: =3 - index}}",
-        "'index', which isn't known here .*unless it names it",
+        "'index', which isn't known here .*if it has no other name",
     )
 
 
@@ -133,15 +133,14 @@ def test_index_that_may_be_that_of_two_repeats() -> None:
 def test_what_has_no_name_is_called_what_it_is() -> None:
     text = "graph:\n  - repeat: 2\n    graph:\n      - %s\n"
     for inner, what in (
-        ("{op: slice, repeat: 2, stop: =1 + index}", "the slice"),
-        ("{op: =index, repeat: 2}", "the op"),
-        ("{block: =index, repeat: 2}", "the block"),
-        ("{block: unit, repeat: 2, n: =index}", "the block 'unit'"),
-        ("{repeat: 2, graph: {'a{index}': relu}}", "the nested graph"),
+        ("{op: slice, repeat: 2, stop: =1 + index}", "the op"),
+        ("{block: unit, repeat: 2, n: =index}", "the block"),
+        ("{repeat: 2, graph: {'a{index}': relu}}", "the graph"),
+        ("{repeat: 2, name: x, graph: {'a{index}': relu}}", "'x'"),
     ):
         refused(
             text % inner,
-            rf"that of the nested graph \(line 5\) or of {what} \(line 7\)",
+            rf"that of the graph \(line 5\) or of {what} \(line 7\)",
         )
 
 

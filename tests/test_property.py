@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attributes import OF_BOTH, OF_IMAGES, OF_VECTORS
-from graphs import JOINS, specs
+from graphs import specs
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised
@@ -20,7 +19,6 @@ from nets import Arrays, cotangents, graph_of, images, randomised
 from archspec.backend import backend, trainer
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
-from archspec.ops import BY_KIND
 from archspec.verify.native import rounding
 from archspec.verify.target import parse_all
 
@@ -35,10 +33,6 @@ ILL_CONDITIONED = 1e-6
 HUGE = 1e100
 """Squares of larger numbers overflow."""
 SHRUNK = Path(__file__).parent / "shrunk"
-
-
-def test_all_ops_are_drawn() -> None:
-    assert {*OF_IMAGES, *OF_VECTORS, *OF_BOTH, *JOINS} == set(BY_KIND)
 
 
 def apart(found: Arrays, wanted: Arrays, least: float = 0.0) -> float:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from archspec.errors import LimitError, Location, ShapeError, SpecError, shown
+from archspec.errors import LimitError, Location, ShapeError
 from archspec.graph import Node
 from archspec.language import names as naming
 from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
-from archspec.language.limits import Budget
 from archspec.language.syntax import Statement
 from archspec.language.targets import attribute_place, check_arity
 from archspec.language.values import CLEAN, Known, Taint, Variables, known
+from archspec.limits import Budget
 from archspec.ops import BY_KIND, Op, Shape, Weighted
 from archspec.ops.validate import validated
 
@@ -71,23 +71,10 @@ class Builder:
         self.used: set[str] = set()
         self._ops: dict[tuple[str, str], Op] = {}
 
-    def fix(
-        self,
-        raw: Any,
-        variables: Variables,
-        at: Location,
-        words: str = "",
-        types: tuple[type, ...] = (),
-    ) -> Known:
-        """The value of a formula that decides the structure of the net.
-
-        Raises SpecError, which says what it is in `words`, for one of other `types`.
-        """
-        found = known(raw, variables, at)
+    def fix(self, raw: Any, variables: Variables, at: Location, *wanted: Any) -> Known:
+        """The value of a formula that decides the structure of the net; see `known`."""
+        found = known(raw, variables, at, *wanted)
         self.fixed |= found.taint
-        if types and type(found.value) not in types:
-            message = f"{words}, found {shown(found.value)}"
-            raise SpecError(message, code="AS305", at=at)
         return found
 
     def set_sizes(

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError, Told, nearest, shown
+from archspec.errors import Location, SpecError, Told, nearest
 from archspec.graph import Scope
 from archspec.language.files import made_by
-from archspec.language.reading import Sight, several
+from archspec.language.reading import UNKNOWN, Sight, several
 from archspec.language.syntax import Entry, Statement, Statements, Unit
 from archspec.language.values import Variables, known
 
@@ -76,7 +76,6 @@ class Context:
         open: the definitions that are open, this one's last: none contains itself.
         outer: the scope that this one is inlined into, whose paths find its nodes too.
         nodes, members: what `from` and what paths find by name; None for what failed.
-        whole: whether no name is missing because what would have made it failed.
         copied: instances of repeats, by all that they depend on.
     """
 
@@ -91,7 +90,6 @@ class Context:
     nodes: dict[str, Outputs | None] = field(default_factory=dict)
     members: dict[str, Member | None] = field(default_factory=dict)
     copied: dict[Any, Any] = field(default_factory=dict)
-    whole: bool = True
 
     def claim(self, key: str, statement: Statement) -> None:
         """Takes a name of the scope, once."""
@@ -122,31 +120,26 @@ class Context:
 
     def fail(self, statement: Statement) -> None:
         """Notes that a statement made nothing, for a reason that is told."""
+        names = [statement.keys.name or statement.key]
         if statement.listed or statement.braced:
-            self.whole = False
-        name = statement.keys.name or statement.key
-        self.nodes[name] = None
-        self.note(name, None)
+            names.append(UNKNOWN)
+        for name in names:
+            self.nodes[name] = None
+            self.note(name, None)
 
     def read(self, ref: Any, at: Location) -> str:
         """The value that a name of the scope stands for; Told for one that failed."""
         inputs = self.scope.inputs
-        sight = Sight(inputs, self.nodes, self.whole, self.graph, self.unit)
+        sight = Sight(inputs, self.nodes, self.graph, self.unit)
         node, output = sight.find(ref, at)
         return inputs[node] if node in inputs else (self.nodes[node] or {})[output]
 
     def find(self, entry: Entry) -> str:
         """The value at a dotted path below the scope; Told for one that failed."""
-        path, at = known(entry.value, self.variables, entry.at).value, entry.at
-        if not isinstance(path, str | int) or isinstance(path, bool):
-            raise SpecError(
-                f"expected the path of a node, found {shown(path)}",
-                code="AS305",
-                at=at,
-                hint="a path of two numbers wants quotes",
-            )
-        inputs = self.scope.inputs
-        return inputs[str(path)] if path in inputs else self._walk(str(path), at)
+        words = "a path is the name of a node, or names with dots in quotes"
+        types, at = (str, int), entry.at
+        path = str(known(entry.value, self.variables, at, words, types).value)
+        return self.scope.inputs.get(path) or self._walk(path, at)
 
     def _walk(self, path: str, at: Location) -> str:
         *first, last = steps = path.split(".")
@@ -156,8 +149,9 @@ class Context:
             if step == last and number == len(first) and step in way[-1].outputs:
                 return _value(way, step)
             if step not in way[-1].inside:
-                hint = nearest(path, _paths("", self.members))
-                raise no_path(path, hint, at) if self.whole else Told
+                if UNKNOWN in way[-1].inside:
+                    raise Told
+                raise no_path(path, nearest(path, _paths("", self.members)), at)
             member = way[-1].inside[step]
             if member is None:
                 raise Told

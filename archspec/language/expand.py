@@ -6,18 +6,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from archspec.errors import ArchspecError, Location, SpecError, shown
+from archspec.errors import ArchspecError, SpecError, shown
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
 from archspec.language.builder import Builder, Instance, needed
 from archspec.language.faults import Ended
 from archspec.language.files import Files
+from archspec.language.formula import is_a
 from archspec.language.params import bind, require
 from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
 from archspec.language.syntax import Entry, Statement, Unit, bare
 from archspec.language.values import CLEAN, Known, Variables, frozen, known
+from archspec.nodes import settled
 from archspec.ops import Shape
+
+NEEDED = {
+    "graph": "or `extends` a file that has one",
+    "inputs": "for example inputs: {image: [3, 224, 224]}",
+}
+"""What a file has, of its own or from its base, and how to get it."""
 
 Size = tuple[int, int]
 Given = bool | int | float | str | None | Sequence["Given"]
@@ -49,22 +57,13 @@ def expand(
 def _expanded(
     expander: Expander, unit: Unit, overrides: Mapping[str, Given], size: Size | None
 ) -> Graph:
-    if unit.graph is None:
-        raise SpecError(
-            "the key 'graph' is missing",
-            code="AS202",
-            at=unit.at,
-            hint="or `extends` a file that has one",
-        )
+    for key, hint in NEEDED.items():
+        if not getattr(unit, key):
+            message = f"the key {key!r} is missing, or empty"
+            raise SpecError(message, code="AS202", at=unit.at, hint=hint)
+    assert unit.graph is not None
     if not unit.graph.items:
         raise no_node(unit.graph.at)
-    if not unit.inputs:
-        raise SpecError(
-            "the key 'inputs' is missing, or empty",
-            code="AS202",
-            at=Location(unit.file, 1, 1),
-            hint="for example inputs: {image: [3, 224, 224]}",
-        )
     expander.inspect(unit)
     block, built = unit.block(), expander.built
     variables = Variables(expander.budget)
@@ -74,7 +73,8 @@ def _expanded(
     inputs, channels = _inputs(built, unit, variables, size)
     built.set_sizes(variables, block.inputs, inputs)
     at = block.graph.at
-    whole = Statement("", at, "spec", block.name, bare(), {}, None, None, at, False)
+    entry = Entry(None, at, at)
+    whole = Statement("", entry, False, "spec", block.name, bare(), {}, None)
     net = Instance(None, whole, variables, tuple(inputs), given=channels)
     context = expander.enter(unit, block, net, bound)
     context.space.taken.update(inputs)
@@ -82,14 +82,18 @@ def _expanded(
     taps = expander.faults.keep(expander.find, context, unit.taps)
     expander.faults.end()
     assert member is not None and taps is not None
+    nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
+    root = context.scope
+    if len(nodes) < len(built.nodes):
+        nodes, root = settled(nodes, root, member.outputs)
     graph = Graph(
         name=block.name,
         inputs=inputs,
-        nodes=_live(built.nodes, {*member.outputs.values(), *taps.values()}),
+        nodes=nodes,
         outputs=member.outputs,
         taps=taps,
         params=bound.values,
-        root=context.scope,
+        root=root,
         arguments=_arguments(built, bound.values),
         title=unit.keys.title,
         description=unit.keys.description,
@@ -129,13 +133,10 @@ def _inputs(
 
 def _shape(value: Any, entry: Entry) -> Shape:
     sizes = value if isinstance(value, tuple) and len(value) in (1, 3) else (None,)
-    if not all(type(size) is int and 0 < size < 2**31 for size in sizes):
-        raise SpecError(
-            "an input is [channels, height, width] or [features], "
-            f"found {shown(value)}",
-            code="AS215",
-            at=entry.at,
-        )
+    if not all(is_a(size, (int,)) and 0 < size < 2**31 for size in sizes):
+        wanted = "an input is [channels, height, width] or [features]"
+        message = f"{wanted}, found {shown(value)}"
+        raise SpecError(message, code="AS215", at=entry.at)
     return tuple(sizes)
 
 
@@ -152,19 +153,15 @@ def _arguments(built: Builder, values: Mapping[str, Value]) -> tuple[str, ...]:
 def _live(nodes: list[Node], wanted: set[str]) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept = needed(nodes, wanted)
-    if len(kept) < len(nodes):
-        live = {node.name for node in kept}
-        read = {value for node in nodes for value in node.inputs}
-        for node in nodes:
-            read.update(*(scope.outputs.values() for scope in _around(node)))
-        for node in reversed(nodes):
-            optional = any("" not in scope.outputs for scope in _around(node))
-            if node.name not in live and not (node.name in read and optional):
-                raise SpecError(
-                    f"nothing reads {node.name!r}, and it is no output and no tap",
-                    code="AS316",
-                    at=node.at,
-                )
+    live = {node.name for node in kept}
+    read = {value for node in nodes for value in node.inputs}
+    for node in reversed(nodes) if len(kept) < len(nodes) else ():
+        outputs = [scope.outputs for scope in _around(node)]
+        used = node.name in read or any(node.name in o.values() for o in outputs)
+        optional = used and any("" not in names for names in outputs)
+        if node.name not in live and not optional:
+            message = f"nothing reads {node.name!r}, and it is no output and no tap"
+            raise SpecError(message, code="AS316", at=node.at)
     return tuple(kept)
 
 
@@ -179,17 +176,12 @@ def _around(node: Node) -> list[Scope]:
 
 def _check_flat_names(graph: Graph) -> None:
     """Paths stay apart where no dot may stand in a name, as in a resolved spec."""
-    flat = [node.name.replace(".", "_") for node in graph.nodes]
-    if len(set(flat)) == len(flat):
-        return
     made: dict[str, str] = {}
-    for name, node in zip(flat, graph.nodes, strict=True):
-        other = made.setdefault(name, node.name)
+    for node in graph.nodes:
+        other = made.setdefault(node.name.replace(".", "_"), node.name)
         if other != node.name:
-            raise SpecError(
-                f"the paths {other!r} and {node.name!r} are one name where a '.' is a "
-                "'_', as in names of layers",
-                code="AS311",
-                at=node.at,
-                hint="rename one",
+            paths = f"the paths {other!r} and {node.name!r}"
+            message = (
+                f"{paths} are one name where a '.' is a '_', as in names of layers"
             )
+            raise SpecError(message, code="AS311", at=node.at, hint="rename one")

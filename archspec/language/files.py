@@ -10,12 +10,12 @@ from typing import Any
 
 from archspec import catalog
 from archspec.errors import ArchspecError, Collector, Location, SpecError, nearest
-from archspec.language.limits import Limits, limits
 from archspec.language.params import accept
 from archspec.language.reader import parse, read
 from archspec.language.schema import unit
 from archspec.language.syntax import BRACES, Param, Statements, Unit
 from archspec.language.values import frozen, is_formula
+from archspec.limits import Limits, limits
 
 
 class Files:
@@ -55,9 +55,8 @@ class Files:
         inside = catalog.root() if _within(here, catalog.root()) else self.folder
         path = here / name
         if inside is None or "\0" in name or "://" in name or not _within(path, inside):
-            raise SpecError(
-                f"{name!r} lies outside the folder of the spec", code="AS110", at=at
-            )
+            message = f"{name!r} lies outside the folder of the spec"
+            raise SpecError(message, code="AS110", at=at)
         return path
 
     def _merged(self, path: Path, at: Location | None = None) -> Unit:
@@ -66,9 +65,8 @@ class Files:
             return self.units[key]
         if key in self.reading:
             chain = " -> ".join(Path(p).stem for p in (*self.reading, key))
-            raise SpecError(
-                f"files extend or contain one another: {chain}", code="AS111", at=at
-            )
+            message = f"files extend or contain one another: {chain}"
+            raise SpecError(message, code="AS111", at=at)
         if len(self.reading) >= self.limits.depth:
             message = f"files extend {self.limits.depth} deep"
             raise self.limits.error("depth", "AS121", message, at)
@@ -109,13 +107,9 @@ class Files:
 def _of_the_zoo(name: str, hint: str, at: Location | None = None) -> Path:
     path = catalog.find(name)
     if path is None:
-        known = (*catalog.names(), *catalog.families())
-        raise SpecError(
-            f"{name!r} is no net of the zoo and no .yaml file",
-            code="AS101",
-            at=at,
-            hint=nearest(name, known) or hint,
-        )
+        hint = nearest(name, (*catalog.names(), *catalog.families())) or hint
+        message = f"{name!r} is no net of the zoo and no .yaml file"
+        raise SpecError(message, code="AS101", at=at, hint=hint)
     return path
 
 
@@ -133,7 +127,7 @@ def merge(base: Unit | None, own: Unit) -> Unit:
     Its name, title, description, source, publisher and what it expects are its own.
     """
     errors = Collector()
-    parts = {
+    parts: dict[str, Any] = {
         part: _over(part, getattr(base, part, {}), getattr(own, part), errors)
         for part in MERGED
     }
@@ -163,12 +157,9 @@ def _over(part: str, base: Any, own: Any, errors: Collector) -> dict[str, Any]:
 
 def _remove(merged: dict[str, Any], name: str, at: Location) -> None:
     if merged.pop(name, None) is None:
-        raise SpecError(
-            f"null removes {name!r}, which no base file has",
-            code="AS212",
-            at=at,
-            hint=made_by(name, merged) or nearest(name, merged),
-        )
+        hint = made_by(name, merged) or nearest(name, merged)
+        message = f"null removes {name!r}, which no base file has"
+        raise SpecError(message, code="AS212", at=at, hint=hint)
 
 
 def made_by(name: str, keys: Iterable[str]) -> str | None:
@@ -200,12 +191,8 @@ def _graphs(
         return base
     base = base or own._replace(items={})
     if base.listed != own.listed:
-        raise SpecError(
-            "a graph that is a mapping can't extend one that is a list, nor a list a "
-            "mapping",
-            code="AS213",
-            at=own.at,
-        )
+        message = "a list can't extend a mapping, nor a mapping a list"
+        raise SpecError(message, code="AS213", at=own.at)
     items = own.items if own.listed else {**base.items, **own.items}
     for name, at in own.removed.items():
         errors.keep(_remove, items, name, at)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from archspec.errors import LimitError, SpecError, nearest, shown
 from archspec.graph import Value
-from archspec.language.limits import DEFAULT, Budget
+from archspec.limits import DEFAULT, Budget
 
 INTEGER = 2**53
 LENGTH = 1000
@@ -107,22 +107,25 @@ def parse(text: str) -> ast.expr:
         raise SpecError(
             f"the formula {text!r} is not complete: {reason}", code="AS302"
         ) from None
-    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
-    while waiting:
-        part, depth = waiting.pop()
+    for part, depth in _walk(tree):
         if depth > DEPTH:
             raise LimitError(f"a formula nests at most {DEPTH} deep", code="AS304")
         if isinstance(part, ast.expr) and not _allowed(part):
             what = text if depth == 1 else ast.get_source_segment(text, part)
             message = f"{what!r} can't stand in a formula"
             raise _at(part, SpecError(message, code="AS302", hint=ALLOWED))
-        called = part.func if isinstance(part, ast.Call) else None
-        waiting += [
-            (child, depth + 1)
-            for child in ast.iter_child_nodes(part)
-            if child is not called
-        ]
     return tree
+
+
+def _walk(tree: ast.expr) -> Iterator[tuple[Any, int]]:
+    """Every part of a tree with its depth: a dimension as one, no function's name."""
+    waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
+    while waiting:
+        part, depth = waiting.pop()
+        yield part, depth
+        called = part.func if isinstance(part, ast.Call) else None
+        inner = () if isinstance(part, ast.Attribute) else ast.iter_child_nodes(part)
+        waiting += [(child, depth + 1) for child in inner if child is not called]
 
 
 def _at(tree: Any, error: SpecError) -> SpecError:
@@ -161,12 +164,11 @@ def inspected(
     `twice` says why `index` may not be read, where it may be that of two repeats.
     """
     try:
-        parts = _parts(parse(text))
+        parts = _names(parse(text))
     except SpecError as error:
         yield error
         return
-    for part in parts:
-        name = _dotted(part)
+    for name, part in parts:
         if name == "index" and twice:
             yield _at(part, SpecError(twice, code="AS320"))
         elif name not in known and name not in CONSTANTS:
@@ -177,19 +179,15 @@ def _unknown(name: str, known: Collection[str]) -> SpecError:
     node, dot, size = name.partition(".")
     sizes = [f"{node}.{other}" for other in DIMENSIONS if f"{node}.{other}" in known]
     if name == "index":
-        hint = (
-            "a repeated node has one, unless it names it; "
-            "a block doesn't see its caller's: pass it"
-        )
+        hint = "a repeated node has one, if it has no other name; a block's is its own"
     elif size in DIMENSIONS and sizes:
         hint = f"{node} is a vector, it has {', '.join(sizes)}"
     else:
         listed = ", ".join(islice(known, 20)) or "nothing"
         text = "" if dot else "; a string stands in quotes"
         hint = nearest(name, known) or f"known are {listed}{text}"
-    return SpecError(
-        f"a formula names {name!r}, which isn't known here", code="AS301", hint=hint
-    )
+    message = f"a formula names {name!r}, which isn't known here"
+    return SpecError(message, code="AS301", hint=hint)
 
 
 def evaluate(
@@ -202,45 +200,30 @@ def evaluate(
     """
     env = Env(lookup, budget or Budget(DEFAULT))
     env.budget.spend(len(text))
-    try:
-        return _evaluate(parse(text), env)
-    except (
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        IndexError,
-        RecursionError,
-    ) as error:
-        raise SpecError(f"the formula {text!r} fails: {error}", code="AS303") from None
+    return _computed(parse(text), env, f"the formula {text!r}")
 
 
 def computed(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
     """The value of a tree of a formula's own kinds of nodes, as `evaluate` gives it."""
+    return _computed(tree, Env(lookup, Budget(DEFAULT)), "an expression")
+
+
+def _computed(tree: ast.expr, env: Env, what: str) -> Value:
     try:
-        return _evaluate(tree, Env(lookup, Budget(DEFAULT)))
-    except (
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        IndexError,
-        RecursionError,
-    ) as error:
-        raise SpecError(f"an expression fails: {error}", code="AS303") from None
+        return _evaluate(tree, env)
+    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as e:
+        raise SpecError(f"{what} fails: {e}", code="AS303") from None
 
 
 def _evaluate(tree: ast.expr, env: Env) -> Value:
-    return _bounded(RULES[type(tree)](tree, env))
-
-
-def _bounded(value: Any) -> Value:
+    value: Value = RULES[type(tree)](tree, env)
     if isinstance(value, complex):
         raise SpecError("the result is a complex number", code="AS303")
     if isinstance(value, int) and abs(value) > INTEGER:
         raise SpecError("the result is an integer beyond 2 ** 53", code="AS303")
     if isinstance(value, float) and not math.isfinite(value):
         raise SpecError("the result is not a finite number", code="AS303")
-    found: Value = value
-    return found
+    return value
 
 
 KINDS: dict[str, tuple[type, ...]] = {
@@ -250,10 +233,15 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
+def is_a(value: Any, types: tuple[type, ...]) -> bool:
+    """Whether a value has one of these types; true and false are no numbers."""
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
 def _of(kind: str, tree: ast.expr, env: Env) -> Any:
     """The value of a part that has to be of a kind."""
     value = _evaluate(tree, env)
-    if type(value) not in KINDS[kind]:
+    if not is_a(value, KINDS[kind]):
         message = f"expected {kind}, found {shown(value)}"
         raise _at(tree, SpecError(message, code="AS303"))
     return value
@@ -347,37 +335,23 @@ RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
 @lru_cache(maxsize=4096)
 def names(text: str) -> frozenset[str]:
     """The names that a formula reads; a dimension as `input.channels`."""
-    return _names(parse(text))
+    return frozenset(name for name, _ in _names(parse(text)))
 
 
 @lru_cache(maxsize=4096)
 def subscripts(text: str) -> frozenset[str]:
     """The names that stand in a formula's list indices."""
-    found: frozenset[str] = frozenset()
-    for tree in ast.walk(parse(text)):
-        if isinstance(tree, ast.Subscript):
-            found |= _names(tree.slice)
-    return found
+    parts = (part for part, _ in _walk(parse(text)))
+    indices = (part.slice for part in parts if isinstance(part, ast.Subscript))
+    return frozenset(name for index in indices for name, _ in _names(index))
 
 
-def _names(tree: ast.expr) -> frozenset[str]:
-    return frozenset(map(_dotted, _parts(tree)))
+def _names(tree: ast.expr) -> list[tuple[str, ast.expr]]:
+    """Every name that a tree reads, with the part that reads it."""
+    parts = (part for part, _ in _walk(tree))
+    return [(_dotted(p), p) for p in parts if isinstance(p, ast.Name | ast.Attribute)]
 
 
 def _dotted(tree: Any) -> str:
     # As ast.unparse says it, which takes fifty times as long.
     return tree.id if isinstance(tree, ast.Name) else f"{tree.value.id}.{tree.attr}"
-
-
-def _parts(tree: ast.expr) -> list[ast.expr]:
-    """Names, and dimensions as a whole, without the names of functions."""
-    found: list[ast.expr] = []
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.Name | ast.Attribute):
-            found.append(part)
-            continue
-        called = part.func if isinstance(part, ast.Call) else None
-        waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
-    return found

@@ -15,7 +15,7 @@ from archspec.errors import Collector, Location, SpecError
 from archspec.language import names as naming
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
 from archspec.language.params import accept, wrong_params
-from archspec.language.reading import Sight, no_source
+from archspec.language.reading import UNKNOWN, Sight
 from archspec.language.syntax import (
     RESERVED,
     Block,
@@ -121,20 +121,25 @@ class _Inspection:
             for entry in chain(unit.taps.values(), unit.outputs.values()):
                 self._formulas(entry.value, entry.at, scope)
 
-    def _taken(self, name: str, at: Location, taken: str) -> None:
-        message = f"the name {name!r} is taken by {taken}"
+    def _word(self, name: str, at: Location, taken: Mapping[str, str]) -> None:
+        """A new word for formulas; `taken` says whose word it may not hide."""
+        owner = taken.get(name)
+        if name in RESERVED or name in FUNCTIONS or name in CONSTANTS:
+            owner = "the language"
+        if owner is None:
+            self.keep(naming.check, name, at, naming.NONE)
+        else:
+            self._taken(name, at, owner)
+
+    def _taken(self, name: str, at: Location, owner: str) -> None:
+        message = f"the name {name!r} is taken by {owner}"
         self.faults.report(SpecError(message, code="AS311", at=at))
 
     def _params(
         self, seen: Seen, params: Mapping[str, Param], inputs: Iterable[str]
     ) -> Seen:
         for name, param in params.items():
-            if name in RESERVED or name in FUNCTIONS or name in CONSTANTS:
-                self._taken(name, param.key, "the language")
-            elif name in inputs:
-                self._taken(name, param.key, "an input")
-            else:
-                self.keep(naming.check, name, param.key, naming.NONE)
+            self._word(name, param.key, dict.fromkeys(inputs, "an input"))
             if has_formula(param.default):
                 self._formulas(param.default, param.at, seen)
             elif not param.required:
@@ -167,8 +172,7 @@ class _Inspection:
 
     def _graph(self, block: Block, seen: Seen) -> None:
         nodes: dict[str, tuple[str, ...] | None] = {}
-        whole, graph = True, block.graph
-        for statement in graph.items.values():
+        for statement in block.graph.items.values():
             before = len(self.faults.found)
             name = statement.keys.name
             if name is not None:
@@ -178,7 +182,7 @@ class _Inspection:
             elif not statement.listed and not statement.braced:
                 at = statement.at
                 self.keep(naming.check, statement.key, at, naming.RESERVED, number=True)
-            sight = Sight(block.inputs, nodes, whole, graph, self.unit)
+            sight = Sight(block.inputs, nodes, block.graph, self.unit)
             self._statement(statement, sight, seen)
             if len(self.faults.found) > before:
                 self.faulty.add(statement)
@@ -186,7 +190,8 @@ class _Inspection:
                 inner = seen.within(statement).with_inputs(("input",))
                 self._graph(statement.nested, inner)
             nodes[name or statement.key] = self._outputs(statement)
-            whole = whole and not statement.braced
+            if statement.braced:
+                nodes[UNKNOWN] = None
 
     def _outputs(self, statement: Statement) -> tuple[str, ...] | None:
         """The names of a node's outputs; None where a formula or a file decides."""
@@ -200,7 +205,7 @@ class _Inspection:
     def _statement(self, statement: Statement, sight: Sight, seen: Seen) -> None:
         keys, inner = statement.keys, seen.within(statement)
         if keys.index is not None:
-            self._counter(keys.index, statement.place("index"), seen)
+            self._counter(statement, seen)
         values = [(at, value, seen) for value, at in statement.outside()]
         values += [(at, value, inner) for value, at in statement.inside()]
         for at, value, scope in sorted(values, key=lambda item: item[0].order):
@@ -228,39 +233,29 @@ class _Inspection:
             ):
                 self.faults.report(error)
 
-    def _counter(self, name: str, at: Location, seen: Seen) -> None:
+    def _counter(self, statement: Statement, seen: Seen) -> None:
         """The name of a counter hides no other name."""
-        outer = next((s for s in seen.repeats if s.keys.index == name), None)
-        if name in RESERVED or name in FUNCTIONS or name in CONSTANTS:
-            self._taken(name, at, "the language")
-        elif outer is not None:
-            self._taken(name, at, f"the counter of {outer} (line {outer.at.line})")
-        elif name in seen.names:
-            self._taken(name, at, "a param")
-        elif f"{name}.channels" in seen.names or name in self.unit.inputs:
-            self._taken(name, at, "an input")
-        else:
-            self.keep(naming.check, name, at, naming.NONE)
+        taken = dict.fromkeys(self.unit.inputs, "an input")
+        for name in seen.names:
+            taken[name.partition(".")[0]] = "an input" if "." in name else "a param"
+        for outer in seen.repeats:
+            taken[outer.counter] = f"the counter of {outer} (line {outer.at.line})"
+        self._word(statement.keys.index, statement.place("index"), taken)
 
     def _sources(self, statement: Statement, sight: Sight) -> int | None:
         """How many values a node reads; None where that isn't known."""
-        raw = statement.keys.from_
+        raw, at = statement.keys.from_, statement.place("from")
         if raw is None and not sight.nodes and len(sight.inputs) > 1:
             inputs = ", ".join(sight.inputs)
             message = f"the first node of a scope with inputs {inputs} says `from`"
-            self.faults.report(SpecError(message, code="AS306", at=statement.at))
+            self.faults.report(SpecError(message, code="AS306", at=at))
         if raw is None or is_formula(raw):
             return 1 if raw is None else None
-        if raw == []:
-            self.faults.report(no_source(statement.place("from")))
-            return None
-        if not isinstance(raw, list):
-            self.keep(sight.find, raw, statement.place("from"))
-            return 1
-        for number, ref in enumerate(raw):
+        refs = raw if isinstance(raw, list) and raw else [raw]
+        for number, ref in enumerate(refs):
             if not is_formula(ref):
                 self.keep(sight.find, ref, statement.place("from", number))
-        return len(raw)
+        return len(refs)
 
     def _attributes(
         self,

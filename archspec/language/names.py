@@ -41,9 +41,8 @@ def check(name: str, at: Location, reserved: Reserved, *, number: bool = False) 
     """
     reason = None if number and NUMBER.fullmatch(name) else _reason(name, reserved)
     if reason:
-        raise SpecError(
-            f"the name {name!r} {reason}", code="AS310", at=at, hint="choose another"
-        )
+        message = f"the name {name!r} {reason}"
+        raise SpecError(message, code="AS310", at=at, hint="choose another")
 
 
 def _reason(name: str, reserved: Reserved) -> str | None:
@@ -61,8 +60,5 @@ def _reason(name: str, reserved: Reserved) -> str | None:
 def check_spec(name: str, at: Location | None = None) -> None:
     """Raises SpecError for what no net can be called."""
     if not SPEC_NAME.fullmatch(name) or len(name) > LENGTH:
-        raise SpecError(
-            f"the name {name!r} may hold letters, digits, '_', '-' and '.'",
-            code="AS310",
-            at=at,
-        )
+        message = f"the name {name!r} may hold letters, digits, '_', '-' and '.'"
+        raise SpecError(message, code="AS310", at=at)

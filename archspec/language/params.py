@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
-from archspec.language.formula import CONSTANTS, names
+from archspec.language.formula import CONSTANTS, is_a, names
 from archspec.language.syntax import Block, Param, Unit
 from archspec.language.values import Known, Variables, is_formula, known
 
@@ -37,19 +37,12 @@ def type_of(default: Any) -> str:
 def accept(param: Param, value: Any, what: str, at: Location) -> Value:
     """The value, of the param's type; SpecError for a wrong one."""
     words = param.type.split(OR)
-    kinds = {kind for word in words for kind in TYPES[word]}
-    wrong_bool = isinstance(value, bool) and bool not in kinds
-    if wrong_bool or not isinstance(value, tuple(kinds)):
-        both = f"{param.type}{OR}{type_of(value)}"
-        raise SpecError(
-            f"{what} must be {param.type}, found {shown(value)}",
-            code="AS314",
-            at=at,
-            hint=None
-            if param.typed
-            else f"its default says so; {{type: {both}, default: "
-            f"{shown(param.default)}}} takes both",
-        )
+    if not is_a(value, tuple(kind for word in words for kind in TYPES[word])):
+        kinds, default = f"{param.type}{OR}{type_of(value)}", shown(param.default)
+        both = f"{{type: {kinds}, default: {default}}} takes both"
+        hint = None if param.typed else f"its default says so; {both}"
+        message = f"{what} must be {param.type}, found {shown(value)}"
+        raise SpecError(message, code="AS314", at=at, hint=hint)
     if isinstance(value, int) and words == ["float"]:
         return float(value)
     return cast(Value, value)
@@ -70,13 +63,10 @@ def wrong_params(
     strange = [name for name in names if name not in block.params]
     for name in strange:
         known = ", ".join(block.params)
-        yield SpecError(
-            f"{block} has no param {name!r}",
-            code="AS312",
-            at=place(name, key=True),
-            hint=nearest(name, block.params)
-            or (f"its params: {known}" if known else "it has none"),
-        )
+        hint = f"its params: {known}" if known else "it has none"
+        hint, at_name = nearest(name, block.params) or hint, place(name, key=True)
+        message = f"{block} has no param {name!r}"
+        yield SpecError(message, code="AS312", at=at_name, hint=hint)
     for name, param in block.params.items():
         if name in given:
             where = place(name) or param.at
@@ -87,12 +77,12 @@ def wrong_params(
         elif name in names or any(nearest(other, [name]) for other in strange):
             continue  # it has a formula, or is only misspelled
         elif param.required:
-            yield SpecError(
-                f"{block} needs the param {name!r}",
-                code="AS313",
-                at=at or param.key,
-                hint=f"it is declared as {param.type}, without a default",
+            hint, where = (
+                f"its type is {param.type}, it has no default",
+                at or param.key,
             )
+            message = f"{block} needs the param {name!r}"
+            yield SpecError(message, code="AS313", at=where, hint=hint)
 
 
 class Bound(NamedTuple):
@@ -130,17 +120,11 @@ def bind(
 
 def require(unit: Unit, variables: Variables) -> None:
     """Raises SpecError, with the params' values, for a `require` that doesn't hold."""
+    condition = "require: a condition is true or false"
     for words, entry in unit.require.items():
-        found = known(entry.value, variables, entry.at)
-        if not isinstance(found.value, bool):
-            raise SpecError(
-                f"require: a condition is true or false, found {shown(found.value)}",
-                code="AS305",
-                at=entry.at,
-            )
+        found = known(entry.value, variables, entry.at, condition, (bool,))
         if not found.value:
             read = sorted(names(found.text or "true").difference(CONSTANTS))
             values = ", ".join(f"{n} is {shown(variables.values[n])}" for n in read)
-            raise SpecError(
-                f"{unit.block()} requires: {words}; {values}", code="AS315", at=entry.at
-            )
+            message = f"{unit.block()} requires: {words}; {values}"
+            raise SpecError(message, code="AS315", at=entry.at)

@@ -11,12 +11,12 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from archspec.errors import Location, SpecError
-from archspec.language.limits import DEFAULT, Limits
+from archspec.limits import DEFAULT, Limits
 
 Mark = tuple[int, int, int | None]
 """Line and column from 1, and how far behind the text begins (`Location.inner`)."""
@@ -65,7 +65,7 @@ def locate(
 
     `key` asks for the place of the last key instead of its value's.
     """
-    at, current = value.at, value
+    at, current = value.at, cast(Any, value)
     for depth, step in enumerate(path, 1):
         marks: Any = getattr(current, "values_at", ())
         listed = isinstance(marks, list) and isinstance(step, int) and step < len(marks)
@@ -101,9 +101,8 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(
-            f"a spec is UTF-8 text; byte {error.start} is not", code="AS102", at=start
-        ) from None
+        message = f"a spec is UTF-8 text; byte {error.start} is not"
+        raise SpecError(message, code="AS102", at=start) from None
     value = _Composer(file, decoded, limits).compose()
     if not isinstance(value, Map):
         raise SpecError("a spec is a mapping of keys to values", code="AS107", at=start)
@@ -184,9 +183,8 @@ class _Composer:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", "")
         if mark is None:
-            return SpecError(
-                f"not YAML: {problem}", code="AS103", at=Location(self.file, 1, 1)
-            )
+            at = Location(self.file, 1, 1)
+            return SpecError(f"not YAML: {problem}", code="AS103", at=at)
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
             return self._too_deep(Location(self.file, mark.line + 1, mark.column + 1))
@@ -196,11 +194,12 @@ class _Composer:
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
+        cures = (cure for sign, cure in CURES.items() if sign in str(problem))
         return SpecError(
             f"not YAML: {problem}",
             code="AS106" if formula else "AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else _cure(str(problem)),
+            hint=QUOTES if formula else next(cures, None),
         )
 
     def _too_deep(self, at: Location) -> SpecError:
@@ -266,9 +265,8 @@ class _Composer:
             message = f"the integer {text} is beyond {self.limits.integer}"
             raise self.limits.error("integer", "AS124", message, self._at(event))
         if not math.isfinite(number):
-            raise SpecError(
-                f"{text[:40]} is not a finite number", code="AS108", at=self._at(event)
-            )
+            message = f"{text[:40]} is not a finite number"
+            raise SpecError(message, code="AS108", at=self._at(event))
         return number
 
     def _aliased(self, event: Any) -> Any:
@@ -285,25 +283,18 @@ class _Composer:
     def _check_formula(self, value: Any, event: Any) -> None:
         plain = isinstance(event, yaml.ScalarEvent) and not event.style
         if plain and isinstance(value, str) and value[:1] == "=" and _cut(value):
-            raise SpecError(
-                f"the formula {value!r} is cut off",
-                code="AS106",
-                at=self._at(event),
-                hint=QUOTES,
-            )
+            message = f"the formula {value!r} is cut off"
+            raise SpecError(message, code="AS106", at=self._at(event), hint=QUOTES)
 
 
-def _cure(problem: str) -> str | None:
-    """What mends the mistakes that are made most."""
-    if "unexpected end of stream" in problem:
-        return "what is opened here is never closed"
-    if "expected ',' or" in problem:
-        return "a comma is missing, or a bracket of this or an earlier line is open"
-    if "cannot start any token" in problem:
-        return "YAML indents with spaces, no tabs; text with such a sign wants quotes"
-    if "block" in problem or "mapping values" in problem:
-        return "see to the indent of this line and the one above"
-    return None
+CURES = {
+    "unexpected end of stream": "what is opened here is never closed",
+    "expected ',' or": "a comma is missing, or a bracket of an earlier line is open",
+    "cannot start any token": "YAML indents with spaces; such a sign wants quotes",
+    "block": "see to the indent of this line and the one above",
+    "mapping values": "see to the indent of this line and the one above",
+}
+"""What mends the mistakes that are made most, by words of the parser."""
 
 
 def _cut(text: str) -> bool:

@@ -10,8 +10,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from archspec.errors import Location, SpecError, Told, nearest, shown
+from archspec.language.formula import is_a
 from archspec.language.syntax import Statements, Unit
 
+UNKNOWN = "*"
+"""Stands for nodes whose names, which formulas give, are not known."""
 MANY = 20
 """Names that a hint lists at most."""
 
@@ -22,15 +25,13 @@ class Sight(NamedTuple):
     Attributes:
         inputs: the scope's own.
         nodes: those above, with the names of their outputs; "" is an only one, and None
-            says that they are not known.
-        whole: whether all nodes above are known: a name may be a formula's.
+            says that they are not known. With UNKNOWN there may be others.
         graph: the scope's text, with what is written further down.
         unit: the file that it stands in.
     """
 
     inputs: Collection[str]
     nodes: Mapping[str, Collection[str] | None]
-    whole: bool
     graph: Statements
     unit: Unit
 
@@ -39,7 +40,7 @@ class Sight(NamedTuple):
 
         Raises SpecError for what can't be read, and Told where that isn't known.
         """
-        if isinstance(ref, bool) or not isinstance(ref, int | str):
+        if not is_a(ref, (int, str)):
             message = f"expected the name of a node, found {shown(ref)}"
             raise SpecError(message, code="AS305", at=at)
         name = str(ref)
@@ -49,7 +50,7 @@ class Sight(NamedTuple):
         if name not in self.nodes:
             node, _, output = name.partition(".")
         if node not in self.nodes or name == f"{node}.":
-            raise self._no_node(name, at) if self.whole else Told
+            raise Told if UNKNOWN in self.nodes else self._no_node(name, at)
         outputs = self.nodes[node]
         if outputs is None:
             raise Told
@@ -78,11 +79,6 @@ class Sight(NamedTuple):
             hint = f"its only output is read as {node!r}"
         message = f"{node!r} has no output {output!r}"
         return SpecError(message, code="AS307", at=at, hint=hint)
-
-
-def no_source(at: Location) -> SpecError:
-    """The error for an empty list of names."""
-    return SpecError("`from` names at least one node", code="AS305", at=at)
 
 
 def several(what: str, outputs: Collection[str], at: Location) -> SpecError:

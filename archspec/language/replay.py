@@ -15,7 +15,7 @@ from typing import NamedTuple
 from archspec.graph import Node, Scope
 from archspec.language.builder import Builder, Instance
 from archspec.language.context import Member, Moved
-from archspec.language.limits import Budget
+from archspec.limits import Budget
 
 
 class Original(NamedTuple):

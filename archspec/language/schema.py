@@ -6,7 +6,8 @@ have values.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,6 +30,8 @@ from archspec.language.syntax import (
     bare,
     keys_of,
 )
+
+T = TypeVar("T")
 
 EXPECTED = {
     "from": "the name of a node, or a list of names",
@@ -55,102 +58,96 @@ def unit(raw: Map, file: str) -> Unit:
     errors = Collector()
     if isinstance(raw.get("expect"), Map):
         errors.keep(_checked, ExpectKeys, raw["expect"])
-    params = errors.keep(_params, raw.get("params"), "")
-    blocks = {name: errors.keep(_block, name, raw["blocks"]) for name in keys.blocks}
+    entries = {key: _entries(raw.get(key)) for key in keys_of(FileKeys)}
     graph = None
     if keys.graph is not None:
-        graph = errors.keep(_graph, keys.graph, locate(raw, ("graph",)), True)
-    errors.end()
-    defaults = {
-        op: entry._replace(value=entry.value and _entries(entry.value))
-        for op, entry in _entries(raw.get("defaults")).items()
-    }
-    named = ("require", "inputs", "outputs", "taps", "expect")
-    return Unit(
+        entry = _entries(raw)["graph"]
+        graph = errors.keep(_graph, entry, errors, removable=True)
+    made = Unit(
         file=file,
         keys=keys,
         at=locate(raw, ("name",)),
         extends=_entries(raw).get("extends"),
-        params=params or {},
+        params=_params(entries["params"], "", errors),
         preprocessing=keys.preprocessing,
-        defaults=defaults,
-        blocks={name: block for name, block in blocks.items() if block},
+        defaults={
+            op: entry._replace(value=entry.value and _entries(entry.value))
+            for op, entry in entries["defaults"].items()
+        },
+        blocks=_kept(errors, _block, entries["blocks"], errors),
         graph=graph,
-        **{name: _entries(raw.get(name)) for name in named},
+        **{k: entries[k] for k in ("require", "inputs", "outputs", "taps", "expect")},
     )
+    errors.end()
+    return made
 
 
-def _entries(raw: Any) -> dict[str, Any]:
+def _entries(raw: Any) -> dict[str, Entry]:
+    """What stands in a mapping or a list, with its places; nothing in anything else."""
+    items: Any = enumerate(raw) if isinstance(raw, Seq) else ()
     return {
-        key: Entry(value, locate(raw, (key,)), locate(raw, (key,), key=True))
-        for key, value in (raw or {}).items()
+        str(key): Entry(value, locate(raw, (key,)), locate(raw, (key,), key=True))
+        for key, value in (raw.items() if isinstance(raw, Map) else items)
     }
 
 
-def _params(raw: Map | None, absent: str) -> dict[str, Param]:
+def _kept(
+    errors: Collector,
+    step: Callable[..., T],
+    entries: Mapping[str, Entry],
+    *args: Any,
+) -> dict[str, T]:
+    """What a step makes of every entry, as far as it succeeds."""
+    found = {k: errors.keep(step, k, entry, *args) for k, entry in entries.items()}
+    return {key: made for key, made in found.items() if made is not None}
+
+
+def _params(
+    entries: Mapping[str, Entry], absent: str, errors: Collector
+) -> dict[str, Param]:
     """Declared params; `absent` is the type that null stands for."""
-    errors, found = Collector(), {}
-    for name, entry in _entries(raw).items():
-        found[name] = errors.keep(_param, entry, absent)
-    errors.end()
-    return {name: param for name, param in found.items() if param}
+    return _kept(errors, _param, entries, absent)
 
 
-def _param(entry: Entry, absent: str) -> Param:
-    raw = entry.value
+def _param(name: str, entry: Entry, absent: str) -> Param:
+    raw, at, key = entry
     if is_type(raw):
-        return Param(None, entry.at, entry.key, raw, typed=True, required=True)
+        return Param(None, at, key, raw, typed=True, required=True)
     if not isinstance(raw, Map):
-        type_ = absent if raw is None else type_of(raw)
-        return Param(raw, entry.at, entry.key, type_)
+        return Param(raw, at, key, absent if raw is None else type_of(raw))
     keys: ParamKeys = _checked(ParamKeys, raw)
     if not is_type(keys.type):
-        raise SpecError(
-            f"a type is {', '.join(TYPES)}, or several as 'int or str', "
-            f"found {shown(keys.type)}",
-            code="AS203",
-            at=locate(raw, ("type",)),
-            hint=nearest(keys.type, TYPES),
-        )
+        wanted = f"a type is {', '.join(TYPES)}, or several as 'int or str'"
+        message, at = f"{wanted}, found {shown(keys.type)}", locate(raw, ("type",))
+        raise SpecError(message, code="AS203", at=at, hint=nearest(keys.type, TYPES))
     at, required = locate(raw, ("default",)), "default" not in raw
-    return Param(keys.default, at, entry.key, keys.type, True, required)
+    return Param(keys.default, at, key, keys.type, True, required)
 
 
-def _block(name: str, blocks: Map) -> Block:
-    raw, at = blocks[name], locate(blocks, (name,), key=True)
+def _block(name: str, entry: Entry, errors: Collector) -> Block:
+    raw, at = entry.value, entry.key
     if raw is None:
         return Block("block", name, at, {}, ("input",), None, {})
     keys: BlockKeys = _checked(BlockKeys, raw)
-    errors = Collector()
-    params = errors.keep(_params, raw.get("params"), "any")
-    graph = errors.keep(_graph, keys.graph, locate(raw, ("graph",)))
-    errors.end()
+    graph = _graph(_entries(raw)["graph"], errors)
+    params = _params(_entries(raw.get("params")), "any", errors)
     inputs, outputs = tuple(keys.inputs) or ("input",), _entries(raw.get("outputs"))
-    return Block("block", name, at, params or {}, inputs, graph, outputs)
+    return Block("block", name, at, params, inputs, graph, outputs)
 
 
-def _graph(raw: Any, at: Location, removable: bool = False) -> Statements:
+def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> Statements:
+    raw, at, _ = entry
     if not isinstance(raw, Map | Seq):
-        raise SpecError(
-            f"a graph is a mapping or a list, found {shown(raw)}", code="AS203", at=at
-        )
+        message = f"a graph is a mapping or a list, found {shown(raw)}"
+        raise SpecError(message, code="AS203", at=at)
     if not raw and not removable:
         raise no_node(at)
-    listed = isinstance(raw, Seq)
-    errors, removed = Collector(), {}
-    found: dict[str, Statement | None] = {}
-    for key, value in enumerate(raw) if isinstance(raw, Seq) else raw.items():
-        place = locate(raw, (key,), key=not listed)
-        if value is None and removable and not listed:
-            removed[str(key)] = place
-            continue
-        value_at = locate(raw, (key,))
-        found[str(key)] = errors.keep(
-            _statement, str(key), value, place, value_at, listed
-        )
-    errors.end()
-    statements = {key: statement for key, statement in found.items() if statement}
-    return Statements(listed, statements, at, removed)
+    listed, entries, removed = isinstance(raw, Seq), _entries(raw), {}
+    if removable and not listed:
+        removed = {k: entry.key for k, entry in entries.items() if entry.value is None}
+    given = {key: entry for key, entry in entries.items() if key not in removed}
+    items = _kept(errors, _statement, given, listed, errors)
+    return Statements(listed, items, at, removed)
 
 
 def no_node(at: Location) -> SpecError:
@@ -158,17 +155,13 @@ def no_node(at: Location) -> SpecError:
     return SpecError("a graph has at least one node", code="AS202", at=at)
 
 
-def _statement(
-    key: str, raw: Any, at: Location, value_at: Location, listed: bool
-) -> Statement:
+def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> Statement:
+    raw, at, key_at = entry
     if isinstance(raw, str):
-        return Statement(key, at, "op", raw, bare(), {}, None, None, value_at, listed)
+        return Statement(key, entry, listed, "op", raw, bare(), {}, None)
     if not isinstance(raw, Map):
-        raise SpecError(
-            f"a node is a name or a mapping, found {shown(raw)}",
-            code="AS203",
-            at=value_at,
-        )
+        message = f"a node is a name or a mapping, found {shown(raw)}"
+        raise SpecError(message, code="AS203", at=at)
     keys: NodeKeys = _checked(NodeKeys, raw)
     kinds = [kind for kind in KINDS if raw.get(kind) is not None]
     if len(kinds) != 1:
@@ -178,41 +171,35 @@ def _statement(
         raise SpecError(
             f"a node has exactly one of op, block, graph and spec, found {found}",
             code="AS204",
-            at=at if not kinds else locate(raw, (kinds[1],), key=True),
+            at=locate(raw, (kinds[1],), key=True) if kinds else key_at,
             hint=None if kinds else next(guess, None),
         )
     (kind,) = kinds
     attributes = {key: raw[key] for key in keys.model_extra or {}}
-    _refuse_strange(kind, raw, attributes, listed)
+    _refuse_strange(kind, raw, keys, listed)
     nested = None
     if kind == "graph":
-        graph = _graph(keys.graph, locate(raw, ("graph",)))
-        nested = Block(kind, keys.name or key, at, {}, ("input",), graph, {})
-    return Statement(
-        key, at, kind, raw[kind], keys, attributes, nested, raw, value_at, listed
-    )
+        graph = _graph(_entries(raw)["graph"], errors)
+        nested = Block(kind, keys.name or key, key_at, {}, ("input",), graph, {})
+    return Statement(key, entry, listed, kind, raw[kind], keys, attributes, nested)
 
 
-def _refuse_strange(kind: str, raw: Map, attributes: Any, listed: bool) -> None:
+def _refuse_strange(kind: str, raw: Map, keys: NodeKeys, listed: bool) -> None:
     """Raises SpecError for a key that can't stand beside the others."""
+    attributes = keys.model_extra or {}
     strange = [
         ("from", listed, "a list is a chain, its nodes take no `from`; name them"),
         ("name", not listed, "only an entry of a list takes a `name`"),
         ("index", "repeat" not in raw, "`index` names the counter of a `repeat`"),
-        ("inline", kind == "op", "an op has no children to inline"),
+        ("inline", kind == "op" and keys.inline, "an op has nothing to inline"),
         ("taps", kind != "spec", "`taps` makes the taps of a `spec` its outputs"),
-    ]
-    strange += [
-        (k, kind == "graph", "a nested graph has no attribute") for k in attributes
+        *((k, kind == "graph", "a nested graph has no attribute") for k in attributes),
     ]
     for key, wrong, message in strange:
-        if wrong and raw.get(key, False) is not False:
-            raise SpecError(
-                f"{message}, found {key!r}",
-                code="AS211",
-                at=locate(raw, (key,), key=True),
-                hint=nearest(key, keys_of(NodeKeys)) if key in attributes else None,
-            )
+        if wrong and key in raw:
+            at, message = locate(raw, (key,), key=True), f"{message}, found {key!r}"
+            hint = nearest(key, keys_of(NodeKeys)) if key in attributes else None
+            raise SpecError(message, code="AS211", at=at, hint=hint)
 
 
 def _checked(model: type[BaseModel], raw: Map) -> Any:
@@ -233,13 +220,11 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
         if item["type"] == "extra_forbidden":
             hint = nearest(key, keys) or "known are " + ", ".join(keys)
             at = locate(raw, path, key=True)
-            found.append(
-                SpecError(f"unknown key {key!r}", code="AS201", at=at, hint=hint)
-            )
+            message = f"unknown key {key!r}"
+            found.append(SpecError(message, code="AS201", at=at, hint=hint))
         elif item["type"] == "missing":
-            found.append(
-                SpecError(f"the key {key!r} is missing", code="AS202", at=raw.at)
-            )
+            message = f"the key {key!r} is missing"
+            found.append(SpecError(message, code="AS202", at=raw.at))
         else:
             message = item["msg"].removeprefix("Input should be ")
             wrong.setdefault(path, []).append(WORDS.get(item["type"], message))
@@ -247,13 +232,8 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
     for path, words in wrong.items():
         name = ".".join(map(str, path))
         wanted = EXPECTED.get(str(path[0])) or " or ".join(dict.fromkeys(words))
-        found.append(
-            SpecError(
-                f"{name} must be {wanted}, found {shown(values[path])}",
-                code="AS203",
-                at=locate(raw, path),
-            )
-        )
+        message = f"{name} must be {wanted}, found {shown(values[path])}"
+        found.append(SpecError(message, code="AS203", at=locate(raw, path)))
     return SpecErrors(found)
 
 

@@ -15,13 +15,13 @@ from archspec.language.context import Context, Member, Outputs, Space, no_path
 from archspec.language.faults import Faults
 from archspec.language.files import Files
 from archspec.language.inspection import inspect
-from archspec.language.limits import Budget
 from archspec.language.params import Bound, bind, require
-from archspec.language.reading import no_source, several
+from archspec.language.reading import several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
 from archspec.language.targets import block_of, check_inputs, op_of
 from archspec.language.values import Variables, is_formula
+from archspec.limits import Budget
 
 T = TypeVar("T")
 
@@ -54,12 +54,7 @@ class Expander:
         elif outputs is None:
             raise Told
         elif "" not in outputs:
-            raise SpecError(
-                f"the last node has the outputs {', '.join(outputs)}",
-                code="AS307",
-                at=context.graph.at,
-                hint="a file and a block name their own with `outputs`",
-            )
+            raise several("the last node", outputs, context.graph.at)
         context.scope.outputs.update(outputs)
         return Member(outputs, context.members)
 
@@ -218,11 +213,8 @@ class Expander:
         if count > self.limits.nodes:
             raise self.built.too_many(count, at)
         if len(sources) != 1:
-            raise SpecError(
-                f"a repeated node reads one value, found {len(sources)}",
-                code="AS317",
-                at=statement.at,
-            )
+            message = f"a repeated node reads one value, found {len(sources)}"
+            raise SpecError(message, code="AS317", at=statement.at)
         return count, found.text
 
     def _sources(
@@ -237,9 +229,12 @@ class Expander:
             return (before[""],)
         at = statement.place("from")
         found = self.built.fix(statement.keys.from_, context.variables, at).value
-        if found == ():
-            raise no_source(at)
-        if not isinstance(found, tuple):
+        inputs = context.scope.inputs
+        if len(inputs) > 1:
+            said = found if isinstance(found, tuple) else (found,)
+            names = tuple(str(ref) if str(ref) in inputs else "" for ref in said)
+            context.scope.named[statement.key] = names
+        if not isinstance(found, tuple) or not found:
             return (context.read(found, at),)
         places = (statement.place("from", number) for number in range(len(found)))
         return tuple(map(context.read, found, places))
@@ -287,18 +282,16 @@ class Expander:
             raise SpecError(message, code="AS318", at=at)
         check_inputs(block, statement, len(instance.sources))
         if statement.keys.inline and block.graph.listed != context.space.listed:
-            raise SpecError(
-                "a list is inlined into a list, a mapping into a mapping",
-                code="AS211",
-                at=statement.place("inline"),
-            )
+            message = "a list is inlined into a list, a mapping into a mapping"
+            raise SpecError(message, code="AS211", at=statement.place("inline"))
         if block.kind == "file" and not self.inspect(unit):
             raise Told
-        variables = instance.variables = {
+        fresh: dict[str, Callable[[], Variables]] = {
             "graph": instance.variables.child,
             "block": context.file.child,
             "file": partial(Variables, self.budget),
-        }[block.kind]()
+        }
+        variables = instance.variables = fresh[block.kind]()
         built.set_sizes(variables, block.inputs, instance.sources)
         place, at = statement.place, statement.at
         bound = bind(block, instance.given, variables, place, at)
@@ -322,7 +315,7 @@ class Expander:
         texts = {name: item.text for name, item in instance.given.items() if item.text}
         scope = Scope(
             name=instance.name,
-            parent=outer and outer.scope,
+            parent=outer.scope if outer else None,
             slot=statement.key,
             definition=definition,
             title=block.name,

@@ -50,14 +50,10 @@ class FileKeys(Keys):
 
     archspec: Literal[1] = key("The version of the language: 1.")
     name: str = key("The net's name; letters, digits, '_', '-' and '.'.")
-    title: str = key(
-        "Its name for people; its letters and digits name the printed class.", ""
-    )
+    title: str = key("Its name for people; the printed class is named after it.", "")
     description: str = key("One or two sentences, printed in docstrings.", "")
     source: str = key("Where the net comes from, such as a paper's address.", "")
-    publisher: str = key(
-        "Whose code and weights it is equal to, such as torchvision.", ""
-    )
+    publisher: str = key("Whose code and weights it equals, such as torchvision.", "")
     extends: str = key(
         "A base file: a net or a family of the zoo, or a path ending in .yaml. "
         "Entries of the file are merged over it by name; null removes one.",
@@ -72,13 +68,9 @@ class FileKeys(Keys):
     require: dict[str, str | None] = key(
         "What params must fulfil: in words, and as a formula.", {}
     )
-    preprocessing: dict[str, Any] = key(
-        "What images it expects: size, mean, std. Printed in docstrings.", {}
-    )
+    preprocessing: dict[str, Any] = key("What images it expects: size, mean, std.", {})
     inputs: dict[str, Any] = key(
-        "Each input's shape, [channels, height, width] or [features], without the "
-        "batch.",
-        {},
+        "Each input's shape, [channels, height, width] or [features].", {}
     )
     defaults: dict[str, dict[str, Any] | None] = key(
         "Attributes for every op of a kind that is written in this file.", {}
@@ -88,12 +80,8 @@ class FileKeys(Keys):
     )
     graph: Any = key(f"The net: {GRAPH[0].lower()}{GRAPH[1:]}", None)
     outputs: dict[str, Any] = key(OUTPUTS, {})
-    taps: dict[str, Any] = key(
-        "Names of features and the paths of the nodes that give them.", {}
-    )
-    expect: dict[str, Any] = key(
-        "What `archspec validate` compares: params, buffers, macs, output.", {}
-    )
+    taps: dict[str, Any] = key("Names of features and the paths of their nodes.", {})
+    expect: dict[str, Any] = key("What `validate` compares: params, macs, output", {})
 
 
 class ExpectKeys(Keys):
@@ -110,12 +98,8 @@ class ExpectKeys(Keys):
 class BlockKeys(Keys):
     """The keys of a block."""
 
-    params: dict[str, Any] = key(
-        "The block's own params, as those of a file; they hide the file's.", {}
-    )
-    inputs: list[str] = key(
-        "Names of several inputs; without it the block reads one, `input`.", []
-    )
+    params: dict[str, Any] = key("Params of its own, which hide the file's.", {})
+    inputs: list[str] = key("Its several inputs; without it one, called `input`.", [])
     graph: Any = key(GRAPH)
     outputs: dict[str, Any] = key(OUTPUTS, {})
 
@@ -133,32 +117,18 @@ class NodeKeys(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
     op: str | None = key("The kind of an op.", None)
-    block: str | None = key(
-        "A block of this file; its params are given as keys beside it.", None
-    )
+    block: str | None = key("A block of this file; beside it stand its params.", None)
     graph: Any = key("Nodes of its own scope, nested here.", None)
-    spec: str | None = key(
-        "Another file, or a net of the zoo; its params are given beside it.", None
-    )
+    spec: str | None = key("Another file or a net; beside it stand its params.", None)
     from_: str | int | list[Any] | None = key(
         "The node or nodes that it reads; else the one before it.", None, alias="from"
     )
-    when: bool | str = key(
-        "Whether it exists; who reads it then reads its first input.", True
-    )
-    repeat: int | str | None = key(
-        "How many instances are chained; `index` counts them from 0.", None
-    )
-    index: str = key(
-        "With repeat: what formulas call its `index`, also in nested graphs.", ABSENT
-    )
-    inline: bool = key(
-        "Whether its children take their names in the enclosing scope.", False
-    )
+    when: bool | str = key("Whether it exists; else readers get its first input.", True)
+    repeat: int | str | None = key("How many are chained; `index` counts from 0.", None)
+    index: str = key("With repeat: another name for `index` in formulas.", ABSENT)
+    inline: bool = key("Whether its children are named in the enclosing scope.", False)
     name: str | None = key("In a list: a name for taps, outputs and messages.", None)
-    taps: bool = key(
-        "With spec: its taps are the outputs, and its head does not exist.", False
-    )
+    taps: bool = key("With spec: taps for outputs, without the head.", False)
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, str]:
@@ -184,24 +154,21 @@ class Statement:
     """One node as written; `key` is its name, or its position in a list.
 
     Attributes:
+        entry: the mapping, or the bare name of an op, and where it stands.
+        listed: whether it is an entry of a list.
         kind, target: which of op, block, graph and spec it is, and what stands there.
         keys: all else that is no attribute; `attributes` are the op's, or params.
         nested: the graph, as a block, if it is one.
-        raw: the mapping, which knows the places; None for a bare name.
-        value_at: where the node stands behind its key.
-        listed: whether it is an entry of a list.
     """
 
     key: str
-    at: Location
+    entry: Entry
+    listed: bool
     kind: str
     target: Any
     keys: NodeKeys
     attributes: dict[str, Any]
     nested: Block | None
-    raw: Map | None
-    value_at: Location
-    listed: bool
     places: dict[Any, Location] = field(default_factory=dict)
     """Found places, since every instance of a block asks for them."""
 
@@ -209,6 +176,11 @@ class Statement:
         """What a message calls it."""
         name = self.keys.name or (None if self.listed else self.key)
         return repr(name) if name else f"the {self.kind}"
+
+    @property
+    def at(self) -> Location:
+        """Where its key stands."""
+        return self.entry.key
 
     @property
     def counter(self) -> str:
@@ -223,9 +195,10 @@ class Statement:
         return found
 
     def _place(self, path: tuple[str | int, ...], key: bool) -> Location:
-        if self.raw is None or path[0] not in self.raw:
-            return self.value_at if path[0] == self.kind else self.at
-        return locate(self.raw, path, key=key)
+        raw = self.entry.value
+        if not isinstance(raw, Map) or path[0] not in raw:
+            return self.entry.at if path[0] == self.kind else self.at
+        return locate(raw, path, key=key)
 
     @cached_property
     def braced(self) -> bool:
@@ -257,7 +230,7 @@ class Statement:
     @cached_property
     def decides(self) -> dict[str, frozenset[str]]:
         """Formulas that printed code never says, as `Scope.decided` has them."""
-        said = [raw for raw in self.attributes.values() if isinstance(raw, Map)]
+        said: list[Any] = [v for v in self.attributes.values() if isinstance(v, Map)]
         said += [f"={text}" for text in BRACES.findall(self.key)]
         said += [] if self.nested else [self.target]
         found = {"": said, f"{self.key} from": [self.keys.from_]}

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from archspec.errors import Location, SpecError
+from archspec.errors import Location, SpecError, shown
 from archspec.graph import Value
-from archspec.language.formula import DIMENSIONS, evaluate, names
-from archspec.language.limits import Budget
+from archspec.language.formula import DIMENSIONS, evaluate, is_a, names
 from archspec.language.reader import Map, Seq, locate
+from archspec.limits import Budget
 from archspec.ops.base import Shape
 
 Taint = frozenset[str]
@@ -84,8 +84,25 @@ def frozen(raw: Any) -> Any:
     return raw
 
 
-def known(raw: Any, variables: Variables, at: Location) -> Known:
-    """The value of what stands in a spec: formulas computed, lists as tuples."""
+def known(
+    raw: Any,
+    variables: Variables,
+    at: Location,
+    words: str = "",
+    types: tuple[type, ...] = (),
+) -> Known:
+    """The value of what stands in a spec: formulas computed, lists as tuples.
+
+    Raises SpecError, which says what it is in `words`, for one of other `types`.
+    """
+    found = _known(raw, variables, at)
+    if types and not is_a(found.value, types):
+        message = f"{words}, found {shown(found.value)}"
+        raise SpecError(message, code="AS305", at=at)
+    return found
+
+
+def _known(raw: Any, variables: Variables, at: Location) -> Known:
     if is_formula(raw):
         text = raw[1:].strip()
         try:
@@ -97,10 +114,10 @@ def known(raw: Any, variables: Variables, at: Location) -> Known:
     if not has_formula(raw):
         return Known(frozen(raw))
     if isinstance(raw, dict):
-        pairs = {k: known(v, variables, inside(raw, k, at)) for k, v in raw.items()}
-        value: Any = {key: item.value for key, item in pairs.items()}
-        return Known(value, None, CLEAN.union(*(i.taint for i in pairs.values())))
-    items = [known(v, variables, inside(raw, i, at)) for i, v in enumerate(raw)]
+        pairs = {k: _known(v, variables, inside(raw, k, at)) for k, v in raw.items()}
+        whole: Any = {key: item.value for key, item in pairs.items()}
+        return Known(whole, None, CLEAN.union(*(i.taint for i in pairs.values())))
+    items = [_known(v, variables, inside(raw, i, at)) for i, v in enumerate(raw)]
     text = "[" + ", ".join(item.text or repr(item.value) for item in items) + "]"
     taint = CLEAN.union(*(item.taint for item in items))
     return Known(tuple(item.value for item in items), text, taint)

@@ -179,6 +179,9 @@ class Identity(Unchanged):
 
     kind = "identity"
 
+    def passes_through(self) -> bool:
+        return True
+
 
 class Dropout(Unchanged):
     """Training: zeroes values with probability `rate`, scales the rest by 1/(1 - rate).

@@ -81,6 +81,8 @@ class Op(BaseModel):
     kind: ClassVar[str]
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
+    commutative: ClassVar[bool] = False
+    """Whether the order of its inputs is of no account."""
     example: ClassVar[str] = ""
     """Attributes with which it does something, as a spec says them in braces."""
     stored: ClassVar[Stored] = {}
@@ -128,6 +130,19 @@ class Op(BaseModel):
         printed code say `channels * 4`; it is checked against `shape` where it is used.
         """
         return inputs[0] if self.width is None else attributes[self.width]
+
+    def passes_through(self) -> bool:
+        """Whether the output is the first input, in training too."""
+        return self.chance is not None and getattr(self, self.chance) == 0
+
+    def settings(self) -> dict[str, Any]:
+        """The attributes but `init` that are not their defaults, spelled in one way."""
+        attributes = {
+            name: (shortest(getattr(self, name)), shortest(field.default))
+            for name, field in type(self).model_fields.items()
+            if name != "init"
+        }
+        return {name: own for name, (own, usual) in attributes.items() if own != usual}
 
     @property
     def counts_channels(self) -> bool:
@@ -196,6 +211,16 @@ class Weighted(Op):
                     "doesn't have; say constant, normal, trunc_normal or uniform"
                 )
         return self
+
+
+def shortest(value: Any) -> Any:
+    """An attribute's one spelling: 1 for (1, 1), and (1, 2) for ((1, 1), (2, 2))."""
+    if not isinstance(value, tuple):
+        return 0.0 if isinstance(value, float) and value == 0 else value  # not -0.0
+    items = tuple(map(shortest, value))
+    if any(isinstance(item, tuple) for item in items):
+        return value
+    return items[0] if len(set(items)) == 1 else items
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

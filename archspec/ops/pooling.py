@@ -1,6 +1,6 @@
 """Pooling: windows, adaptive and global. A pool of nothing below 0 gives no such."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -46,6 +46,12 @@ class Pool(Op):
                     f"padding {max(sides)} is more than half of the kernel {kernel}"
                 )
         return self
+
+    def settings(self) -> dict[str, Any]:
+        found = super().settings()
+        if found.get("stride") == found["kernel"]:
+            del found["stride"]
+        return found
 
     def steps(self) -> tuple[int, int]:
         """Vertical and horizontal stride; the kernel where none is given."""

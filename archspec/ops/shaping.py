@@ -66,6 +66,7 @@ class Add(Elementwise):
     """Sum of two or more values; equal shapes, or [C, 1, 1] beside an image."""
 
     kind = "add"
+    commutative = True
 
 
 class Subtract(Elementwise):
@@ -82,6 +83,7 @@ class Multiply(Elementwise):
     """Product of two or more values; equal shapes, or [C, 1, 1] beside an image."""
 
     kind = "multiply"
+    commutative = True
 
 
 class Concat(Kept):

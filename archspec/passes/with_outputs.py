@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
+from archspec.passes.rewrite import rewrite
 
 
 def with_outputs(graph: Graph, outputs: Mapping[str, str]) -> Graph:
@@ -18,12 +18,4 @@ def with_outputs(graph: Graph, outputs: Mapping[str, str]) -> Graph:
     Raises:
         ValueError: there is no node of such a name.
     """
-    live = set(outputs.values())
-    kept: list[Node] = []
-    for node in reversed(graph.nodes):
-        if node.name in live:
-            live.update(node.inputs)
-            kept.append(node)
-    made = replace(graph, nodes=tuple(reversed(kept)), outputs=dict(outputs), taps={})
-    made.check()
-    return made
+    return rewrite(graph, {}, outputs=outputs, taps={})

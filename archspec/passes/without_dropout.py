@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
+from archspec.passes.rewrite import rewrite
 
 
 def without_dropout(graph: Graph) -> Graph:
     """The graph with every chance at 0, so that runs compare."""
-    made = replace(graph, nodes=tuple(_still(node) for node in graph.nodes))
-    made.check()
-    return made
-
-
-def _still(node: Node) -> Node:
-    chance = node.op.chance
-    if chance is None:
-        return node
-    texts = {name: text for name, text in node.texts.items() if name != chance}
-    return replace(node, op=node.op.model_copy(update={chance: 0.0}), texts=texts)
+    still = {
+        node.name: [replace(node, op=node.op.model_copy(update={node.op.chance: 0.0}))]
+        for node in graph.nodes
+        if node.op.chance is not None
+    }
+    return rewrite(graph, still)

@@ -123,7 +123,12 @@ def identity(op: Identity, x: Array) -> Array:
     return x
 
 
-def dropout(op: Dropout | DropPath, x: Array) -> Array:
+def dropout(op: Dropout, x: Array) -> Array:
+    """In eval mode: x itself."""
+    return x
+
+
+def drop_path(op: DropPath, x: Array) -> Array:
     """In eval mode: x itself."""
     return x
 

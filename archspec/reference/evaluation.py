@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from archspec.graph import Graph, Node
-from archspec.ops import Op
-from archspec.ops.activation import Dropout, DropPath
+from archspec.ops import OPS, Op
 from archspec.ops.normalization import BatchNorm
 from archspec.reference import (
     activation,
@@ -23,55 +22,18 @@ from archspec.reference.images import Array
 Function = Callable[..., Array]
 """From an op, the values that it reads and, by name, what it stores to its output."""
 
+MODULES = (activation, convolution, normalization, pooling, shaping)
 FUNCTIONS: dict[str, Function] = {
-    "conv2d": convolution.conv2d,
-    "conv_transpose2d": convolution.conv_transpose2d,
-    "linear": convolution.linear,
-    "batch_norm": normalization.batch_norm,
-    "layer_norm": normalization.layer_norm,
-    "group_norm": normalization.group_norm,
-    "local_response_norm": normalization.local_response_norm,
-    "scale": normalization.scale,
-    "max_pool2d": pooling.max_pool2d,
-    "avg_pool2d": pooling.avg_pool2d,
-    "adaptive_avg_pool2d": pooling.adaptive_avg_pool2d,
-    "adaptive_max_pool2d": pooling.adaptive_max_pool2d,
-    "global_avg_pool2d": pooling.global_avg_pool2d,
-    "global_max_pool2d": pooling.global_max_pool2d,
-    "relu": activation.relu,
-    "relu6": activation.relu6,
-    "leaky_relu": activation.leaky_relu,
-    "prelu": activation.prelu,
-    "elu": activation.elu,
-    "selu": activation.selu,
-    "gelu": activation.gelu,
-    "silu": activation.silu,
-    "mish": activation.mish,
-    "sigmoid": activation.sigmoid,
-    "hard_sigmoid": activation.hard_sigmoid,
-    "hard_swish": activation.hard_swish,
-    "tanh": activation.tanh,
-    "softplus": activation.softplus,
-    "softmax": activation.softmax,
-    "log_softmax": activation.log_softmax,
-    "identity": activation.identity,
-    "dropout": activation.dropout,
-    "drop_path": activation.dropout,
-    "add": shaping.add,
-    "subtract": shaping.subtract,
-    "multiply": shaping.multiply,
-    "concat": shaping.concat,
-    "slice": shaping.slice_,
-    "flatten": shaping.flatten,
-    "pad": shaping.pad,
-    "resize": shaping.resize,
-    "pixel_shuffle": shaping.pixel_shuffle,
-    "channel_shuffle": shaping.channel_shuffle,
+    op.kind: function
+    for op in OPS
+    for module in MODULES
+    for name, function in vars(module).items()
+    if name.rstrip("_") == op.kind
 }
+"""The definition of an op is named after it; `slice_`, since Python has a `slice`."""
 TRAINED: dict[str, Function] = {
     "batch_norm": normalization.batch_norm_in_training,
-    "dropout": activation.dropped,
-    "drop_path": activation.dropped,
+    **{op.kind: activation.dropped for op in OPS if op.chance},
 }
 """Ops that compute something else in training."""
 
@@ -117,7 +79,7 @@ def evaluate(
             name: np.asarray(weights[f"{node.name}.{name}"], dtype)
             for name in (*node.op.weights(*shapes), *node.op.buffers(*shapes))
         }
-        if training and isinstance(node.op, Dropout | DropPath):
+        if training and node.op.chance is not None:
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
         values[node.name] = compute(node.op, *read, stored=stored, training=training)
@@ -127,7 +89,7 @@ def evaluate(
 def _kept(node: Node, kept: Mapping[str, Array], dtype: np.dtype[Any]) -> Array:
     if node.name in kept:
         return np.asarray(kept[node.name], dtype)
-    if isinstance(node.op, Dropout | DropPath) and node.op.rate > 0:
+    if node.op.chance and getattr(node.op, node.op.chance) > 0:
         raise ValueError(f"what {node.name!r} keeps is chance: say it in `kept`")
     return np.ones((), dtype)
 

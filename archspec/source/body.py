@@ -180,6 +180,7 @@ class Body:
         depth = self.depth + 1
         line.index = variable = self.words.variable(self.depth)
         flow = self.words.free("in_channels")
+        self.words.reserved.add(flow)
         cells = [
             Cell(
                 item,
@@ -210,9 +211,11 @@ class Body:
         elif step is not None and variable not in names_of(step):
             inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
         else:
+            self.words.reserved.discard(flow)
             return self._flow(line, flow, outer, made, items)
         inner = self.writer.checked(inner, cells, values, "in_channels")
         line.target, _ = self._target(cells, [inner], index, depth)
+        self.words.reserved.discard(flow)
         return (after,)
 
     def _flow(

@@ -25,7 +25,7 @@ from archspec.errors import SpecError
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, computed, parse
 from archspec.source.literal import lit
-from archspec.source.simplify import kind, may_be, simplified
+from archspec.source.simplify import constant, kind, may_be, simplified
 
 KINDS = {int: "int", float: "float", bool: "bool", str: "str", tuple: "list"}
 
@@ -242,9 +242,7 @@ def tree_of(arg: Any) -> ast.expr:
         return arg.tree
     if isinstance(arg, tuple):
         return ast.List([tree_of(part) for part in arg], ast.Load())
-    if isinstance(arg, int | float) and not isinstance(arg, bool) and arg < 0:
-        return ast.UnaryOp(ast.USub(), ast.Constant(-arg))
-    return ast.Constant(arg)
+    return constant(arg)
 
 
 def _kinds(*args: Any) -> dict[str, str]:
@@ -353,19 +351,32 @@ class _Layout(_Replace):
         left, right = self.visit(node.left), self.visit(node.right)
         if not isinstance(node.op, ast.Pow):
             return ast.BinOp(left, node.op, right)
-        if isinstance(node.left, ast.BinOp):
-            left = ast.Name(f"({ast.unparse(left)})", ast.Load())
-        elif _simple(node.left) and _simple(node.right, signed=True):
+        beside = node.right.left if _is_power(node.right) else node.right  # type: ignore[attr-defined]  # a BinOp
+        if _simple(node.left) and _simple(beside, signed=True):
             text = f"{ast.unparse(left)}**{ast.unparse(right)}"
             return ast.Name(text, ast.Load())
-        return ast.BinOp(left, node.op, right)
+        return ast.BinOp(_bracketed(node.left, left), node.op, right)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         operand = self.visit(node.operand)
-        power = isinstance(node.operand, ast.BinOp)
-        if power and isinstance(operand, ast.Name):  # as ruff brackets it
-            operand = ast.Name(f"({operand.id})", ast.Load())
-        return ast.UnaryOp(node.op, operand)
+        return ast.UnaryOp(node.op, _bracketed(node.operand, operand))
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        value = _bracketed(node.value, self.visit(node.value))
+        return ast.Subscript(value, self.visit(node.slice), ast.Load())
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        bounds = (node.lower, node.upper, node.step)
+        made = [part and self.visit(part) for part in bounds]
+        if all(part is None or _plain(part) for part in bounds):
+            return ast.Slice(*made)
+        lower, upper, step = (part and ast.unparse(part) for part in made)
+        text = f"{lower} :" if lower else ":"
+        if upper:
+            text += f" {upper}"
+        if step:
+            text += f" : {step}" if upper else f": {step}"
+        return ast.Name(text, ast.Load())
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         values = []
@@ -380,10 +391,26 @@ class _Layout(_Replace):
         return ast.BoolOp(node.op, values)
 
 
+def _is_power(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Pow)
+
+
+def _bracketed(tree: ast.expr, made: ast.expr) -> ast.expr:
+    """A laid out operand that binds closer than a power does, with brackets."""
+    return ast.Name(f"({ast.unparse(made)})", ast.Load()) if _is_power(tree) else made
+
+
+def _plain(tree: ast.expr) -> bool:
+    """Whether ruff format hugs the `:` beside a bound of a slice."""
+    while isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        tree = tree.operand
+    return isinstance(tree, ast.Constant | ast.Name)
+
+
 def _simple(tree: ast.expr, *, signed: bool = False) -> bool:
     """Whether ruff format hugs the `**` beside an operand."""
     if signed and isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         tree = tree.operand
     if isinstance(tree, ast.Constant):
-        return isinstance(tree.value, int | float) and not isinstance(tree.value, bool)
+        return isinstance(tree.value, int | float)
     return isinstance(tree, ast.Name)

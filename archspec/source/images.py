@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archspec.graph import EMPTY, Graph
+from archspec.graph import Graph
+from archspec.nodes import EMPTY
 from archspec.ops.shaping import Flatten
 
 

@@ -8,7 +8,7 @@ from archspec.graph import Node
 from archspec.source.columns import Column
 from archspec.source.outline import Line, Ref
 from archspec.source.plan import Unfit
-from archspec.source.tree import Forest, Item, inputs_of
+from archspec.source.tree import Forest, Item, inputs_of, scope_of
 
 
 class References:
@@ -49,14 +49,22 @@ class References:
     def sources(self, items: Sequence[list[Item]]) -> list[Ref]:
         """Where a statement's inputs come from."""
         reads = self.reads(items)
+        first = next(group[0] for group in items if group)
         return [
-            self.ref([(column, values[n]) for column, values in reads])
-            for n in range(len(reads[0][1]))
+            self.ref([(column, values[n]) for column, values in reads], name)
+            for n, name in enumerate(_named(first))
         ]
 
-    def ref(self, reads: Sequence[tuple[Column, str]]) -> Ref:
-        """The one reference that explains what is read in all instances."""
+    def ref(self, reads: Sequence[tuple[Column, str]], named: str = "") -> Ref:
+        """The one reference that explains what is read in all instances.
+
+        `named` is the input that the spec names there, which may hold the value of
+        another one.
+        """
         candidates: list[Ref] = []
+        inputs = list(self.columns[0].tree.scope.inputs)
+        if named in inputs:
+            candidates.append(Ref(None, inputs.index(named)))
         if self.listed and self.lines:
             candidates.append(Ref(len(self.lines) - 1))
         for column, value in reads:
@@ -155,3 +163,10 @@ class References:
     def _is_made(self, column: Column, value: str) -> bool:
         found = self.forest.find(column.tree, value)
         return found is None or found in self.keys
+
+
+def _named(item: Item) -> list[str]:
+    """For each value that a statement reads, the input that it names, or ""."""
+    at = item if isinstance(item, Node) else item.scope
+    names = [*scope_of(item).named.get(at.slot, ())]
+    return names if len(names) == len(inputs_of(item)) else [""] * len(inputs_of(item))

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any
+from math import copysign
 
 from archspec.errors import SpecError
+from archspec.graph import Value
 from archspec.language.formula import computed
 
 NUMBERS = ("int", "float")
@@ -48,6 +49,8 @@ def may_be(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         fine = tree.func.id in ("min", "max", "abs") and len(inner) == 1
         return inner.pop() if fine else ""
     if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.List):
+        if isinstance(tree.slice, ast.Slice):
+            return "list"
         items = {may_be(part, kinds) for part in tree.value.elts}
         return items.pop() if len(items) == 1 else ""
     return kind(tree, kinds)
@@ -81,6 +84,8 @@ def kind(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         sides = [kind(part, kinds) for part in (tree.left, *tree.comparators)]
         if all(isinstance(op, ast.Eq | ast.NotEq) for op in tree.ops):
             return "bool" if all(sides) else ""
+        if any(isinstance(op, ast.In | ast.NotIn) for op in tree.ops):
+            return ""
         return "bool" if {*sides} <= {*NUMBERS} else ""
     if isinstance(tree, ast.BoolOp):
         inner_kinds = {kind(value, kinds) for value in tree.values}
@@ -255,16 +260,17 @@ def _computed(tree: ast.expr) -> ast.expr:
         called = part.func if isinstance(part, ast.Call) else None
         waiting += [c for c in ast.iter_child_nodes(part) if c is not called]
     try:
-        return _constant(computed(tree, {}))
+        return constant(computed(tree, {}))
     except SpecError:
         return tree
 
 
-def _constant(value: Any) -> ast.expr:
+def constant(value: Value) -> ast.expr:
+    """The tree of a value; a negative number is the minus of one."""
     if isinstance(value, tuple):
-        return ast.List([_constant(part) for part in value], ast.Load())
-    if type(value) in (int, float) and value < 0:
-        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+        return ast.List([constant(part) for part in value], ast.Load())
+    if type(value) in (int, float) and copysign(1, value) < 0:  # type: ignore[arg-type]  # a number
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))  # type: ignore[operator]  # a number
     return ast.Constant(value)
 
 

@@ -53,6 +53,8 @@ class Vocabulary:
         self.counters: dict[int, Arg] = {}
         self._own_scopes = {id(tree.scope) for tree in group}
         self.flows: dict[str, Arg] = {}
+        self.reserved: set[str] = set()
+        """Names of loops around, which may yet turn out to need none."""
         self._reads: dict[str, frozenset[str]] = {}
         self._fixed: dict[str, Value] = {}
         self._params = {*params, *(p for tree in group for p in tree.scope.params)}
@@ -71,6 +73,7 @@ class Vocabulary:
             wanted in self.definition.arguments
             or wanted in self.envs[0]
             or wanted in self.flows
+            or wanted in self.reserved
             or wanted in self._params
         ):
             wanted, number = f"{name}{number}", number + 1
@@ -215,6 +218,11 @@ class Vocabulary:
             return text.index
         if "." in name:
             source, _, dimension = name.partition(".")
+            while source not in scope.inputs and scope.kind == "graph":
+                assert scope.parent is not None
+                scope = scope.parent  # a nested graph sees the inputs around it
+            if source not in scope.inputs:
+                raise Unsayable(name)
             if dimension == "channels":
                 return self.dims[id(scope)][source]
             return self._size(name, scope)

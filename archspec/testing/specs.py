@@ -18,8 +18,8 @@ from typing import Any
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.net import expand
 from archspec.ops import OPS, Shape
 from archspec.testing.variants import drawn
 

@@ -120,6 +120,8 @@ def test_fans(shape: tuple[int, ...]) -> None:
         ("trunc_normal", {"mean": 2.001, "a": -1.0, "b": 0.0}),
         ("trunc_normal", {"mean": -2.001, "a": 0.0, "b": 1.0}),
         ("trunc_normal", {"std": 0.02, "a": 1.0, "b": 2.0}),
+        ("trunc_normal", {"mean": -3.01, "std": 2.0, "a": 1.0, "b": 2.0}),
+        ("trunc_normal", {"mean": 5.01, "std": 2.0, "a": 0.0, "b": 1.0}),
     ],
 )
 def test_what_nothing_can_be_drawn_from(name: str, arguments: Any) -> None:
@@ -154,7 +156,8 @@ def refused(name: str, **arguments: Any) -> bool:
         ("uniform", {"a": -1e30, "b": 1e30}),
         ("trunc_normal", {"mean": 2.0, "a": -1.0, "b": 0.0}),
         ("trunc_normal", {"mean": -2.0, "a": 0.0, "b": 1.0}),
-        ("trunc_normal", {"mean": -4.0, "std": 2.0, "a": 0.0, "b": 1.0}),
+        ("trunc_normal", {"mean": -3.0, "std": 2.0, "a": 1.0, "b": 2.0}),
+        ("trunc_normal", {"mean": 5.0, "std": 2.0, "a": 0.0, "b": 1.0}),
         ("constant", {"value": -1e30}),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from nets import cotangents, images, randomised
 from ops.ranges import Case, cases
 
-from archspec.backend import backend
+from archspec.backend import backend, trainer
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.source.program import execute
@@ -34,7 +34,7 @@ BOUNDS = {n.kind: (n.forward, n.backward) for n in NATIVE}
 
 def made(graph: Graph, name: str) -> tuple[Any, Any] | None:
     """Outputs and gradients in float64, or None where the backend refuses."""
-    chosen = backend(name)
+    chosen: Any = backend(name)
     try:
         source = chosen.emit(graph)
     except UnsupportedError as error:
@@ -43,7 +43,8 @@ def made(graph: Graph, name: str) -> tuple[Any, Any] | None:
     if any(node.op.inits() for node in graph.nodes):
         getattr(execute(source), source.entry)()
     model = chosen.build(graph, randomised(graph), dtype="float64")
-    return chosen.gradients(graph, model, images(graph), cotangents(graph))
+    trained = trainer(chosen)
+    return trained.gradients(graph, model, images(graph), cotangents(graph))
 
 
 def check(case: Case) -> str | None:

@@ -77,6 +77,7 @@ class Printer:
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
         self.nested: list[Definition] = []
+        self.moved: dict[int, set[str]] = {}
         self.parts: list[str] = []
         for self.current in definitions:
             self._add(self.current)
@@ -105,10 +106,11 @@ class Printer:
             parameters += extra.parameters
         if definition.listed and definition.inline:
             result = f"list[{self.dialect.member}]"
+            body = self.constructor.returned(definition.lines)
             lines = [
                 *header(f"def {title}", parameters, result, 0),
-                *_constants(definition, STEP),
-                *self.constructor.returned(definition.lines),
+                *self._constants(definition, STEP),
+                *body,
             ]
         else:
             lines = self._class(title, definition, parameters)
@@ -140,7 +142,7 @@ class Printer:
             body = constructor.attributes(scope)
         body = [
             *(["        super().__init__()"] if start else []),
-            *_constants(definition, INDENT),
+            *self._constants(definition, INDENT),
             *body,
         ]
         if definition.model and self.start is not None:
@@ -180,6 +182,16 @@ class Printer:
                 for name, ref in outputs.items()
             }
         return method(dialect, scope, inputs, outputs, named=named)
+
+    def _constants(self, definition: Definition, indent: int) -> list[str]:
+        """The statements that compute what a body reads, and no class inside alone."""
+        moved = self.moved.get(id(definition), set())
+        return [
+            row
+            for name, value in definition.constants.items()
+            if name not in moved
+            for row in assignment(name, value, indent)
+        ]
 
     # Calls of what is printed.
 
@@ -230,7 +242,7 @@ class Printer:
             positional=tuple(words),
             numbers=nested.numbers,
         )
-        outer.constants = {k: v for k, v in outer.constants.items() if k not in own}
+        self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
         self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
         self.current = definition
@@ -254,15 +266,6 @@ class Printer:
                 env[key] = constant.value(env)
             made.append(env[name])
         return made
-
-
-def _constants(definition: Definition, indent: int) -> list[str]:
-    """The statements that compute what a body reads."""
-    return [
-        row
-        for name, value in definition.constants.items()
-        for row in assignment(name, value, indent)
-    ]
 
 
 def _names(definition: Definition) -> set[str]:

@@ -72,20 +72,21 @@ def mapping(dialect: Dialect, lines: Sequence[Line], outputs: Sequence[Ref]) -> 
     for name, numbers in several.items():
         _group(scope, numbers, readers, name)
     taken = {*(line.name for line in lines), *dialect.reserved}
+    kept: dict[str, Arg] = {}
     for number, line in enumerate(lines):
         if line.name in several or not functional(dialect, line):
             continue
         assert isinstance(line.target, OpUse)
-        held = scope.held[number] = {}
+        before = set(kept)
         if line.when is not True:
             wanted = (line.name, f"has_{line.name}", "has")
-            scope.flags[number] = _hold(held, line.when, wanted, taken - {line.name})
+            flag = _keep(kept, line.when, wanted, taken - {line.name})
+            scope.flags[number] = flag
         scope.callees[number] = None
-        use = scope.uses[number] = _kept(line.target, line.name, held, taken)
-        taken |= held.keys()
-        if len(line.reads) == 1 and dialect.functions[use.kind](use, ["x"]) == Code(
-            "x"
-        ):
+        use = scope.uses[number] = _kept(line.target, line.name, kept, taken)
+        scope.held[number] = {k: v for k, v in kept.items() if k not in before}
+        made = dialect.functions[use.kind](use, ["x"] * len(line.inputs))
+        if made == Code("x") and len(line.reads) == 1:
             scope.handed.add(number)
     return scope
 
@@ -196,23 +197,23 @@ def _group(
 def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse:
     """An op whose expressions are attributes of the class, which `held` then has."""
 
-    def kept(value: Arg, key: str) -> Any:
+    def attribute(value: Arg, key: str) -> Any:
         if not isinstance(value, Expr):
             return value
         wanted = (flat(value), key, f"{name}_{key}", key)
-        return Code(f"self.{_hold(held, value, wanted, taken)}")
+        return Code(f"self.{_keep(held, value, wanted, taken)}")
 
     attributes: dict[str, Any] = {}
     for key, value in use.attributes.items():
         pair = any(isinstance(found, tuple) for found in use.values(key))
         if pair and isinstance(value, Expr):
-            attributes[key] = tuple(kept(part, key) for part in parts(value))
+            attributes[key] = tuple(attribute(part, key) for part in parts(value))
         else:
-            attributes[key] = kept(value, key)
+            attributes[key] = attribute(value, key)
     return replace(use, attributes=attributes)
 
 
-def _hold(
+def _keep(
     held: dict[str, Arg], value: Arg, wanted: Sequence[str], taken: set[str]
 ) -> str:
     """The attribute that keeps a value: of those that are wanted the first one free."""
