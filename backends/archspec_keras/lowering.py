@@ -7,7 +7,6 @@ can't be one, since the steps depend on their values.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -69,17 +68,6 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
         named.append("size")
     return fixed | {name: getattr(op, name) for name in named}
-
-
-def image(use: OpUse) -> bool:
-    """Whether it reads an image."""
-    return len(use.shapes[0][0]) == 3
-
-
-def unequal(stride: Any) -> bool:
-    """Whether it differs between the axes, which a depthwise convolution's may not."""
-    down, across = pair(stride)
-    return down != across
 
 
 def of(name: str, *args: str, **options: tuple[str, Any]) -> Lowering:
@@ -159,7 +147,9 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [applied("thinned", stride, dilation)]
     both = stride != 1 and dilation not in (1, (1, 1))
-    if not both and (not depthwise or isinstance(stride, Expr) or not unequal(stride)):
+    if not both and (
+        not depthwise or isinstance(stride, Expr) or len({*pair(stride)}) == 1
+    ):
         return stride, []
     down, across = map(flat, parts(stride))
     return 1, [indexed(f":, ::{down}, ::{across}, :")]
@@ -198,7 +188,7 @@ def batch_norm(use: OpUse, constants: Constants) -> Sequence[Step]:
 def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
     """A 1x1 depthwise convolution is a learned factor per channel."""
     made = Call("layers.DepthwiseConv2D", (1,), (("use_bias", False),))
-    if not image(use):
+    if not use.image:
         shape = (("output_shape", use.channels[0]),)
         made = Call("layers.EinsumDense", ("bc,c->bc",), shape)
     return [layer(started(use, made, constants))]
@@ -206,7 +196,7 @@ def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
 
 def prelu(use: OpUse, constants: Constants) -> Sequence[Step]:
     """PReLU with one slope for each channel, or one for all."""
-    axes: tuple[int, ...] = (1, 2, 3) if image(use) else (1,)
+    axes: tuple[int, ...] = (1, 2, 3) if use.image else (1,)
     axes = axes if use["shared"] else axes[:-1]
     made = call("layers.PReLU", shared_axes=(axes, ()))
     return [layer(started(use, made, constants))]
@@ -270,7 +260,7 @@ def leaky_relu(use: OpUse, constants: Constants) -> Sequence[Step]:
 def flatten(use: OpUse, constants: Constants) -> Sequence[Step]:
     """Flatten, after a Permute where the canonical order is channels first."""
     made = layer(Call("layers.Flatten"))
-    if not image(use) or use["order"] == "hwc":
+    if not use.image or use["order"] == "hwc":
         return [made]
     return [layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
 
@@ -295,23 +285,12 @@ def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
     if op.scale is None:
         size = "static_size"  # of the other value
         return [lambda v, name: applied(fn, Call(size, (v[1],)), **told)(v, name)]
-    factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
-    if op.mode == "nearest" and not all(map(repeats, factors)):
-        return [applied("scale_nearest", (*map(float, factors),))]
-    height, width = map(int, factors)
+    if op.mode == "nearest" and not op.repeats():
+        return [applied("scale_nearest", op.factors())]
+    height, width = map(int, op.factors())
     mode: Options = {"interpolation": (op.mode, "nearest")}
     size_ = height if height == width else (height, width)
     return [layer(call("layers.UpSampling2D", size_, **mode))]
-
-
-def repeats(factor: float) -> bool:
-    """Whether PyTorch's nearest neighbour repeats each pixel `factor` times.
-
-    It multiplies positions by 1 / factor in single precision; where that is rounded
-    down, the last of some pixel's repetitions shows the pixel before it.
-    """
-    (step,) = struct.unpack("f", struct.pack("f", 1 / factor))
-    return factor == int(factor) and step >= 1 / factor
 
 
 def drop_path(use: OpUse, constants: Constants) -> Sequence[Step]:
@@ -390,7 +369,7 @@ def _reasons(op: Op, shapes: tuple[Shape, ...]) -> Iterator[str]:
     if isinstance(op, Conv2d) and op.padding == "same":
         if dilated and max(pair(op.stride)) > 1:
             yield "Conv2D doesn't stride and dilate at once, which `same` would need"
-        if multiplier(op, shapes) and unequal(op.stride):
+        if multiplier(op, shapes) and len({*pair(op.stride)}) > 1:
             yield "DepthwiseConv2D has one stride for both axes, so `same` would differ"
     if isinstance(op, Pool) and dilated:
         yield "MaxPooling2D has no dilation"
@@ -406,7 +385,6 @@ def _reasons(op: Op, shapes: tuple[Shape, ...]) -> Iterator[str]:
                 "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody "
                 "wrote where it makes one row or column of many, or many of one"
             )
-    if isinstance(op, Resize) and op.mode == "bilinear":
-        factors = op.scale if isinstance(op.scale, tuple) else (op.scale or 1,)
-        if any(factor != int(factor) for factor in factors):
-            yield "bilinear by a broken factor; say the size, or a whole factor"
+    bilinear = isinstance(op, Resize) and op.mode == "bilinear"
+    if bilinear and any(factor != int(factor) for factor in op.factors()):
+        yield "bilinear by a broken factor; say the size, or a whole factor"

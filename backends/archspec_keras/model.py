@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from archspec.graph import Graph
 from archspec.source.functions import Dialect, Frame
-from archspec.source.images import sized
+from archspec.source.images import sized, without_order
 from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
-from archspec_keras.checks import prepared
 from archspec_keras.engines import DRAWING
 from archspec_keras.lowering import LOWERINGS, signature
 
@@ -59,6 +60,18 @@ def frame(graph: Graph) -> Frame:
 
     behind = [f"name: str = {lit(graph.name)}"]
     return Frame(before, behind, opening, variables, given, model)
+
+
+def prepared(graph: Graph) -> Graph:
+    """The graph that is printed.
+
+    Keras takes the channels from input_shape: what those are computed from is no
+    argument, but for a name alone, which is read from there.
+    """
+    texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
+    computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
+    arguments = tuple(name for name in graph.arguments if name not in computed)
+    return replace(without_order(graph), arguments=arguments)
 
 
 KERAS = Dialect(
