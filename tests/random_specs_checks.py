@@ -235,12 +235,12 @@ def making(chosen: Backend) -> AbstractContextManager[Any]:
     """A context in which models are made as `build` makes them: nothing is drawn."""
     if chosen.name == "torch":
         import torch
-        from archspec_torch.backend import undrawn as nothing_drawn
+        from archspec_torch.backend import _undrawn
 
-        return _stacked(torch.device("meta"), nothing_drawn())
+        return _stacked(torch.device("meta"), _undrawn())
     import keras
-    from archspec_keras.backend import policy
-    from archspec_keras.backend import undrawn as nothing_drawn
+    from archspec_keras.engines import policy
+    from archspec_keras.engines import undrawn as nothing_drawn
 
     return _stacked(policy(keras, "float64"), nothing_drawn(keras))
 

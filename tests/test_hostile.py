@@ -73,7 +73,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         + b"".join(
             b"  n%d: {op: relu, when: =sum(a) > %d}\n" % (n, n) for n in range(999)
         ),
-        "AS304",
+        "AS321",
     ),
     "many faults": (
         HEAD.encode()

@@ -20,7 +20,7 @@ from torch.nn import init
 from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
-from archspec.ops.base import Op, Shape, Weighted
+from archspec.ops.base import Op, Shape, Stored, Weighted
 from archspec.weights import drawing, initial_weights
 from archspec.weights.initial import CHUNK
 
@@ -36,7 +36,7 @@ class Tensor(Weighted):
     """An op that has one parameter of any shape and passes its input on."""
 
     kind: ClassVar[str] = "tensor"
-    weighted: ClassVar[tuple[str, ...]] = ("weight",)
+    stored: ClassVar[Stored] = {"weight": "kernel"}
     size: tuple[int, ...]
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -330,6 +330,12 @@ BROKEN: dict[str, tuple[Break, str]] = {
         with_scope("stem", taints={"input.channels": frozenset({"in"})}),
         "'stem' depends on 'in', which is no param",
     ),
+    "a root's taint that is no param": (
+        lambda: with_scopes(
+            {id(GOOD.root): {"taints": {"depth": frozenset({"depht"})}}}
+        ),
+        "'' depends on 'depht', which is no param",
+    ),
     "channels of an argument, unsaid": (
         with_node("stem.1", taint=frozenset()),
         "'stem.1': the channels of 'stem.0' depend on 'width', its own don't",
@@ -408,6 +414,15 @@ def test_a_value_from_far_inside() -> None:
     )
     assert inside.outputs["far"] == "a.b.0"
     inside.check()
+
+
+def test_an_input_may_be_an_output() -> None:
+    graph = graph_of(
+        "inputs: {image: [3, 4, 4]}\noutputs: {same: input, end: a}\n"
+        "taps: {too: input}\ngraph: {a: relu}\n"
+    )
+    assert graph.outputs["same"] == graph.taps["too"] == "image"
+    graph.check()
 
 
 def test_an_instance_may_be_absent() -> None:

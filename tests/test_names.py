@@ -91,13 +91,13 @@ def test_init(init: str) -> None:
         ("0", "init"),
         (
             "{weight: {trunc_normal: {std: 0}}}",
-            "net.yaml:4:85: conv2d: init: weight: std: expected greater than 0, found 0",
+            "net.yaml:4:79: conv2d: init: weight: needs a < b and std > 0, found a -2, ",
         ),
         (
             "{weight: {trunc_normal: {a: 1, b: 1}}}",
-            "net.yaml:4:79: conv2d: init: weight: expected a below b, found 1 and 1",
+            "net.yaml:4:79: conv2d: init: weight: needs a < b and std > 0, found a 1, b 1",
         ),
-        ("{weight: {uniform: {a: 1, b: 0}}}", "expected a up to b, found 1 and 0"),
+        ("{weight: {uniform: {a: 1, b: 0}}}", "needs a <= b, found a 1 and b 0"),
         ("{weight: {normal: {std: -1}}}", "std: expected greater than or equal to 0"),
         ("{weight: {xavier_normal: {gain: -1}}}", "gain: expected greater than or"),
         ("{weight: {xavier_uniform: {gain: -1}}}", "gain: expected greater than or"),

@@ -75,4 +75,7 @@ def test_taps_name_paths() -> None:
         "graph: {conv: {op: relu, when: false}, conv1: relu}\ntaps: {t: conw}\n",
         "did you mean 'conv1'",
     )
-    refused("graph: {conv: relu}\ntaps: {a: [conv]}\n", "path of a node|string")
+    refused(
+        "graph: {conv: relu}\ntaps: {a: [conv]}\n",
+        "a path is the name of a node|string",
+    )

@@ -116,7 +116,7 @@ graph:
   pool: {op: max_pool2d, kernel: =k, ceil_mode: true}
 """,
         ["k", "c"],
-        ["c"],
+        ["k", "c"],
     ),
     "a depthwise convolution that would stop being one": (
         """

@@ -211,7 +211,7 @@ def test_two_initialisers_have_two_fingerprints() -> None:
             "{weight: kaiming_normal}",
             "{weight: xavier_normal}",
             "{weight: {kaiming_normal: {mode: fan_out}}}",
-            "{bias: kaiming_normal}",
+            "{bias: {normal: {std: 0.1}}}",
         )
     }
     assert len(found) == 5

@@ -105,8 +105,8 @@ def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> 
     [
         (
             "archspec_keras",
-            '"relu": layer("ReLU")',
-            '"relu": layer("ReLU", 1.0)',
+            '"relu": plain("ReLU")',
+            '"relu": plain("ReLU", 1.0)',
             "9:3",
             "'relu' (relu)",
         ),

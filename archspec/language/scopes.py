@@ -135,8 +135,9 @@ class Expander:
         statement, space = instance.statement, instance.context.space
         self._name(instance)
         if not self._present(instance):
-            texts = frozenset((instance.when or "0",))
-            instance.context.scope.decide(statement.key, texts)
+            if statement.target != "identity":  # which would change no value
+                texts = frozenset((instance.when or "0",))
+                instance.context.scope.decide(statement.key, texts)
             self.budget.spend(Budget.COPY, statement.at)
             return Member()
         if statement.keys.inline:

@@ -56,6 +56,10 @@ class Expr:
         """What it gives where the names have these values; SpecError if it fails."""
         return computed(self.tree, env)
 
+    def size(self) -> int:
+        """How many names, numbers and operations it has, however long its names are."""
+        return sum(isinstance(part, ast.expr) for part in ast.walk(self.tree))
+
     def code(self) -> str:
         """The Python text as ruff format writes it; a list is a tuple there."""
         return _code(self.tree)

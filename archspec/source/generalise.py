@@ -37,8 +37,8 @@ from archspec.source.plan import Plan, Unfit
 from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
 from archspec.source.vocabulary import Unsayable, Vocabulary, same
 
-LONG = 40
-"""Characters from which on an expression of our own making gets a name."""
+LONG = 9
+"""Names, numbers and operations beyond which an expression gets a name of its own."""
 
 
 def outline(graph: Graph, signature: Signature) -> list[Definition]:
@@ -342,7 +342,7 @@ class Writer:
 
     def short(self, arg: Arg, name: str) -> Arg:
         """A long expression of our own making under a name, where that can be."""
-        if not isinstance(arg, Expr) or len(arg.text) <= LONG:
+        if not isinstance(arg, Expr) or arg.size() <= LONG:
             return arg
         known = {*self.definition.arguments, *self.definition.constants}
         if not arg.names() <= known:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from archspec.source.expr import Expr
 from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
 
+NAMED = 6
+"""As many characters of an option's value count at most."""
 LEAST, WORTH = 20, 50
 """How many characters a partial says, and saves in all, before it earns its line."""
 Option = tuple[str, str]
@@ -72,6 +74,7 @@ def _candidates(
             continue
         group = [options for options in group if option in options]
         shared |= {option: group[0][option]} if group else {}
-        length = sum(len(f"{key}={text}") for key, text in shared)
+        # A name of the spec counts alike however long it is.
+        length = sum(len(key) + 1 + min(len(text), NAMED) for key, text in shared)
         if length >= LEAST and len(group) > 1:
             yield length * len(group), dict(shared)

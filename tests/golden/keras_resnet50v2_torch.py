@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 902308cc479fdb5b
+Checksum: 49fb3f6de142ec8f
 """
 
 from torch import Tensor, nn
@@ -25,7 +25,9 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.preact_bn = nn.BatchNorm2d(in_channels, eps=1.001e-5, momentum=0.01)
-        self.shortcut = nn.Conv2d(in_channels, channels * 4, 1) if projected else None
+        self.shortcut: nn.Module | None = None
+        if projected:
+            self.shortcut = nn.Conv2d(in_channels, channels * 4, 1, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv2 = nn.Conv2d(
@@ -35,13 +37,13 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(channels, channels * 4, 1)
         self.pool: nn.Module = nn.Identity()
         if stride > 1 and not projected:
-            self.pool = nn.MaxPool2d(1, stride=2)
+            self.pool = nn.MaxPool2d(1, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = F.relu(self.preact_bn(x))
+        preact_relu = F.relu(self.preact_bn(x))
         if self.shortcut is not None:
-            x = self.shortcut(y)
-        y = F.relu(self.bn1(self.conv1(y)))
+            x = self.shortcut(preact_relu)
+        y: Tensor = F.relu(self.bn1(self.conv1(preact_relu)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.conv3(y)
         x = self.pool(x)

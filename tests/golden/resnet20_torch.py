@@ -6,7 +6,7 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 8d2595c0269b07fc
+Checksum: e0150cae56f64800
 """
 
 import torch
@@ -23,9 +23,9 @@ def init_weights(module: nn.Module) -> None:
 
 
 class ZeroPadding(nn.Sequential):
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__(
-            nn.MaxPool2d(1, stride=2),
+            nn.MaxPool2d(1, stride=stride),
             nn.ConstantPad3d((0, 0, 0, 0, 0, channels - in_channels), 0.0),
         )
 
@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:
-            self.downsample = ZeroPadding(in_channels, channels)
+            self.downsample = ZeroPadding(in_channels, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))

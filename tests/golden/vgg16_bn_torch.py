@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 638e10f5e88c4bdc
+Checksum: 680848d2dbfde99f
 """
 
 import torch
@@ -38,13 +38,11 @@ class VGG16BN(nn.Module):
         self, dropout: float = 0.5, num_classes: int = 1000, in_channels: int = 3
     ) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            *stage(in_channels, 64, depth=2),
-            *stage(64, 128, depth=2),
-            *stage(128, 256, depth=3),
-            *stage(256, 512, depth=3),
-            *stage(512, 512, depth=3),
-        )
+        layers: list[nn.Module] = []
+        for channels, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+            layers += stage(in_channels, channels, depth)
+            in_channels = channels
+        self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
             nn.Linear(25088, 4096),

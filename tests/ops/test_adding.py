@@ -76,8 +76,8 @@ STEPS: dict[str, Callable[[Path], None]] = {
     ),
     "backends/archspec_keras/lowering.py": beside(
         "backends/archspec_keras/lowering.py",
-        '"tanh": ',
-        '"softsign": activation("softsign"),',
+        '"relu": ',
+        '"softsign": plain("Activation", "softsign"),',
     ),
     "archspec/reference/": appended("archspec/reference/activation.py", DEFINITION),
     "tests/reference/test_definitions.py": beside(

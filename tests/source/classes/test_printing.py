@@ -44,7 +44,7 @@ def text_of(*definitions: Definition, dialect: Dialect = DIALECT) -> str:
     node = "relu" if len(inputs) == 1 else node
     graph = graph_of(f"inputs: {{{given}}}\ngraph: {{all: {node}}}\n")
     text = printed(graph, list(definitions), dialect).text
-    return text.split('"""\n', 2)[1].split("\n\n\n", 1)[1]
+    return text.split('"""\n', 2)[1].lstrip("\n").split("\n\n", 1)[1].lstrip("\n")
 
 
 def check(text: str, *definitions: Definition, dialect: Dialect = DIALECT) -> None:
