@@ -20,7 +20,7 @@ def printed(node: str, shape: str = "[4, 8, 8]") -> tuple[str, str]:
     text = archspec_keras.backend.emit(graph).text
     constants = text.partition("\n\ndef ")[0].rpartition("import")[2]
     layer = " ".join(text.partition("x = layers.")[2].partition('name="n"')[0].split())
-    return constants.partition("\n\n")[2].strip(), layer
+    return constants.partition("\n\n")[2].strip(), layer.replace("( ", "(")
 
 
 @pytest.mark.parametrize(
