@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
@@ -15,8 +16,6 @@ from archspec.errors import BackendError
 
 Run = Callable[[list[Any], Callable[[Any], Any]], tuple[dict[str, Any], Any]]
 """From the inputs and a way to call the model: its outputs, and what is derived."""
-
-
 Found = tuple[dict[str, Any], list[Any]]
 """Outputs, and gradients by the variables and then by the inputs."""
 
@@ -128,43 +127,40 @@ def gradients(
     model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
 ) -> Found:
     """Outputs and gradients, on the framework that Keras runs on."""
-    from keras import backend
-
-    engine = backend.backend()
-    if engine == "jax":
-        return jax(model, variables, images, run, training)
+    engine = framework().backend.backend()
     if engine not in ENGINES:
-        raise BackendError(
-            f"archspec has no gradients for Keras on {engine}", code="AS503"
-        )
-
-    def call(given: Any) -> Any:
-        return model(given, training=training)
-
-    return ENGINES[engine]([v.value for v in variables], images, run, call)
+        told = f"archspec has no gradients for Keras on {engine}"
+        raise BackendError(told, code="AS503")
+    return ENGINES[engine](model, variables, images, run, training)
 
 
-def tensorflow(values: list[Any], images: list[Any], run: Run, call: Any) -> Found:
+def tensorflow(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
     """By a gradient tape."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         tape.watch(images)
-        made, total = run(images, call)
+        made, total = run(images, partial(model, training=training))
     # A value that only lends its size to a resize has no gradient: that is zero.
     zero = tf.UnconnectedGradients.ZERO
-    found = tape.gradient(total, [*values, *images], unconnected_gradients=zero)
+    wanted = [*(v.value for v in variables), *images]
+    found = tape.gradient(total, wanted, unconnected_gradients=zero)
     return made, [tf.convert_to_tensor(value) for value in found]
 
 
-def torch(values: list[Any], images: list[Any], run: Run, call: Any) -> Found:
+def torch(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
     """By autograd."""
     import torch
 
     leaves = [image.detach().requires_grad_() for image in images]
+    wanted = [*(v.value for v in variables), *leaves]
     with torch.enable_grad():
-        made, total = run(leaves, call)
-        found = torch.autograd.grad(total, [*values, *leaves], materialize_grads=True)
+        made, total = run(leaves, partial(model, training=training))
+        found = torch.autograd.grad(total, wanted, materialize_grads=True)
     return {name: value.detach() for name, value in made.items()}, list(found)
 
 
@@ -181,10 +177,9 @@ def jax(
         moved: list[Any] = []
 
         def call(values: Any) -> Any:
-            made, after = model.stateless_call(
+            made, moved[:] = model.stateless_call(
                 weights, state, values, training=training
             )
-            moved.extend(after)
             return made
 
         made, total = run(given, call)
@@ -198,4 +193,4 @@ def jax(
     return made, [*(by_weight[order[id(v)]] for v in variables), *by_image]
 
 
-ENGINES = {"tensorflow": tensorflow, "torch": torch}
+ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}

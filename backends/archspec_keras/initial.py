@@ -65,8 +65,9 @@ def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     for init in map(op.initial, op.weights(*shapes)):
         if isinstance(init, XavierNormal | XavierUniform) and depth(op, shapes) > 1:
             return f"there is no {init.name} for several outputs of a channel"
-        cut = isinstance(init, TruncNormal) and not whole(init)
-        if cut and {init.mean - init.a, init.b - init.mean} != {2 * init.std}:
+        if not isinstance(init, TruncNormal) or whole(init):
+            continue
+        if {init.mean - init.a, init.b - init.mean} != {2 * init.std}:
             return (
                 "a normal distribution is cut at two standard deviations, "
                 f"not at {init.a} and {init.b}"

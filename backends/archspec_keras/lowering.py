@@ -142,7 +142,8 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     No layer of Keras strides and dilates at once, nor does a depthwise one stride
     unequally.
     """
-    stride, dilation = use["stride"], use["dilation"]
+    stride: Any = use["stride"]
+    dilation = use["dilation"]
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [applied("thinned", stride, dilation)]
@@ -286,7 +287,7 @@ def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
         size = "static_size"  # of the other value
         return [lambda v, name: applied(fn, Call(size, (v[1],)), **told)(v, name)]
     if op.mode == "nearest" and not op.repeats():
-        return [applied("scale_nearest", op.factors())]
+        return [applied("resize_nearest", scale=op.factors())]
     height, width = map(int, op.factors())
     mode: Options = {"interpolation": (op.mode, "nearest")}
     size_ = height if height == width else (height, width)
@@ -385,6 +386,6 @@ def _reasons(op: Op, shapes: tuple[Shape, ...]) -> Iterator[str]:
                 "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody "
                 "wrote where it makes one row or column of many, or many of one"
             )
-    bilinear = isinstance(op, Resize) and op.mode == "bilinear"
-    if bilinear and any(factor != int(factor) for factor in op.factors()):
+    broken = isinstance(op, Resize) and any(f != int(f) for f in op.factors())
+    if broken and getattr(op, "mode", None) == "bilinear":
         yield "bilinear by a broken factor; say the size, or a whole factor"

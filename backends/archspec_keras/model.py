@@ -27,19 +27,14 @@ DEEP = 900
 def frame(graph: Graph) -> Frame:
     """The inputs with their shapes before, and the model behind."""
     several = len(graph.inputs) > 1
-    variables = [f"{name}_input" if several else "inputs" for name in graph.inputs]
-    parameters = [
-        f"{name}_shape" if several else "input_shape" for name in graph.inputs
-    ]
-    opening, before, images, given = [], [], [], {}
-    for (name, shape), variable, text in zip(
-        graph.inputs.items(), variables, parameters, strict=True
-    ):
-        channels, *size = shape
+    opening, before, images, variables, given = [], [], [], [], {}
+    for name, (channels, *size) in graph.inputs.items():
+        text = f"{name}_shape" if several else "input_shape"
+        variables.append(f"{name}_input" if several else "inputs")
         images += [text] if size else []
         kind = "int | None, int | None, int" if size else "int"
         before.append(f"{text}: tuple[{kind}] = {lit((*size, channels))}")
-        opening.append(f"    {variable} = keras.Input({text}, name={lit(name)})")
+        opening.append(f"    {variables[-1]} = keras.Input({text}, name={lit(name)})")
         given[graph.root.texts.get(f"{name}.channels", "")] = f"{text}[-1]"
     if sized(graph):
         every = ", ".join(f"*{text}" for text in images)

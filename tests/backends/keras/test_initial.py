@@ -173,9 +173,9 @@ def test_what_keras_starts_from_by_itself() -> None:
     for attribute, kind in kinds.items():
         found = inspect.signature(kind).parameters[f"{attribute}_initializer"].default
         usual: Any = USUAL[attribute]
-        told = {0.0: "zeros", 1.0: "ones"}.get(
-            getattr(usual, "value", None), usual.name
-        )
+        told = {0.0: "zeros", 1.0: "ones", None: usual.name}[
+            getattr(usual, "value", None)
+        ]
         assert words.get(found, found) == told
     assert USUAL.keys() == kinds.keys()
 
@@ -207,7 +207,7 @@ def test_what_keras_can_not_draw(node: str, reason: str) -> None:
 
 
 def test_what_it_can() -> None:
-    conv = BY_KIND["conv2d"]
+    conv: Any = BY_KIND["conv2d"]
     init: Any = {"weight": "xavier_normal"}
     assert (
         undrawn(conv(channels=4, groups=4, kernel=1, init=init), ((4, 2, 2),)) is None

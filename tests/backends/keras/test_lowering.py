@@ -347,8 +347,8 @@ def test_of_a_vector(op: str, line: str) -> None:
             "{op: resize, scale: [3, 2], mode: bilinear}",
             'layers.UpSampling2D((3, 2), interpolation="bilinear", name="n")(x)',
         ),
-        ("{op: resize, scale: 1.5}", "scale_nearest(x, (1.5, 1.5))"),
-        ("{op: resize, scale: [2, 0.5]}", "scale_nearest(x, (2.0, 0.5))"),
+        ("{op: resize, scale: 1.5}", "resize_nearest(x, scale=(1.5, 1.5))"),
+        ("{op: resize, scale: [2, 0.5]}", "resize_nearest(x, scale=(2.0, 0.5))"),
         ("{op: pixel_shuffle, factor: 2}", "pixel_shuffle(x, factor=2)"),
         ("{op: channel_shuffle, groups: 4}", "channel_shuffle(x, groups=4)"),
     ],
@@ -648,7 +648,7 @@ def test_what_can_not_be_an_argument(
 
 
 def test_a_depthwise_convolution_stays_one() -> None:
-    conv = BY_KIND["conv2d"]
+    conv: Any = BY_KIND["conv2d"]
     told = signature(conv(channels=16, kernel=1, groups=8), ((8, 4, 4),))
     assert told["depthwise"] == 2
     assert told["groups"] is told["channels"] is told["in_channels"] is ...
@@ -657,7 +657,7 @@ def test_a_depthwise_convolution_stays_one() -> None:
 
 
 def test_uses_of_other_ranks_and_initialisers_share_nothing() -> None:
-    norm = BY_KIND["batch_norm"]
+    norm: Any = BY_KIND["batch_norm"]
     one = signature(norm(), (IMAGE,))
     assert one != signature(norm(), (VECTOR,))
     assert one != signature(norm(init={"weight": 0.0}), (IMAGE,))
