@@ -70,8 +70,10 @@ class Budget:
     """
 
     COPY = 60
-    """Units for a node like one in an earlier instance, or an absent one."""
-    STEP = 500
+    """Units for a node like one in an earlier instance of a repeat."""
+    ABSENT = 150
+    """Units for an instance that does not exist."""
+    STEP = 700
     """Units for an instance of a statement that is like no earlier one."""
 
     def __init__(self, limits: Limits) -> None:

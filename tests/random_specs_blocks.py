@@ -87,7 +87,22 @@ def compare(
     if len(found) != len(net.wanted):
         raise Fault(f"{chosen.name}: block: outputs", f"{where} gives {len(found)}")
     named = dict(zip(net.wanted, found, strict=True))
-    net.compare(f"{chosen.name}: block: output", named, where)
+    try:
+        net.compare(f"{chosen.name}: block: output", named, where)
+    except Fault:
+        turned = dict(zip(net.wanted, reversed(found), strict=True))
+        if len(found) == 1 or not same(net, turned):
+            raise
+        raise Fault(f"{chosen.name}: block: order of outputs", where) from None
+
+
+def same(net: Net, found: dict[str, Any]) -> bool:
+    """Whether outputs are right."""
+    try:
+        net.compare("", found)
+    except Fault:
+        return False
+    return True
 
 
 def alone(case: Case, scope: Scope, params: dict[str, Any]) -> Net | None:

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import resource
+import signal
 import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,8 @@ from random_specs_text import written
 from archspec.errors import ArchspecError
 
 KINDS = ("torch", "keras")
+SECONDS, MEMORY = 60, 4 << 30
+"""What the checks of one spec may take; those that pass take less than a second."""
 FORGET = 20
 """So many specs until Keras and the printed modules are let go."""
 
@@ -54,7 +60,8 @@ class Run:
         self.checked += 1
         for kind in self.kinds:
             try:
-                source = check(case, kind, self.thorough)
+                with limited(kind):
+                    source = check(case, kind, self.thorough)
             except Exception as error:
                 self.add(number, spec, fault_of(error))
                 continue
@@ -87,7 +94,8 @@ def fails(kind: str, spec: dict[str, Any]) -> str | None:
     """What the fault of a kind says of a spec, if the spec has that fault."""
     backend = kind.partition(":")[0]
     try:
-        source = check(Case(written(spec)), backend)
+        with limited(backend):
+            source = check(Case(written(spec)), backend)
     except ArchspecError:
         return None
     except Exception as error:
@@ -98,6 +106,22 @@ def fails(kind: str, spec: dict[str, Any]) -> str | None:
         if fault.kind == kind:
             return fault.detail
     return None
+
+
+@contextmanager
+def limited(kind: str) -> Iterator[None]:
+    """Ends what takes too long; memory is limited for the whole process."""
+
+    def end(number: int, frame: Any) -> None:
+        raise Fault(f"{kind}: takes too long", f"more than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def forget() -> None:
@@ -117,6 +141,7 @@ def prepare() -> None:
 
     torch.set_num_threads(1)
     keep_float64()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.RLIM_INFINITY))
     warnings.simplefilter("ignore")
 
 

@@ -31,3 +31,17 @@ def refused(text: str, message: str, **params: Any) -> None:
     with pytest.raises(ArchspecError, match=message) as caught:
         net(text, **params)
     assert caught.value.at is not None
+
+
+def told(text: str, **params: Any) -> list[str]:
+    """All errors of a spec, each with code, place and hint; lines count from `text`'s."""
+    with pytest.raises(ArchspecError) as caught:
+        net(text, **params)
+    return [spoken(error, -3) for error in caught.value.errors]
+
+
+def spoken(error: ArchspecError, lines: int = 0) -> str:
+    """An error on one line, without its file; `lines` are added to its line."""
+    at, hint = error.at, f" ({error.hint})" if error.hint else ""
+    place = f"{at.line + lines}:{at.column} " if at else ""
+    return f"{error.code} {place}{error.message}{hint}"

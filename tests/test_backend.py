@@ -17,6 +17,7 @@ from archspec import backend as module
 from archspec.backend import Backend, Trainer, backend, backends, trainer, trains
 from archspec.cli.app import application
 from archspec.errors import ArchspecError, BackendError, UnsupportedError
+from archspec.language.names import RESERVED as LANGUAGE
 
 WHOLE = """
 from archspec_torch.backend import TorchBackend
@@ -243,6 +244,12 @@ def test_the_names_of_a_module_are_the_installed_torchs() -> None:
     assert {n for n in names if not n.startswith("_")} <= RESERVED
     mine = {name for name in RESERVED if not hasattr(torch.nn.Sequential, name)}
     assert mine <= {*torch.nn.Module.__annotations__, "training", "ipu", "mtia", "xpu"}
+
+
+def test_the_language_knows_what_our_backends_reserve() -> None:
+    """It states their names itself, since loading backends would take it long."""
+    found = {name: backend(name).reserved for name in ("torch", "keras")}
+    assert {name: names for name, names in found.items() if names} == LANGUAGE
 
 
 NAMES = """

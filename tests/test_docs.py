@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from test_errors import cases, prelude
+from bad_specs import cases, prelude
 from typer.testing import CliRunner
 
 import archspec

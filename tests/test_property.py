@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import specs
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised
 
@@ -145,11 +145,23 @@ def outputs(graph: Graph, name: str, dtype: str) -> Arrays:
     return {k: v.astype("float64") for k, v in made.items()}
 
 
+def normalises_one_value(graph: Graph) -> bool:
+    """Whether a layer norm has one channel: it gives its bias, whatever comes in.
+
+    Keras gets there by `x * scale - x * scale`, of which `eps` makes 300 times what is
+    rounded, and torch by `x - x`, so that torch's rounding says nothing about Keras'.
+    """
+    return any(
+        node.op.kind == "layer_norm" and node.shape[0] == 1 for node in graph.nodes
+    )
+
+
 @settings(ALWAYS_THE_SAME, max_examples=100)
 @given(specs())
 def test_random_graphs_in_single_precision(text: str) -> None:
     """Keras is no further from torch's float64 than torch's float32, or hardly so."""
     graph = graph_of(text)
+    assume(not normalises_one_value(graph))
     try:
         wanted = outputs(graph, "torch", "float64")
         floor = apart(outputs(graph, "torch", "float32"), wanted)

@@ -188,7 +188,7 @@ class Builder:
         """The op with these attributes; nodes that are alike share it."""
         statement, kind = instance.statement, instance.target
         values = {key: item.value for key, item in attributes.items()}
-        identity = (kind, repr(values))
+        identity = (kind, repr(sorted(values.items())))
         found = self._ops.get(identity)
         if found is None:
             place = partial(attribute_place, instance.context.unit, kind, statement)

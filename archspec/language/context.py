@@ -142,11 +142,11 @@ class Context:
         return self.scope.inputs.get(path) or self._walk(path, at)
 
     def _walk(self, path: str, at: Location) -> str:
-        *first, last = steps = path.split(".")
+        steps = path.split(".")
         way: list[Member] = [Member(inside=self.members)]
         for number, step in enumerate(steps):
             # A named output hides a node of that name inside.
-            if step == last and number == len(first) and step in way[-1].outputs:
+            if step and number == len(steps) - 1 and step in way[-1].outputs:
                 return _value(way, step)
             if step not in way[-1].inside:
                 if UNKNOWN in way[-1].inside:

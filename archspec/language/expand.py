@@ -50,6 +50,9 @@ def expand(
             return _expanded(expander, unit, overrides or {}, size)
         except ArchspecError as error:
             expander.faults.report(error)
+        except RecursionError:
+            message = "scopes nest deeper than Python follows"
+            expander.faults.report(SpecError(message, code="AS121", at=unit.at))
     expander.faults.end()
     raise AssertionError("ended without a fault")
 

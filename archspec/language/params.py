@@ -77,12 +77,9 @@ def wrong_params(
         elif name in names or any(nearest(other, [name]) for other in strange):
             continue  # it has a formula, or is only misspelled
         elif param.required:
-            hint, where = (
-                f"its type is {param.type}, it has no default",
-                at or param.key,
-            )
+            hint = f"it is declared as {param.type}, without a default"
             message = f"{block} needs the param {name!r}"
-            yield SpecError(message, code="AS313", at=where, hint=hint)
+            yield SpecError(message, code="AS313", at=at or param.key, hint=hint)
 
 
 class Bound(NamedTuple):

@@ -131,6 +131,8 @@ class _Composer:
                     documents.append(self._value(event))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
+        except RecursionError:
+            raise self._too_deep(Location(self.file, 1, 1)) from None
         return documents[0] if documents else None
 
     def _value(self, event: Any) -> Any:
@@ -238,7 +240,7 @@ class _Composer:
                 event,
                 "use `extends` for a base file, `defaults` for shared attributes",
             )
-        if not event.style and not isinstance(self._resolve(event), str | int):
+        if not event.style and type(self._resolve(event)) not in (str, int):
             message = f"the key {text!r} is no name"
             raise SpecError(message, code="AS109", at=self._at(event))
         if text in owner:

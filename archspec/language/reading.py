@@ -64,7 +64,7 @@ class Sight(NamedTuple):
         hint = nearest(name, known) or "it can read " + ", ".join(known[-MANY:])
         if name in self.unit.inputs and "input" in self.inputs:
             hint = "the only input of a scope is called `input`"
-        elif node in self.graph.items:
+        elif node in self.graph.items and node not in self.nodes:
             hint = f"{node!r} is written further down; a node reads what is above it"
         message = f"there is no node {name!r} before this one"
         return SpecError(message, code="AS306", at=at, hint=hint)

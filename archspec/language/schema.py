@@ -54,6 +54,14 @@ WORDS = {
 
 def unit(raw: Map, file: str) -> Unit:
     """The contents of a file; SpecErrors names every key that is wrong."""
+    try:
+        return _unit(raw, file)
+    except RecursionError:
+        message = "graphs nest deeper than Python follows"
+        raise SpecError(message, code="AS121", at=raw.at) from None
+
+
+def _unit(raw: Map, file: str) -> Unit:
     keys: FileKeys = _checked(FileKeys, raw)
     errors = Collector()
     if isinstance(raw.get("expect"), Map):
@@ -245,6 +253,4 @@ def _in_text(raw: Any, steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
         if listed or (isinstance(raw, Map) and step in raw):
             path.append(step)
             raw = raw[step]
-        if not isinstance(raw, Map | Seq):
-            break
     return tuple(path)

@@ -138,7 +138,7 @@ class Expander:
             if statement.target != "identity":  # which would change no value
                 texts = frozenset((instance.when or "0",))
                 instance.context.scope.decide(statement.key, texts)
-            self.budget.spend(Budget.COPY, statement.at)
+            self.budget.spend(Budget.ABSENT, statement.at)
             return Member()
         if statement.keys.inline:
             instance.name = space.path

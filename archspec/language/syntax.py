@@ -81,7 +81,7 @@ class FileKeys(Keys):
     graph: Any = key(f"The net: {GRAPH[0].lower()}{GRAPH[1:]}", None)
     outputs: dict[str, Any] = key(OUTPUTS, {})
     taps: dict[str, Any] = key("Names of features and the paths of their nodes.", {})
-    expect: dict[str, Any] = key("What `validate` compares: params, macs, output", {})
+    expect: dict[str, Any] = key("What `validate` compares: params, macs, output.", {})
 
 
 class ExpectKeys(Keys):

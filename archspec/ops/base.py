@@ -89,6 +89,8 @@ class Op(BaseModel):
     """The tensors that it may store, in canonical order."""
     width: ClassVar[str | None] = None
     """The attribute that alone says how many channels or features it gives."""
+    paired: ClassVar[tuple[str, ...]] = ()
+    """The attributes that `out_channels` is given as two numbers each."""
     sizes: ClassVar[frozenset[str]] = frozenset()
     """The attributes on which the height and width of its output depend."""
     chance: ClassVar[str | None] = None

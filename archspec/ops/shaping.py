@@ -182,6 +182,7 @@ class Pad(Kept):
 
     kind = "pad"
     example = "spatial: 1"
+    paired = ("channels",)
     sizes = frozenset({"spatial"})
     spatial: Margin | MarginPair | FourSides = 0
     channels: Natural | tuple[Natural, Natural] = 0
@@ -209,8 +210,7 @@ class Pad(Kept):
         attributes: Mapping[str, Any],
         shapes: tuple[Shape, ...],
     ) -> Any:
-        padded = attributes["channels"]
-        before, after = padded if isinstance(padded, tuple) else (padded, padded)
+        before, after = attributes["channels"]
         return inputs[0] + before + after
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope, Value
 from archspec.language.formula import parse
@@ -387,9 +387,7 @@ class Body:
             for name, arg in told.items():
                 self.writer.relate(attributes[name], arg)
                 attributes[name] = arg
-        given: Mapping[str, Any] = attributes
-        if op.kind == "pad":
-            given = attributes | {"channels": parts(attributes["channels"])}
+        given = {**attributes, **{k: parts(attributes[k]) for k in op.paired}}
         made = op.out_channels(tuple(channels), given, shapes[0])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)

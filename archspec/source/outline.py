@@ -262,9 +262,27 @@ def expressions(line: Line) -> Iterator[Arg]:
 
 
 def free_names(line: Line) -> set[str]:
-    """The names of the definition that a line reads."""
-    found = {name for arg in expressions(line) for name in names_of(arg)}
-    return found.difference(*(inner.bound() for inner in walk([line])))
+    """The names of the definition that a line reads.
+
+    A loop starts, and is counted, in the words around it; all else in it may read its
+    own.
+    """
+    outside = [*line.start.values(), *([] if line.count is None else [line.count])]
+    inside = {name for arg in line.said() for name in names_of(arg)}
+    inside = inside.difference(*map(names_of, outside))
+    if isinstance(line.target, Nested):
+        inside |= read_by(line.target.lines)
+    return (inside - line.bound()).union(*map(names_of, outside))
+
+
+def read_by(lines: Sequence[Line]) -> set[str]:
+    """The names that lines read, but for what loops before them have set."""
+    found: set[str] = set()
+    made: set[str] = set()
+    for line in lines:
+        found |= free_names(line) - made
+        made |= line.start.keys()
+    return found
 
 
 def rewrite(line: Line, change: Callable[[Arg], Arg], *, nested: bool = True) -> None:

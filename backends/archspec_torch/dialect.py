@@ -7,6 +7,7 @@ from archspec.source.module import definitions
 from archspec.source.text import Call
 from archspec_torch.initial import Initials
 from archspec_torch.lowering import FUNCTIONS, MODULES, signature
+from archspec_torch.reserved import RESERVED
 
 DIALECT = Dialect(
     backend="torch",
@@ -30,6 +31,7 @@ DIALECT = Dialect(
     typed=("F.", "torch."),
     get=lambda name: f'self.get_submodule("{name}")',
     put=lambda name, child: Call("self.add_module", (name, child)),
+    reserved=RESERVED,
     taken=frozenset(("init_weights",)),
     start=Initials,
 )

@@ -20,7 +20,7 @@ from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.expr import parts
 from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, span
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -314,11 +314,8 @@ def resized(use: OpUse, x: Sequence[str]) -> Doc:
 
 
 def cut(use: OpUse, x: Sequence[str]) -> Doc:
-    """Some of the channels; what is no number stands apart from the colon."""
-    start, stop = (flat(use[key]) if use[key] else "" for key in ("start", "stop"))
-    plain = all(bound.isdigit() or not bound for bound in (start, stop))
-    colon = ":" if plain else f"{' ' * bool(start)}:{' ' * bool(stop)}"
-    return Code(f"{operand(x[0])}[:, {start}{colon}{stop}]")
+    """Some of the channels."""
+    return Code(f"{operand(x[0])}[:, {span(use['start'], use['stop'])}]")
 
 
 def flattened(use: OpUse, x: Sequence[str]) -> Doc:

@@ -14,7 +14,7 @@ from ops.ranges import legal
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from archspec.ops import BY_KIND, Op, Shape
+from archspec.ops import BY_KIND, Op, Shape, pair
 
 IMAGE: Shape = (4, 9, 10)
 PIXEL = ((1, Fraction(1)), (1, Fraction(1)))
@@ -52,6 +52,7 @@ def check_counts(made: Op, *shapes: Shape) -> None:
     for name, shape in parameters.items():
         assert (made.role(name) == "kernel") == (len(shape) > 1)
     given = {name: getattr(made, name) for name in type(made).model_fields}
+    given |= {name: pair(given[name]) for name in made.paired}
     channels = tuple(shape[0] for shape in shapes)
     assert made.out_channels(channels, given, shapes) == y.shape[1]
 

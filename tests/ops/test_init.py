@@ -182,6 +182,8 @@ def test_at_bounds(name: str, arguments: Any) -> None:
 def test_what_single_precision_can_not_hold(name: str, key: str) -> None:
     with pytest.raises(ValidationError, match="less than or equal"):
         read({name: {key: 1.1e30}})
+    with pytest.raises(ValidationError, match="greater than or equal"):
+        read({name: {key: -1.1e30}})
 
 
 def test_initialisers_are_frozen() -> None:

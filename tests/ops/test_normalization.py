@@ -71,6 +71,7 @@ def test_all(made: Any) -> None:
         ({"k": -2.0, "alpha": 0.0, "beta": 1.0}, False),
         ({"k": 0.0, "alpha": 1.0, "beta": 1.0}, False),
         ({"k": 0.5, "alpha": -5.0, "beta": 1.0}, False),
+        ({"k": 0.5, "alpha": -0.5, "beta": 1.0}, False),
     ],
 )
 def test_the_sign_of_a_local_response_norm(attributes: Any, never: bool) -> None:
@@ -168,6 +169,7 @@ def test_out_of_range(kind: str, attributes: Any) -> None:
         ("batch_norm", {"momentum": 0}),
         ("batch_norm", {"momentum": 1}),
         ("layer_norm", {"eps": 1e30}),
+        ("layer_norm", {"eps": 1e-300}),
         ("local_response_norm", {"size": 4096}),
         ("scale", {"weight": "a" * 40}),
         ("scale", {"weight": "a_1"}),

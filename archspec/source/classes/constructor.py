@@ -20,6 +20,7 @@ from archspec.source.text import (
     Loop,
     Star,
     assignment,
+    flat,
     layout,
     statement,
 )
@@ -210,7 +211,8 @@ def turns(line: Line, body: Sequence[str], indent: int) -> list[str]:
     """The statements of a loop."""
     made: list[str] = []
     for name, value in line.start.items():
-        made += assignment(name, value, indent)
+        if flat(value) != name:
+            made += assignment(name, value, indent)
     made += [*layout(each(line, line.repeated()), indent, "", ":"), *body]
     if line.carried:
         values = tuple(line.carried.values())

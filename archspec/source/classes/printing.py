@@ -22,7 +22,7 @@ from archspec.source.outline import (
     OpUse,
     Ref,
     Use,
-    free_names,
+    read_by,
     walk,
 )
 from archspec.source.program import Source
@@ -120,9 +120,10 @@ class Printer:
         self, title: str, definition: Definition, parameters: Sequence[str]
     ) -> list[str]:
         dialect, constructor, lines = self.dialect, self.constructor, definition.lines
-        outputs = dict(
-            zip(output_names(definition), definition.outputs.values(), strict=True)
-        )
+        refs, names = definition.outputs.values(), output_names(definition)
+        if len(names) == 1 and not definition.model:
+            names = ("",)  # it is returned at once
+        outputs = dict(zip(names, refs, strict=True))
         scope = Scope([])
         if not definition.listed:
             scope = mapping(dialect, lines, list(outputs.values()))
@@ -212,7 +213,7 @@ class Printer:
         What the definition around it computes for nothing else, it computes itself.
         """
         outer, inside = self.current, {id(line) for line in walk(nested.lines)}
-        read = {name for line in nested.lines for name in free_names(line)}
+        read = read_by(nested.lines)
         others = {
             name
             for line in walk(outer.lines)

@@ -206,7 +206,7 @@ def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse
     attributes: dict[str, Any] = {}
     for key, value in use.attributes.items():
         pair = any(isinstance(found, tuple) for found in use.values(key))
-        if pair and isinstance(value, Expr):
+        if pair:
             attributes[key] = tuple(attribute(part, key) for part in parts(value))
         else:
             attributes[key] = attribute(value, key)

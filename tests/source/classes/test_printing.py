@@ -648,6 +648,39 @@ def test_instances_of_a_repeat_of_which_others_read() -> None:
     )
 
 
+def test_an_instance_of_a_repeat_that_is_not_always_there() -> None:
+    lines = [
+        line("a", conv(), single=True),
+        line("a", NORM, Ref(0), single=True, when=FLAG),
+        line("b", ADD, Ref(0), Ref(1)),
+    ]
+    text = text_of(definition(lines, arguments=[FLAGS]))
+    assert "toy.Sequential(toy.Conv(4), *([toy.Norm(4)] if flag else []))" in text
+    assert (
+        """\
+        x = self.a[0](x)
+        y = x
+        for layer in self.a[1:]:
+            y = layer(y)
+        return toy.total(x, y)
+"""
+        in text
+    )
+
+
+def test_an_op_of_several_values_is_a_function_though_it_could_be_a_child() -> None:
+    both = dict(DIALECT.modules) | {"add": lambda use: Call("toy.Add")}
+    dialect = replace(DIALECT, modules=both)
+    text = text_of(definition([line("a", ADD, INPUT, INPUT)]), dialect=dialect)
+    assert "toy.Add" not in text and "return toy.total(x, x)" in text
+
+
+def test_attributes_that_every_module_has_are_left_alone() -> None:
+    dialect = replace(DIALECT, reserved=frozenset(("c", "stop")))
+    text = text_of(definition([line("a", cut(0, C))], arguments=[CS]), dialect=dialect)
+    assert "self.a_stop = c\n" in text
+
+
 # Arguments, and other definitions.
 
 

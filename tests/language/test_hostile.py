@@ -73,7 +73,27 @@ FILES: dict[str, tuple[bytes, str]] = {
         + b"".join(
             b"  n%d: {op: relu, when: =sum(a) > %d}\n" % (n, n) for n in range(999)
         ),
+        "AS322",
+    ),
+    "too many nodes": (
+        b"archspec: 1\nname: net\nextends: keras_resnet50v2\n"
+        b"params: {depths: [3, 4, 97000, 3]}\n",
         "AS321",
+    ),
+    "absent nodes": (
+        f"{HEAD}graph: {{a: {{repeat: 90000, index: i, graph: {{c: relu, "
+        "'b{index}': {op: relu, repeat: 90000, when: false}}}}".encode(),
+        "AS322",
+    ),
+    "nodes that are all unlike": (
+        f"{HEAD}graph: [{{op: conv2d, channels: =index + 1, kernel: 1, "
+        "repeat: 90000}]".encode(),
+        "AS322",
+    ),
+    "inlined nodes": (
+        f"{HEAD}graph: [{{repeat: 30000, inline: true, graph: [relu, relu, relu]}}]"
+        "".encode(),
+        "AS322",
     ),
     "many faults": (
         HEAD.encode()
