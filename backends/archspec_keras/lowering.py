@@ -287,7 +287,7 @@ def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
         size = "static_size"  # of the other value
         return [lambda v, name: applied(fn, Call(size, (v[1],)), **told)(v, name)]
     if op.mode == "nearest" and not op.repeats():
-        return [applied("resize_nearest", scale=op.factors())]
+        return [applied("scale_nearest", op.factors())]
     height, width = map(int, op.factors())
     mode: Options = {"interpolation": (op.mode, "nearest")}
     size_ = height if height == width else (height, width)
