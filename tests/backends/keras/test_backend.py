@@ -276,6 +276,22 @@ def test_running_statistics() -> None:
         assert np.array_equal(still["n.running_var"], weights["n.running_var"])
 
 
+def test_more_pixels_than_a_half_counts() -> None:
+    """Under mixed_float16 the statistics stay in float32, and so does their number."""
+    keras = engines.framework()
+    graph = net(
+        "inputs: {image: [1, 256, 257]}\n"
+        "graph: {n: {op: batch_norm, running_var: unbiased, affine: false}}"
+    )
+    with engines.policy(keras, "float32"):
+        keras.config.set_dtype_policy("mixed_float16")
+        model = model_of(graph)
+    given = images(graph, 1)["image"].reshape(1, 256, 257, 1)
+    model(given, training=True)
+    wanted = 0.9 + 0.1 * given.var(ddof=1)
+    assert np.allclose(model.get_layer("n").moving_variance, wanted, rtol=1e-3)
+
+
 # What is refused.
 
 
