@@ -113,7 +113,31 @@ class Drawing:
             return f"[{', '.join(str(self.one(*INTS)) for _ in range(3))}]"
         return self.one("true", "false") if kind == "bool" else self.one(*TEXTS)
 
+    def familiar(self, kind: str, depth: int) -> str:
+        """Formulas that say one thing twice, which is what can be made simpler."""
+        x, y = self.of(kind, depth - 1), self.of(kind, depth - 1)
+        a, b = self.one(1, 2, 4, 8), self.one(0, 1, 2, 4, 3)
+        test = self.of("bool", depth - 1)
+        return str(
+            self.one(
+                f"({x}) * {a} // {b}",
+                f"({x}) * {a} * {b}",
+                f"({x}) + {a} - {b}",
+                f"({x}) - {a} + {b}",
+                f"({x}) + (({y}) - ({x}))",
+                f"(({y}) - ({x})) + ({x})",
+                f"(({x}) if ({x}) != ({y}) else ({y}))",
+                f"(({x}) if ({y}) == ({x}) else ({y}))",
+                f"(({x}) if {test} else ({x}))",
+                f"(({x}) if ({test}) else (({y}) if (not ({test})) else 3))",
+                f"(({x}) if ({x}) < {a} else (({y}) if ({x}) >= {a} else 3))",
+                f"(({x}) if (({a} if ({test}) else {b}) == {a}) else ({y}))",
+            )
+        )
+
     def _int(self, depth: int) -> str:
+        if self.rarely(4):
+            return self.familiar("int", depth)
         shape = self.one("binary", "binary", "binary", "call", "item", "minus", "power")
         if shape == "binary":
             return self._binary("int", "int", ("+", "-", "*", "//", "//", "%"), depth)
@@ -131,6 +155,8 @@ class Drawing:
         return f"{function}({self.of('int', depth)}, {self.of('int', depth)})"
 
     def _float(self, depth: int) -> str:
+        if self.rarely(8):
+            return self.familiar("float", depth)
         shape = self.one("binary", "binary", "divide", "minus", "call", "power")
         if shape == "binary":
             other = self.one("int", "float")

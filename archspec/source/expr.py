@@ -231,7 +231,7 @@ def parts(arg: Arg) -> tuple[Arg, Arg]:
     """Both parts of an argument that is a pair, or one number for both."""
     if isinstance(arg, tuple):
         return arg[0], arg[1]
-    if isinstance(arg, Expr) and isinstance(arg.tree, ast.Name) and arg.kind == "list":
+    if isinstance(arg, Expr) and arg.kind == "list":
         return item(arg, 0), item(arg, 1)
     if not isinstance(arg, Expr) or not isinstance(arg.tree, ast.List):
         return arg, arg
@@ -269,7 +269,7 @@ def _made(tree: ast.expr, kinds: Mapping[str, str]) -> Arg:
     """The simplest expression that computes a tree; a constant where no name is."""
     tree = simplified(tree, kinds)
     read = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
-    if not read - _called(tree):
+    if not read:
         try:
             return computed(tree, {})
         except SpecError:
@@ -318,7 +318,7 @@ class _Replace(ast.NodeTransformer):
         return self._put(f"{node.value.id}.{node.attr}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in CONSTANTS and node.id[0].islower():
+        if node.id in CONSTANTS:
             return ast.Constant(CONSTANTS[node.id])  # type: ignore[arg-type]  # a word
         return self._put(node.id)
 
@@ -327,7 +327,7 @@ class _Replace(ast.NodeTransformer):
 
 
 def _code(tree: ast.expr) -> str:
-    return ast.unparse(_Layout().visit(tree))
+    return ast.unparse(_Layout(named).visit(tree))
 
 
 class _Layout(_Replace):
@@ -336,9 +336,6 @@ class _Layout(_Replace):
     What ruff writes without the spaces or brackets of `ast.unparse` becomes a name that
     has the text.
     """
-
-    def __init__(self) -> None:
-        super().__init__(lambda name: named(name))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return node
@@ -386,10 +383,7 @@ class _Layout(_Replace):
         values = []
         for value in node.values:
             found = self.visit(value)
-            plain = isinstance(value, ast.Compare) or (
-                isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
-            )
-            if plain:  # it binds closer than `and`
+            if isinstance(value, ast.Compare | ast.UnaryOp):  # closer than `and`
                 found = ast.Name(ast.unparse(found), ast.Load())
             values.append(found)
         return ast.BoolOp(node.op, values)

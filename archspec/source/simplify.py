@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from math import copysign
 
 from archspec.errors import SpecError
 from archspec.graph import Value
@@ -24,6 +23,8 @@ from archspec.language.formula import computed
 NUMBERS = ("int", "float")
 TOTAL = (ast.Add, ast.Sub, ast.Mult)
 """Arithmetic that never fails, bounds apart."""
+CONSTANT = (ast.Constant, ast.UnaryOp)
+"""What a number may be: a negative one is the minus of another."""
 
 
 def simplified(tree: ast.expr, kinds: Mapping[str, str]) -> ast.expr:
@@ -111,12 +112,19 @@ class _Simplify(ast.NodeTransformer):
         return kind(tree, self.kinds)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        return _computed(ast.UnaryOp(node.op, self._made(node.operand)))
+        operand = self._made(node.operand)
+        if isinstance(node.op, ast.Not):
+            twice = isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)
+            if twice and self._kind(operand) == "bool":
+                return operand.operand  # type: ignore[attr-defined]  # a UnaryOp
+            if isinstance(operand, ast.Compare) and _is_equality(operand):
+                return negated(operand)
+        return _computed(ast.UnaryOp(node.op, operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         left, right = self._made(node.left), self._made(node.right)
         made = ast.BinOp(left, node.op, right)
-        if _is_number(left) and _is_number(right):
+        if isinstance(left, CONSTANT) and isinstance(right, CONSTANT):
             return _computed(made)
         if isinstance(node.op, ast.Mult):
             if _is(right, 1) and self._kind(left) in NUMBERS:
@@ -160,7 +168,7 @@ class _Simplify(ast.NodeTransformer):
         comparators = [self._made(part) for part in node.comparators]
         left = self._made(node.left)
         chosen = isinstance(left, ast.IfExp) and self._kind(left.test) == "bool"
-        if chosen and len(comparators) == 1:  # (2 if i == 0 else 1) == 1: i != 0
+        if chosen:  # (2 if i == 0 else 1) == 1: i != 0
             assert isinstance(left, ast.IfExp)
             cases = [
                 _computed(ast.Compare(part, node.ops, comparators))
@@ -169,6 +177,9 @@ class _Simplify(ast.NodeTransformer):
             found = [c.value for c in cases if isinstance(c, ast.Constant)]
             if len(found) == 2 and found[0] is not found[1]:
                 return left.test if found[0] else negated(left.test)
+        mirrored = MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        if mirrored and _is_constant(left) and not _is_constant(comparators[0]):
+            return ast.Compare(comparators[0], [mirrored()], [left])
         return _computed(ast.Compare(left, node.ops, comparators))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
@@ -185,7 +196,7 @@ class _Simplify(ast.NodeTransformer):
             return ast.Constant(not stop)
         if len(values) > 1:
             return ast.BoolOp(node.op, values)
-        only = values[0]
+        (only,) = values
         logical = isinstance(only, ast.Compare | ast.BoolOp) or (
             isinstance(only, ast.UnaryOp) and isinstance(only.op, ast.Not)
         )
@@ -206,10 +217,11 @@ class _Simplify(ast.NodeTransformer):
         whole = self._kind(body) == self._kind(orelse) == "int"
         if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
             # `a if a != b else b` is a, and `b if a == b else a` too.
-            differ = isinstance(test.ops[0], ast.NotEq)
+            (op,), (right,) = test.ops, test.comparators
+            differ = isinstance(op, ast.NotEq)
             one, other = (body, orelse) if differ else (orelse, body)
-            sides = {ast.dump(test.left), ast.dump(test.comparators[0])}
-            known = differ or isinstance(test.ops[0], ast.Eq)
+            sides = {ast.dump(test.left), ast.dump(right)}
+            known = differ or isinstance(op, ast.Eq)
             if known and sides == {ast.dump(one), ast.dump(other)}:
                 return one
         return ast.IfExp(test, body, orelse)
@@ -239,12 +251,24 @@ OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 
 
+MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+}
+"""What stands between two sides that change places."""
+
+
 def negated(tree: ast.expr) -> ast.expr:
     """The condition that holds just where another doesn't."""
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
         return tree.operand
     if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-        opposite = OPPOSITES.get(type(tree.ops[0]))
+        (op,) = tree.ops
+        opposite = OPPOSITES.get(type(op))
         if opposite is not None:
             return ast.Compare(tree.left, [opposite()], tree.comparators)
     return ast.UnaryOp(ast.Not(), tree)
@@ -269,7 +293,7 @@ def constant(value: Value) -> ast.expr:
     """The tree of a value; a negative number is the minus of one."""
     if isinstance(value, tuple):
         return ast.List([constant(part) for part in value], ast.Load())
-    if type(value) in (int, float) and copysign(1, value) < 0:  # type: ignore[arg-type]  # a number
+    if type(value) in (int, float) and repr(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))  # type: ignore[operator]  # a number
     return ast.Constant(value)
 
@@ -291,10 +315,19 @@ def _summed(node: ast.BinOp) -> ast.expr:
     return ast.BinOp(left.left, op, ast.Constant(abs(total)))
 
 
-def _is_number(tree: ast.expr) -> bool:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+def _is_equality(tree: ast.Compare) -> bool:
+    return len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Eq | ast.NotEq)
+
+
+def _is_constant(tree: ast.expr) -> bool:
+    """Whether a reader takes it for a constant, which stands on the right."""
+    if isinstance(tree, ast.Name):
+        return tree.id.isupper()
+    if isinstance(tree, ast.List):
+        return bool(tree.elts) and all(map(_is_constant, tree.elts))
+    if isinstance(tree, ast.UnaryOp):
         tree = tree.operand
-    return isinstance(tree, ast.Constant) and type(tree.value) in (int, float)
+    return isinstance(tree, ast.Constant)
 
 
 def _is(tree: ast.expr, number: int) -> bool:

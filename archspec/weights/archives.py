@@ -120,7 +120,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     if magic and not start.startswith(magic):
         what = foreign(start) or "something else, or damaged"
         raise WeightsError(
-            f"{name!r} is no {MAGIC[magic][3:]}: it is {what}", code="AS606"
+            f"{name!r} is no {MAGIC[magic].partition(' ')[2]}: it is {what}",
+            code="AS606",
         )
     try:
         with opener(place) as archive:

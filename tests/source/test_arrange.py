@@ -1,0 +1,15 @@
+"""archspec.source.arrange: loops over rows, what they carry, the order of arguments."""
+
+from __future__ import annotations
+
+import pytest
+from outline_cases import Case, agree, cases, check, named
+
+
+@pytest.mark.parametrize("case", cases("arrange"), ids=named)
+def test_outlines(case: Case) -> None:
+    check(case)
+
+
+def test_random_specs() -> None:
+    agree(3240, 3300)

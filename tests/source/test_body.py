@@ -1,0 +1,15 @@
+"""archspec.source.body: the lines of a scope: loops, what is not always there, what flows through."""
+
+from __future__ import annotations
+
+import pytest
+from outline_cases import Case, agree, cases, check, named
+
+
+@pytest.mark.parametrize("case", cases("body"), ids=named)
+def test_outlines(case: Case) -> None:
+    check(case)
+
+
+def test_random_specs() -> None:
+    agree(3000, 3060)

@@ -1,0 +1,195 @@
+"""archspec.source.outline: what lines say, read and bind, and what covers values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from archspec.graph import Value
+from archspec.ops.base import Op
+from archspec.ops.convolution import Conv2d
+from archspec.source.expr import Arg, Expr, choice, named, names_of
+from archspec.source.outline import (
+    Argument,
+    Definition,
+    Line,
+    Nested,
+    OpUse,
+    Ref,
+    Target,
+    Use,
+    annotation,
+    expressions,
+    free_names,
+    rewrite,
+    walk,
+)
+
+A, B, C, D, N = (named(name, "int") for name in "abcdn")
+INDEX, FLOW = named("i", "int"), named("flow", "int")
+GO = named("go", "bool")
+
+
+def conv(channels: Arg = A, reads: Arg = B) -> OpUse:
+    return OpUse([], [], {"channels": channels, "kernel": 3}, (reads,))
+
+
+def block(inline: bool = False) -> Definition:
+    return Definition("unit", False, True, inline, ("input",), [])
+
+
+def line(target: Target | None = None, **more: Any) -> Line:
+    return Line("conv", target or conv(), (Ref(None),), **more)
+
+
+def nested(*lines: Line, inline: bool = False) -> Nested:
+    return Nested("part", False, inline, [*lines], (Ref(0),))
+
+
+def names(args: Any) -> list[str]:
+    return [name for arg in args for name in sorted(names_of(arg))]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([1, 2], "int"),
+        ([1, 2.0], "float"),
+        ([True], "bool"),
+        ([True, 1], "bool | int"),
+        (["a"], "str"),
+        ([None], "None"),
+        ([None, 1], "int | None"),
+        (["a", None, 1], "int | str | None"),
+        ([(1, 2)], "tuple[int, int]"),
+        ([(1, 2), (3, 4)], "tuple[int, int]"),
+        ([(1, 2.0)], "tuple[int, float]"),
+        ([(1, 2), (3.0, 4)], "tuple[float, int]"),
+        ([(1, "a", True, None)], "tuple[int, str, bool, None]"),
+        ([(1, 2, 3, 4, 5)], "tuple[int, ...]"),
+        ([(1,)], "tuple[int, ...]"),
+        ([()], "tuple[int, ...]"),
+        ([(1, 2), (1, 2, 3)], "tuple[int, ...]"),
+        ([(1, 2), (1.0, 2, 3)], "tuple[float, ...]"),
+        ([(1, 2), 3], "int | tuple[int, int]"),
+        ([((1, 2), (3, 4))], "tuple[tuple[int, int], tuple[int, int]]"),
+    ],
+)
+def test_annotations(values: list[Value], found: str) -> None:
+    assert annotation(values) == Argument("a", values).type() == found
+
+
+def test_defaults() -> None:
+    found = line()
+    assert (found.outputs, found.when, found.count, found.single) == (
+        1,
+        True,
+        None,
+        False,
+    )
+    argument = Argument("a", [1])
+    assert not found.instead and Ref(1).output == 0
+    assert (argument.default, argument.keyword, argument.invented) == (
+        None,
+        False,
+        False,
+    )
+
+
+def test_an_op() -> None:
+    ops: list[Op] = [Conv2d(channels=n, kernel=3) for n in (4, 8, 4)]
+    use = OpUse(ops, [], {"channels": A, "kernel": 3}, (B,))
+    assert (
+        OpUse(ops[:1], [], {}, ()).kind == use.kind == "conv2d" and use["channels"] is A
+    )
+    assert use.values("channels") == {4, 8} and use.values("kernel") == {3}
+
+
+def test_what_a_line_reads() -> None:
+    assert line().reads == (Ref(None),)
+    assert line(otherwise=Ref(2, 1)).reads == (Ref(None), Ref(2, 1))
+
+
+def test_what_stands_in_the_list_around() -> None:
+    assert not line().spread
+    assert line(Use(block(inline=True), {})).spread
+    assert not line(Use(block(), {})).spread
+    assert line(nested(inline=True)).spread and not line(nested()).spread
+
+
+def test_what_is_one_child_and_always_there() -> None:
+    assert line().plain
+    assert not line(when=GO).plain and not line(count=1).plain
+    assert not line(nested(inline=True)).plain
+
+
+def test_what_a_line_says() -> None:
+    full = line(
+        when=GO,
+        count=N,
+        index="i",
+        start={"flow": C},
+        carried={"flow": FLOW},
+        after={"flow": D},
+    )
+    assert names(full.said()) == ["go", "n", "c", "flow", "a", "b"]
+    use = line(Use(block(), {"width": C, "depth": 2}))
+    assert [*use.said()] == [True, C, 2]
+    around = line(nested(line(), use), when=GO)
+    assert [*around.said()] == [GO]
+    assert names(expressions(around)) == ["go", "a", "b", "c"]
+
+
+def test_the_names_of_a_line() -> None:
+    loop = line(
+        conv(FLOW, INDEX),
+        when=GO,
+        count=N,
+        index="i",
+        start={"flow": C},
+        carried={"flow": D},
+        rows={"row": (1, 2)},
+    )
+    assert loop.bound() == {"i", "flow", "row"}
+    assert line().bound() == set()
+    assert free_names(loop) == {"go", "n", "c", "d"}
+    assert loop.repeated() == {"flow", "i", "go", "d"}
+    outer = line(nested(loop), count=2, index="j")
+    assert free_names(outer) == {"go", "n", "c", "d"}
+    assert free_names(line(nested(line(conv(INDEX))), count=2, index="i")) == {"b"}
+
+
+def test_walking_nested_lines() -> None:
+    inner, other, last = line(), line(), line()
+    outer = line(nested(inner, line(nested(other))))
+    found = [*walk([outer, last])]
+    assert found[0] is outer and found[1] is inner and found[3] is other
+    assert found[-1] is last and len(found) == 5
+
+
+def test_rewriting() -> None:
+    """What the line itself starts from and carries stays; that of loops inside not."""
+
+    def change(arg: Arg) -> Arg:
+        return named(f"{arg.text}2") if isinstance(arg, Expr) else arg
+
+    def loop() -> Line:
+        held: dict[str, Any] = {"start": {"f": C}, "carried": {"f": D}}
+        return line(Use(block(), {"width": A}), when=GO, count=N, index="i", **held)
+
+    inner = loop()
+    outer = loop()
+    outer.target = nested(inner, line())
+    rewrite(outer, change)
+    assert names(outer.said()) == ["go2", "n2", "c", "d"]
+    assert names(inner.said()) == ["go2", "n2", "c2", "d2", "a2"]
+    rewrite(outer, change, nested=False)
+    assert names(outer.said()) == ["go22", "n22", "c", "d"]
+    assert names(inner.said()) == ["go2", "n2", "c2", "d2", "a2"]
+    op = line(conv(choice(A, GO, 2)))
+    rewrite(op, lambda arg: 7)
+    assert op.when == 7 and op.count is None
+    assert isinstance(op.target, OpUse)
+    assert op.target.attributes == {"channels": 7, "kernel": 7}
+    assert op.target.channels == (7,)

@@ -1,0 +1,15 @@
+"""archspec.source.vocabulary: what names of formulas are called in printed code."""
+
+from __future__ import annotations
+
+import pytest
+from outline_cases import Case, agree, cases, check, named
+
+
+@pytest.mark.parametrize("case", cases("vocabulary"), ids=named)
+def test_outlines(case: Case) -> None:
+    check(case)
+
+
+def test_random_specs() -> None:
+    agree(3180, 3240)
