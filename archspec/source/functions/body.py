@@ -5,50 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
-from archspec.source.loops import each
+from archspec.source.loops import turns
 from archspec.source.outline import Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
-from archspec.source.text import (
-    STEP,
-    Code,
-    Display,
-    Doc,
-    Names,
-    assignment,
-    layout,
-    statement,
-)
+from archspec.source.text import STEP, Code, Display, Doc, Names, flat, statement
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A value, and what stands before it: `x = `, `return ` or nothing."""
+    """`x = value`, `return value` or `if value:`, by its lead; or a loop.
+
+    `body` is what is done where a condition holds, or in every turn of `loop`, whose
+    value is the number of turns.
+    """
 
     lead: str
     value: Doc
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    """What is done where an optional line is there."""
-
-    test: Doc
-    body: list[Made] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class For:
-    """What a line repeats."""
-
-    line: Line
-    body: list[Made] = field(default_factory=list)
-
-
-Made = Statement | If | For
+    body: list[Statement] = field(default_factory=list)
+    loop: Line | None = None
 
 
 class Body:
@@ -65,7 +42,7 @@ class Body:
         self.taken = frozenset(taken)
         self.names = Names((*taken, *known))
         self.label = self.names.take("label")
-        self.made: list[Made] = []
+        self.made: list[Statement] = []
 
     def scope(
         self,
@@ -103,8 +80,8 @@ class Body:
 
     def returned(self, results: Sequence[str]) -> None:
         """Returns variables, or instead of the last one the value that it would get."""
-        last = self.made[-1] if self.made else None
-        if isinstance(last, Statement) and [last.lead] == [f"{r} = " for r in results]:
+        last = self.made[-1] if self.made else Statement("", None)
+        if [last.lead] == [f"{result} = " for result in results]:
             self.made[-1] = Statement("return ", last.value)
         else:
             self._put("return ", _joined(results))
@@ -152,14 +129,16 @@ class Body:
             if target not in (other, UNREAD):
                 self._put(f"{target} = ", Code(other))
         args = [targets[0] if arg == other else arg for arg in args]
-        made = If(line.when) if line.count is None else For(line)
+        made = Statement("if ", line.when)
+        if line.count is not None:
+            made = Statement("for ", line.count, loop=line)
         around, self.made = self.made, made.body
         self._target(line, label, args, targets, live)
         self.made = around
-        before = self.made[-1] if self.made else None
-        ifs = [part for part in (before, made) if isinstance(part, If)]
-        if len(ifs) == 2 and ifs[0].test == ifs[1].test:
-            ifs[0].body.extend(made.body)
+        before = self.made[-1] if self.made else Statement("", None)
+        told = before.lead, before.value
+        if made.loop is None and told == (made.lead, made.value):
+            before.body.extend(made.body)
         elif made.body:  # of an identity nothing is printed
             self.made.append(made)
 
@@ -178,7 +157,8 @@ class Body:
             self._nested(target, label, args, targets, live)
         else:
             call = self.calls.use(target, [Code(arg) for arg in args], label)
-            if label.counter and not line.spread and not self.calls.named(target):
+            unnamed = not (line.spread or self.calls.named[id(target.definition)])
+            if label.counter and unnamed:
                 self._put("", label.code())  # its number is taken, by no layer
             self._put(f"{', '.join(targets)} = ", call)
 
@@ -238,45 +218,20 @@ def _joined(names: Sequence[str], brackets: str = "") -> Doc:
     return Display(tuple(map(Code, names)), brackets)
 
 
-def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[str]:
-    """The lines of statements; a loop sets the variables that something reads."""
+def printed(made: Sequence[Statement], indent: int) -> list[str]:
+    """The lines of statements."""
     lines: list[str] = []
     for part in made:
-        if isinstance(part, Statement):
-            lines += statement(part.lead, part.value, indent)
+        body = printed(part.body, indent + STEP)
+        if part.loop is not None:
+            lines += turns(part.loop, body, indent, reads(part.body))
             continue
-        body = printed(part.body, indent + STEP, read)
-        if isinstance(part, If):
-            lines += [*statement("if ", part.test, indent, ":"), *body]
-            continue
-        for name, value in part.line.start.items():
-            lines += assignment(name, value, indent) if name in read else []
-        carried = {k: v for k, v in part.line.carried.items() if k in read}
-        if carried:
-            after: Doc = Display((*carried.values(),), "")
-            after = after if len(carried) > 1 else next(iter(carried.values()))
-            body += assignment(", ".join(carried), after, indent + STEP)
-        header = each(part.line, _names(body))
-        lines += [*layout(header, indent, trail=":"), *body]
+        end = ":" if body else ""
+        lines += [*statement(part.lead, part.value, indent, end), *body]
     return lines
 
 
-def _names(lines: Sequence[str]) -> set[str]:
-    """The names in indented lines."""
-    return names_in("\n".join(["if True:", *lines]))
-
-
-def reads(made: Sequence[Made]) -> set[str]:
-    """The names that statements read, for themselves or for a later turn of a loop."""
-    found = _names(printed(made, STEP, ()))
-    waiting, held = [*made], []
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, For):
-            held += [*part.line.start.items(), *part.line.carried.items()]
-        waiting += [] if isinstance(part, Statement) else part.body
-    before = -1
-    while len(found) != before:
-        before = len(found)
-        found.update(n for name, v in held if name in found for n in names_of(v))
-    return found
+def reads(made: Sequence[Statement]) -> set[str]:
+    """The names that statements read, but for what loops start from and carry."""
+    own = (names_in(flat(part.value)) | reads(part.body) for part in made)
+    return set().union(*own)

@@ -19,7 +19,7 @@ class Calls:
         lowered: for each op of an outline, by its id, its steps and what these add to
             its name.
         titles: the functions' names, by the id of a definition.
-        parameters: what those functions take that are printed already, beside values.
+        named: the parameter by which those that are printed already name their layers.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Calls:
         self.constants = Constants(names)
         self.lowered: dict[int, tuple[Sequence[Step], list[str]]] = {}
         self.titles: dict[int, str] = {}
-        self.parameters: dict[int, list[str]] = {}
+        self.named: dict[int, str] = {}
         self.endings: dict[str, str] = {"": ""}
         every = [line for made in definitions for line in walk(made.lines)]
         layers = [layer for line in every for layer in self._lower(line)]
@@ -84,19 +84,15 @@ class Calls:
 
     def use(self, use: Use, values: Sequence[Doc], label: Label) -> Call:
         """The call of a block's function."""
-        taken = self.parameters[id(use.definition)]
-        given = [(key, v) for key, v in use.arguments.items() if key in taken]
-        first = [v for key, v in given if key in use.definition.positional]
-        rest: list[tuple[str, Doc]] = [*given[len(first) :]]
-        if "names" in taken:
-            rest.append(("names", Code(label.counter)))
-        elif "name" in taken:
-            rest.append(("name", label.code()))
-        return Call(self.titles[id(use.definition)], (*values, *first), tuple(rest))
-
-    def named(self, use: Use) -> bool:
-        """Whether there is a layer in a block."""
-        return not {"name", "names"}.isdisjoint(self.parameters[id(use.definition)])
+        held, named = use.definition.arguments, self.named[id(use.definition)]
+        given = {key: v for key, v in use.arguments.items() if key in held}
+        first = [given.pop(key) for key in use.definition.positional]
+        last = [(named, label.code() if named == "name" else Code(label.counter))]
+        return Call(
+            self.titles[id(use.definition)],
+            (*values, *first),
+            (*given.items(), *(last if named else ())),
+        )
 
     def below(self, text: str) -> str:
         """What the names of the children of a layer start with."""

@@ -12,7 +12,8 @@ from archspec.source.functions.labels import Label
 from archspec.source.liveness import LANGUAGE, output_names
 from archspec.source.module import module
 from archspec.source.naming import TAKEN, rename
-from archspec.source.outline import Argument, Definition, walk
+from archspec.source.outline import Definition, walk
+from archspec.source.prune import drop, drop_carried
 from archspec.source.text import (
     STEP,
     Names,
@@ -29,6 +30,8 @@ IMPORTS = {
 }
 INVENTED = ("names", "label", "prefix")
 """Variables of what layers are called."""
+LABELS = {"name": "str", "names": "Iterator[str]"}
+"""The parameters of what names layers, with their types."""
 SEVERAL = 4
 """So many values and more are `tuple[KerasTensor, ...]`."""
 
@@ -97,19 +100,14 @@ class Printer:
             name: self.dialect.channels.format(inputs[number])
             for name, number in definition.channel_arguments.items()
         }
-        lines, read = _computed(definition, body, channels)
-        arguments = _arguments(definition, read, channels)
+        lines, read = _lines(definition, body, channels)
         parameters = [
             *(f"{name}: {tensor}" for name in inputs),
-            *(f"{each.name}: {each.type()}" for each in arguments),
+            *(f"{each.name}: {each.type()}" for each in definition.arguments.values()),
         ]
-        taken = [each.name for each in arguments]
+        self.calls.named[id(definition)] = named if named in read else ""
         if named in read:
-            parameters.append(
-                "name: str" if named == "name" else "names: Iterator[str]"
-            )
-            taken.append(named)
-        self.calls.parameters[id(definition)] = taken
+            parameters.append(f"{named}: {LABELS[named]}")
         kinds = [tensor] * len(results)
         kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
         result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
@@ -128,45 +126,33 @@ class Printer:
         )
         made = frame.result(dict(zip(outputs, results, strict=True)))
         body.made.append(Statement("return ", made))
-        lines, read = _computed(definition, body, self.given)
-        parameters = [
-            *frame.before,
-            *(
-                f"{each.name}: {each.type()} = {flat(each.default)}"
-                for each in _arguments(definition, read, self.given)
-            ),
-            *frame.behind,
-        ]
+        lines, _ = _lines(definition, body, self.given)
+        arguments = (
+            f"{each.name}: {each.type()} = {flat(each.default)}"
+            for each in definition.arguments.values()
+        )
+        parameters = [*frame.before, *arguments, *frame.behind]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
         return [*head, *frame.opening, *lines]
 
 
-def _computed(
+def _lines(
     definition: Definition, body: Body, given: Mapping[str, str]
 ) -> tuple[list[str], set[str]]:
-    """The lines of a body, and the names that it reads.
+    """The lines of a body, and the names that it reads: a definition keeps no others.
 
     First come what the inputs say, as `given` has it, and what is computed once.
     """
     read = reads(body.made)
-    lines = printed(body.made, STEP, read)
-    for name, value in reversed(definition.constants.items()):
-        if name in read:
-            lines = [*assignment(name, value, STEP), *lines]
-            read |= value.names()
-    first = [f"{' ' * STEP}{n} = {text}" for n, text in given.items() if n in read]
-    return [*first, *lines], read
-
-
-def _arguments(
-    definition: Definition, read: Collection[str], given: Collection[str]
-) -> list[Argument]:
-    """The arguments that a body reads and that nothing else gives."""
-    return [
-        argument
-        for name, argument in definition.arguments.items()
-        if name in read and name not in given
-    ]
+    drop_carried(definition, read)
+    drop(definition, read)
+    lines = [f"{' ' * STEP}{name} = {given[name]}" for name in given if name in read]
+    for name, value in definition.constants.items():
+        lines += assignment(name, value, STEP)
+    for name in given:
+        definition.arguments.pop(name, None)
+    definition.positional = tuple(n for n in definition.positional if n not in given)
+    return [*lines, *printed(body.made, STEP)], read
 
 
 def _given(definition: Definition) -> list[str]:
