@@ -14,7 +14,8 @@ from types import ModuleType
 
 from archspec.graph import Graph, Value
 from archspec.source.expr import value_of
-from archspec.source.functions import Dialect, Frame, applied, layer
+from archspec.source.functions.dialect import Dialect, Frame
+from archspec.source.functions.steps import applied, layer
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Use
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 

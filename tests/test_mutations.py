@@ -14,7 +14,7 @@ from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
-from archspec.source.functions import Name
+from archspec.source.functions.dialect import Name
 from archspec.source.functions.steps import layer
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Display, Doc, Infix

@@ -13,7 +13,7 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
 )
-from archspec.source.functions import Constants
+from archspec.source.functions.dialect import Constants
 from archspec.source.outline import OpUse
 from archspec.source.scaling import fraction, scaling, whole
 from archspec.source.text import Call, Doc, call

@@ -16,10 +16,8 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions import (
-    Constants,
-    Lowering,
-    Step,
+from archspec.source.functions.dialect import Constants, Lowering, Step
+from archspec.source.functions.steps import (
     applied,
     group,
     indexed,

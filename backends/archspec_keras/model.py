@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from archspec.graph import Graph
-from archspec.source.functions import Dialect, Frame
+from archspec.source.functions.dialect import Dialect, Frame
 from archspec.source.images import sized, without_order
 from archspec.source.literal import lit
 from archspec.source.module import definitions

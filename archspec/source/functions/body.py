@@ -9,7 +9,7 @@ from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
-from archspec.source.outline import Line, Nested, OpUse, Ref
+from archspec.source.outline import Definition, Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
 from archspec.source.text import STEP, Code, Display, Doc, Names, flat, statement
 
@@ -46,8 +46,7 @@ class Body:
 
     def scope(
         self,
-        lines: Sequence[Line],
-        listed: bool,
+        around: Definition | Nested,
         inputs: Sequence[str],
         outputs: Mapping[str, Ref],
         label: Label,
@@ -56,7 +55,7 @@ class Body:
         """Adds the lines of a function or of a nested graph.
 
         Args:
-            lines: in order; `listed` says that they are numbered.
+            around: what has the lines.
             inputs: the variables that hold what the scope reads.
             outputs: the values that it gives, by the names that they may have.
             label: what the names of its layers start with.
@@ -65,14 +64,11 @@ class Body:
         Returns:
             The variables of the outputs.
         """
-        handed = [
-            number
-            for number, line in enumerate(lines)
-            if line.count is None and line.when is True and self.calls.empty(line)
-        ]
+        lines = around.lines
+        handed = [n for n, line in enumerate(lines) if self.calls.empty(line)]
         taken = self.taken | {self.label}
         held = variables(lines, inputs, outputs, taken=taken, busy=busy, handed=handed)
-        labels = self._labels(lines, listed, label)
+        labels = self._labels(around, label)
         for number, line in enumerate(lines):
             reads, targets = held.reads[number], held.targets[number]
             self._line(line, labels[number], reads, targets, held.live[number])
@@ -86,10 +82,9 @@ class Body:
         else:
             self._put("return ", _joined(results))
 
-    def _labels(
-        self, lines: Sequence[Line], listed: bool, label: Label
-    ) -> dict[int, Label]:
+    def _labels(self, around: Definition | Nested, label: Label) -> dict[int, Label]:
         """The names of all lines; those of a repeat of unlike instances share one."""
+        lines, listed = around.lines, around.listed
         if label.counter:
             return dict.fromkeys(range(len(lines)), label)
         found: dict[int, Label] = {}
@@ -198,7 +193,7 @@ class Body:
             for n, (name, ref) in enumerate(zip(names, nested.outputs, strict=True))
         }
         busy = live.difference(targets)
-        found = self.scope(nested.lines, nested.listed, args, wanted, label, busy)
+        found = self.scope(nested, args, wanted, label, busy)
         if not apart:
             self._put(f"{targets[0]} = ", _joined(found, "()"))
             return

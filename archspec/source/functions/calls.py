@@ -68,8 +68,9 @@ class Calls:
         return made + self.partials.lines()
 
     def empty(self, line: Line) -> bool:
-        """Whether nothing is printed for an op: it gives what it reads."""
-        return isinstance(line.target, OpUse) and not self.lowered[id(line.target)][0]
+        """Whether a line is an op, always there, that gives what it reads."""
+        use = line.target
+        return isinstance(use, OpUse) and line.plain and not self.lowered[id(use)][0]
 
     def op(self, step: Step, values: Sequence[Doc], label: Label) -> Doc:
         """The value of a step."""

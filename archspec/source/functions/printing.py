@@ -89,8 +89,7 @@ class Printer:
         names = output_names(definition) if len(refs) > 1 else ("",)
         label = Label(self.calls.below("{name}"))
         results = body.scope(
-            definition.lines,
-            definition.listed,
+            definition,
             inputs,
             dict(zip(names, refs, strict=True)),
             label if named == "name" else Label("", named),
@@ -116,14 +115,7 @@ class Printer:
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frame, definition.outputs
-        results = body.scope(
-            definition.lines,
-            definition.listed,
-            frame.inputs,
-            outputs,
-            Label(""),
-            frame.inputs,
-        )
+        results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
         body.made.append(Statement("return ", made))
         lines, _ = _lines(definition, body, self.given)

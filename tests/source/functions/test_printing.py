@@ -12,8 +12,9 @@ import pytest
 from nets import graph_of
 from spoken_functions import DIALECT
 
-from archspec.source import functions
 from archspec.source.functions import emit
+from archspec.source.functions.dialect import Constants, Step
+from archspec.source.functions.steps import layer
 from archspec.source.text import Call, Code
 
 NET = """
@@ -447,10 +448,10 @@ def test_names_that_the_text_uses_itself() -> None:
 def test_a_constant_is_said_once() -> None:
     """Its name is no argument's; calls without a name of a layer share nothing."""
 
-    def lower(use: object, constants: functions.Constants) -> list[functions.Step]:
+    def lower(use: object, constants: Constants) -> list[Step]:
         big, other = constants.name("BIG", Call("toy.big")), constants.name("BIG", 2)
         assert constants.name("BIG", Call("toy.big")) == big
-        return [functions.layer(Call("toy.Relu", (big, other, Code("kernel_of_all"))))]
+        return [layer(Call("toy.Relu", (big, other, Code("kernel_of_all"))))]
 
     dialect = replace(DIALECT, lowerings={**DIALECT.lowerings, "relu": lower})
     spec = "params: {BIG: 4}\ninputs: {image: [4, 8, 8]}\ngraph:\n  a: relu\n"
@@ -462,9 +463,9 @@ def test_a_constant_is_said_once() -> None:
 
 
 def test_calls_that_share_much_are_shortened() -> None:
-    def lower(use: object, constants: functions.Constants) -> list[functions.Step]:
+    def lower(use: object, constants: Constants) -> list[Step]:
         options = (("momentum", 0.9), ("epsilon", 1e-5), ("axis", -1))
-        return [functions.layer(Call("toy.Relu", (), options))]
+        return [layer(Call("toy.Relu", (), options))]
 
     dialect = replace(DIALECT, lowerings={**DIALECT.lowerings, "relu": lower})
     spec = "inputs: {image: [4, 8, 8]}\ngraph: {a: relu, b: relu}"

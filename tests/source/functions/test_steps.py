@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from archspec.source.expr import named
-from archspec.source.functions import (
-    Constants,
+from archspec.source.functions.dialect import Constants
+from archspec.source.functions.steps import (
     applied,
     group,
     indexed,
