@@ -14,8 +14,8 @@ from types import ModuleType
 
 from archspec.graph import Graph, Value
 from archspec.source.expr import value_of
-from archspec.source.functions.dialect import Dialect, Frame
-from archspec.source.functions.steps import applied, layer
+from archspec.source.functions.dialect import Dialect, Frame, Layer
+from archspec.source.functions.steps import applied
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Use
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 
@@ -78,17 +78,15 @@ def frame(graph: Graph) -> Frame:
 DIALECT = Dialect(
     backend="toy",
     lowerings={
-        "conv2d": lambda use, constants: [
-            layer(Call("toy.Pad"), "pad"),
-            layer(Call("toy.Conv", (), (("channels", use["channels"]),))),
+        "conv2d": lambda use: [
+            Layer(Call("toy.Pad"), "pad"),
+            Layer(Call("toy.Conv", (), (("channels", use["channels"]),))),
         ],
-        "batch_norm": lambda use, constants: [
-            layer(Call("toy.Norm", (use.channels[0],)))
-        ],
-        "relu": lambda use, constants: [layer(Call("toy.Relu"))],
-        "add": lambda use, constants: [layer(Call("toy.Add"))],
-        "slice": lambda use, constants: [applied("toy.cut", use["start"], use["stop"])],
-        "identity": lambda use, constants: [],
+        "batch_norm": lambda use: [Layer(Call("toy.Norm", (use.channels[0],)))],
+        "relu": lambda use: [Layer(Call("toy.Relu"))],
+        "add": lambda use: [Layer(Call("toy.Add"))],
+        "slice": lambda use: [applied("toy.cut", use["start"], use["stop"])],
+        "identity": lambda use: [],
     },
     signature=lambda op, shapes: {"rank": len(shapes[0])},
     tensor="toy.Value",

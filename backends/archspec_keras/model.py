@@ -13,6 +13,7 @@ from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.engines import DRAWING
+from archspec_keras.initial import started
 from archspec_keras.lowering import LOWERINGS, signature
 
 SIZED = "this net needs an input_shape with a height and a width"
@@ -79,6 +80,7 @@ KERAS = Dialect(
     title=class_name,
     frame=frame,
     signature=signature,
+    initial=started,
     prepared=prepared,
     imports={
         "sys": "import sys",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archspec.source.functions.calls import Calls
+from archspec.source.functions.dialect import Layer
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
@@ -160,7 +161,8 @@ class Body:
     def _op(
         self, use: OpUse, label: Label, args: list[str], targets: tuple[str, ...]
     ) -> None:
-        steps, suffixes = self.calls.lowered[id(use)]
+        steps = self.calls.lowered[id(use)]
+        suffixes = [step.suffix for step in steps if isinstance(step, Layer)]
         if label.counter and suffixes != [""]:
             lead = f"{self.label} = " if suffixes else ""
             self._put(lead, label.code())

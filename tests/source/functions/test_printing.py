@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,9 +14,9 @@ from nets import graph_of
 from spoken_functions import DIALECT
 
 from archspec.source.functions import emit
-from archspec.source.functions.dialect import Constants, Step
-from archspec.source.functions.steps import layer
-from archspec.source.text import Call, Code
+from archspec.source.functions.dialect import Constants, Layer, Step
+from archspec.source.outline import OpUse
+from archspec.source.text import Call, Code, Doc
 
 NET = """
 
@@ -448,12 +449,14 @@ def test_names_that_the_text_uses_itself() -> None:
 def test_a_constant_is_said_once() -> None:
     """Its name is no argument's; calls without a name of a layer share nothing."""
 
-    def lower(use: object, constants: Constants) -> list[Step]:
+    def initial(use: OpUse, made: Call, constants: Constants) -> Call:
+        if use.kind != "relu":
+            return made
         big, other = constants.name("BIG", Call("toy.big")), constants.name("BIG", 2)
         assert constants.name("BIG", Call("toy.big")) == big
-        return [layer(Call("toy.Relu", (big, other, Code("kernel_of_all"))))]
+        return replace(made, args=(big, other, Code("kernel_of_all")))
 
-    dialect = replace(DIALECT, lowerings={**DIALECT.lowerings, "relu": lower})
+    dialect = replace(DIALECT, initial=initial)
     spec = "params: {BIG: 4}\ninputs: {image: [4, 8, 8]}\ngraph:\n  a: relu\n"
     spec += "  b: {op: conv2d, channels: =BIG, kernel: 1}\n"
     text = emit(graph_of(spec), dialect).text
@@ -463,9 +466,9 @@ def test_a_constant_is_said_once() -> None:
 
 
 def test_calls_that_share_much_are_shortened() -> None:
-    def lower(use: object, constants: Constants) -> list[Step]:
+    def lower(use: object) -> list[Step]:
         options = (("momentum", 0.9), ("epsilon", 1e-5), ("axis", -1))
-        return [layer(Call("toy.Relu", (), options))]
+        return [Layer(Call("toy.Relu", (), options))]
 
     dialect = replace(DIALECT, lowerings={**DIALECT.lowerings, "relu": lower})
     spec = "inputs: {image: [4, 8, 8]}\ngraph: {a: relu, b: relu}"
@@ -476,6 +479,16 @@ def test_calls_that_share_much_are_shortened() -> None:
     )
     assert text.count(' = relu(name="') == 2
     assert "from functools import partial\n\nimport toy\n" in text
+
+
+def test_values_may_stand_among_the_arguments() -> None:
+    def called(made: Call, values: Sequence[Doc]) -> Call:
+        return replace(made, args=(*made.args, *values))
+
+    spec = "inputs: {image: [4, 8, 8]}\ngraph:\n  a: relu\n  b: {op: add, from: [a, a]}"
+    text = emit(graph_of(spec), replace(DIALECT, called=called)).text
+    assert '\n    x = toy.Relu(image_value, name="a")\n' in text
+    assert '\n    x = toy.Add(x, x, name="b")\n' in text
 
 
 @pytest.mark.parametrize("name", ["conv_pad", "conv_pad_"])
