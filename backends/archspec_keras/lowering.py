@@ -353,7 +353,9 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
         case Conv2d(padding="same") if dilated and strides != {1}:
             return "Conv2D doesn't stride and dilate at once, which `same` would need"
         case Conv2d(padding="same") if multiplier(op, shapes) and len(strides) > 1:
-            return "DepthwiseConv2D has one stride for two axes, so `same` would differ"
+            return (
+                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            )
         case MaxPool2d() if dilated:
             return "MaxPooling2D has no dilation"
         case Pool(ceil_mode=True) if any(low != high for low, high in op.sides(1, 1)):
