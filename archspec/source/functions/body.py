@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Layer
@@ -27,6 +28,16 @@ class Statement:
     value: Doc
     body: list[Statement] = field(default_factory=list)
     loop: Line | None = None
+
+
+class Slot(NamedTuple):
+    """What surrounds a line: its name, the variables that it reads and sets, and those
+    that it must leave as they are."""
+
+    label: Label
+    reads: tuple[str, ...]
+    targets: tuple[str, ...]
+    live: frozenset[str]
 
 
 class Body:
@@ -69,10 +80,10 @@ class Body:
         handed = [n for n, line in enumerate(lines) if self.calls.empty(line)]
         taken = self.taken | {self.label}
         held = variables(lines, inputs, outputs, taken=taken, busy=busy, handed=handed)
-        labels = self._labels(around, label)
-        for number, line in enumerate(lines):
-            reads, targets = held.reads[number], held.targets[number]
-            self._line(line, labels[number], reads, targets, held.live[number])
+        found = self._labels(around, label)
+        slots = map(Slot, found, held.reads, held.targets, held.live)
+        for line, slot in zip(lines, slots, strict=True):
+            self._line(line, slot)
         return held.outputs
 
     def returned(self, results: Sequence[str]) -> None:
@@ -83,53 +94,44 @@ class Body:
         else:
             self._put("return ", _joined(results))
 
-    def _labels(self, around: Definition | Nested, label: Label) -> dict[int, Label]:
+    def _labels(self, around: Definition | Nested, label: Label) -> list[Label]:
         """The names of all lines; those of a repeat of unlike instances share one."""
         lines, listed = around.lines, around.listed
         if label.counter:
-            return dict.fromkeys(range(len(lines)), label)
-        found: dict[int, Label] = {}
+            return [label] * len(lines)
+        found = [Label(label.text + (line.template or line.name)) for line in lines]
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):
-            name = "" if listed else line.template or line.name
-            found[number] = Label(label.text + name)
             repeats = line.count is not None or line.single
             if listed or (repeats and not line.template):
-                groups.setdefault(name, []).append(number)
+                groups.setdefault("" if listed else line.name, []).append(number)
         for name, group in groups.items():
             text = label.text if listed else self.calls.below(label.text + name)
             told = numbers([lines[number] for number in group])
+            made = [Label(text + end) for end in told or ()]
             if told is None:
                 counter = self.names.take("names")
                 self._put(f"{counter} = ", Label(text).counted())
-                found.update(dict.fromkeys(group, Label("", counter)))
-            else:
-                ends = zip(group, told, strict=True)
-                found.update((number, Label(text + end)) for number, end in ends)
+                made = [Label("", counter)] * len(group)
+            for number, each in zip(group, made, strict=True):
+                found[number] = each
         return found
 
-    def _line(
-        self,
-        line: Line,
-        label: Label,
-        reads: tuple[str, ...],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
-        args = list(reads[: len(line.inputs)])
+    def _line(self, line: Line, at: Slot) -> None:
+        args = at.reads[: len(line.inputs)]
         if line.count is None and line.when is True:
-            self._target(line, label, args, targets, live)
+            self._target(line, at._replace(reads=args))
             return
-        other = reads[0] if line.otherwise is None else reads[-1]
-        for target in targets:
+        other = at.reads[0 if line.otherwise is None else -1]
+        for target in at.targets:
             if target not in (other, UNREAD):
                 self._put(f"{target} = ", Code(other))
-        args = [targets[0] if arg == other else arg for arg in args]
+        args = tuple(at.targets[0] if arg == other else arg for arg in args)
         made = Statement("if ", line.when)
         if line.count is not None:
             made = Statement("for ", line.count, loop=line)
         around, self.made = self.made, made.body
-        self._target(line, label, args, targets, live)
+        self._target(line, at._replace(reads=args))
         self.made = around
         before = self.made[-1] if self.made else Statement("", None)
         told = before.lead, before.value
@@ -138,64 +140,47 @@ class Body:
         elif made.body:  # of an identity nothing is printed
             self.made.append(made)
 
-    def _target(
-        self,
-        line: Line,
-        label: Label,
-        args: list[str],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
+    def _target(self, line: Line, at: Slot) -> None:
         target = line.target
         if isinstance(target, OpUse):
-            self._op(target, label, args, targets)
+            self._op(target, at)
         elif isinstance(target, Nested):
-            self._nested(target, label, args, targets, live)
+            self._nested(target, at)
         else:
-            call = self.calls.use(target, [Code(arg) for arg in args], label)
+            call = self.calls.use(target, [*map(Code, at.reads)], at.label)
             unnamed = not (line.spread or self.calls.named[id(target.definition)])
-            if label.counter and unnamed:
-                self._put("", label.code())  # its number is taken, by no layer
-            self._put(f"{', '.join(targets)} = ", call)
+            if at.label.counter and unnamed:
+                self._put("", at.label.code())  # its number is taken, by no layer
+            self._put(f"{', '.join(at.targets)} = ", call)
 
-    def _op(
-        self, use: OpUse, label: Label, args: list[str], targets: tuple[str, ...]
-    ) -> None:
-        steps = self.calls.lowered[id(use)]
+    def _op(self, use: OpUse, at: Slot) -> None:
+        steps, label = self.calls.lowered[id(use)], at.label
         suffixes = [step.suffix for step in steps if isinstance(step, Layer)]
         if label.counter and suffixes != [""]:
             lead = f"{self.label} = " if suffixes else ""
             self._put(lead, label.code())
             label = Label(f"{{{self.label}}}")
-        values: list[Doc] = [Code(arg) for arg in args]
+        values = [*map(Code, at.reads)]
         for step in steps:
-            self._put(f"{targets[0]} = ", self.calls.op(step, values, label))
-            values = [Code(targets[0])]
-        if not steps and targets and targets[0] != args[0]:
-            self._put(f"{targets[0]} = ", values[0])
+            self._put(f"{at.targets[0]} = ", self.calls.op(step, values, label))
+            values = [Code(at.targets[0])]
+        if not steps and at.targets and at.targets[0] != at.reads[0]:
+            self._put(f"{at.targets[0]} = ", values[0])
 
-    def _nested(
-        self,
-        nested: Nested,
-        label: Label,
-        args: list[str],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
+    def _nested(self, nested: Nested, at: Slot) -> None:
+        label, targets, outputs = at.label, at.targets, nested.outputs
         if label.counter and not nested.inline:
             name = self.names.take("prefix")
             self._put(f"{name} = ", label.code())
             label = Label(f"{{{name}}}")
         if not label.counter:
             label = Label(self.calls.below(label.text))
-        apart = len(targets) == len(nested.outputs)
-        names = (targets[n] if apart else UNREAD for n in range(len(nested.outputs)))
-        wanted = {
-            name if name != UNREAD else str(n): ref
-            for n, (name, ref) in enumerate(zip(names, nested.outputs, strict=True))
-        }
-        busy = live.difference(targets)
-        found = self.scope(nested, args, wanted, label, busy)
+        apart = len(targets) == len(outputs)
+        told = targets if apart else [UNREAD] * len(outputs)
+        names = (str(n) if name == UNREAD else name for n, name in enumerate(told))
+        wanted = dict(zip(names, outputs, strict=True))
+        busy = at.live.difference(targets)
+        found = self.scope(nested, at.reads, wanted, label, busy)
         if not apart:
             self._put(f"{targets[0]} = ", _joined(found, "()"))
             return

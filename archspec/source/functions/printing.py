@@ -9,7 +9,7 @@ from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.labels import Label
-from archspec.source.liveness import LANGUAGE, output_names
+from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
 from archspec.source.naming import TAKEN, rename
 from archspec.source.outline import Definition, walk
@@ -51,7 +51,7 @@ class Printer:
         rename(definitions, own)
         given = self.frame.given.items()
         self.given = {f"{n}_" if n in own | TAKEN else n: code for n, code in given}
-        names = Names((*own, *(n for made in definitions for n in _given(made))))
+        names = Names((*own, *(n for made in definitions for n in local_names(made))))
         self.calls = Calls(graph, definitions, dialect, names)
         self.entry = names.take(dialect.title(graph.title or graph.name))
         for made in definitions[:-1]:
@@ -70,14 +70,10 @@ class Printer:
 
     def _function(self, definition: Definition) -> list[str]:
         counted = definition.listed and definition.inline
-        lines = [*walk(definition.lines)]
-        taken = self.taken.union(_given(definition), *(each.bound() for each in lines))
+        taken = self.taken | local_names(definition)
         known = {*definition.inputs, *output_names(definition)}
-        body = Body(
-            self.calls,
-            taken | ({"names"} if counted else set()),
-            known.union(each.name for each in lines),
-        )
+        known |= {line.name for line in walk(definition.lines)}
+        body = Body(self.calls, taken | ({"names"} if counted else set()), known)
         if definition.model:
             return self._model(definition, body)
         return self._block(definition, body, "names" if counted else "name")
@@ -145,11 +141,6 @@ def _lines(
         definition.arguments.pop(name, None)
     definition.positional = tuple(n for n in definition.positional if n not in given)
     return [*lines, *printed(body.made, STEP)], read
-
-
-def _given(definition: Definition) -> list[str]:
-    """The names that a function is given."""
-    return [*definition.arguments, *definition.constants]
 
 
 def _variable(name: str, taken: Collection[str]) -> str:

@@ -491,6 +491,30 @@ def test_values_may_stand_among_the_arguments() -> None:
     assert '\n    x = toy.Add(x, x, name="b")\n' in text
 
 
+def test_a_function_has_no_name_of_a_loop() -> None:
+    check(
+        """
+        inputs: {image: [4, 8, 8]}
+        blocks:
+          i: {params: {channels: int}, graph: {conv: {op: conv2d, channels: =channels, kernel: 1}}}
+        graph:
+          stage: {repeat: 3, block: i, channels: =4 + index * 2}
+        """,
+        """
+        def i2(x: toy.Value, channels: int, name: str) -> toy.Value:
+            x = toy.Pad(name=f"{name}_conv_pad")(x)
+            return toy.Conv(channels=channels, name=f"{name}_conv")(x)
+
+
+        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+            x = image_value
+            for i in range(3):
+                x = i2(x, 4 + i * 2, name=f"stage_{i}")
+            return toy.model([image_value], {"": x}, name=name)
+        """,
+    )
+
+
 @pytest.mark.parametrize("name", ["conv_pad", "conv_pad_"])
 def test_the_name_of_padding_is_no_other_ops(name: str) -> None:
     text = printed(
