@@ -479,16 +479,17 @@ class TestKerasFiles:
         assert self.refusal(model).code == "AS604"
 
 
-class TestSave:
-    LAYERS = {
-        "stem": ("conv2d", [("kernel", value(1, 3, 3, 2, 4)), ("bias", value(2, 4))]),
-        "head": ("dense", [("kernel", value(3, 4, 2))]),
-        "deep": ("conv2d", [("kernel", value(4, 1, 1, 4, 4))]),
-        "last": ("conv2d", [("kernel", value(5, 1, 1, 4, 4))]),
-    }
+LAYERS = {
+    "stem": ("conv2d", [("kernel", value(1, 3, 3, 2, 4)), ("bias", value(2, 4))]),
+    "head": ("dense", [("kernel", value(3, 4, 2))]),
+    "deep": ("conv2d", [("kernel", value(4, 1, 1, 4, 4))]),
+    "last": ("conv2d", [("kernel", value(5, 1, 1, 4, 4))]),
+}
 
+
+class TestSave:
     def test_as_keras_3(self, path: Path) -> None:
-        save(path, self.LAYERS)
+        save(path, LAYERS)
         with h5py.File(path) as file:
             found = {
                 key: (group["vars"].attrs["name"], list(group["vars"]))
@@ -505,7 +506,7 @@ class TestSave:
             assert np.array_equal(stem["1"], value(2, 4))
 
     def test_as_keras_2(self, tmp_path: Path) -> None:
-        save(tmp_path / "w.h5", self.LAYERS)
+        save(tmp_path / "w.h5", LAYERS)
         with h5py.File(tmp_path / "w.h5") as file:
             assert list(file.attrs["layer_names"]) == [
                 b"stem",
