@@ -160,6 +160,7 @@ def test_what_the_first_bytes_say() -> None:
     assert foreign(b"") is None and foreign(b"\x40" + bytes(8)) is None
     # A header of 0x280 bytes: the file starts as a pickle does, and its brace follows.
     assert foreign(b"\x80\x02" + bytes(6) + b"{") is None
+    assert foreign(b"\x80\x02" + bytes(6) + b'{"a"') is None
     assert foreign(b"\x80\x02" + bytes(7)) == foreign(b"\x80{") == "a pickle"
     assert foreign(b"\x80\x02" + bytes(5) + b"{") == "a pickle"
     assert foreign(b"\x80\x02" + bytes(6) + b"}{") == "a pickle"
