@@ -238,6 +238,15 @@ class _Plant(ast.NodeVisitor):
             self._put("constant", node, str(node.value + 1))
             self._put("constant", node, f"({node.value - 1})")
 
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        index = node.slice
+        if not isinstance(index, ast.Constant) or type(index.value) is not int:
+            self.generic_visit(node)
+            return
+        for other in (index.value + 1, index.value - 1):  # `x[0] -> x[1]`, to be read
+            self._put("constant", node, f"{self._said(node.value)}[{other}]")
+        self.visit(node.value)
+
     def _inverted(self, test: ast.expr) -> None:
         self._put("condition", test, f"(not ({self._said(test)}))")
 
@@ -315,7 +324,9 @@ def reviewed() -> dict[tuple[str, str, str], str]:
     """What changes nothing that can be seen, by module, line and change: the reason."""
     listed = yaml.safe_load(EQUAL.read_text(encoding="utf-8")) or []
     return {
-        (item["module"], item["line"], item["change"]): item["why"] for item in listed
+        (item["module"], line, item["change"]): item["why"]
+        for item in listed
+        for line in item["lines"]
     }
 
 

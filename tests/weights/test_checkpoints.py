@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nets import Arrays
 
 from archspec.errors import ArchspecError, WeightsError
 from archspec.weights.archives import Archive
@@ -173,7 +174,7 @@ def test_element_types(tmp_path: Path) -> None:
 def test_written_whole(tmp_path: Path) -> None:
     frozen = np.ones(3)
     frozen.setflags(write=False)
-    weights = {
+    weights: Arrays = {
         "turned": np.arange(6, dtype=np.float32).reshape(2, 3).T,
         "frozen": frozen,
         "number": np.array(3.5),

@@ -129,7 +129,7 @@ def test_same_padding_looks_at_every_instance() -> None:
         ),
         ("{op: batch_norm, running_var: biased}", "BiasedBatchNorm2d(8)"),
         ("layer_norm", "LayerNorm2d(8)"),
-        ("{op: layer_norm, eps: 0.000001}", "LayerNorm2d(8, eps=1e-06)"),
+        ("{op: layer_norm, eps: 0.000001}", "LayerNorm2d(8, eps=1e-6)"),
         (
             "{op: layer_norm, eps: 0.1, affine: false}",
             "LayerNorm2d(8, eps=0.1, elementwise_affine=False)",
@@ -252,7 +252,7 @@ def test_modules_of_an_image(op: str, text: str) -> None:
         ("batch_norm", "nn.BatchNorm1d(8)"),
         ("{op: batch_norm, running_var: biased}", "BiasedBatchNorm1d(8)"),
         ("layer_norm", "nn.LayerNorm(8)"),
-        ("{op: layer_norm, eps: 0.000001}", "nn.LayerNorm(8, eps=1e-06)"),
+        ("{op: layer_norm, eps: 0.000001}", "nn.LayerNorm(8, eps=1e-6)"),
         ("flatten", "nn.Flatten()"),
         ("{op: flatten, order: hwc}", "nn.Flatten()"),
     ],
@@ -457,7 +457,7 @@ def test_the_defaults_of_layer_norm_are_torchs() -> None:
         ),
         (
             "{op: max_pool2d, kernel: 3, padding: [1, 0]}",
-            {"padding": (1, 0), "kernel": 3, "stride": 3},
+            {"padding": (1, 0), "kernel": 3, "stride": None},
         ),
         ("{op: max_pool2d, kernel: 3, padding: 1}", {}),
         ("{op: batch_norm, running_var: biased}", {"running_var": "biased"}),
