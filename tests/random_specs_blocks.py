@@ -119,12 +119,24 @@ def alone(case: Case, scope: Scope, params: dict[str, Any]) -> Net | None:
     for key in ("outputs", "taps"):
         spec.pop(key, None)
     if list(scope.outputs) != [""]:
-        spec["outputs"] = {name: f"b.{name}" for name in scope.outputs}
+        spec["outputs"] = {name: f"b.{name}" for name in read(case.net.graph, scope)}
     text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in spec.items())
     try:
         return Net(loaded(text))
     except ArchspecError:
         return None
+
+
+def read(graph: Graph, scope: Scope) -> list[str]:
+    """The named outputs that something outside reads, in order, each value once."""
+    inside, wanted = f"{scope.name}.", {*graph.outputs.values()}
+    for node in graph.nodes:
+        if not node.name.startswith(inside):
+            wanted.update(node.inputs)
+    names: dict[str, str] = {}
+    for name, value in scope.outputs.items():
+        names.setdefault(value, name)
+    return [name for value, name in names.items() if value in wanted]
 
 
 def thawed(value: Any) -> Any:

@@ -197,7 +197,7 @@ class Body:
         if "{" in key:
             line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
-        word = named(flow, "int")
+        word = self.words.flowing(flow, outer)
         line.target, tried = self._target(cells, [word], index, depth)
         made = tried[0]
         if isinstance(count, int):
@@ -411,6 +411,10 @@ class Body:
         trees = [cell.item for cell in cells if isinstance(cell.item, Tree)]
         definition = self.writer.whole.made[trees[0].group]
         positions = {id(tree): n for n, tree in enumerate(definition.instances)}
+        for tree in trees:
+            self.words.dims[id(tree.scope)] = dict(
+                zip(tree.scope.inputs, channels, strict=True)
+            )
         arguments: dict[str, Arg] = {}
         for name, argument in definition.arguments.items():
             values = [argument.values[positions[id(tree)]] for tree in trees]
@@ -489,7 +493,7 @@ class Body:
         for name in scope.params:
             if name in held.arguments and not held.arguments[name].invented:
                 continue
-            text = self._text(scope.texts.get(name), trees[0], index)
+            text = self._argument_text(name, trees[0], index)
             if text is not None:
                 self._widen_one(scope.definition, name, self.writer.behind(text))
         for number, name in enumerate(scope.inputs):
@@ -506,8 +510,12 @@ class Body:
         plan.variable.add((definition, name))
 
     def _argument_text(self, name: str, tree: Tree, index: Arg | None) -> Text | None:
-        if name in tree.scope.params:
-            return self._text(tree.scope.texts.get(name), tree, index)
+        """What a caller gives, or the default, for which a block's inputs may count."""
+        scope = tree.scope
+        if name in scope.defaults:
+            return Text(scope.defaults[name], scope)
+        if name in scope.params:
+            return self._text(scope.texts.get(name), tree, index)
         return self._text(name, tree, index) if name.isidentifier() else None
 
     def _nested(

@@ -13,7 +13,7 @@ from archspec.source.outline import Definition, Line, OpUse, Use, free_names, wa
 
 
 def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None:
-    """Drops unread arguments and constants of all definitions but the net, in place.
+    """Drops unread constants, and arguments of all definitions but the net, in place.
 
     Args:
         definitions: those that are used come before those that use them.
@@ -30,8 +30,7 @@ def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None
                     k: v for k, v in target.arguments.items() if k in held
                 }
         read = _read(definition)
-        if not definition.model:
-            _drop(definition, read)
+        _drop(definition, read)
 
 
 def _read(definition: Definition) -> set[str]:
@@ -68,6 +67,8 @@ def _drop_carried(lines: list[Line]) -> None:
 
 
 def _drop(definition: Definition, used: set[str]) -> None:
-    definition.arguments = {k: v for k, v in definition.arguments.items() if k in used}
     definition.constants = {k: v for k, v in definition.constants.items() if k in used}
+    if definition.model:
+        return
+    definition.arguments = {k: v for k, v in definition.arguments.items() if k in used}
     definition.positional = tuple(n for n in definition.positional if n in used)

@@ -112,7 +112,14 @@ class _Simplify(ast.NodeTransformer):
         return kind(tree, self.kinds)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        return _computed(ast.UnaryOp(node.op, self._made(node.operand)))
+        operand = self._made(node.operand)
+        if isinstance(node.op, ast.Not):
+            twice = isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)
+            if twice and self._kind(operand) == "bool":
+                return operand.operand  # type: ignore[attr-defined]  # a UnaryOp
+            if isinstance(operand, ast.Compare) and _is_equality(operand):
+                return negated(operand)
+        return _computed(ast.UnaryOp(node.op, operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         left, right = self._made(node.left), self._made(node.right)
@@ -170,6 +177,9 @@ class _Simplify(ast.NodeTransformer):
             found = [c.value for c in cases if isinstance(c, ast.Constant)]
             if len(found) == 2 and found[0] is not found[1]:
                 return left.test if found[0] else negated(left.test)
+        mirrored = MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        if mirrored and _is_constant(left) and not _is_constant(comparators[0]):
+            return ast.Compare(comparators[0], [mirrored()], [left])
         return _computed(ast.Compare(left, node.ops, comparators))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
@@ -228,7 +238,11 @@ class _Simplify(ast.NodeTransformer):
         return ast.List([self._made(part) for part in node.elts], ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return _computed(ast.Call(node.func, [self._made(a) for a in node.args], []))
+        args = [self._made(part) for part in node.args]
+        whole = isinstance(node.func, ast.Name) and node.func.id in ("int", "round")
+        if whole and len(args) == 1 and self._kind(args[0]) == "int":
+            return args[0]
+        return _computed(ast.Call(node.func, args, []))
 
 
 OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -239,6 +253,17 @@ OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Gt: ast.LtE,
     ast.LtE: ast.Gt,
 }
+
+
+MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+}
+"""What stands between two sides that change places."""
 
 
 def negated(tree: ast.expr) -> ast.expr:
@@ -292,6 +317,21 @@ def _summed(node: ast.BinOp) -> ast.expr:
         return left.left
     op: ast.operator = ast.Add() if total > 0 else ast.Sub()
     return ast.BinOp(left.left, op, ast.Constant(abs(total)))
+
+
+def _is_equality(tree: ast.Compare) -> bool:
+    return len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Eq | ast.NotEq)
+
+
+def _is_constant(tree: ast.expr) -> bool:
+    """Whether a reader takes it for a constant, which stands on the right."""
+    if isinstance(tree, ast.Name):
+        return tree.id.isupper()
+    if isinstance(tree, ast.List):
+        return bool(tree.elts) and all(map(_is_constant, tree.elts))
+    if isinstance(tree, ast.UnaryOp):
+        tree = tree.operand
+    return isinstance(tree, ast.Constant)
 
 
 def _is(tree: ast.expr, number: int) -> bool:

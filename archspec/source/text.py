@@ -338,6 +338,12 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
             )
             if len(rows[0]) <= WIDTH:
                 return rows
+        if isinstance(first, Call) or (isinstance(first, Bracketed) and first.before):
+            then = f" {doc.operators[0]} "
+            *rows, end = layout(first, indent, lead, f"{then}{flat(last)}{trail}")
+            if len(end) > WIDTH:
+                return [*rows, *layout(last, indent, f"){then}", trail)]
+            return [*rows, end]
     if isinstance(doc, Choice | Infix):
         doc = Bracketed("(", doc, ")")
     return layout(doc, indent, lead, trail)

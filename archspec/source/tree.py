@@ -131,7 +131,10 @@ class Forest:
                 made = made.parent
         order = {name: n for n, name in enumerate(self.makers)}
         for tree in self.trees.values():
-            tree.outputs.sort(key=order.__getitem__)
+            # As the spec names them, then as they are made.
+            said = [*dict.fromkeys(tree.scope.outputs.values())]
+            place = {**order, **{name: n - len(said) for n, name in enumerate(said)}}
+            tree.outputs.sort(key=place.__getitem__)
         self.root.outputs = list(dict.fromkeys(self.graph.outputs.values()))
 
     def find(self, tree: Tree, value: str) -> str | None:

@@ -86,6 +86,11 @@ class Vocabulary:
         if not isinstance(count, Expr):
             self.fixed_loops.add(variable)
 
+    def flowing(self, name: str, start: Arg) -> Expr:
+        """The word for what flows through a loop that starts from a value."""
+        self._reads[name] = names_of(start)
+        return named(name, "int")
+
     def flow(self, name: str, start: Arg, step: Arg, after: Arg) -> None:
         """Notes a variable that a loop starts from a value and sets anew each turn."""
         self.flows[name] = after

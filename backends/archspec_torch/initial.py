@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from archspec.graph import Graph
 from archspec.ops.base import STATISTICS, Role
@@ -39,6 +40,41 @@ LAYERS = {
 }
 Starts = dict[str, AnyInit]
 """What each parameter of a node, or of a kind of layers, starts from."""
+
+
+class Fill(NamedTuple):
+    """A tensor, and what fills it where it is there: it may be None `sometimes`."""
+
+    init: AnyInit
+    tensor: str
+    sometimes: bool = False
+
+    def test(self) -> Doc:
+        """Whether the tensor is there."""
+        return Code(f"{self.tensor} is not None")
+
+    def rows(self, indent: int) -> list[str]:
+        """The statements."""
+        if not self.sometimes:
+            return layout(filled(self.init, self.tensor), indent)
+        test = layout(self.test(), indent, "if ", ":")
+        return [*test, *layout(filled(self.init, self.tensor), indent + 4)]
+
+
+class Present(NamedTuple):
+    """Names of parameters of a module, and what fills those that are there."""
+
+    init: AnyInit
+    owner: str
+    names: tuple[str, ...]
+
+    def rows(self, indent: int) -> list[str]:
+        """The statements."""
+        return [
+            f"{' ' * indent}for name, parameter in {self.owner}.named_parameters():",
+            *layout(Display(self.names, "()"), indent + 4, "if name in ", ":"),
+            *Fill(self.init, "parameter").rows(indent + 8),
+        ]
 
 
 def filled(init: AnyInit, tensor: str) -> Call:
@@ -126,30 +162,31 @@ class Initials:
                 by_start.setdefault(key, []).append(kind)
         biases = Counter(dict(start).get("bias") for start in by_start)
         shared: dict[AnyInit, list[str]] = {}
-        branches: list[tuple[Call, list[str]]] = []
+        branches: list[tuple[Call, Sequence[Fill | Present]]] = []
         for start, kinds in by_start.items():
-            rows: list[str] = []
+            fills: list[Fill] = []
             for name, init in start:
                 if name != "bias":
-                    rows += _fill(init, f"module.{name}", 8)
+                    fills.append(Fill(init, f"module.{name}"))
                 elif biases[init] > 1:
                     shared.setdefault(init, []).extend(kinds)
                 else:
                     sometimes = not self._always_biased(kinds)
-                    rows += _fill(init, "module.bias", 8, sometimes)
-            branches += [(_layers(kinds), rows)] if rows else []
-        classes: dict[tuple[str, ...], list[str]] = {}
+                    fills.append(Fill(init, "module.bias", sometimes))
+            branches.append((_layers(kinds), fills))
+        classes: dict[tuple[Fill | Present, ...], list[str]] = {}
         for definition in self.definitions[:-1]:
             title = self.titles[id(definition)]
             classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
-        branches += [(_is(titles), [*rows]) for rows, titles in classes.items() if rows]
+        branches += [(_is(titles), found) for found, titles in classes.items()]
         lines: list[str] = []
-        for test, rows in branches:
-            lines += [*statement("elif " if lines else "if ", test, 4, ":"), *rows]
+        for test, found in branches:
+            if found:
+                lines += _branch("elif " if lines else "if ", test, found)
         for init, kinds in shared.items():
             tests = _layers(kinds), Code("module.bias is not None")
             lines += statement("if ", Infix(tests, ("and",)), 4, ":")
-            lines += _fill(init, "module.bias", 8)
+            lines += Fill(init, "module.bias").rows(8)
         head = [
             "def init_weights(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
@@ -175,13 +212,13 @@ class Initials:
         lines = ["        self.apply(init_weights)"] if self.rules() else []
         for init, names in by_init.items():
             if not self.optional.isdisjoint(names):
-                lines += _present(init, "self", names, 8)
+                lines += Present(init, "self", tuple(names)).rows(8)
             elif len(names) == 1:
                 tensor = Call("self.get_parameter", (names[0],))
-                lines += _fill(init, flat(tensor), 8)
+                lines += Fill(init, flat(tensor)).rows(8)
             else:
-                lines += layout(Call("", tuple(names)), 8, "for name in ", ":")
-                lines += _fill(init, "self.get_parameter(name)", 12)
+                lines += layout(Display(tuple(names), "()"), 8, "for name in ", ":")
+                lines += Fill(init, "self.get_parameter(name)").rows(12)
         return lines
 
     def _always_biased(self, kinds: list[str]) -> bool:
@@ -198,9 +235,8 @@ class Initials:
     def _native(self, kind: str, parameter: str) -> AnyInit | None:
         return NATIVE.get(self.roles[kind, parameter])
 
-    def _exceptions(self, definition: Definition) -> list[str]:
-        """Statements for parameters of a class whose start differs in all instances."""
-        rows: list[str] = []
+    def _exceptions(self, definition: Definition) -> Iterator[Fill | Present]:
+        """The parameters of a class whose start differs in all instances."""
         for name, line in _children(definition):
             for parameter, init in self._own(line).items():
                 path, nodes = f"{name}.{parameter}", line.nodes
@@ -208,13 +244,11 @@ class Initials:
                 known = isinstance(line.target, OpUse) and line.target.kind != "scale"
                 if known and name.isidentifier():
                     tested = sometimes or parameter == "bias"
-                    rows += _fill(init, f"module.{path}", 8, tested)
+                    yield Fill(init, f"module.{path}", tested)
                 elif sometimes:
-                    rows += _present(init, "module", [path], 8)
+                    yield Present(init, "module", (path,))
                 else:  # a type checker doesn't know it
-                    tensor = Call("module.get_parameter", (path,))
-                    rows += _fill(init, flat(tensor), 8)
-        return rows
+                    yield Fill(init, flat(Call("module.get_parameter", (path,))))
 
     def _own(self, line: Line) -> Starts:
         """Where a line's parameters differ from the rule, alike in all instances."""
@@ -248,23 +282,14 @@ def _is(classes: list[str]) -> Call:
     return Call("isinstance", (Code("module"), either))
 
 
-def _fill(
-    init: AnyInit, tensor: str, indent: int, sometimes: bool = False
-) -> list[str]:
-    """The statement that fills a tensor, which may be None `sometimes`."""
-    if not sometimes:
-        return layout(filled(init, tensor), indent)
-    test = layout(Code(f"{tensor} is not None"), indent, "if ", ":")
-    return [*test, *layout(filled(init, tensor), indent + 4)]
-
-
-def _present(init: AnyInit, owner: str, names: list[str], indent: int) -> list[str]:
-    """The statements that fill those of some parameters that are there."""
-    return [
-        f"{' ' * indent}for name, parameter in {owner}.named_parameters():",
-        *layout(Display(tuple(names), "()"), indent + 4, "if name in ", ":"),
-        *_fill(init, "parameter", indent + 8),
-    ]
+def _branch(word: str, test: Doc, fills: Sequence[Fill | Present]) -> list[str]:
+    """The statements for a kind of modules; a lone test of a tensor joins theirs."""
+    first = fills[0]
+    if len(fills) == 1 and isinstance(first, Fill) and first.sometimes:
+        test = Infix((test, first.test()), ("and",))
+        fills = [Fill(first.init, first.tensor)]
+    rows = (row for fill in fills for row in fill.rows(8))
+    return [*statement(word, test, 4, ":"), *rows]
 
 
 def _children(definition: Definition) -> Iterator[tuple[str, Line]]:

@@ -154,7 +154,10 @@ def functional(dialect: Dialect, line: Line) -> bool:
 def numbered(dialect: Dialect, lines: Sequence[Line]) -> bool:
     """Whether a mapping's children are called 0, 1 and so on, and nothing else is."""
     return bool(lines) and all(
-        line.name == str(number) and line.plain and not functional(dialect, line)
+        line.name == str(number)
+        and line.plain
+        and not line.single
+        and not functional(dialect, line)
         for number, line in enumerate(lines)
     )
 

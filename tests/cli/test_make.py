@@ -1,0 +1,188 @@
+"""Printed files are kept up to date and never lost; every net of the zoo is built."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+import archspec
+from archspec.catalog import names, root
+from archspec.cli.app import application
+from archspec.source import project
+
+SPEC = """archspec: 1
+name: small
+params: {classes: 10, width: 4}
+inputs: {image: [3, 8, 8]}
+graph:
+  conv: {op: conv2d, channels: =width, kernel: 3, stride: 2, padding: 1}
+  act: relu
+  pool: global_avg_pool2d
+  fc: {op: linear, features: =classes}
+"""
+ROOT = Path(__file__).parents[2]
+BACKENDS = pytest.mark.parametrize("kind", ["torch", "keras"])
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SPEC)
+
+
+def codegen(kind: str, *args: str) -> Result:
+    return CliRunner().invoke(
+        application(), ["codegen", "small.yaml", "-b", kind, *args]
+    )
+
+
+def ruff(*args: str) -> None:
+    subprocess.run([sys.executable, "-m", "ruff", *args, "net.py"], check=True)
+
+
+@BACKENDS
+def test_a_file_is_written_checked_and_printed(kind: str) -> None:
+    assert codegen(kind, "-o", "net.py").exit_code == 0
+    assert codegen(kind, "-o", "net.py", "--check").exit_code == 0
+    assert codegen(kind, "-o", "-").stdout == Path("net.py").read_text()
+    assert codegen(kind).stdout == Path("net.py").read_text()
+
+
+@BACKENDS
+def test_another_spec_makes_it_stale_and_then_replaces_it(kind: str) -> None:
+    codegen(kind, "-o", "net.py")
+    old = Path("net.py").read_text()
+    Path("small.yaml").write_text(SPEC.replace("kernel: 3", "kernel: 5"))
+    stale = codegen(kind, "-o", "net.py", "--check")
+    assert stale.exit_code == 1
+    assert "net.py is out of date" in stale.stderr
+    changed = [line for line in stale.stdout.splitlines() if line[:1] in "+-"]
+    assert any(line.startswith("-") and ", 3," in line for line in changed)
+    assert any(line.startswith("+") and ", 5," in line for line in changed)
+    assert Path("net.py").read_text() == old
+    assert codegen(kind, "-o", "net.py").exit_code == 0
+    assert codegen(kind, "-o", "net.py", "--check").exit_code == 0
+
+
+@BACKENDS
+def test_what_says_nothing_of_the_net_makes_nothing_stale(kind: str) -> None:
+    codegen(kind, "-o", "net.py")
+    Path("small.yaml").write_text(
+        f"# a comment\n{SPEC}expect: {{params: 162, output: [10]}}\n"
+    )
+    assert codegen(kind, "-o", "net.py", "--check").exit_code == 0
+
+
+@BACKENDS
+def test_a_formatter_makes_nothing_stale(kind: str) -> None:
+    codegen(kind, "-o", "net.py")
+    old = Path("net.py").read_text()
+    Path("ruff.toml").write_text(
+        "line-length = 40\n[format]\nquote-style = 'single'\nindent-style = 'tab'\n"
+        "[lint]\nselect = ['I']\n[lint.isort]\nforce-single-line = true\n"
+    )
+    ruff("check", "--fix")
+    ruff("format")
+    formatted = Path("net.py").read_text()
+    assert formatted != old
+    assert codegen(kind, "-o", "net.py", "--check").exit_code == 0
+    assert codegen(kind, "-o", "net.py").exit_code == 0
+    assert Path("net.py").read_text() == formatted, "the project's layout stays"
+    Path("small.yaml").write_text(SPEC.replace("kernel: 3", "kernel: 5"))
+    assert codegen(kind, "-o", "net.py").exit_code == 0
+
+
+EDITS = {
+    "a number": ("4", "5"),
+    "a name": ("Small(", "Smaller("),
+    "a comment": ('"""\n\n', '"""\n\n# ours\n'),
+    "the docstring": ("Parameters", "Weights"),
+    "the end": ("", ""),
+}
+
+
+@BACKENDS
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_was_edited_is_kept(kind: str, edit: str) -> None:
+    codegen(kind, "-o", "net.py")
+    old = Path("net.py").read_text()
+    before, after = EDITS[edit]
+    text = f"{old}\nEXTRA = 1\n" if edit == "the end" else old.replace(before, after)
+    assert text != old
+    Path("net.py").write_text(text)
+    Path("small.yaml").write_text(SPEC.replace("kernel: 3", "kernel: 5"))
+    refused = codegen(kind, "-o", "net.py")
+    assert refused.exit_code == 1
+    assert "net.py has been edited" in refused.stderr
+    assert "--force" in refused.stderr
+    assert Path("net.py").read_text() == text
+    assert codegen(kind, "-o", "net.py", "--force").exit_code == 0
+    assert codegen(kind, "-o", "net.py", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["", "import torch\n", "not python at all :\n", "\0"])
+def test_what_somebody_else_wrote_is_kept(text: str) -> None:
+    Path("net.py").write_text(text)
+    refused = codegen("torch", "-o", "net.py")
+    assert refused.exit_code == 1
+    assert "net.py isn't archspec's" in refused.stderr
+    assert Path("net.py").read_text() == text
+    assert codegen("torch", "-o", "net.py", "--check").exit_code == 1
+
+
+def test_check_wants_a_file() -> None:
+    assert codegen("torch", "--check").exit_code == 2
+    missing = codegen("torch", "-o", "net.py", "--check")
+    assert missing.exit_code == 1
+    assert "net.py is not there" in missing.stderr
+
+
+def test_the_checksum_is_of_the_code_alone() -> None:
+    codegen("torch", "-o", "net.py")
+    text = Path("net.py").read_text()
+    assert project.untouched(text)
+    assert project.untouched(text.replace("\n\n\n", "\n\n"))
+    other = project.CHECKSUM.sub("Checksum: 0123456789abcdef", text)
+    assert project.printed(other) and not project.untouched(other)
+
+
+def test_the_pre_commit_hook_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    command, *words = hook["entry"].split()
+    assert command == "archspec" and hook["language"] == "python"
+    assert not hook["pass_filenames"]
+    args = [*words, "small.yaml", "--backend", "torch", "--output", "net.py"]
+    assert CliRunner().invoke(application(), args).exit_code == 1
+    codegen("torch", "-o", "net.py")
+    assert CliRunner().invoke(application(), args).exit_code == 0
+
+
+PRESETS = [(name, backend) for name in names() for backend in ("torch", "keras")]
+QUICK = [("resnet18", "torch"), ("resnet18", "keras")]
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        pytest.param(*pair, marks=[] if pair in QUICK else pytest.mark.proof)
+        for pair in PRESETS
+    ],
+)
+def test_build(name: str, backend: str) -> None:
+    path = root() / f"{name}.yaml"
+    run = subprocess.run(
+        [sys.executable, "-m", "archspec", "build", str(path), "-b", backend],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    graph = archspec.load(path).graph
+    assert f"parameters: {graph.parameter_count():,}" in run.stdout
+    assert f"MACs: {graph.macs():,}" in run.stdout
+    assert "mean nan" not in run.stdout and "built in " in run.stdout

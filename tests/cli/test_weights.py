@@ -1,0 +1,99 @@
+"""`archspec weights`, and what it reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+from commands import SMALL, command, done, refused, same, saved
+
+import archspec
+from archspec.backend import backend
+from archspec.weights import load, metadata
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archspec.Spec:
+    monkeypatch.chdir(tmp_path)
+    return saved()
+
+
+class TestCommands:
+    def test_init(self, small: archspec.Spec) -> None:
+        done("weights", "init", "small.yaml", "--seed", 3, "-o", "new.safetensors")
+        wanted = archspec.weights.initial_weights(small.graph, 3)
+        assert same(load("new.safetensors"), wanted)
+        texts = metadata("new.safetensors")
+        assert (texts["name"], texts["seed"]) == ("small", "3")
+        assert texts["fingerprint"] in small.codegen("torch").text
+        assert "exists" in refused(
+            "weights", "init", "small.yaml", "-o", "new.safetensors"
+        )
+        done("weights", "init", "small.yaml", "--force", "-o", "new.safetensors")
+
+    def test_inspect(self, small: archspec.Spec) -> None:
+        facts = json.loads(done("weights", "inspect", "small.safetensors", "--json"))
+        rows = {row["name"]: row for row in facts["tensors"]}
+        assert rows["conv.weight"]["shape"] == [4, 3, 3, 3]
+        assert {row["dtype"] for row in rows.values()} == {"float32"}
+        stored = small.graph.parameter_count() + small.graph.buffer_count()
+        assert facts["values"] == stored
+        assert facts["metadata"]["name"] == "small"
+        text = done("weights", "inspect", "small.safetensors")
+        assert re.search(r"^conv\.weight +4 x 3 x 3 x 3 +float32$", text, re.MULTILINE)
+        assert f"10 tensors, {stored:,} values" in text
+
+    @pytest.mark.parametrize(
+        ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/0")]
+    )
+    def test_inspect_others(self, small: archspec.Spec, suffix: str, name: str) -> None:
+        done(
+            *("weights", "convert", "small.safetensors", "--spec", "small.yaml"),
+            *("-o", f"small{suffix}"),
+        )
+        facts = json.loads(done("weights", "inspect", f"small{suffix}", "--json"))
+        assert name in {row["name"] for row in facts["tensors"]}
+
+    @pytest.mark.parametrize("name", ["state_dict", "model"])
+    def test_a_training_checkpoint(self, small: archspec.Spec, name: str) -> None:
+        arrays = load("small.safetensors")
+        state = {k: torch.from_numpy(v) for k, v in arrays.items()}
+        torch.save({"epoch": 3, name: OrderedDict(state), "lr": 0.1}, "run.pt")
+        assert same(load("run.pt", small.graph), arrays)
+
+    def test_bfloat16(self, small: archspec.Spec) -> None:
+        arrays = load("small.safetensors")
+        state = {k: torch.from_numpy(v).bfloat16() for k, v in arrays.items()}
+        torch.save(state, "half.pth")
+        found = load("half.pth", small.graph)
+        assert same(found, {k: t.float().numpy() for k, t in state.items()})
+
+    def test_what_another_net_made(self, small: archspec.Spec) -> None:
+        Path("other.yaml").write_text(SMALL.replace("name: small", "name: other"))
+        text = (
+            Path("other.yaml")
+            .read_text()
+            .replace("kernel: 3}", "kernel: 3, stride: 2}")
+        )
+        Path("other.yaml").write_text(text)
+        result = command(
+            *("weights", "convert", "small.safetensors", "--spec", "other.yaml"),
+            *("-o", "x.pth"),
+        )
+        assert "note: the file was made for 'small'" in result.stderr
+
+
+def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:
+    """Neither loading nor building copies; training leaves the file alone."""
+    before = Path("small.safetensors").read_bytes()
+    arrays = load("small.safetensors", small.graph)
+    model = backend("torch").build(small.graph, arrays)
+    own = model.state_dict()
+    assert all(own[k].data_ptr() == a.ctypes.data for k, a in arrays.items())
+    with torch.no_grad():
+        model.conv.weight.add_(1)
+    assert Path("small.safetensors").read_bytes() == before

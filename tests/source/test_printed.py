@@ -1,0 +1,197 @@
+"""Printed files of the zoo: linted, type-checked, and run where archspec is not."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from nets import graph_of
+
+from archspec import load
+from archspec.backend import backend
+from archspec.catalog import names
+from archspec.weights import initial_weights
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+ODD = Path(__file__).parents[1] / "odd"
+ZOO = names()
+SOME = (
+    "resnet50",
+    "vgg16_bn",
+    "keras_resnet50v2",
+    "resnet20",
+    "sample_resnet",
+    "resnet50d",
+    "resnetv2_18",
+    "seresnet18",
+    "resnetrs50",
+)
+LIGHT = ("resnet20", "resnetv2_18", "seresnet18", "resnet18d")
+BACKENDS = pytest.mark.parametrize("kind", ["torch", "keras"])
+MYPY = {"torch": ["--strict"], "keras": ["--ignore-missing-imports"]}
+
+
+def tool(*args: str, at: Path) -> None:
+    """Runs a linter in a folder, without this project's settings."""
+    run = subprocess.run(
+        [sys.executable, "-m", *args], cwd=at, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def write(specs: tuple[str, ...], kind: str, folder: Path) -> dict[str, Any]:
+    """Prints files; gives their sources."""
+    made = {}
+    for spec in specs:
+        made[spec] = load(spec).codegen(kind)
+        (folder / f"{spec}.py").write_text(made[spec].text)
+    return made
+
+
+@BACKENDS
+def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
+    write(ZOO, kind, tmp_path)
+    for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
+        backbone = load(spec, taps=True).codegen(kind).text
+        (tmp_path / f"{spec}_taps.py").write_text(backbone)
+    for path in ODD.glob("*.yaml"):
+        odd = graph_of(path.read_text(encoding="utf-8"))
+        (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
+    rules = "E,F,I,UP,B,SIM,C4,RUF,ARG"
+    tool("ruff", "check", "--isolated", "--select", rules, ".", at=tmp_path)
+    tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    "specs", [SOME, pytest.param(ZOO, marks=pytest.mark.proof)], ids=["some", "all"]
+)
+def test_mypy_finds_nothing(specs: tuple[str, ...], kind: str, tmp_path: Path) -> None:
+    write(specs, kind, tmp_path)
+    cache = f"--cache-dir={tmp_path / '.cache'}"
+    files = [f"{spec}.py" for spec in specs]
+    tool("mypy", "--config-file=", cache, *MYPY[kind], *files, at=tmp_path)
+
+
+def outputs(specs: tuple[str, ...], kind: str, folder: Path) -> None:
+    """Compares printed files, run elsewhere, with what `build` gives."""
+    chosen, items, wanted = backend(kind), [], {}
+    sources = write(specs, kind, folder)
+    suffix = ".safetensors" if kind == "torch" else ".weights.h5"
+    draw = np.random.default_rng(0)
+    for spec in specs:
+        found = load(spec)
+        images = {
+            name: draw.standard_normal((1, *shape)).astype("float32")
+            for name, shape in found.graph.inputs.items()
+        }
+        weights = initial_weights(found.graph)
+        for array in weights.values():
+            if array.ndim == 4:
+                array *= 0.3  # a thousand layers then stay finite
+        model = found.build(kind, weights=weights)
+        wanted[spec] = chosen.forward(found.graph, model, images)
+        stored = folder / f"{spec}{suffix}"
+        chosen.save(found.graph, model, str(stored))
+        del model
+        np.savez(folder / f"{spec}.npz", **images)  # type: ignore[arg-type]  # arrays
+        item = {
+            "backend": kind,
+            "file": str(folder / f"{spec}.py"),
+            "entry": sources[spec].entry,
+            "weights": str(stored),
+            "images": str(folder / f"{spec}.npz"),
+            "outputs": str(folder / f"{spec}.out.npz"),
+            "parameters": found.graph.parameter_count(),
+        }
+        items.append(item)
+    listed = folder / "files.json"
+    listed.write_text(json.dumps(items))
+    script = Path(__file__).parents[1] / "run_printed.py"
+    run = subprocess.run(
+        [sys.executable, str(script), str(listed)],
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    for item in items:  # those of the whole zoo are 25 GB
+        Path(str(item["weights"])).unlink()
+    assert run.returncode == 0, run.stderr[-3000:]
+    for spec in specs:
+        with np.load(folder / f"{spec}.out.npz") as found:
+            assert list(found.files) == list(wanted[spec])
+            for name, array in wanted[spec].items():
+                scale = np.abs(array).max()
+                assert scale > 0
+                assert np.abs(found[name] - array).max() <= 1e-6 * scale
+
+
+@BACKENDS
+def test_a_file_runs_without_archspec(kind: str, tmp_path: Path) -> None:
+    outputs(LIGHT, kind, tmp_path)
+
+
+@pytest.mark.proof
+@BACKENDS
+@pytest.mark.parametrize("part", range(8))
+def test_every_file_runs_without_archspec(kind: str, part: int, tmp_path: Path) -> None:
+    outputs(ZOO[part::8], kind, tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.py")), ids=lambda p: p.stem)
+def test_golden_files(path: Path) -> None:
+    spec, _, kind = path.stem.rpartition("_")
+    assert load(spec).codegen(kind).text == path.read_text()
+
+
+def lines_of_code(text: str) -> int:
+    """Lines without the module's docstring and without blank ones."""
+    first = ast.parse(text).body[0]
+    assert first.end_lineno is not None
+    return sum(bool(line.strip()) for line in text.splitlines()[first.end_lineno :])
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "lines", "code"),
+    [
+        ("resnet50", "torch", 110, 90),
+        ("resnet50", "keras", 90, 70),
+        ("vgg16", "torch", 60, 46),
+        ("vgg16", "keras", 60, 45),
+    ],
+)
+def test_printed_files_are_short(spec: str, kind: str, lines: int, code: int) -> None:
+    text = load(spec).codegen(kind).text
+    assert len(text.splitlines()) <= lines
+    assert lines_of_code(text) <= code
+
+
+@BACKENDS
+def test_a_deeper_net_differs_in_its_depths(kind: str) -> None:
+    one, other = (load(spec).codegen(kind).text for spec in ("resnet50", "resnet152"))
+    told = ("Parameters:", "Fingerprint:", "Checksum:")
+    changed = [
+        (a, b)
+        for a, b in zip(one.splitlines(), other.splitlines(), strict=True)
+        if a != b and not a.startswith(told)
+    ]
+    same = [
+        (a, b)
+        for a, b in changed
+        if a.replace("ResNet50", "ResNet152")
+        .replace("ResNet-50", "ResNet-152")
+        .replace("resnet50", "resnet152")
+        == b
+    ]
+    rest = [(a, b) for a, b in changed if (a, b) not in same]
+    depths = {"depth=4": "depth=8", "depth=6": "depth=36"}
+    assert len(rest) == 2
+    for (a, b), (old, new) in zip(rest, depths.items(), strict=True):
+        assert a.replace(old, new) == b
