@@ -92,6 +92,13 @@ def test_kernels_of_convolutions(attributes: str, shape: tuple[int, ...]) -> Non
     ]
 
 
+def test_a_transposed_convolution_has_no_multiplier() -> None:
+    place = only("channels: 4, kernel: [3, 2], groups: 4", "conv_transpose2d")
+    array = np.arange(4 * 3 * 2).reshape(4, 1, 3, 2)
+    assert place.into(array).shape == (3, 2, 1, 4)
+    assert np.array_equal(place.back(place.into(array)), array)
+
+
 def test_where_each_number_goes() -> None:
     """Keras: kernel[row, column, input, output]; depthwise [.., input, multiple]."""
     plain = only("channels: 5, kernel: [3, 2]")
