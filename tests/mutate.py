@@ -229,6 +229,11 @@ class _Plant(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
         self._put("term", node, f"({self._said(node.operand)})")
+        inner = node.operand
+        if isinstance(inner, ast.Constant) and type(inner.value) is int:
+            for other in (1 - inner.value, -1 - inner.value):
+                self._put("constant", node, f"({other})")
+            return
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:

@@ -23,7 +23,7 @@ def least(a: int, b: int = 2) -> int:
     a = 0 if a is None else a - b
     first = [a for _ in "x" if a]
     first.append(True)
-    last = first[0][1:]
+    last = first[0][-1:]
     return a
 '''
 
@@ -50,8 +50,9 @@ statement: first.append(True) -> pass
 constant: True -> False
 constant: first[0] -> first[-1]
 constant: first[0] -> first[1]
-constant: 1 -> (0)
-constant: 1 -> 2
+constant: -1 -> (-2)
+constant: -1 -> (0)
+term: -1 -> (1)
 statement: return a -> pass
 """
 
