@@ -6,8 +6,9 @@
 A fault is planted in a copy of the tree: a comparison flipped, a term dropped, a
 constant off by one, a condition inverted, a statement gone. Then the tests that mirror
 its module run, `tests/source/test_expr.py` for `archspec/source/expr.py` (where there
-is no such file, the folder), for at most 60 s of processor time. What they don't notice
-is listed with its place; the command fails if that is more than 3 in 100.
+is no such file, the folder of an inner package: `tests/source/classes`), for at most
+60 s of processor time. What they don't notice is listed with its place; the command
+fails if that is more than 3 in 100.
 
 What changes nothing is no fault: annotations, assertions (zip's `strict` is one),
 decorators, texts of errors, what gives the same bytecode, and what `mutate_equal.yaml`
@@ -316,12 +317,17 @@ def _is_alias(tree: ast.expr) -> bool:
 
 
 def tests_of(module: str, root: Path = ROOT) -> Path | None:
-    """The tests that mirror a module: a file, or the folder, or None."""
+    """The tests that mirror a module: a file, or an inner folder, or None.
+
+    The folder of an inner package tests it through its front. Those further out hold
+    tests of whole nets too, which are no module's own.
+    """
     path = Path(module)
     parts = [p.removeprefix("archspec_") for p in path.parent.parts if p != "archspec"]
     folder = Path("tests", *parts)
     own = folder / f"test_{path.name}"
-    return next((found for found in (own, folder) if (root / found).exists()), None)
+    found = [own, folder] if len(parts) > 1 else [own]
+    return next((tests for tests in found if (root / tests).exists()), None)
 
 
 @cache
