@@ -338,7 +338,7 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
             )
             if len(rows[0]) <= WIDTH:
                 return rows
-        if isinstance(first, Call) or (isinstance(first, Bracketed) and first.before):
+        if isinstance(first, Bracketed) and first.before:
             then = f" {doc.operators[0]} "
             *rows, end = layout(first, indent, lead, f"{then}{flat(last)}{trail}")
             if len(end) > WIDTH:
