@@ -209,7 +209,12 @@ graph: {up: {op: conv_transpose2d, channels: 4, kernel: 2, bias: false}}
         # Equally far: in the order of the sum's operands.
         ("{a: relu, b: {op: relu, from: input}, d: {op: add, from: [b, a]}}", "b a d"),
         ("{a: relu, b: {op: relu, from: input}, d: {op: add, from: [a, b]}}", "a b d"),
-        # One value, read twice.
+        # One value, read twice: where it is met first counts.
+        (
+            "{a: relu, b: {op: relu, from: input}, s: {op: add, from: [b, a]}, "
+            "d: {op: add, from: [a, s]}}",
+            "a b s d",
+        ),
         ("{a: relu, b: relu, d: {op: add, from: [b, a]}}", "a b d"),
     ],
 )
