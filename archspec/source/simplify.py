@@ -116,7 +116,8 @@ class _Simplify(ast.NodeTransformer):
         if isinstance(node.op, ast.Not):
             twice = isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.Not)
             if twice and self._kind(operand) == "bool":
-                return operand.operand  # type: ignore[attr-defined]  # a UnaryOp
+                assert isinstance(operand, ast.UnaryOp)
+                return operand.operand
             if isinstance(operand, ast.Compare) and _is_equality(operand):
                 return negated(operand)
         return _computed(ast.UnaryOp(node.op, operand))
