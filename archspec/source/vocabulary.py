@@ -103,13 +103,23 @@ class Vocabulary:
             self._bind(name, values)
         return self.word(name)
 
-    def closed(self, arg: Arg) -> Arg:
-        """An expression without variables of loops, where others say what they hold."""
+    def closed(self, arg: Arg, inside: frozenset[str] = frozenset()) -> Arg:
+        """An expression without variables of loops, where others say what they hold.
+
+        What a loop in a loop leaves may be said by itself: such a variable stays.
+        """
         held = {k: v for k, v in self.flows.items() if v is not None}
-        while isinstance(arg, Expr) and arg.names() & held.keys():
-            kinds = dict(arg.kinds)
-            arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
-        return arg
+        held = {k: v for k, v in held.items() if k not in inside}
+        if not isinstance(arg, Expr) or not arg.names() & held.keys():
+            return arg
+        kinds = dict(arg.kinds)
+
+        def word(name: str) -> Arg:
+            if name not in held:
+                return named(name, kinds[name])
+            return self.closed(held[name], inside | {name})
+
+        return arg.replaced(word)
 
     def unclosed(self, arg: Arg) -> frozenset[str] | None:
         """What is behind the variables of loops that an expression reads, if any."""
