@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError, UnsupportedError
+from archspec.backend import (
+    compare_names,
+    refuse_places,
+    refuse_unsupported,
+    save_weights,
+)
+from archspec.errors import BackendError, Location, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.functions import emit
@@ -107,10 +113,11 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
+        call = partial(model, training=training)
         given = _tensors(inputs[name] for name in graph.inputs)
         with policy(framework(), model.compute_dtype):  # of numbers in functions, too
-            made = model(given if len(given) > 1 else given[0], training=training)
-        return {name: _first(value) for name, value in _named(graph, made).items()}
+            made = _called(graph, call, given)
+        return {name: _first(value) for name, value in made.items()}
 
     def gradients(
         self,
@@ -128,7 +135,7 @@ class KerasBackend:
         against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
         def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
-            made = _named(graph, call(values if len(values) > 1 else values[0]))
+            made = _called(graph, call, values)
             sums = (keras.ops.sum(made[name] * against[name]) for name in made)
             return made, sum(sums)
 
@@ -163,7 +170,7 @@ def refuse_unread(graph: Graph) -> None:
         if node.name in live:
             live.update(node.op.computed_from(node.inputs))
     for node, shapes in graph.located():
-        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        held = node.op.weights(*shapes) or node.op.buffers(*shapes)
         if held and node.name not in live:
             raise UnsupportedError(
                 f"Keras has no place for {node.name!r}: nothing reads its values, a "
@@ -178,16 +185,16 @@ def refuse_names(graph: Graph, text: str) -> None:
     called = {"get_item", *CALLED.findall(text)}
     called.update(OPERATORS if "local_response_norm" in text else ())
     seen: dict[str, str] = {}
+    found: dict[Location, str] = {}
     places = dict.fromkeys(graph.inputs, graph.root.at)
     places |= {node.name: node.at for node in graph.nodes}
     for path, at in places.items():
-        name, told = path.replace(".", "_"), ""
+        name = path.replace(".", "_")
         if seen.setdefault(name, path) != path:
-            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+            found[at] = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
         elif re.sub(r"_\d+$", "", name) in called:
-            told = f"Keras names an op of its own {name!r}; another name, please"
-        if told:
-            raise UnsupportedError(told, code="AS507", at=at)
+            found[at] = f"Keras names an op of its own {name!r}"
+    refuse_places(found)
 
 
 def _stored(graph: Graph, model: Any) -> Iterator[tuple[Place, Any]]:
@@ -215,7 +222,9 @@ def _compare(graph: Graph, model: Any) -> None:
         )
 
 
-def _named(graph: Graph, made: Any) -> dict[str, Any]:
+def _called(graph: Graph, call: Any, values: list[Any]) -> dict[str, Any]:
+    """The outputs of a model, by name."""
+    made = call(values if len(values) > 1 else values[0])
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 
