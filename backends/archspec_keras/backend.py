@@ -113,10 +113,9 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
-        call = partial(model, training=training)
         given = _tensors(inputs[name] for name in graph.inputs)
         with policy(framework(), model.compute_dtype):  # of numbers in functions, too
-            made = _called(graph, call, given)
+            made = _called(graph, partial(model, training=training), given)
         return {name: _first(value) for name, value in made.items()}
 
     def gradients(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from archspec.errors import BackendError
 
 Run = Callable[[list[Any], Callable[[Any], Any]], tuple[dict[str, Any], Any]]
 """From the inputs and a way to call the model: its outputs, and what is derived."""
-Found = tuple[dict[str, Any], list[Any]]
+Found = tuple[dict[str, Any], Sequence[Any]]
 """Outputs, and gradients by the variables and then by the inputs."""
 
 DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal")
@@ -147,7 +147,7 @@ def tensorflow(
     zero = tf.UnconnectedGradients.ZERO
     wanted = [*(v.value for v in variables), *images]
     found = tape.gradient(total, wanted, unconnected_gradients=zero)
-    return made, [tf.convert_to_tensor(value) for value in found]
+    return made, found
 
 
 def torch(
@@ -161,7 +161,7 @@ def torch(
     with torch.enable_grad():
         made, total = run(leaves, partial(model, training=training))
         found = torch.autograd.grad(total, wanted, materialize_grads=True)
-    return {name: value.detach() for name, value in made.items()}, list(found)
+    return made, found
 
 
 def jax(
