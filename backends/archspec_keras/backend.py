@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -115,8 +114,8 @@ class KerasBackend:
         """The outputs as arrays, channels first."""
         given = _tensors(inputs[name] for name in graph.inputs)
         with policy(framework(), model.compute_dtype):  # of numbers in functions, too
-            made = _called(graph, partial(model, training=training), given)
-        return {name: _first(value) for name, value in made.items()}
+            made = model(given if len(given) > 1 else given[0], training=training)
+        return {name: _first(value) for name, value in _named(graph, made).items()}
 
     def gradients(
         self,
@@ -133,20 +132,19 @@ class KerasBackend:
         wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
         against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
-        def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
-            made = _called(graph, call, values)
-            sums = (keras.ops.sum(made[name] * against[name]) for name in made)
-            return made, sum(sums)
+        def total(made: Any) -> Any:
+            named = _named(graph, made).items()
+            return sum(keras.ops.sum(value * against[name]) for name, value in named)
 
         variables = [variable for _, variable in wanted]
         with policy(keras, model.compute_dtype):
             images = _tensors(inputs[name] for name in graph.inputs)
-            made, found = gradients(model, variables, images, run, training)
+            made, found = gradients(model, variables, images, total, training)
         places = zip(wanted, found, strict=False)
         by_name = {place.name: place.back(_array(v)) for (place, _), v in places}
         grads = {name: by_name[name] for name in trained}
         by_input = map(_first, found[len(wanted) :])
-        outputs = {name: _first(value) for name, value in made.items()}
+        outputs = {k: _first(value) for k, value in _named(graph, made).items()}
         return outputs, grads | dict(zip(graph.inputs, by_input, strict=True))
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
@@ -221,9 +219,8 @@ def _compare(graph: Graph, model: Any) -> None:
         )
 
 
-def _called(graph: Graph, call: Any, values: list[Any]) -> dict[str, Any]:
-    """The outputs of a model, by name."""
-    made = call(values if len(values) > 1 else values[0])
+def _named(graph: Graph, made: Any) -> dict[str, Any]:
+    """What a model gives, by the names of the outputs."""
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 
