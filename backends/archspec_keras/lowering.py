@@ -16,7 +16,7 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions.dialect import Layer, Lowering, Step
+from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
     applied,
     group,
@@ -263,7 +263,7 @@ def resize(use: OpUse) -> Sequence[Step]:
     """UpSampling2D, or a function that the printed file defines."""
     op: Any = use.ops[0]
 
-    def sized(values: Sequence[Doc]) -> Doc:
+    def sized(values: Sequence[Doc], name: Name) -> Doc:
         other = Call("static_size", (*values[1:],))
         args = values[0], other if op.size is None else pair(op.size)
         if op.mode == "nearest":
@@ -271,7 +271,7 @@ def resize(use: OpUse) -> Sequence[Step]:
         return Call("ops.image.resize", args, (("interpolation", op.mode),))
 
     if op.scale is None:
-        return [sized]
+        return [Function(sized)]
     if op.mode == "nearest" and not op.repeats():
         return [applied("scale_nearest", op.factors())]
     height, width = map(int, op.factors())
