@@ -19,5 +19,5 @@ LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-un
 for op in ("nms", "qnms"):
     LIBRARY.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-# For `pytest tests/test_property.py --hypothesis-profile=thousands`.
+# For `pytest tests/backends/test_property.py --hypothesis-profile=thousands`.
 settings.register_profile("thousands", max_examples=5000)

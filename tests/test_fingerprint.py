@@ -111,3 +111,58 @@ def test_what_is_no_spelling() -> None:
     for other in ({"bias": False}, {"groups": 2}, {"init": {"bias": 1}}):
         assert of("conv2d", channels=4, kernel=3, **other) != plain
     assert set(NEEDED) == {kind for kind, _ in sizes()} <= set(BY_KIND)
+
+
+GRAPH = """
+inputs: {image: [3, 8, 8]}
+graph:
+  conv: {op: conv2d, channels: 4, kernel: 3}
+  act: relu
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# a comment\n{GRAPH}",
+        f"title: Another\ndescription: of the same net\nsource: x{GRAPH}",
+        f"{GRAPH}expect: {{params: 112}}",
+        f"params: {{c: 4}}{GRAPH.replace('channels: 4', 'channels: =c')}",
+        GRAPH.replace("kernel: 3", "kernel: 3, stride: 1"),
+    ],
+)
+def test_a_fingerprint_stays(text: str) -> None:
+    assert fingerprint(graph_of(text)) == fingerprint(graph_of(GRAPH))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("channels: 4", "channels: 5"),
+        ("kernel: 3", "kernel: 3, bias: false"),
+        ("conv:", "conv1:"),
+        ("act: relu", "act: silu"),
+        ("[3, 8, 8]", "[3, 9, 8]"),
+        ("image:", "picture:"),
+        ("kernel: 3", "kernel: 3, init: {weight: kaiming_uniform}"),
+        ("kernel: 3", "kernel: 3, init: {weight: xavier_uniform}"),
+    ],
+)
+def test_a_fingerprint_changes(old: str, new: str) -> None:
+    changed = fingerprint(graph_of(GRAPH.replace(old, new)))
+    assert changed != fingerprint(graph_of(GRAPH))
+    assert len(changed) == 64
+
+
+def test_two_initialisers_have_two_fingerprints() -> None:
+    found = {
+        fingerprint(graph_of(GRAPH.replace("kernel: 3", f"kernel: 3, init: {init}")))
+        for init in (
+            "{weight: kaiming_uniform}",
+            "{weight: kaiming_normal}",
+            "{weight: xavier_normal}",
+            "{weight: {kaiming_normal: {mode: fan_out}}}",
+            "{bias: {normal: {std: 0.1}}}",
+        )
+    }
+    assert len(found) == 5

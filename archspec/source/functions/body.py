@@ -172,6 +172,7 @@ class Body:
             name = self.names.take("prefix")
             self._put(f"{name} = ", label.code())
             label = Label(f"{{{name}}}")
+        start = len(self.made)
         if not label.counter:
             label = Label(self.calls.below(label.text))
         apart = len(targets) == len(outputs)
@@ -180,6 +181,12 @@ class Body:
         wanted = dict(zip(names, outputs, strict=True))
         busy = at.live.difference(targets)
         found = self.scope(nested, at.reads, wanted, label, busy)
+        if (
+            at.label.counter
+            and not nested.inline
+            and name not in reads(self.made[start:])
+        ):
+            self.made[start - 1] = Statement("", at.label.code())  # by no layer
         if not apart:
             self._put(f"{targets[0]} = ", _joined(found, "()"))
             return

@@ -20,7 +20,7 @@ from archspec.graph import Graph
 from archspec.verify.comparison import CHECKS, TOLERANCES
 from archspec.verify.proof import TASKS
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 TARGETS = ("keras:tensorflow", "keras:jax", "keras:torch")
 NARROW = {"depths": [1, 2, 1, 1], "widths": [8, 12, 16, 20], "num_classes": 10}
 CIFAR = {"depths": [2, 1, 2], "widths": [6, 8, 12]}

@@ -1,6 +1,6 @@
 """Random graphs: torch and Keras agree on all of them, forward and gradients.
 
-`pytest tests/test_property.py --hypothesis-profile=thousands` draws 5000 new ones.
+`pytest tests/backends/test_property.py --hypothesis-profile=thousands` draws 5000 new ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOLERANCE = 1e-12
 ILL_CONDITIONED = 1e-6
 HUGE = 1e100
 """Squares of larger numbers overflow."""
-SHRUNK = Path(__file__).parent / "shrunk"
+SHRUNK = Path(__file__).parents[1] / "shrunk"
 
 
 def apart(found: Arrays, wanted: Arrays, least: float = 0.0) -> float:

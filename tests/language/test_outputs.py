@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from nets import graph_of
 from spelled import net, refused, wired
+
+from archspec.errors import SpecError
 
 
 def test_named_outputs_are_read_by_name_only() -> None:
@@ -79,3 +83,12 @@ def test_taps_name_paths() -> None:
         "graph: {conv: relu}\ntaps: {a: [conv]}\n",
         "a path is the name of a node|string",
     )
+
+
+def test_an_entry_of_a_list_of_which_nothing_is_left() -> None:
+    with pytest.raises(SpecError, match=r"nothing is left of 'n\.0'") as caught:
+        graph_of(
+            "inputs: {image: [4]}\nparams: {on: false}\ngraph:\n  n:\n    graph:\n"
+            "      - {graph: [{op: tanh, when: =on}]}\n      - scale\n"
+        )
+    assert str(caught.value.at) == "net.yaml:8:9"

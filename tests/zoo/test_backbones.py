@@ -20,7 +20,7 @@ from archspec.weights import save
 
 TOLERANCE = 1e-12
 NATIVE_BILINEAR = 1e-6
-"""TensorFlow resizes bilinearly in single precision; see test_agreement.py."""
+"""TensorFlow resizes bilinearly in single precision; see backends/test_agreement.py."""
 SIZES = [(97, 65), pytest.param((224, 160), marks=pytest.mark.proof)]
 STAGES = {"layer1": "c2", "layer2": "c3", "layer3": "c4", "layer4": "c5"}
 Arrays = dict[str, NDArray[Any]]

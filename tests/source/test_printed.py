@@ -19,8 +19,8 @@ from archspec.backend import backend
 from archspec.catalog import names
 from archspec.weights import initial_weights
 
-GOLDEN = Path(__file__).parent / "golden"
-ODD = Path(__file__).parent / "odd"
+GOLDEN = Path(__file__).parents[1] / "golden"
+ODD = Path(__file__).parents[1] / "odd"
 ZOO = names()
 SOME = (
     "resnet50",
@@ -114,7 +114,7 @@ def outputs(specs: tuple[str, ...], kind: str, folder: Path) -> None:
         items.append(item)
     listed = folder / "files.json"
     listed.write_text(json.dumps(items))
-    script = Path(__file__).with_name("run_printed.py")
+    script = Path(__file__).parents[1] / "run_printed.py"
     run = subprocess.run(
         [sys.executable, str(script), str(listed)],
         env={**os.environ, "PYTHONPATH": ""},

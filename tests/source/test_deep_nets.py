@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_printed import lines_of_code
+from source.test_printed import lines_of_code
 
 import archspec
 

@@ -9,7 +9,7 @@ from nets import distance, graph_of, images, randomised
 
 from archspec.backend import backend
 
-SPECS = {path.stem: path for path in (Path(__file__).parent / "odd").glob("*.yaml")}
+SPECS = {path.stem: path for path in (Path(__file__).parents[1] / "odd").glob("*.yaml")}
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))

@@ -19,7 +19,7 @@ import archspec
 from archspec.backend import backend
 from archspec.weights import load
 
-DOCS = Path(__file__).parent.parent / "docs" / "checkpoints.md"
+DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 NARROW = {"hidden": [32, 32]}
 """The head of a VGG for each run."""
 

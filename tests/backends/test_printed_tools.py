@@ -21,7 +21,7 @@ from run_printed import module
 from archspec.backend import backend
 from archspec.source.program import execute
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 NETS = {
     "resnet20": "ResNet20ForCIFAR",
     "resnet50": "ResNet50",

@@ -1,0 +1,92 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archspec.errors import ArchspecError
+from archspec.files import write_whole
+from archspec.weights import save
+
+
+class TestWriteWhole:
+    def test_text_and_bytes(self, tmp_path: Path) -> None:
+        write_whole(tmp_path / "a", "é\r\n")
+        write_whole(tmp_path / "a", "é\n")
+        write_whole(str(tmp_path / "b"), b"\0\1")
+        assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\n"
+        assert (tmp_path / "b").read_bytes() == b"\0\1"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+    def test_a_writer_gets_a_path_with_the_same_suffixes(self, tmp_path: Path) -> None:
+        seen: list[Path] = []
+
+        def write(path: Path) -> None:
+            seen.append(path)
+            path.write_text("x")
+
+        write_whole(tmp_path / "m.weights.h5", write)
+        assert seen[0].parent == tmp_path
+        assert seen[0].name.endswith("m.weights.h5")
+        assert [path.name for path in tmp_path.iterdir()] == ["m.weights.h5"]
+
+    @pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt()])
+    def test_a_failing_writer_leaves_the_old_file(
+        self, tmp_path: Path, error: BaseException
+    ) -> None:
+        def broken(path: Path) -> None:
+            path.write_text("half")
+            raise error
+
+        (tmp_path / "a").write_text("old")
+        with pytest.raises(type(error)):
+            write_whole(tmp_path / "a", broken)
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+    def test_a_full_disk(self, tmp_path: Path) -> None:
+        def full(path: Path) -> None:
+            path.write_text("half")
+            raise OSError(28, "No space left on device")
+
+        with pytest.raises(ArchspecError, match=r"can't write .*No space left"):
+            write_whole(tmp_path / "a", full)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_missing_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            ArchspecError, match=r"there is no folder .*models.*make it"
+        ):
+            write_whole(tmp_path / "models" / "a.py", "x")
+
+    def test_a_file_for_a_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "a").touch()
+        with pytest.raises(ArchspecError, match="there is no folder"):
+            write_whole(tmp_path / "a" / "b", "x")
+
+    @pytest.mark.parametrize("place", [".", "/dev/null"])
+    def test_folders_and_devices(self, place: str) -> None:
+        with pytest.raises(ArchspecError, match="a folder or a device"):
+            write_whole(place, "x")
+
+    def test_a_name_too_long(self, tmp_path: Path) -> None:
+        with pytest.raises(ArchspecError, match="can't write"):
+            write_whole(tmp_path / ("a" * 300), "x")
+
+    def test_modes(self, tmp_path: Path) -> None:
+        plain = tmp_path / "plain"
+        plain.touch()
+        save(tmp_path / "new", {"x": np.zeros(1)}, {})
+        assert (tmp_path / "new").stat().st_mode == plain.stat().st_mode
+        plain.chmod(0o640)
+        save(plain, {"x": np.zeros(1)}, {})
+        assert stat.S_IMODE(plain.stat().st_mode) == 0o640
+
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "file")
+        write_whole(tmp_path / "link", "x")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "file").read_text() == "x"

@@ -1,0 +1,39 @@
+"""The report as a table."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from archspec.verify.comparison import CHECKS, Row
+from archspec.verify.proof import Proof
+from archspec.verify.report import Report
+from archspec.verify.setting import Setting
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_table_has_room_for_every_name(width: int) -> None:
+    where = "stages.2.blocks.110.downsample.conv1.weight"
+    rows = [
+        Row("float64", check.title, target, outcome, 2e-9, where, "", 1e-15, 1e-12)
+        for check in CHECKS
+        for target in ("keras:tensorflow", "keras:torch")
+        for outcome in ("pass", "ill-conditioned")
+    ]
+    report = Report("net", Setting("net"), "torch", Proof(tuple(rows), (), ()))
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(report.rich())
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(text.count(number) == len(rows) for number in ("2.0e-09", "1.0e-12"))
+    assert text.count(" keras:tensorflow ") == len(rows) // 2
+    _, header, *lines = text.splitlines()
+    start, end = header.index("where"), header.index("verdict")
+    ends = (n for n, line in enumerate(lines) if ": ill-conditioned:" in line)
+    table = lines[: next(ends)]
+    assert "".join(line[start:end].strip(" ─") for line in table) == where * len(rows)
+    verdicts = "".join(line[end:].strip(" ─") for line in table)
+    assert verdicts == "passill-conditioned" * (len(rows) // 2)

@@ -1,0 +1,165 @@
+"""Weight files: what comes back, what is refused and what the refusal says."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from archspec.errors import WeightsError
+from archspec.weights import load, metadata, save
+
+
+@pytest.fixture
+def weights() -> dict[str, NDArray[Any]]:
+    generator = np.random.default_rng(0)
+    return {
+        "conv1.weight": generator.standard_normal((4, 3, 2, 2)).astype(np.float32),
+        "bn1.running_var": np.ones(4, np.float64),
+        "scale": np.array(3.5, np.float32),
+        "half": np.arange(5, dtype=np.float16),
+    }
+
+
+def equal(left: dict[str, NDArray[Any]], right: dict[str, NDArray[Any]]) -> bool:
+    return left.keys() == right.keys() and all(
+        np.array_equal(left[name], right[name])
+        and left[name].dtype == right[name].dtype
+        and left[name].shape == right[name].shape
+        for name in left
+    )
+
+
+class TestRoundTrip:
+    def test_our_own(self, tmp_path: Path, weights: dict[str, NDArray[Any]]) -> None:
+        save(tmp_path / "w.safetensors", weights, {"spec": "résnet", "seed": "0"})
+        assert equal(load(tmp_path / "w.safetensors"), weights)
+        assert metadata(tmp_path / "w.safetensors") == {"spec": "résnet", "seed": "0"}
+
+    def test_others_read_what_we_write(
+        self, tmp_path: Path, weights: dict[str, NDArray[Any]]
+    ) -> None:
+        save(tmp_path / "w.safetensors", weights, {})
+        found = safetensors.torch.load_file(tmp_path / "w.safetensors")
+        assert equal({name: found[name].numpy() for name in found}, weights)
+
+    def test_we_read_what_others_write(self, tmp_path: Path) -> None:
+        net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+        state = net.state_dict()
+        safetensors.torch.save_file(state, tmp_path / "w.safetensors")
+        found = load(tmp_path / "w.safetensors")
+        assert set(found) == set(state) - {"1.num_batches_tracked"}
+        assert all(np.array_equal(found[name], state[name].numpy()) for name in found)
+        assert metadata(tmp_path / "w.safetensors") == {}
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            np.arange(12.0).reshape(3, 4).T,
+            np.arange(24.0).reshape(4, 6)[::2, 1::2],
+            np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+            np.arange(4.0)[::-1],
+            np.zeros((0, 3)),
+            np.arange(3.0).astype(">f8"),
+        ],
+    )
+    def test_any_memory_order(self, tmp_path: Path, view: NDArray[Any]) -> None:
+        save(tmp_path / "w.safetensors", {"x": view}, {})
+        assert np.array_equal(load(tmp_path / "w.safetensors")["x"], view)
+
+    def test_arrays_may_be_changed_and_leave_the_file_alone(
+        self, tmp_path: Path
+    ) -> None:
+        save(tmp_path / "w.safetensors", {"x": np.zeros(3)}, {})
+        load(tmp_path / "w.safetensors")["x"][:] = 1
+        assert not load(tmp_path / "w.safetensors")["x"].any()
+
+    def test_an_element_type_that_the_format_lacks(self, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match="object"):
+            save(tmp_path / "w.safetensors", {"x": np.array([None])}, {})
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestRefused:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "w.safetensors"
+
+    def refused(self, path: Path, match: str) -> None:
+        for read in (load, metadata):
+            with pytest.raises(WeightsError, match=match):
+                read(path)
+
+    def test_missing(self, path: Path) -> None:
+        self.refused(path, "there is no file")
+
+    def test_folder(self, path: Path) -> None:
+        path.mkdir()
+        self.refused(path, "folder")
+
+    def test_device(self) -> None:
+        self.refused(Path("/dev/zero"), "device")
+
+    def test_empty(self, path: Path) -> None:
+        path.touch()
+        self.refused(path, "damaged safetensors file, or none at all")
+
+    def test_every_truncation(
+        self, path: Path, weights: dict[str, NDArray[Any]]
+    ) -> None:
+        whole = safetensors.numpy.save(weights, {"spec": "x"})
+        for length in range(1, len(whole)):
+            path.write_bytes(whole[:length])
+            self.refused(path, "damaged safetensors file")
+
+    def test_something_appended(
+        self, path: Path, weights: dict[str, NDArray[Any]]
+    ) -> None:
+        path.write_bytes(safetensors.numpy.save(weights) + b"\0")
+        self.refused(path, "damaged safetensors file")
+
+    @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+    def test_pickle(self, path: Path, protocol: int) -> None:
+        class Harm:
+            def __reduce__(self) -> tuple[object, tuple[str]]:
+                return os.mkdir, (str(path.parent / "harmed"),)
+
+        path.write_bytes(pickle.dumps({"x": Harm()}, protocol))
+        self.refused(path, "is a pickle; expected a safetensors file")
+        assert not (path.parent / "harmed").exists()
+
+    @pytest.mark.parametrize(
+        ("legacy", "what"), [(False, "a zip archive"), (True, "a pickle")]
+    )
+    def test_torch_checkpoint(self, path: Path, legacy: bool, what: str) -> None:
+        state = {"x": torch.zeros(3)}
+        torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+        self.refused(path, f"is {what}")
+
+    def test_keras_files(self, path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+        self.refused(path, "zip archive, as torch's .pth and Keras's .keras are")
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+        self.refused(path, "HDF5")
+
+    def test_a_header_as_long_as_a_pickle_begins(self, path: Path) -> None:
+        # A header of 0x280 bytes: the file starts with 80 02, as a pickle does.
+        whole = safetensors.numpy.save({"x": np.zeros(3)}, {"pad": "x" * 556})
+        assert whole[:2] == b"\x80\x02"
+        path.write_bytes(whole[:-1])
+        self.refused(path, "damaged safetensors file")
+
+    def test_bfloat16(self, path: Path) -> None:
+        safetensors.torch.save_file({"x": torch.ones(2, dtype=torch.bfloat16)}, path)
+        with pytest.raises(WeightsError, match=r"'x' in .* holds BF16 values"):
+            load(path)

@@ -1,0 +1,102 @@
+"""Weights that fit a graph, and what is said of those that don't."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from archspec.errors import WeightsError
+from archspec.weights import check
+
+
+class TestCheck:
+    expected: ClassVar[dict[str, tuple[int, ...]]] = {
+        "conv1.weight": (8, 3, 3, 3),
+        "bn1.weight": (8,),
+        "bn1.bias": (8,),
+        "fc.weight": (10, 8),
+        "fc.bias": (10,),
+    }
+
+    def arrays(self, **changes: tuple[int, ...] | None) -> dict[str, NDArray[Any]]:
+        shapes = self.expected | {
+            name.replace("__", "."): shape for name, shape in changes.items()
+        }
+        return {n: np.zeros(s) for n, s in shapes.items() if s is not None}
+
+    def notes(self, weights: dict[str, NDArray[Any]]) -> tuple[str, ...]:
+        with pytest.raises(WeightsError) as caught:
+            check(weights, self.expected)
+        return caught.value.notes
+
+    def test_fits(self) -> None:
+        check(self.arrays(), self.expected)
+        check(self.arrays(bn1__num_batches_tracked=()), self.expected)
+
+    def test_a_renamed_tensor_names_its_counterpart(self) -> None:
+        assert self.notes(self.arrays(fc__bias=None, fc__bais=(10,))) == (
+            "missing: fc.bias [10] (the weights have fc.bais [10])",
+            "surplus: fc.bais [10] (the net has fc.bias [10])",
+        )
+
+    def test_equal_shape_goes_before_a_better_name(self) -> None:
+        weights = self.arrays(fc__weight=None, fc__weights=(8, 10), f__weight=(10, 8))
+        assert self.notes(weights)[0] == (
+            "missing: fc.weight [10, 8] (the weights have f.weight [10, 8])"
+        )
+
+    def test_equal_shape_without_a_likeness(self) -> None:
+        weights = self.arrays(conv1__weight=None, zzz=(8, 3, 3, 3))
+        assert self.notes(weights)[0] == (
+            "missing: conv1.weight [8, 3, 3, 3] (the weights have zzz [8, 3, 3, 3])"
+        )
+
+    def test_no_candidate(self) -> None:
+        assert self.notes(self.arrays(fc__weight=None)) == (
+            "missing: fc.weight [10, 8]",
+        )
+
+    def test_another_shape(self) -> None:
+        assert self.notes(self.arrays(fc__weight=(8, 10))) == (
+            "shape: fc.weight is [8, 10], expected [10, 8]",
+        )
+        assert self.notes(self.arrays(fc__weight=(5, 8), head=(10, 8)))[1] == (
+            "shape: fc.weight is [5, 8], expected [10, 8] "
+            "(the weights have head [10, 8])"
+        )
+
+    def test_all_in_one_error(self) -> None:
+        weights = self.arrays(fc__weight=(3, 8), fc__bias=None, extra=(7, 7))
+        with pytest.raises(WeightsError) as caught:
+            check(weights, self.expected)
+        assert str(caught.value) == (
+            "the weights don't fit the net: 1 missing, 1 surplus, 1 of another shape\n"
+            "  missing: fc.bias [10]\n"
+            "  surplus: extra [7, 7]\n"
+            "  shape: fc.weight is [3, 8], expected [10, 8]"
+        )
+
+    def test_allowances(self) -> None:
+        weights = self.arrays(fc__weight=None, fc__bias=None, head__weight=(2, 8))
+        check(
+            weights, self.expected, allow_missing=["fc.*"], allow_extra={"head.weight"}
+        )
+        check(weights, self.expected, allow_missing="fc.*", allow_extra="head.*")
+        with pytest.raises(WeightsError, match="1 missing, 0 surplus"):
+            check(weights, self.expected, allow_missing="fc.bias", allow_extra="*")
+
+    def test_a_wrong_shape_is_allowed_where_it_is_named_by_both(self) -> None:
+        weights = self.arrays(fc__weight=(3, 8))
+        check(weights, self.expected, allow_missing=["fc.*"], allow_extra=["fc.*"])
+        for missing, extra in ((["*"], []), ([], ["*"]), (["*"], ["bn1.*"])):
+            with pytest.raises(WeightsError, match="1 of another shape"):
+                check(weights, self.expected, allow_missing=missing, allow_extra=extra)
+
+    def test_every_one_of_many_is_listed(self) -> None:
+        shapes = {f"a{i}.weight": (4, 4) for i in range(3000)}
+        with pytest.raises(WeightsError) as caught:
+            check({f"b{i}.bias": np.zeros(4) for i in range(3000)}, shapes)
+        assert len(caught.value.notes) == 6000
