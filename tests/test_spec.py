@@ -184,6 +184,6 @@ class TestBuild:
 
     def test_memory(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(memory, "available", lambda: 100)
-        with pytest.raises(BackendError, match="needs 0.0 GiB"):
+        with pytest.raises(BackendError, match=r"needs 0\.0 GiB"):
             archspec.load(path).build("torch")
         assert archspec.load(path).build("torch", force_memory=True) is not None
