@@ -6,8 +6,9 @@
 A fault is planted in a copy of the tree: a comparison flipped, a term dropped, a
 constant off by one, a condition inverted, a statement gone. Then the tests that mirror
 its module run, `tests/source/test_expr.py` for `archspec/source/expr.py` (where there
-is no such file, the folder), for at most 60 s of processor time. What they don't notice
-is listed with its place; the command fails if that is more than 3 in 100.
+is no such file, the folder of an inner package: `tests/source/classes`), for at most
+60 s of processor time. What they don't notice is listed with its place; the command
+fails if that is more than 3 in 100.
 
 What changes nothing is no fault: annotations, assertions (zip's `strict` is one),
 decorators, texts of errors, what gives the same bytecode, and what `mutate_equal.yaml`
@@ -229,6 +230,11 @@ class _Plant(ast.NodeVisitor):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
         self._put("term", node, f"({self._said(node.operand)})")
+        inner = node.operand
+        if isinstance(inner, ast.Constant) and type(inner.value) is int:
+            for other in (1 - inner.value, -1 - inner.value):
+                self._put("constant", node, f"({other})")
+            return
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -237,6 +243,15 @@ class _Plant(ast.NodeVisitor):
         elif isinstance(node.value, int):
             self._put("constant", node, str(node.value + 1))
             self._put("constant", node, f"({node.value - 1})")
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        index = node.slice
+        if not isinstance(index, ast.Constant) or type(index.value) is not int:
+            self.generic_visit(node)
+            return
+        for other in (index.value + 1, index.value - 1):  # `x[0] -> x[1]`, to be read
+            self._put("constant", node, f"{self._said(node.value)}[{other}]")
+        self.visit(node.value)
 
     def _inverted(self, test: ast.expr) -> None:
         self._put("condition", test, f"(not ({self._said(test)}))")
@@ -302,12 +317,17 @@ def _is_alias(tree: ast.expr) -> bool:
 
 
 def tests_of(module: str, root: Path = ROOT) -> Path | None:
-    """The tests that mirror a module: a file, or the folder, or None."""
+    """The tests that mirror a module: a file, or an inner folder, or None.
+
+    The folder of an inner package tests it through its front. Those further out hold
+    tests of whole nets too, which are no module's own.
+    """
     path = Path(module)
     parts = [p.removeprefix("archspec_") for p in path.parent.parts if p != "archspec"]
     folder = Path("tests", *parts)
     own = folder / f"test_{path.name}"
-    return next((found for found in (own, folder) if (root / found).exists()), None)
+    found = [own, folder] if len(parts) > 1 else [own]
+    return next((tests for tests in found if (root / tests).exists()), None)
 
 
 @cache
@@ -315,7 +335,9 @@ def reviewed() -> dict[tuple[str, str, str], str]:
     """What changes nothing that can be seen, by module, line and change: the reason."""
     listed = yaml.safe_load(EQUAL.read_text(encoding="utf-8")) or []
     return {
-        (item["module"], item["line"], item["change"]): item["why"] for item in listed
+        (item["module"], line, item["change"]): item["why"]
+        for item in listed
+        for line in item["lines"]
     }
 
 

@@ -61,7 +61,13 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
                     continue
                 done.add(key)
                 changed = call._replace(given={**call.given, name: other})
-                compare(case, chosen, scope, changed, {**scope.params, param: other})
+                said = {key.rstrip("_") for key in call.given}
+                params = {
+                    key: value
+                    for key, value in {**scope.params, param: other}.items()
+                    if key in said or key not in scope.defaults
+                }
+                compare(case, chosen, scope, changed, params)
 
 
 def compare(

@@ -171,7 +171,8 @@ def main() -> int:
     spent = (time.process_time() - busy) / max(1, run.checked)
     print(f"{run.checked} specs, {run.invalid} invalid, {spent:.3f} s each")
     for kind, times in run.found.most_common():
-        print(f"{times:5} {kind}, spec {run.specs[kind][0][0]}", flush=True)
+        numbers = ", ".join(str(number) for number, *_ in run.specs[kind])
+        print(f"{times:5} {kind}, spec {numbers}", flush=True)
     for kind in run.found if given.keep else ():
         for number, spec, detail in run.specs[kind]:
             keep(given.keep, kind, number, spec, detail)

@@ -59,7 +59,7 @@ class Builder:
     """The nodes made so far, with the shape and the taints of every value.
 
     `fixed` holds the root params that decide the net's structure, `used` those that
-    reach an op's attribute.
+    reach an op's attribute. `pruned` says that some nodes were dropped again.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -69,6 +69,7 @@ class Builder:
         self.taints: dict[str, tuple[Taint, Taint]] = {}
         self.fixed: set[str] = set()
         self.used: set[str] = set()
+        self.pruned = False
         self._ops: dict[tuple[str, str], Op] = {}
 
     def fix(self, raw: Any, variables: Variables, at: Location, *wanted: Any) -> Known:
@@ -146,6 +147,7 @@ class Builder:
         """Drops the nodes from `start` on that these values don't depend on."""
         made = self.nodes[start:]
         self.nodes[start:] = kept = needed(made, wanted)
+        self.pruned = self.pruned or len(kept) < len(made)
         for name in {node.name for node in made}.difference(n.name for n in kept):
             del self.shapes[name]
 

@@ -87,7 +87,7 @@ def _expanded(
     assert member is not None and taps is not None
     nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
     root = context.scope
-    if len(nodes) < len(built.nodes):
+    if built.pruned or len(nodes) < len(built.nodes):
         nodes, root = settled(nodes, root, member.outputs)
     graph = Graph(
         name=block.name,

@@ -197,7 +197,7 @@ class Body:
         if "{" in key:
             line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
-        word = named(flow, "int")
+        word = self.words.flowing(flow, outer)
         line.target, tried = self._target(cells, [word], index, depth)
         made = tried[0]
         if isinstance(count, int):
@@ -513,7 +513,7 @@ class Body:
         """What a caller gives, or the default, for which a block's inputs may count."""
         scope = tree.scope
         if name in scope.defaults:
-            return Text(scope.defaults[name], scope)
+            return Text(scope.defaults[name], scope, hidden=name)
         if name in scope.params:
             return self._text(scope.texts.get(name), tree, index)
         return self._text(name, tree, index) if name.isidentifier() else None

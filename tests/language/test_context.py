@@ -36,6 +36,9 @@ def test_a_space_names_and_numbers_its_children() -> None:
         ("blocks: {b: {inputs: [x, y], graph: {x: {op: add, from: [x, y]}}}}\n"
          "graph: {b: {block: b, from: [input, input]}}",
          "AS311 1:38 the name 'x' is taken by an input of the scope"),
+        ("blocks: {b: {inputs: [x, y], graph: {input: {op: add, from: [x, y]}}}}\n"
+         "graph: {b: {block: b, from: [input, input]}}",
+         "AS311 1:38 the name 'input' is taken by an input of the scope"),
     ],
 )  # fmt: skip
 def test_a_name_that_is_taken(text: str, message: str) -> None:
@@ -44,6 +47,10 @@ def test_a_name_that_is_taken(text: str, message: str) -> None:
 
 def test_an_inlined_node_takes_no_name() -> None:
     graph = net("graph: {b: {inline: true, graph: {b: relu, c: tanh}}}")
+    assert [node.name for node in graph.nodes] == ["b", "c"]
+    graph = net(
+        "graph: {a: {inline: true, graph: {b: relu}}, b: {inline: true, graph: {c: tanh}}}"
+    )
     assert [node.name for node in graph.nodes] == ["b", "c"]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from nets import graph_of
-from spelled import CONV, net, refused, shape, told, wired
+from spelled import CONV, IMAGE, net, refused, shape, told, wired
 
+from archspec import load
 from archspec.errors import ArchspecError, LimitError
 from archspec.graph import Graph, Scope
 from archspec.language.expand import expand
@@ -634,3 +637,51 @@ def test_work_is_counted() -> None:
     assert work("graph: {a: {op: slice, repeat: 3, stop: =3 - index}}") == (
         3 * step + 3 * len("3 - index")
     )
+
+
+def test_a_repeat_may_shrink() -> None:
+    """Half of what its first instance lets expect must have room."""
+    head = "archspec: 1\nname: net\ninputs: {image: [3, 8, 8]}\n"
+    part = "{b: relu, c: {graph: [relu, tanh], when: =index == 0}}"
+    text = f"{head}graph: {{a: {{repeat: 4, graph: {part}}}}}"
+
+    def made(nodes: int) -> int:
+        files = Files()
+        unit = files.text(text, "net.yaml")
+        files.limits = Limits(nodes=nodes)
+        return len(expand(files, unit).nodes)
+
+    assert made(9) == 6
+    with pytest.raises(LimitError, match="at most 8 nodes, this would have 12"):
+        made(8)
+
+
+def test_a_spec_in_a_spec_holds_what_it_requires() -> None:
+    (error,) = told("graph: {body: {spec: resnet18, shortcut: D}}")
+    assert error == (
+        "AS315 21:32 the spec 'resnet18' requires: shortcut is A, B, C or none; "
+        "shortcut is 'D'"
+    ).replace("21:32", error.split()[1])  # in the other file
+    text = """
+params: {n: 1}
+require: {n is one: =n == 1}
+blocks: {b: {params: {n: 2}, graph: [relu]}}
+graph: {b: {block: b}}
+"""
+    assert len(net(text).nodes) == 1
+
+
+def test_a_spec_with_faults_of_its_own_is_not_opened(tmp_path: Path) -> None:
+    """What else it would say depends on what is wrong already."""
+    for name, text in (
+        (
+            "inner",
+            "graph: {a: {op: slice, stop: =n}, b: {op: slice, from: input, stop: 9}}",
+        ),
+        ("outer", "graph: {c: {spec: inner.yaml}}"),
+    ):
+        head = f"archspec: 1\nname: {name}\n{IMAGE}"
+        (tmp_path / f"{name}.yaml").write_text(head + text)
+    with pytest.raises(ArchspecError) as caught:
+        load(tmp_path / "outer.yaml")
+    assert [error.code for error in caught.value.errors] == ["AS301"]

@@ -11,7 +11,7 @@ from ops.oracles import IMAGE, PIXEL
 
 from archspec.errors import ShapeError
 from archspec.ops import base
-from archspec.ops.base import STARTS, STATISTICS, Op, Stored, Weighted
+from archspec.ops.base import STARTS, STATISTICS, Op, Stored, Weighted, shortest
 from archspec.ops.init import Constant, KaimingNormal, Normal, Unsuited, XavierUniform
 
 
@@ -49,7 +49,7 @@ def test_what_most_ops_are() -> None:
     assert made.arity == (1, 1)
     assert (made.example, made.width, made.chance) == ("", None, None)
     assert not made.stored and not made.sizes
-    assert not (made.follows or made.flattens or made.centres)
+    assert not (made.commutative or made.follows or made.flattens or made.centres)
     assert made.weights(IMAGE) == made.buffers(IMAGE) == {} == made.inits()
     assert made.macs(IMAGE) == 0
     assert not made.counts_channels
@@ -192,3 +192,25 @@ def test_bounds(name: str, legal: Any, illegal: Any) -> None:
 def test_the_example_of_the_module() -> None:
     found = doctest.testmod(base)
     assert found.attempted and not found.failed
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (3, 3),
+        (0.5, 0.5),
+        (-0.0, 0.0),
+        (False, False),
+        ("same", "same"),
+        (None, None),
+        ((1, 1), 1),
+        ((1, 2), (1, 2)),
+        ((1, 1, 2, 2), (1, 1, 2, 2)),
+        (((1, 1), (1, 1)), 1),
+        (((1, 1), (2, 2)), (1, 2)),
+        (((1, 2), (1, 2)), ((1, 2), (1, 2))),
+        ((-0.0, 0.0), 0.0),
+    ],
+)
+def test_one_spelling_of_a_value(value: Any, wanted: Any) -> None:
+    assert repr(shortest(value)) == repr(wanted)

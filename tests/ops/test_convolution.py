@@ -219,3 +219,20 @@ def test_extent_and_sides() -> None:
     assert made.sides(9, 10) == ((1, 1), (2, 2))
     odd = Conv2d(channels=1, kernel=(2, 3), stride=2, padding="same")
     assert odd.sides(9, 10) == ((0, 1), (0, 1))
+
+
+def test_same_padding_covers_the_image() -> None:
+    """TensorFlow's takes any stride; with a smaller kernel it would leave pixels out."""
+    for kernel, stride, dilation in ((2, 3, 1), ((3, 2), (1, 3), 1), (2, 4, 2)):
+        with pytest.raises(ValueError, match="needs a kernel of 1 or at least"):
+            Conv2d(
+                channels=1,
+                kernel=kernel,
+                stride=stride,
+                dilation=dilation,
+                padding="same",
+            )
+    for kernel, stride, dilation in ((1, 3, 1), (3, 3, 1), (2, 3, 2), ((1, 3), 3, 1)):
+        Conv2d(
+            channels=1, kernel=kernel, stride=stride, dilation=dilation, padding="same"
+        )

@@ -80,6 +80,22 @@ def test_concat(shapes: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        (IMAGE, (3, 8, 10)),
+        (IMAGE, (3, 9, 11)),
+        (IMAGE, (4,)),
+        (IMAGE, IMAGE, (4, 1, 1)),
+    ],
+)
+def test_what_is_not_concatenated(shapes: Any) -> None:
+    with pytest.raises(ShapeError, match="concat needs equal heights and widths") as e:
+        Concat().shape(*shapes)
+    assert e.value.code == "AS402"
+    assert all(str(list(shape)) in str(e.value) for shape in shapes)
+
+
 @pytest.mark.parametrize("kind", JOINS)
 def test_traits_of_joins(kind: str) -> None:
     made = op(kind)

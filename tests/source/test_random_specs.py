@@ -27,7 +27,6 @@ SHRUNK = sorted((TESTS / "shrunk" / "printing").glob("*.yaml"))
 COUNT = 300
 
 
-@pytest.mark.proof  # about 3 in 100 specs still fail, most by a lint rule: issue 12
 def test_random_specs() -> None:
     """On Keras' torch engine, which makes a layer in half of TensorFlow's time."""
     command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", str(COUNT)]
@@ -46,7 +45,6 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     return drawn(lambda choices: draw(st.sampled_from(choices)))
 
 
-@pytest.mark.proof  # as above
 @settings(
     max_examples=max(20, settings().max_examples),
     deadline=None,

@@ -278,7 +278,7 @@ graph:
   r: {op: concat, from: [q, p.one]}
 outputs: {low: r, high: p.one}
 """)
-    assert tree(found, "p").outputs == ["p.a", "p.b"]
+    assert tree(found, "p").outputs == ["p.b", "p.a"]  # as the block names them
     assert tree(found, "q").outputs == ["q.d"]
     assert found.root.outputs == ["r", "p.b"]
 
