@@ -173,6 +173,7 @@ class TestBuild:
         }
         write(files["whole"], whole.graph, weights)
         write(files["own"], part.graph, own)
+        given: Any
         for given in (*files.values(), weights, own):
             found = state(part.build("torch", weights=given))
             assert set(found) == set(own)

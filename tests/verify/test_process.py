@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from archspec.backend import backend
-from archspec.verify import process
 from archspec.verify.process import NotAvailable, Stored, Worker
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
@@ -87,7 +86,7 @@ class TestDeath:
                 started.append(real([sys.executable, "-c", code], **options))
                 return started[-1]
 
-            monkeypatch.setattr(process.subprocess, "Popen", popen)
+            monkeypatch.setattr(subprocess, "Popen", popen)
             return Worker(setting, TARGET, folder)
 
         yield worker
