@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import reduce
+from struct import pack, unpack
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -236,6 +237,22 @@ class Resize(Kept):
             raise ValueError("size or scale, not both")
         return self
 
+    def factors(self) -> tuple[float, float]:
+        """The vertical and the horizontal scale; 1 without one."""
+        scale = self.scale if self.scale is not None else 1.0
+        return scale if isinstance(scale, tuple) else (scale, scale)
+
+    def repeats(self) -> bool:
+        """Whether, nearest, it repeats every pixel a whole number of times.
+
+        PyTorch multiplies positions by 1 / factor in single precision; where that is
+        rounded down, the last repetition of some pixel shows the one before it.
+        """
+        steps = [unpack("f", pack("f", 1 / factor))[0] for factor in self.factors()]
+        whole = all(factor == int(factor) for factor in self.factors())
+        axes = zip(steps, self.factors(), strict=True)
+        return whole and all(step >= 1 / factor for step, factor in axes)
+
     def shape(self, *inputs: Shape) -> Shape:
         channels, height, width = image(self.kind, inputs[0])
         ways = (self.size is not None) + (self.scale is not None) + (len(inputs) == 2)
@@ -249,14 +266,12 @@ class Resize(Kept):
             return (channels, *image(self.kind, inputs[1])[1:])
         if self.size is not None:
             return (channels, *pair(self.size))
-        scale = self.scale
-        factors = scale if isinstance(scale, tuple) else (scale, scale)
-        made = tuple(
-            int(n * (f or 0)) for n, f in zip((height, width), factors, strict=True)
-        )
+        factors = self.factors()
+        made = tuple(int(n * f) for n, f in zip((height, width), factors, strict=True))
         if min(made) < 1:
             raise ShapeError(
-                f"scale {scale} leaves nothing of {height}x{width} pixels", code="AS403"
+                f"scale {self.scale} leaves nothing of {height}x{width} pixels",
+                code="AS403",
             )
         if self.mode == "nearest":
             for n, length, factor in zip((height, width), made, factors, strict=True):

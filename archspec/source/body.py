@@ -513,7 +513,7 @@ class Body:
         """What a caller gives, or the default, for which a block's inputs may count."""
         scope = tree.scope
         if name in scope.defaults:
-            return Text(scope.defaults[name], scope)
+            return Text(scope.defaults[name], scope, hidden=name)
         if name in scope.params:
             return self._text(scope.texts.get(name), tree, index)
         return self._text(name, tree, index) if name.isidentifier() else None

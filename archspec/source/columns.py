@@ -41,3 +41,5 @@ class Text:
     index: Arg | None = None
     counter: str = ""
     """What the spec calls that index; "" is `index`."""
+    hidden: str = ""
+    """A param whose default it is: by that name it reads the file's."""

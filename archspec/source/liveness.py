@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count, islice
 
-from archspec.source.outline import Definition, Line, Ref, Use
+from archspec.source.outline import Definition, Line, Ref, Use, walk
 
 REGISTERS = ("x", "y", "z")
 UNREAD = "_"
@@ -86,6 +86,12 @@ def output_names(definition: Definition) -> tuple[str, ...]:
     told = {value: name for name, value in reversed(tree.scope.outputs.items())}
     found = tuple(map(told.get, tree.outputs, names))
     return found if len({*found}) == len(names) else names
+
+
+def local_names(definition: Definition) -> set[str]:
+    """The names of arguments, constants and loops in a definition's code."""
+    found = {*definition.arguments, *definition.constants}
+    return found.union(*(line.bound() for line in walk(definition.lines)))
 
 
 class _Run:

@@ -1,11 +1,38 @@
-"""The header of a printed loop, the same for all that print Python."""
+"""A printed loop, the same for all that print Python."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container, Sequence
 
+from archspec.source.expr import names_of
 from archspec.source.outline import Line
-from archspec.source.text import Call, Each
+from archspec.source.text import (
+    STEP,
+    Call,
+    Display,
+    Doc,
+    Each,
+    assignment,
+    flat,
+    layout,
+)
+
+
+def turns(
+    line: Line, body: Sequence[str], indent: int, read: Collection[str]
+) -> list[str]:
+    """The statements of a repeat around its body, which reads the names `read`."""
+    made: list[str] = []
+    for name, value in line.start.items():
+        if flat(value) != name:
+            made += assignment(name, value, indent)
+    values = tuple(line.carried.values())
+    header = each(line, set(read).union(*map(names_of, values)))
+    made += [*layout(header, indent, trail=":"), *body]
+    if values:
+        new: Doc = values[0] if len(values) == 1 else Display(values, "")
+        made += assignment(", ".join(line.carried), new, indent + STEP)
+    return made
 
 
 def each(line: Line, read: Container[str]) -> Each:

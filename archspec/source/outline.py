@@ -50,6 +50,11 @@ class OpUse:
         """The op's kind, the same in all instances."""
         return self.ops[0].kind
 
+    @property
+    def image(self) -> bool:
+        """Whether it reads an image."""
+        return len(self.shapes[0][0]) == 3
+
     def __getitem__(self, name: str) -> Arg:
         """An attribute as it is printed."""
         return self.attributes[name]

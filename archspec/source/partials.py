@@ -1,11 +1,11 @@
 """What most calls of a function share, said once.
 
->>> relu = Call("nn.LeakyRelu", (), (("slope", 0.2), ("rate", Code("RATE"))))
->>> partials = Partials([relu] * 3, Names())
+>>> norm = Call("nn.BatchNorm", (), (("momentum", 0.9), ("epsilon", Code("EPS"))))
+>>> partials = Partials([norm] * 3, Names())
 >>> partials.lines()
-['leaky_relu = partial(nn.LeakyRelu, slope=0.2, rate=RATE)']
->>> flat(partials.short(relu))
-'leaky_relu()'
+['batch_norm = partial(nn.BatchNorm, momentum=0.9, epsilon=EPS)']
+>>> flat(partials.short(norm))
+'batch_norm()'
 """
 
 from __future__ import annotations

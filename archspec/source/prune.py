@@ -20,6 +20,7 @@ def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None
         reads: whether the printed form of an op says the channels that it reads.
     """
     for definition in definitions:
+        said: set[str] = set()
         for line in walk(definition.lines):
             target = line.target
             if isinstance(target, OpUse) and not reads(target):
@@ -29,31 +30,20 @@ def prune(definitions: list[Definition], reads: Callable[[OpUse], bool]) -> None
                 target.arguments = {
                     k: v for k, v in target.arguments.items() if k in held
                 }
-        read = _read(definition)
-        _drop(definition, read)
+            bare = Line(line.name, target, line.inputs, line.when, line.count)
+            said = said.union(*map(names_of, bare.said()))
+        drop_carried(definition, said)
+        kept = definition.arguments if definition.model else {}
+        drop(definition, set(kept).union(*map(free_names, definition.lines)))
 
 
-def _read(definition: Definition) -> set[str]:
-    """The names that the definition's text reads."""
-    _drop_carried(definition.lines)
-    used = set().union(*map(free_names, definition.lines))
-    for name, constant in reversed(definition.constants.items()):
-        if name in used:
-            used |= constant.names()
-    return used
-
-
-def _drop_carried(lines: list[Line]) -> None:
-    """Drops what loops start from and carry for nobody.
+def drop_carried(definition: Definition, used: set[str]) -> None:
+    """Drops what loops start from and carry for nobody; `used` gets what is left.
 
     It may be read by the next turn, by what a later loop starts from or carries, or by
-    other lines; only those start a chain of reasons.
+    other lines; only those, which read the names in `used`, start a chain of reasons.
     """
-    every = list(walk(lines))
-    used: set[str] = set()
-    for line in every:
-        bare = Line(line.name, line.target, line.inputs, line.when, line.count)
-        used |= {name for arg in bare.said() for name in names_of(arg)}
+    every = list(walk(definition.lines))
     before = -1
     while len(used) != before:
         before = len(used)
@@ -66,9 +56,10 @@ def _drop_carried(lines: list[Line]) -> None:
         line.carried = {k: v for k, v in line.carried.items() if k in used}
 
 
-def _drop(definition: Definition, used: set[str]) -> None:
-    definition.constants = {k: v for k, v in definition.constants.items() if k in used}
-    if definition.model:
-        return
+def drop(definition: Definition, used: set[str]) -> None:
+    """Drops all arguments and constants but those that are used, or needed for that."""
+    for name, constant in reversed(definition.constants.items()):
+        used |= constant.names() if name in used else set()
     definition.arguments = {k: v for k, v in definition.arguments.items() if k in used}
+    definition.constants = {k: v for k, v in definition.constants.items() if k in used}
     definition.positional = tuple(n for n in definition.positional if n in used)

@@ -209,12 +209,15 @@ class _Simplify(ast.NodeTransformer):
         test = self._made(node.test)
         if isinstance(test, ast.Constant) and isinstance(test.value, bool):
             return self._made(node.body if test.value else node.orelse)
-        body, orelse = self._made(node.body), self._made(node.orelse)
+        return self._chosen(test, self._made(node.body), self._made(node.orelse))
+
+    def _chosen(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> ast.expr:
+        """A choice between parts that are made already."""
         if self._kind(test) == "bool" and ast.dump(body) == ast.dump(orelse):
             return body
         opposite = isinstance(orelse, ast.IfExp) and self._kind(test) == "bool"
         if opposite and ast.dump(orelse.test) == ast.dump(negated(test)):  # type: ignore[attr-defined]  # an IfExp
-            return self._made(ast.IfExp(test, body, orelse.body))  # type: ignore[attr-defined]
+            return self._chosen(test, body, orelse.body)  # type: ignore[attr-defined]
         whole = self._kind(body) == self._kind(orelse) == "int"
         if whole and isinstance(test, ast.Compare) and len(test.ops) == 1:
             # `a if a != b else b` is a, and `b if a == b else a` too.
@@ -228,8 +231,12 @@ class _Simplify(ast.NodeTransformer):
         return ast.IfExp(test, body, orelse)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        made = ast.Subscript(self._made(node.value), self._made(node.slice), ast.Load())
-        return _computed(made)
+        value, index = self._made(node.value), self._made(node.slice)
+        at = index.value if isinstance(index, ast.Constant) else None
+        items = value.elts if isinstance(value, ast.List) else []
+        if type(at) is int and at < len(items) and all(map(self._kind, items)):
+            return items[at]  # the others don't fail
+        return _computed(ast.Subscript(value, index, ast.Load()))
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
         bounds = (b and self._made(b) for b in (node.lower, node.upper, node.step))

@@ -332,13 +332,13 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
         doc = structure(flat(doc))
     if isinstance(doc, Infix) and len(doc.operators) == 1:
         first, last = doc.operands
-        if isinstance(last, Call | Bracketed):  # whose brackets may be enough
+        if isinstance(last, Call) or _in_brackets(last):  # which may be enough
             rows = layout(
                 last, indent, f"{lead}{flat(first)} {doc.operators[0]} ", trail
             )
             if len(rows[0]) <= WIDTH:
                 return rows
-        if isinstance(first, Bracketed) and first.before:
+        if _in_brackets(first):
             then = f" {doc.operators[0]} "
             *rows, end = layout(first, indent, lead, f"{then}{flat(last)}{trail}")
             if len(end) > WIDTH:
@@ -347,6 +347,11 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
     if isinstance(doc, Choice | Infix):
         doc = Bracketed("(", doc, ")")
     return layout(doc, indent, lead, trail)
+
+
+def _in_brackets(doc: Doc) -> bool:
+    """Whether round brackets stand around all of it."""
+    return isinstance(doc, Bracketed) and bool(doc.before)
 
 
 def assignment(target: str, doc: Doc, indent: int, trail: str = "") -> list[str]:

@@ -103,13 +103,23 @@ class Vocabulary:
             self._bind(name, values)
         return self.word(name)
 
-    def closed(self, arg: Arg) -> Arg:
-        """An expression without variables of loops, where others say what they hold."""
+    def closed(self, arg: Arg, inside: frozenset[str] = frozenset()) -> Arg:
+        """An expression without variables of loops, where others say what they hold.
+
+        What a loop in a loop leaves may be said by itself: such a variable stays.
+        """
         held = {k: v for k, v in self.flows.items() if v is not None}
-        while isinstance(arg, Expr) and arg.names() & held.keys():
-            kinds = dict(arg.kinds)
-            arg = arg.replaced(lambda n: held[n] if n in held else named(n, kinds[n]))  # noqa: B023  # at once
-        return arg
+        held = {k: v for k, v in held.items() if k not in inside}
+        if not isinstance(arg, Expr) or not arg.names() & held.keys():
+            return arg
+        kinds = dict(arg.kinds)
+
+        def word(name: str) -> Arg:
+            if name not in held:
+                return named(name, kinds[name])
+            return self.closed(held[name], inside | {name})
+
+        return arg.replaced(word)
 
     def unclosed(self, arg: Arg) -> frozenset[str] | None:
         """What is behind the variables of loops that an expression reads, if any."""
@@ -236,16 +246,36 @@ class Vocabulary:
                 return self.counters[id(scope)]
             assert scope.parent is not None
             scope = scope.parent
+        if name == text.hidden or name not in scope.params:
+            return self._of_file(name, scope)
         if id(scope) in self._own_scopes:
             return self._own(name, scope)
         assert scope.parent is not None
-        if name not in scope.params:
-            return self._found(name, Text("", scope.parent))
         if name in scope.texts:
             return self.translated(Text(scope.texts[name], scope.parent))
         if name in scope.defaults:
-            return self.translated(Text(scope.defaults[name], scope))
+            return self.translated(Text(scope.defaults[name], scope, hidden=name))
         return scope.params[name]
+
+    def _of_file(self, name: str, scope: Scope) -> Arg:
+        """A param of the file that a scope stands in, whatever hides it in between."""
+        file = scope if scope.kind == "file" else file_of(scope)
+        above: Scope | None = scope
+        while above is not None and id(above) not in self._own_scopes:
+            if above is file:
+                if name not in file.params:
+                    raise Unsayable(name)
+                return self._found(name, Text("", file))
+            above = above.parent
+        assert above is not None
+        if above is file or name not in above.params:
+            return self._own(name, above)
+        if name not in file.params:
+            raise Unsayable(name)
+        behind = file.taints.get(name, frozenset()) & self.arguments
+        if behind or self.forest.plan.varies(file.definition, name):
+            raise Unfit(name, params=behind, definition=scope_id(self.group))
+        return file.params[name]
 
     def _size(self, name: str, scope: Scope) -> Arg:
         """A height or a width, as a constant; whoever uses it checks it everywhere."""
@@ -294,7 +324,7 @@ class Vocabulary:
     def _default(self, name: str, scope: Scope, values: list[Value]) -> Arg:
         """A param that is nowhere given: its default, computed first in the body."""
         try:
-            found = self.translated(Text(scope.defaults[name], scope))
+            found = self.translated(Text(scope.defaults[name], scope, hidden=name))
         except Unsayable as unsayable:
             if unsayable.depends:
                 raise

@@ -106,7 +106,10 @@ def unpacked(path: Path) -> Iterator[Archive]:
             raise WeightsError(
                 f"{name!r} is no Keras model: no {INSIDE}", code="AS606"
             ) from error
-        except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        except (WeightsError, OSError):
+            raise
+        # Each decompressor has errors of its own, and encryption another.
+        except Exception as error:
             raise WeightsError(
                 f"{name!r} is a damaged archive: {error}", code="AS604"
             ) from error
@@ -278,10 +281,11 @@ def _write_legacy(file: Any, layers: Mapping[str, Any]) -> None:
 def _put_texts(group: Any, name: str, texts: list[str]) -> None:
     width = max((len(text.encode()) for text in texts), default=1)
     most = max(1, ATTRIBUTE_LIMIT // width)
-    parts = [texts[n : n + most] for n in range(0, len(texts), most)]
+    parts = [texts[n : n + most] for n in range(0, len(texts), most)] or [[]]
     for number, part in enumerate(parts):
         key = name if len(parts) == 1 else f"{name}{number}"
-        group.attrs[key] = [text.encode() for text in part]
+        # Of one length, as numpy has them: others would lie outside of the attribute.
+        group.attrs.create(key, [text.encode() for text in part], dtype=f"S{width}")
 
 
 def _h5py(path: Path) -> Any:

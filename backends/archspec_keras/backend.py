@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError
+from archspec.errors import BackendError, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
-from archspec_keras.checks import refuse_names, refuse_unread
-from archspec_keras.differentiation import gradients
-from archspec_keras.engines import framework, policy, start, undrawn
+from archspec_keras.engines import framework, gradients, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
     from archspec.weights.layouts import Place
 
     Arrays = dict[str, NDArray[Any]]
+
+
+CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
+OPERATORS = ("add", "multiply", "power", "true_divide")
+"""The names of what `local_response_norm` says with operators."""
 
 
 class KerasBackend:
@@ -103,7 +107,7 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
-        given = _given(graph, inputs)
+        given = _tensors(inputs[name] for name in graph.inputs)
         with policy(framework(), model.compute_dtype):  # of numbers in functions, too
             made = model(given if len(given) > 1 else given[0], training=training)
         return {name: _first(value) for name, value in _named(graph, made).items()}
@@ -130,7 +134,7 @@ class KerasBackend:
 
         variables = [variable for _, variable in wanted]
         with policy(keras, model.compute_dtype):
-            images = _given(graph, inputs)
+            images = _tensors(inputs[name] for name in graph.inputs)
             made, found = gradients(model, variables, images, run, training)
         places = zip(wanted, found, strict=False)
         by_name = {place.name: place.back(_array(v)) for (place, _), v in places}
@@ -146,6 +150,44 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
+
+
+def refuse_unread(graph: Graph) -> None:
+    """Raises UnsupportedError for a layer with weights that only lends its size.
+
+    A functional model holds the layers that its outputs are computed from, and no size
+    is computed: it is known when the model is made.
+    """
+    live = set(graph.outputs.values())
+    for node in reversed(graph.nodes):
+        if node.name in live:
+            live.update(node.op.computed_from(node.inputs))
+    for node, shapes in graph.located():
+        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        if held and node.name not in live:
+            raise UnsupportedError(
+                f"Keras has no place for {node.name!r}: nothing reads its values, a "
+                "resize only reads its size",
+                at=node.at,
+                hint="let the resize read what it reads",
+            )
+
+
+def refuse_names(graph: Graph, text: str) -> None:
+    """Raises UnsupportedError where a name is another's, or one that Keras gives."""
+    called = {"get_item", *CALLED.findall(text)}
+    called.update(OPERATORS if "local_response_norm" in text else ())
+    seen: dict[str, str] = {}
+    places = dict.fromkeys(graph.inputs, graph.root.at)
+    places |= {node.name: node.at for node in graph.nodes}
+    for path, at in places.items():
+        name, told = path.replace(".", "_"), ""
+        if seen.setdefault(name, path) != path:
+            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+        elif re.sub(r"_\d+$", "", name) in called:
+            told = f"Keras names an op of its own {name!r}; another name, please"
+        if told:
+            raise UnsupportedError(told, code="AS507", at=at)
 
 
 def _stored(graph: Graph, model: Any) -> Iterator[tuple[Place, Any]]:
@@ -175,11 +217,6 @@ def _compare(graph: Graph, model: Any) -> None:
 
 def _named(graph: Graph, made: Any) -> dict[str, Any]:
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
-
-
-def _given(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> list[Any]:
-    """The inputs as tensors."""
-    return _tensors(inputs[name] for name in graph.inputs)
 
 
 def _tensors(arrays: Iterable[NDArray[Any]]) -> list[Any]:

@@ -1,17 +1,23 @@
-"""Keras itself: started on one of its engines, in single or in double precision."""
+"""Keras on its engines: how they start, draw nothing, and derive."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
 
 from archspec.errors import BackendError
+
+Run = Callable[[list[Any], Callable[[Any], Any]], tuple[dict[str, Any], Any]]
+"""From the inputs and a way to call the model: its outputs, and what is derived."""
+Found = tuple[dict[str, Any], list[Any]]
+"""Outputs, and gradients by the variables and then by the inputs."""
 
 DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal")
 """Initializers that draw."""
@@ -115,3 +121,76 @@ def undrawn(keras: Any) -> Iterator[None]:
             kind = getattr(keras.initializers, name)
             stack.enter_context(patch.object(kind, "__call__", zeros))
         yield
+
+
+def gradients(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
+    """Outputs and gradients, on the framework that Keras runs on."""
+    engine = framework().backend.backend()
+    if engine not in ENGINES:
+        told = f"archspec has no gradients for Keras on {engine}"
+        raise BackendError(told, code="AS503")
+    return ENGINES[engine](model, variables, images, run, training)
+
+
+def tensorflow(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
+    """By a gradient tape."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        made, total = run(images, partial(model, training=training))
+    # A value that only lends its size to a resize has no gradient: that is zero.
+    zero = tf.UnconnectedGradients.ZERO
+    wanted = [*(v.value for v in variables), *images]
+    found = tape.gradient(total, wanted, unconnected_gradients=zero)
+    return made, [tf.convert_to_tensor(value) for value in found]
+
+
+def torch(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
+    """By autograd."""
+    import torch
+
+    leaves = [image.detach().requires_grad_() for image in images]
+    wanted = [*(v.value for v in variables), *leaves]
+    with torch.enable_grad():
+        made, total = run(leaves, partial(model, training=training))
+        found = torch.autograd.grad(total, wanted, materialize_grads=True)
+    return {name: value.detach() for name, value in made.items()}, list(found)
+
+
+def jax(
+    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
+) -> Found:
+    """By jax.grad of the stateless call; the state is put back afterwards."""
+    import jax
+
+    order = {id(v): n for n, v in enumerate(model.trainable_variables)}
+    state = [v.value for v in model.non_trainable_variables]
+
+    def loss(weights: list[Any], given: list[Any]) -> tuple[Any, Any]:
+        moved: list[Any] = []
+
+        def call(values: Any) -> Any:
+            made, moved[:] = model.stateless_call(
+                weights, state, values, training=training
+            )
+            return made
+
+        made, total = run(given, call)
+        return total, (made, moved)
+
+    weights = [v.value for v in model.trainable_variables]
+    derive = jax.grad(loss, argnums=(0, 1), has_aux=True)
+    (by_weight, by_image), (made, moved) = derive(weights, images)
+    for variable, value in zip(model.non_trainable_variables, moved, strict=True):
+        variable.assign(value)
+    return made, [*(by_weight[order[id(v)]] for v in variables), *by_image]
+
+
+ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}

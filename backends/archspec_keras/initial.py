@@ -13,7 +13,7 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
 )
-from archspec.source.functions import Constants
+from archspec.source.functions.dialect import Constants
 from archspec.source.outline import OpUse
 from archspec.source.scaling import fraction, scaling, whole
 from archspec.source.text import Call, Doc, call
@@ -65,13 +65,13 @@ def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     for init in map(op.initial, op.weights(*shapes)):
         if isinstance(init, XavierNormal | XavierUniform) and depth(op, shapes) > 1:
             return f"there is no {init.name} for several outputs of a channel"
-        if isinstance(init, TruncNormal) and not whole(init):
-            low, high = init.mean - init.a, init.b - init.mean
-            if low != high or low != 2 * init.std:
-                return (
-                    "a normal distribution is cut at two standard deviations, "
-                    f"not at {init.a} and {init.b}"
-                )
+        if not isinstance(init, TruncNormal) or whole(init):
+            continue
+        if {init.mean - init.a, init.b - init.mean} != {2 * init.std}:
+            return (
+                "a normal distribution is cut at two standard deviations, "
+                f"not at {init.a} and {init.b}"
+            )
     return None
 
 

@@ -7,31 +7,27 @@ can't be one, since the steps depend on their values.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
-from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, Pool
+from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions import (
-    Constants,
-    Lowering,
-    Step,
+from archspec.source.functions.dialect import Layer, Lowering, Step
+from archspec.source.functions.steps import (
     applied,
     group,
     indexed,
-    layer,
     pads,
     sides,
     twice,
 )
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc, call, flat, span
-from archspec_keras.initial import started, undrawn
+from archspec_keras.initial import undrawn
 
 Options = dict[str, tuple[Any, Any]]
 """A layer's keywords, each with its value and what Keras takes by itself."""
@@ -71,66 +67,49 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     return fixed | {name: getattr(op, name) for name in named}
 
 
-def image(use: OpUse) -> bool:
-    """Whether it reads an image."""
-    return len(use.shapes[0][0]) == 3
-
-
-def unequal(stride: Any) -> bool:
-    """Whether it differs between the axes, which a depthwise convolution's may not."""
-    down, across = pair(stride)
-    return down != across
-
-
 def of(name: str, *args: str, **options: tuple[str, Any]) -> Lowering:
     """A layer from attributes; those by name come with what Keras takes by itself."""
 
-    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+    def lower(use: OpUse) -> Sequence[Step]:
         given = {key: (use[attr], usual) for key, (attr, usual) in options.items()}
-        made = call(f"layers.{name}", *(use[arg] for arg in args), **given)
-        return [layer(started(use, made, constants))]
+        return [Layer(call(f"layers.{name}", *(use[arg] for arg in args), **given))]
 
     return lower
 
 
 def plain(name: str, *args: Doc, **options: Doc) -> Lowering:
     """A layer that is the same whatever the attributes are."""
-    return lambda use, constants: [
-        layer(Call(f"layers.{name}", args, (*options.items(),)))
-    ]
+    return lambda use: [Layer(Call(f"layers.{name}", args, (*options.items(),)))]
 
 
 def helper(name: str, *attributes: str) -> Lowering:
     """A function that the printed file defines."""
-    return lambda use, constants: [applied(name, **{a: use[a] for a in attributes})]
+    return lambda use: [applied(name, **{a: use[a] for a in attributes})]
 
 
-def zeros(padding: Any, suffix: str = "") -> Step:
+def zeros(padding: Any, suffix: str = "") -> Layer:
     """Zeros around an image."""
-    return layer(Call("layers.ZeroPadding2D", (padding,)), suffix)
+    return Layer(Call("layers.ZeroPadding2D", (padding,)), suffix)
 
 
-def padded(use: OpUse, extent: tuple[int, int]) -> tuple[Sequence[Step], str]:
-    """The layers that pad for a convolution, and its own `padding`.
-
-    `extent` is what the kernel covers, in pixels.
-    """
-    names = ("padding", "stride", "dilation", "kernel")
+def padded(use: OpUse) -> tuple[Sequence[Step], str]:
+    """The layers that pad for a convolution, and its own `padding`."""
+    op: Any = use.ops[0]
     padding: Any = use["padding"]
     if padding == "same" or not pads(padding):
         return [], "same" if padding == "same" else "valid"
-    fixed = not any(isinstance(use[name], Expr) for name in names)
-    if fixed and use["stride"] in (1, (1, 1)):
-        axes = zip(four_sides(padding), extent, strict=True)
+    varied = any(isinstance(use[name], Expr) for name in (*SIZES, "dilation"))
+    if not varied and use["stride"] in (1, (1, 1)):
+        axes = zip(four_sides(padding), op.extent(), strict=True)
         if all(2 * low == 2 * high == covered - 1 for (low, high), covered in axes):
             return [], "same"  # TensorFlow's, at any size of the image
     return [zeros(padding, "pad")], "valid"
 
 
-def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
+def conv2d(use: OpUse) -> Sequence[Step]:
     """Conv2D or DepthwiseConv2D; what strides and dilates is a slice afterwards."""
     op: Any = use.ops[0]
-    steps, padding = padded(use, op.extent())
+    steps, padding = padded(use)
     depth = multiplier(op, use.shapes[0])
     stride, thinning = strided(use, bool(depth))
     options: Options = {
@@ -145,7 +124,7 @@ def conv2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     else:
         options["groups"] = (use["groups"], 1)
         made = call("layers.Conv2D", use["channels"], use["kernel"], **options)
-    return [*steps, layer(started(use, made, constants)), *thinning]
+    return [*steps, Layer(made), *thinning]
 
 
 def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
@@ -158,14 +137,13 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [applied("thinned", stride, dilation)]
-    both = stride != 1 and dilation not in (1, (1, 1))
-    if not both and (not depthwise or isinstance(stride, Expr) or not unequal(stride)):
-        return stride, []
     down, across = map(flat, parts(stride))
+    if (stride == 1 or dilation in (1, (1, 1))) and not (depthwise and down != across):
+        return stride, []
     return 1, [indexed(f":, ::{down}, ::{across}, :")]
 
 
-def conv_transpose2d(use: OpUse, constants: Constants) -> Sequence[Step]:
+def conv_transpose2d(use: OpUse) -> Sequence[Step]:
     """Conv2DTranspose without padding, and cropping."""
     op: Any = use.ops[0]
     axes = [*zip(pair(op.output_padding), pair(op.padding), strict=True)]
@@ -181,35 +159,34 @@ def conv_transpose2d(use: OpUse, constants: Constants) -> Sequence[Step]:
     crop = tuple((less, max(less - more, 0)) for more, less in axes)
     if crop == tuple(map(pair, pair(op.padding))):
         crop = op.padding
-    cropped = layer(Call("layers.Cropping2D", (crop,)), "crop")
-    return [layer(started(use, made, constants)), *([cropped] if pads(crop) else [])]
+    cropped = Layer(Call("layers.Cropping2D", (crop,)), "crop")
+    return [Layer(made), *([cropped] if pads(crop) else [])]
 
 
-def batch_norm(use: OpUse, constants: Constants) -> Sequence[Step]:
+def batch_norm(use: OpUse) -> Sequence[Step]:
     """BatchNormalization; a subclass where torch's running variance is asked for."""
     momentum: Any = use["momentum"]
     options: Options = {"momentum": (1 - momentum, 0.99), "epsilon": (use["eps"], 1e-3)}
     options |= dict.fromkeys(("center", "scale"), (use["affine"], True))
     unbiased = use["running_var"] == "unbiased"
     name = "UnbiasedBatchNormalization" if unbiased else "layers.BatchNormalization"
-    return [layer(started(use, call(name, **options), constants))]
+    return [Layer(call(name, **options))]
 
 
-def scale(use: OpUse, constants: Constants) -> Sequence[Step]:
+def scale(use: OpUse) -> Sequence[Step]:
     """A 1x1 depthwise convolution is a learned factor per channel."""
     made = Call("layers.DepthwiseConv2D", (1,), (("use_bias", False),))
-    if not image(use):
+    if not use.image:
         shape = (("output_shape", use.channels[0]),)
         made = Call("layers.EinsumDense", ("bc,c->bc",), shape)
-    return [layer(started(use, made, constants))]
+    return [Layer(made)]
 
 
-def prelu(use: OpUse, constants: Constants) -> Sequence[Step]:
+def prelu(use: OpUse) -> Sequence[Step]:
     """PReLU with one slope for each channel, or one for all."""
-    axes: tuple[int, ...] = (1, 2, 3) if image(use) else (1,)
+    axes: tuple[int, ...] = (1, 2, 3) if use.image else (1,)
     axes = axes if use["shared"] else axes[:-1]
-    made = call("layers.PReLU", shared_axes=(axes, ()))
-    return [layer(started(use, made, constants))]
+    return [Layer(call("layers.PReLU", shared_axes=(axes, ())))]
 
 
 def pool(kind: str) -> Lowering:
@@ -219,31 +196,30 @@ def pool(kind: str) -> Lowering:
     window counts.
     """
 
-    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
+    def lower(use: OpUse) -> Sequence[Step]:
         kernel, stride, padding = (use[name] for name in SIZES)
         same, around, average = padding == "same", pads(padding), kind == "Average"
-        uncounted = around and not use.attributes.get("count_include_pad", True)
+        counted = average and bool(use["count_include_pad"]) and not same
         sizes = {"kernel": twice(kernel), "stride": twice(stride or kernel)}
         outside = {} if same else {"padding": group(*sides(padding))}
-        if average and (same or use["ceil_mode"] or uncounted):
-            counts = bool(use["count_include_pad"]) and not same
-            flags = {"ceil_mode": use["ceil_mode"], "count_padding": counts}
+        if average and (same or use["ceil_mode"] or (around and not counted)):
+            flags = {"ceil_mode": use["ceil_mode"], "count_padding": counted}
             told = {name: True for name, flag in flags.items() if flag}
             return [applied("avg_pool", **sizes, **outside, **told)]
+        before: list[Step] = []
+        if use["ceil_mode"]:
+            before = [applied("pad_up", **sizes, **outside)]
+        elif around and average:
+            before = [zeros(padding, "pad")]
+        elif around and not same:
+            width = group((0, 0), *sides(padding), (0, 0))
+            infinite = Code('float("-inf")')
+            before = [applied("ops.pad", width, constant_values=infinite)]
         options: Options = {
             "strides": (None if stride == kernel else stride, None),
             "padding": ("same" if same else "valid", "valid"),
         }
-        steps = [layer(call(f"layers.{kind}Pooling2D", kernel, **options))]
-        if use["ceil_mode"]:
-            steps.insert(0, applied("pad_up", **sizes, **outside))
-        elif around and average:
-            steps.insert(0, zeros(padding, "pad"))
-        elif around and not same:
-            width = group((0, 0), *sides(padding), (0, 0))
-            infinite = Code('float("-inf")')
-            steps.insert(0, applied("ops.pad", width, constant_values=infinite))
-        return steps
+        return [*before, Layer(call(f"layers.{kind}Pooling2D", kernel, **options))]
 
     return lower
 
@@ -253,29 +229,29 @@ def adaptive(kind: str) -> Lowering:
     whole = plain(f"Global{kind}Pooling2D", keepdims=True)
     some = of(f"Adaptive{kind}Pooling2D", "size")
 
-    def lower(use: OpUse, constants: Constants) -> Sequence[Step]:
-        return (whole if use["size"] in (1, (1, 1)) else some)(use, constants)
+    def lower(use: OpUse) -> Sequence[Step]:
+        return (whole if use["size"] in (1, (1, 1)) else some)(use)
 
     return lower
 
 
-def leaky_relu(use: OpUse, constants: Constants) -> Sequence[Step]:
+def leaky_relu(use: OpUse) -> Sequence[Step]:
     """LeakyReLU; an op where the slope may be below 0, which the layer refuses."""
     slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
         return [applied("ops.leaky_relu", negative_slope=slope)]
-    return [layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
+    return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
 
-def flatten(use: OpUse, constants: Constants) -> Sequence[Step]:
+def flatten(use: OpUse) -> Sequence[Step]:
     """Flatten, after a Permute where the canonical order is channels first."""
-    made = layer(Call("layers.Flatten"))
-    if not image(use) or use["order"] == "hwc":
+    made = Layer(Call("layers.Flatten"))
+    if not use.image or use["order"] == "hwc":
         return [made]
-    return [layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
+    return [Layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
 
 
-def pad(use: OpUse, constants: Constants) -> Sequence[Step]:
+def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
     spatial, channels, none = use["spatial"], parts(use["channels"]), (0, 0)
     steps = [zeros(spatial)] if pads(spatial) else []
@@ -284,40 +260,31 @@ def pad(use: OpUse, constants: Constants) -> Sequence[Step]:
     return [*steps, applied("ops.pad", group(none, none, none, group(*channels)))]
 
 
-def resize(use: OpUse, constants: Constants) -> Sequence[Step]:
+def resize(use: OpUse) -> Sequence[Step]:
     """UpSampling2D, or a function that the printed file defines."""
     op: Any = use.ops[0]
-    fn, told = "resize_nearest", {}
-    if op.mode == "bilinear":
-        fn, told = "ops.image.resize", {"interpolation": "bilinear"}
-    if op.size is not None:
-        return [applied(fn, pair(op.size), **told)]
+
+    def sized(values: Sequence[Doc]) -> Doc:
+        other = Call("static_size", (*values[1:],))
+        args = values[0], other if op.size is None else pair(op.size)
+        if op.mode == "nearest":
+            return Call("resize_nearest", args)
+        return Call("ops.image.resize", args, (("interpolation", op.mode),))
+
     if op.scale is None:
-        size = "static_size"  # of the other value
-        return [lambda v, name: applied(fn, Call(size, (v[1],)), **told)(v, name)]
-    factors = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
-    if op.mode == "nearest" and not all(map(repeats, factors)):
-        return [applied("scale_nearest", (*map(float, factors),))]
-    height, width = map(int, factors)
+        return [sized]
+    if op.mode == "nearest" and not op.repeats():
+        return [applied("scale_nearest", op.factors())]
+    height, width = map(int, op.factors())
     mode: Options = {"interpolation": (op.mode, "nearest")}
     size_ = height if height == width else (height, width)
-    return [layer(call("layers.UpSampling2D", size_, **mode))]
+    return [Layer(call("layers.UpSampling2D", size_, **mode))]
 
 
-def repeats(factor: float) -> bool:
-    """Whether PyTorch's nearest neighbour repeats each pixel `factor` times.
-
-    It multiplies positions by 1 / factor in single precision; where that is rounded
-    down, the last of some pixel's repetitions shows the pixel before it.
-    """
-    (step,) = struct.unpack("f", struct.pack("f", 1 / factor))
-    return factor == int(factor) and step >= 1 / factor
-
-
-def drop_path(use: OpUse, constants: Constants) -> Sequence[Step]:
+def drop_path(use: OpUse) -> Sequence[Step]:
     """Dropout of whole images."""
     noise: Doc = (None, *[1] * len(use.shapes[0][0]))
-    return [layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
+    return [Layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
 
 
 ACTIVATIONS = (
@@ -350,24 +317,22 @@ LOWERINGS: dict[str, Lowering] = {
     "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": of("ELU", alpha=("alpha", 1.0)),
-    "gelu": lambda use, constants: [
-        layer(Call("layers.Activation", ("gelu",)))
+    "gelu": lambda use: [
+        Layer(Call("layers.Activation", ("gelu",)))
         if use["approximate"] == "none"
         else applied("ops.gelu", approximate=True)
     ],
     **{name: plain("Activation", name) for name in ACTIVATIONS},
     "hard_swish": plain("Activation", "hard_silu"),
     "softmax": plain("Softmax"),
-    "identity": lambda use, constants: [],
+    "identity": lambda use: [],
     "dropout": of("Dropout", "rate"),
     "drop_path": drop_path,
     "add": plain("Add"),
     "subtract": plain("Subtract"),
     "multiply": plain("Multiply"),
     "concat": plain("Concatenate"),
-    "slice": lambda use, constants: [
-        indexed(f"..., {span(use['start'], use['stop'])}")
-    ],
+    "slice": lambda use: [indexed(f"..., {span(use['start'], use['stop'])}")],
     "flatten": flatten,
     "pad": pad,
     "resize": resize,
@@ -380,33 +345,35 @@ def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
         return f"there is no lowering for {op.kind}"
-    return next(_reasons(op, shapes), None) or undrawn(op, shapes)
-
-
-def _reasons(op: Op, shapes: tuple[Shape, ...]) -> Iterator[str]:
     dilated = max(pair(getattr(op, "dilation", 1))) > 1
-    if isinstance(op, ConvTranspose2d) and (op.groups > 1 or dilated):
-        yield "Conv2DTranspose has no groups, and on TensorFlow no dilation"
-    if isinstance(op, Conv2d) and op.padding == "same":
-        if dilated and max(pair(op.stride)) > 1:
-            yield "Conv2D doesn't stride and dilate at once, which `same` would need"
-        if multiplier(op, shapes) and unequal(op.stride):
-            yield "DepthwiseConv2D has one stride for both axes, so `same` would differ"
-    if isinstance(op, Pool) and dilated:
-        yield "MaxPooling2D has no dilation"
-    uneven = isinstance(op, Pool) and any(low != high for low, high in op.sides(1, 1))
-    if uneven and getattr(op, "ceil_mode", False):
-        yield "ceil_mode doesn't go with padding that differs between two sides"
-    if isinstance(op, AdaptiveMaxPool2d) and pair(op.size) != (1, 1):
-        # It pools with windows of two sizes, of which only one may be needed; of a
-        # pool that gives nothing TensorFlow's gradient is left as it lies in memory.
-        axes = zip(shapes[0][1:], pair(op.size), strict=True)
-        if any(-(-n // o) + 1 > n for n, o in axes):
-            yield (
+    strides = {*pair(getattr(op, "stride", 1) or 1)}
+    match op:
+        case ConvTranspose2d() if op.groups > 1 or dilated:
+            return "Conv2DTranspose has no groups, and on TensorFlow no dilation"
+        case Conv2d(padding="same") if dilated and strides != {1}:
+            return "Conv2D doesn't stride and dilate at once, which `same` would need"
+        case Conv2d(padding="same") if multiplier(op, shapes) and len(strides) > 1:
+            return (
+                "DepthwiseConv2D has one stride for both axes, so `same` would differ"
+            )
+        case MaxPool2d() if dilated:
+            return "MaxPooling2D has no dilation"
+        case Pool(ceil_mode=True) if any(low != high for low, high in op.sides(1, 1)):
+            return "ceil_mode doesn't go with padding that differs between two sides"
+        case AdaptiveMaxPool2d() if hanging(op, shapes):
+            return (
                 "TensorFlow's gradient of AdaptiveMaxPooling2D is memory that nobody "
                 "wrote where it makes one row or column of many, or many of one"
             )
-    if isinstance(op, Resize) and op.mode == "bilinear":
-        factors = op.scale if isinstance(op.scale, tuple) else (op.scale or 1,)
-        if any(factor != int(factor) for factor in factors):
-            yield "bilinear by a broken factor; say the size, or a whole factor"
+        case Resize(mode="bilinear") if any(f % 1 for f in op.factors()):
+            return "bilinear by a broken factor; say the size, or a whole factor"
+    return undrawn(op, shapes)
+
+
+def hanging(op: AdaptiveMaxPool2d, shapes: tuple[Shape, ...]) -> bool:
+    """Whether it pools with windows of two sizes of which one fits in nowhere.
+
+    Of a pool that gives nothing TensorFlow's gradient is left as it lies in memory.
+    """
+    axes = zip(shapes[0][1:], pair(op.size), strict=True)
+    return pair(op.size) != (1, 1) and any(-(-n // o) + 1 > n for n, o in axes)

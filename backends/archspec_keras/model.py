@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from archspec.graph import Graph
-from archspec.source.functions import Dialect, Frame
-from archspec.source.images import sized
+from archspec.source.functions.dialect import Dialect, Frame
+from archspec.source.images import sized, without_order
 from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
-from archspec_keras.checks import prepared
 from archspec_keras.engines import DRAWING
+from archspec_keras.initial import started
 from archspec_keras.lowering import LOWERINGS, signature
 
 SIZED = "this net needs an input_shape with a height and a width"
@@ -26,19 +28,14 @@ DEEP = 900
 def frame(graph: Graph) -> Frame:
     """The inputs with their shapes before, and the model behind."""
     several = len(graph.inputs) > 1
-    variables = [f"{name}_input" if several else "inputs" for name in graph.inputs]
-    parameters = [
-        f"{name}_shape" if several else "input_shape" for name in graph.inputs
-    ]
-    opening, before, images, given = [], [], [], {}
-    for (name, shape), variable, text in zip(
-        graph.inputs.items(), variables, parameters, strict=True
-    ):
-        channels, *size = shape
+    opening, before, images, variables, given = [], [], [], [], {}
+    for name, (channels, *size) in graph.inputs.items():
+        text = f"{name}_shape" if several else "input_shape"
+        variables.append(f"{name}_input" if several else "inputs")
         images += [text] if size else []
         kind = "int | None, int | None, int" if size else "int"
         before.append(f"{text}: tuple[{kind}] = {lit((*size, channels))}")
-        opening.append(f"    {variable} = keras.Input({text}, name={lit(name)})")
+        opening.append(f"    {variables[-1]} = keras.Input({text}, name={lit(name)})")
         given[graph.root.texts.get(f"{name}.channels", "")] = f"{text}[-1]"
     if sized(graph):
         every = ", ".join(f"*{text}" for text in images)
@@ -61,6 +58,18 @@ def frame(graph: Graph) -> Frame:
     return Frame(before, behind, opening, variables, given, model)
 
 
+def prepared(graph: Graph) -> Graph:
+    """The graph that is printed.
+
+    Keras takes the channels from input_shape: what those are computed from is no
+    argument, but for a name alone, which is read from there.
+    """
+    texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
+    computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
+    arguments = tuple(name for name in graph.arguments if name not in computed)
+    return replace(without_order(graph), arguments=arguments)
+
+
 KERAS = Dialect(
     backend="keras",
     lowerings=LOWERINGS,
@@ -71,6 +80,7 @@ KERAS = Dialect(
     title=class_name,
     frame=frame,
     signature=signature,
+    initial=started,
     prepared=prepared,
     imports={
         "sys": "import sys",

@@ -299,6 +299,7 @@ def _children(definition: Definition) -> Iterator[tuple[str, Line]]:
     for number, line in enumerate(definition.lines):
         if definition.listed and not line.plain:
             return
-        name = str(number) if definition.listed else line.name
-        if name.isidentifier() or definition.listed:
-            yield name, line
+        if definition.listed:
+            yield str(number), line
+        elif line.name.isidentifier() and not line.single:
+            yield line.name, line

@@ -9,13 +9,11 @@ from typing import Any
 import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
-from archspec_keras.initial import started
 from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
-from archspec.source.functions import Name
-from archspec.source.functions.steps import layer
+from archspec.source.functions.dialect import Layer
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Display, Doc, Infix
 from archspec.verify.bisection import Finding
@@ -114,7 +112,7 @@ def keras(kind: str, where: dict[str, Any] | None = None, **changes: Any) -> Pat
     return lambda monkeypatch: monkeypatch.setitem(
         table,
         kind,
-        lambda use, constants: lower(altered(use, where or {}, changes), constants),
+        lambda use: lower(altered(use, where or {}, changes)),
     )
 
 
@@ -131,9 +129,7 @@ def keras_call(kind: str, call: Call) -> Patch:
     """Keras prints another layer for an op."""
     table = archspec_keras.lowering.LOWERINGS
     return lambda monkeypatch: monkeypatch.setitem(
-        table,
-        kind,
-        lambda use, constants: [layer(started(use, call, constants))],
+        table, kind, lambda use: [Layer(call)]
     )
 
 
@@ -141,21 +137,21 @@ def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras subtracts the other way round."""
     table = archspec_keras.lowering.LOWERINGS
 
-    def step(values: Sequence[Doc], name: Name) -> Doc:
+    def step(values: Sequence[Doc]) -> Doc:
         return Infix((values[1], values[0]), ("-",))
 
-    monkeypatch.setitem(table, "subtract", lambda use, constants: [step])
+    monkeypatch.setitem(table, "subtract", lambda use: [step])
 
 
 def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras joins in the other order, and has as many channels."""
     table = archspec_keras.lowering.LOWERINGS
 
-    def step(values: Sequence[Doc], name: Name) -> Doc:
+    def step(values: Sequence[Doc]) -> Doc:
         other = Display((values[1], values[0]))
         return Call("ops.concatenate", (other,), (("axis", -1),))
 
-    monkeypatch.setitem(table, "concat", lambda use, constants: [step])
+    monkeypatch.setitem(table, "concat", lambda use: [step])
 
 
 def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +159,9 @@ def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     table = archspec_keras.lowering.LOWERINGS
     lower = table["max_pool2d"]
 
-    def lowered(use: Any, constants: Any) -> Any:
-        pad = layer(Call("layers.ZeroPadding2D", (1,)), "pad")
-        return [pad, lower(use, constants)[-1]]
+    def lowered(use: Any) -> Any:
+        pad = Layer(Call("layers.ZeroPadding2D", (1,)), "pad")
+        return [pad, lower(use)[-1]]
 
     monkeypatch.setitem(table, "max_pool2d", lowered)
 

@@ -1,10 +1,9 @@
-"""archspec.weights.archives: what a file is by its suffix and its first bytes."""
+"""Weight files of every kind are opened by suffix; what is something else is refused."""
 
 from __future__ import annotations
 
-import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,168 +15,208 @@ import torch
 
 from archspec.errors import WeightsError
 from archspec.weights import archives
-from archspec.weights.archives import (
-    OPENERS,
-    Archive,
-    Stored,
-    beginning,
-    counted,
-    foreign,
-    opened,
-)
+from archspec.weights.archives import Archive, Stored, beginning, counted, foreign
 
-VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
+WANTED = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
-def refused(path: Path | str) -> tuple[str, str]:
-    with pytest.raises(WeightsError) as caught, opened(path):
-        pass
-    return caught.value.code, caught.value.message
-
-
-def written(path: Path) -> str:
-    """Writes the values as files of such a suffix have them; their name there."""
-    suffix = path.suffix
-    if suffix == ".safetensors":
-        safetensors.numpy.save_file({"a.weight": VALUES}, path)
-        return "a.weight"
-    if suffix in (".pth", ".pt", ".bin"):
-        torch.save({"a.weight": torch.from_numpy(VALUES)}, path)
-        return "a.weight"
-    inner = path if suffix != ".keras" else path.with_suffix(".h5")
-    with h5py.File(inner, "w") as file:
+def keras_file(path: Path) -> None:
+    with h5py.File(path, "w") as file:
         group = file.create_group("layers/dense/vars")
-        group.attrs["name"] = "a"
-        group["0"] = VALUES
-    if suffix == ".keras":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.write(inner, "model.weights.h5")
-        inner.unlink()
-    return "a/0"
+        group.attrs["name"] = "fc"
+        group.create_dataset("0", data=WANTED)
 
 
-@pytest.mark.parametrize("suffix", OPENERS)
-def test_every_suffix_has_its_reader(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"w{suffix}"
-    name = written(path)
-    with opened(os.fspath(path)) as archive:
-        assert list(archive.tensors) == [name]
-        stored = archive.tensors[name]
-        assert (stored.shape, stored.dtype) == ((2, 3), "float32")
-        assert np.array_equal(stored.read(), VALUES)
-        assert archive.layered == (name == "a/0") and archive.metadata == {}
+def legacy(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"fc"]
+        file.create_group("fc").attrs["weight_names"] = [b"fc/kernel:0"]
+        file["fc/fc/kernel:0"] = WANTED
 
 
-def test_what_is_no_weight_file(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none.pth") == (
-        "AS602",
-        f"there is no file {str(tmp_path / 'none.pth')!r}",
-    )
-    assert refused(tmp_path) == (
-        "AS602",
-        f"{str(tmp_path)!r} is a folder or a device, not a file",
-    )
-    odd = tmp_path / "w.npz"
-    odd.touch()
-    assert refused(odd) == (
-        "AS606",
-        f"{str(odd)!r}: expected a file that ends in "
-        ".safetensors, .pth, .pt, .bin, .h5, .hdf5, .keras",
-    )
+def zipped(path: Path) -> None:
+    inner = path.with_name("inner")
+    keras_file(inner)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(inner, "model.weights.h5")
+
+
+def tensors(path: Path) -> None:
+    path.write_bytes(safetensors.numpy.save({"fc": WANTED}, {"by": "hand"}))
+
+
+def checkpoint(path: Path) -> None:
+    torch.save({"fc": torch.from_numpy(WANTED)}, path)
+
+
+KINDS: list[tuple[str, Callable[[Path], None], str, bool, str]] = [
+    ("w.safetensors", tensors, "a safetensors file", False, "fc"),
+    ("w.pth", checkpoint, "a torch checkpoint", False, "fc"),
+    ("w.pt", checkpoint, "a torch checkpoint", False, "fc"),
+    ("w.bin", checkpoint, "a torch checkpoint", False, "fc"),
+    ("w.weights.h5", keras_file, "Keras weights", True, "fc/0"),
+    ("w.h5", legacy, "legacy Keras weights", True, "fc/0"),
+    ("w.hdf5", legacy, "legacy Keras weights", True, "fc/0"),
+    ("w.keras", zipped, "a Keras model", True, "fc/0"),
+]
+
+
+@pytest.mark.parametrize(("name", "write", "kind", "layered", "key"), KINDS)
+def test_a_file_of_each_kind(
+    tmp_path: Path,
+    name: str,
+    write: Callable[[Path], None],
+    kind: str,
+    layered: bool,
+    key: str,
+) -> None:
+    write(tmp_path / name)
+    for path in (tmp_path / name, str(tmp_path / name)):
+        with archives.opened(path) as found:
+            assert (found.kind, found.layered) == (kind, layered)
+            assert list(found.tensors) == [key]
+            assert found.tensors[key].shape == (2, 3)
+            assert found.tensors[key].dtype == "float32"
+            assert np.array_equal(found.tensors[key].read(), WANTED)
+            texts = {"by": "hand"} if name == "w.safetensors" else {}
+            assert found.metadata == texts
+
+
+def refusal(path: Path) -> WeightsError:
+    with pytest.raises(WeightsError) as caught, archives.opened(path):
+        pass
+    return caught.value
+
+
+A_PICKLE = b"\x80\x02}q\x00."
+A_ZIP = b"PK\x03\x04" + bytes(30)
+AN_HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(30)
 
 
 @pytest.mark.parametrize(
-    ("name", "start", "what"),
+    ("name", "start", "message"),
     [
-        ("w.h5", b"PK\x03\x04 and more", "a zip archive, as torch's .pth and Keras's"),
-        ("w.h5", b"", "something else, or damaged"),
-        ("w.hdf5", b"\x80\x02}q\x00", "a pickle"),
-        ("w.keras", b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras's .h5 is"),
-        ("w.keras", b"12345678{", "something else, or damaged"),
+        ("w.h5", A_PICKLE, "is no HDF5 file, as Keras's .h5 is: it is a pickle"),
+        ("w.hdf5", A_ZIP, "it is a zip archive, as torch's .pth and Keras's .keras"),
+        ("w.h5", b"{}", "it is something else, or damaged"),
+        ("w.h5", b"", "it is something else, or damaged"),
+        ("w.h5", b"\x89HD", "it is something else, or damaged"),
+        ("w.keras", AN_HDF5, "is no zip archive, as torch's .pth and Keras's .keras"),
+        ("w.keras", A_PICKLE, "it is a pickle"),
+        ("w.pth", AN_HDF5, "is no torch checkpoint: it is an HDF5 file"),
+        ("w.safetensors", AN_HDF5, "is an HDF5 file, as Keras's .h5 is; expected a"),
+        ("w.npz", A_ZIP, "expected a file that ends in .safetensors, .pth, .pt, .bin"),
+        ("w", A_ZIP, ", .h5, .hdf5, .keras"),
     ],
 )
 def test_a_file_that_is_something_else(
-    tmp_path: Path, name: str, start: bytes, what: str
+    tmp_path: Path, name: str, start: bytes, message: str
 ) -> None:
-    path = tmp_path / name
-    path.write_bytes(start)
-    code, message = refused(path)
-    kind = {"h": "HDF5 file", "k": "zip archive"}[name[2]]
-    assert code == "AS606"
-    assert message.startswith(f"{str(path)!r} is no {kind}, as ")
-    assert what in message.partition(": it is ")[2]
+    (tmp_path / name).write_bytes(start)
+    error = refusal(tmp_path / name)
+    assert message in error.message
+    assert repr(str(tmp_path / name)) in error.message
+    assert error.code == "AS606"
 
 
-@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nb", "a\udcbb"])
-def test_a_name_that_is_no_text(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "w.pth"
-    torch.save({"fine": torch.zeros(1), name: torch.zeros(1)}, path)
-    assert refused(path) == ("AS607", f"{str(path)!r}: {name!a} is no name of a tensor")
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (A_PICKLE, "a pickle"),
+        (b"\x80", "a pickle"),
+        (A_ZIP, "a zip archive, as torch's .pth and Keras's .keras are"),
+        (AN_HDF5, "an HDF5 file, as Keras's .h5 is"),
+        # Lengths of headers of safetensors; the next byte is the header's first.
+        (b"\x80\x02\0\0\0\0\0\0{", None),
+        (b"PK\x03\x04\0\0\0\0{", None),
+        (
+            b"PK\x03\x04\0\0\0{\0",
+            "a zip archive, as torch's .pth and Keras's .keras are",
+        ),
+        (b"PK\x03", None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_foreign(start: bytes, what: str | None) -> None:
+    assert foreign(start) == what
 
 
-def test_a_file_that_can_not_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    @contextmanager
-    def broken(path: Path) -> Iterator[Archive]:
-        raise OSError(5, "Input/output error")
-        yield
+def test_the_beginning_reaches_a_headers_brace(tmp_path: Path) -> None:
+    (tmp_path / "w").write_bytes(b"\x80\x02\0\0\0\0\0\0{}")
+    assert foreign(beginning(tmp_path / "w")) is None
 
-    path = tmp_path / "w.pth"
-    path.touch()
-    monkeypatch.setitem(archives.OPENERS, ".pth", (broken, b""))
-    assert refused(path) == ("AS602", f"can't read {str(path)!r}: Input/output error")
 
-    @contextmanager
-    def worse(path: Path) -> Iterator[Archive]:
-        raise OSError("no page")
-        yield
+@pytest.mark.parametrize(
+    ("name", "counter"),
+    [
+        ("num_batches_tracked", True),
+        ("layer1.0.bn1.num_batches_tracked", True),
+        ("num_batches_tracked.weight", False),
+        ("my_num_batches_tracked", False),
+        ("bn.running_mean", False),
+    ],
+)
+def test_counted(name: str, counter: bool) -> None:
+    assert counted(name) is counter
 
-    monkeypatch.setitem(archives.OPENERS, ".pth", (worse, b""))
-    assert refused(path) == ("AS602", f"can't read {str(path)!r}: no page")
+
+def test_no_file(tmp_path: Path) -> None:
+    for name in ("none.pth", "none"):
+        error = refusal(tmp_path / name)
+        assert error.message == f"there is no file {str(tmp_path / name)!r}"
+        assert error.code == "AS602"
+    (tmp_path / "folder.pth").mkdir()
+    error = refusal(tmp_path / "folder.pth")
+    assert "is a folder or a device, not a file" in error.message
+    assert error.code == "AS602"
 
 
 def test_a_file_that_may_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbidden(self: Path, mode: str) -> None:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    path = tmp_path / "w.pth"
-    path.write_bytes(bytes(range(20)))
-    assert beginning(path) == bytes(range(9))
-    monkeypatch.setattr(Path, "open", forbidden)
-    assert refused(path) == ("AS602", f"can't read {str(path)!r}: Permission denied")
+    (tmp_path / "w.pth").touch()
+    monkeypatch.setattr(Path, "open", denied)
+    error = refusal(tmp_path / "w.pth")
+    assert error.message == f"can't read {str(tmp_path / 'w.pth')!r}: Permission denied"
+    assert error.code == "AS602"
 
 
-def test_what_the_first_bytes_say() -> None:
-    assert foreign(b"\x80\x02}q") == "a pickle"
-    assert (
-        foreign(b"PK\x03\x04")
-        == "a zip archive, as torch's .pth and Keras's .keras are"
-    )
-    assert foreign(b"\x89HDF\r\n") == "an HDF5 file, as Keras's .h5 is"
-    assert foreign(b"") is None and foreign(b"\x40" + bytes(8)) is None
-    # A header of 0x280 bytes: the file starts as a pickle does, and its brace follows.
-    assert foreign(b"\x80\x02" + bytes(6) + b"{") is None
-    assert foreign(b"\x80\x02" + bytes(6) + b'{"a"') is None
-    assert foreign(b"\x80\x02" + bytes(7)) == foreign(b"\x80{") == "a pickle"
-    assert foreign(b"\x80\x02" + bytes(5) + b"{") == "a pickle"
-    assert foreign(b"\x80\x02" + bytes(6) + b"}{") == "a pickle"
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(5, "Input/output error"), "Input/output error"), (OSError("so"), "so")],
+)
+def test_a_disk_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    @contextmanager
+    def broken(path: Path) -> Iterator[Archive]:
+        raise error
+        yield
+
+    (tmp_path / "w.x").touch()
+    monkeypatch.setitem(archives.OPENERS, ".x", (broken, None))
+    found = refusal(tmp_path / "w.x")
+    assert found.message == f"can't read {str(tmp_path / 'w.x')!r}: {reason}"
+    assert found.code == "AS602"
 
 
-def test_the_counter_of_batches() -> None:
-    assert counted("num_batches_tracked") and counted("bn1.num_batches_tracked")
-    assert not counted("num_batches_tracked.weight") and not counted("bn.weight")
-    assert not counted("my_num_batches_tracked")
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\nb", "a\udcbbb"])
+def test_a_name_that_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It would reach a terminal, or could not be printed at all."""
 
+    @contextmanager
+    def hostile(path: Path) -> Iterator[Archive]:
+        stored = Stored((2, 3), "float32", lambda: WANTED)
+        yield Archive("x", False, {"good": stored, name: stored})
 
-def test_values_are_frozen() -> None:
-    stored = Stored((), "float32", lambda: VALUES)
-    archive = Archive("a file", False, {"a": stored})
-    assert archive.metadata == {} and archive.kind == "a file"
-    assert archive == Archive("a file", False, {"a": stored}, {})
-    with pytest.raises(AttributeError):
-        stored.dtype = "float64"  # type: ignore[misc]  # that it is frozen
-    with pytest.raises(AttributeError):
-        archive.layered = True  # type: ignore[misc]  # that it is frozen
+    (tmp_path / "w.x").touch()
+    monkeypatch.setitem(archives.OPENERS, ".x", (hostile, None))
+    found = refusal(tmp_path / "w.x")
+    assert f"{name!a} is no name of a tensor" in found.message
+    assert found.code == "AS607"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -164,31 +163,3 @@ class TestRefused:
         safetensors.torch.save_file({"x": torch.ones(2, dtype=torch.bfloat16)}, path)
         with pytest.raises(WeightsError, match=r"'x' in .* holds BF16 values"):
             load(path)
-
-
-class TestLibraries:
-    @pytest.mark.parametrize(
-        ("name", "library"), [("w.pth", "torch"), ("w.h5", "h5py")]
-    )
-    def test_not_installed(
-        self,
-        name: str,
-        library: str,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n")
-        monkeypatch.setitem(sys.modules, library, None)
-        with pytest.raises(WeightsError, match=f"need {library}.*isn't installed") as e:
-            load(tmp_path / name)
-        assert e.value.code == "AS609"
-
-    @pytest.mark.parametrize("version", ["2.4.0", "2.5.1+cpu"])
-    def test_a_torch_that_a_file_makes_run_code(
-        self, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        torch.save({}, tmp_path / "w.pth")
-        monkeypatch.setattr(torch, "__version__", version)
-        with pytest.raises(WeightsError, match="CVE-2025-32434") as caught:
-            load(tmp_path / "w.pth")
-        assert caught.value.code == "AS609"

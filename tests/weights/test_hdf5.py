@@ -1,37 +1,574 @@
-"""Keras' own files of our models."""
+"""Keras' weight files, written here as Keras writes them, by Keras, and with intent."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import h5py
-import keras
 import numpy as np
 import pytest
-from commands import done, same, saved
+from commands import same, saved
+from numpy.typing import NDArray
 from published import canonical
 
 import archspec
 from archspec.errors import WeightsError
-from archspec.weights import hdf5, load
-from archspec.weights.archives import Archive
+from archspec.weights import archives, hdf5, load
+from archspec.weights.hdf5 import save
+
+Write = Callable[[h5py.File], None]
+
+
+def value(number: float, *shape: int) -> NDArray[Any]:
+    return np.full(shape or (2,), number, np.float32)
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archspec.Spec:
-    monkeypatch.chdir(tmp_path)
-    return saved()
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "w.weights.h5"
 
 
-class TestKeras:
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of this test do no harm: no process of its own looks at them first."""
+    monkeypatch.setattr(hdf5, "_survives", lambda path: True)
+
+
+def written(path: Path, write: Write) -> Path:
+    with h5py.File(path, "w") as file:
+        write(file)
+    return path
+
+
+def layer(file: Any, key: str, name: str | None, *values: NDArray[Any]) -> Any:
+    """A layer as Keras 3 writes it."""
+    group = file.create_group(f"layers/{key}/vars")
+    if name is not None:
+        group.attrs["name"] = name
+    for number, array in enumerate(values):
+        group.create_dataset(str(number), data=array)
+    return group
+
+
+def legacy(root: Any, name: str, *weights: str) -> None:
+    """A layer as Keras 2 wrote it; weights count from 1."""
+    group = root.create_group(name)
+    group.attrs["weight_names"] = [text.encode() for text in weights]
+    for number, text in enumerate(weights):
+        group.create_dataset(text, data=value(number + 1))
+
+
+def tensors(path: Path) -> dict[str, float]:
+    """The first value of each tensor."""
+    with hdf5.opened(path) as found:
+        return {k: float(s.read().flat[0]) for k, s in found.tensors.items()}
+
+
+def refusal(path: Path, *, read: bool = False) -> WeightsError:
+    with pytest.raises(WeightsError) as caught, hdf5.opened(path) as found:
+        for stored in found.tensors.values() if read else ():
+            stored.read()
+    return caught.value
+
+
+@pytest.mark.usefixtures("trusted")
+class TestKeras3:
+    def test_layers_have_their_own_names(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            layer(file, "conv2d", "stem", value(1, 3, 3, 2, 4), value(2, 4))
+            layer(file, "conv2d_1", "head", value(3))
+            layer(file, "re_lu", "act")
+            file.create_group("layers/input_layer")
+
+        with hdf5.opened(written(path, write)) as found:
+            assert (found.kind, found.layered) == ("Keras weights", True)
+            assert found.metadata == {}
+            assert {k: (s.shape, s.dtype) for k, s in found.tensors.items()} == {
+                "stem/0": ((3, 3, 2, 4), "float32"),
+                "stem/1": ((4,), "float32"),
+                "head/0": ((2,), "float32"),
+            }
+        assert tensors(path) == {"stem/0": 1, "stem/1": 2, "head/0": 3}
+
+    def test_the_tenth_variable_comes_after_the_ninth(self, path: Path) -> None:
+        arrays = [value(n) for n in range(12)]
+        written(path, lambda file: layer(file, "many", "many", *arrays))
+        assert list(tensors(path).items()) == [(f"many/{n}", n) for n in range(12)]
+
+    def test_state_of_training_is_no_weight(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            layer(file, "dense", "fc", value(1))
+            layer(file, "dropout", None)
+            for part in ("optimizer", "metrics", "seed_generator"):
+                file[f"layers/dropout/{part}/vars/0"] = value(2)
+            file["optimizer/vars/0"] = value(3)
+
+        assert tensors(written(path, write)) == {"fc/0": 1}
+
+    def test_what_is_no_plain_layer_is_named_by_its_path(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            layer(file, "lstm", "lstm")
+            file["layers/lstm/cell/vars/0"] = value(1)
+            file["layers/lstm/cell/deep/er"] = value(2)
+            file["layers/lstm/loose"] = value(3)
+
+        assert tensors(written(path, write)) == {
+            "layers/lstm/cell/vars/0": 1,
+            "layers/lstm/cell/deep/er": 2,
+            "layers/lstm/loose": 3,
+        }
+
+    def test_an_early_keras_3(self, path: Path) -> None:
+        written(path, lambda file: layer(file, "dense", None, value(1)))
+        error = refusal(path)
+        assert error.message == (
+            "layers/dense has no name: an early Keras 3 wrote this file"
+        )
+        assert (error.code, error.hint) == (
+            "AS606",
+            "load it with Keras and save it again",
+        )
+
+    def test_two_layers_of_one_name(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            layer(file, "dense", "fc", value(1))
+            layer(file, "dense_1", "fc", value(2))
+
+        error = refusal(written(path, write))
+        assert error.message == "two layers of the file are called 'fc'"
+        assert error.code == "AS606"
+
+    def test_no_weights_of_a_model(self, path: Path) -> None:
+        written(path, lambda file: file.create_group("vars"))
+        error = refusal(path)
+        assert error.message == f"{str(path)!r} holds no weights of a Keras model"
+        assert error.code == "AS606"
+        assert "save_weights()" in (error.hint or "")
+
+
+@pytest.mark.usefixtures("trusted")
+class TestLegacy:
+    def test_weights(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            file.attrs["layer_names"] = [b"input", b"conv", b"bn"]
+            legacy(file, "bn", "bn/gamma:0", "bn/beta:0")
+            legacy(file, "conv", "deep/er/kernel:0", "bias")
+            legacy(file, "input")
+
+        with hdf5.opened(written(path, write)) as found:
+            assert found.kind == "legacy Keras weights"
+            assert found.layered
+            assert list(found.tensors) == ["conv/0", "conv/1", "bn/0", "bn/1"]
+        assert tensors(path) == {"conv/0": 1, "conv/1": 2, "bn/0": 1, "bn/1": 2}
+
+    def test_a_model(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            root = file.create_group("model_weights")
+            root.attrs["layer_names"] = ["fc"]
+            legacy(root, "fc", "kernel")
+            file["optimizer_weights/x"] = value(1)
+
+        with hdf5.opened(written(path, write)) as found:
+            assert found.kind == "a legacy Keras model"
+            assert found.layered
+        assert tensors(path) == {"fc/0": 1}
+
+    def test_lists_that_are_cut_up(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            file.attrs["layer_names0"] = [b"a", b"b"]
+            file.attrs["layer_names1"] = [b"c"]
+            file.attrs["layer_names2"] = [b"d"]
+            for name in "abcd":
+                legacy(file, name, name)
+
+        assert list(tensors(written(path, write))) == ["a/0", "b/0", "c/0", "d/0"]
+
+    def test_a_layer_that_is_not_there(self, path: Path) -> None:
+        def write(file: h5py.File) -> None:
+            file.attrs["layer_names"] = [b"gone"]
+
+        error = refusal(written(path, write))
+        assert error.message == "//gone is no group of this file"
+        assert error.code == "AS607"
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    "name", ["layers", "layers/dense", "layers/dense/vars", "model_weights"]
+)
+@pytest.mark.parametrize("kind", ["soft", "external", "tensor"])
+def test_groups_stand_in_the_file(path: Path, name: str, kind: str) -> None:
+    other = path.with_name("secret.h5")
+
+    def secret(file: h5py.File) -> None:
+        layer(file, "dense", "fc", value(1))
+        legacy(file, "model_weights", "x")
+
+    written(other, secret)
+
+    def write(file: h5py.File) -> None:
+        layer(file, "other", "fc", value(1))
+        if name == "layers":
+            del file["layers"]
+        if name == "layers/dense/vars":
+            file.create_group("layers/dense")
+        target: Any = h5py.ExternalLink(str(other), name)
+        if kind == "soft":
+            file.create_group("elsewhere")
+            target = h5py.SoftLink("/elsewhere")
+        file[name] = value(1) if kind == "tensor" else target
+
+    error = refusal(written(path, write))
+    assert error.message.endswith(
+        f"/{name.rpartition('/')[2]} is no group of this file"
+    )
+    assert error.code == "AS607"
+
+
+def elsewhere(group: Any, folder: Path) -> None:
+    group["0"] = h5py.ExternalLink(str(folder / "secret.h5"), "0")
+
+
+def by_another_name(group: Any, folder: Path) -> None:
+    group.file["secret"] = value(1)
+    group["0"] = h5py.SoftLink("/secret")
+
+
+def outside(group: Any, folder: Path) -> None:
+    group.create_dataset("0", (2,), "f4", external=[(str(folder / "secret"), 0, 8)])
+
+
+def virtual(group: Any, folder: Path) -> None:
+    layout = h5py.VirtualLayout((2,), "f4")
+    layout[:] = h5py.VirtualSource(str(folder / "secret.h5"), "0", (2,))
+    group.create_virtual_dataset("0", layout)
+
+
+def a_group(group: Any, folder: Path) -> None:
+    group.create_group("0")
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("put", [elsewhere, by_another_name, outside, virtual, a_group])
+@pytest.mark.parametrize("plain", [True, False])
+def test_tensors_stand_in_the_file(
+    path: Path, put: Callable[[Any, Path], None], plain: bool
+) -> None:
+    """What a link leads to is somebody else's file, as /etc/passwd is."""
+    written(path.with_name("secret.h5"), lambda file: file.update({"0": value(1)}))
+    path.with_name("secret").write_bytes(bytes(8))
+
+    def write(file: h5py.File) -> None:
+        group = layer(file, "dense", "fc", value(1))
+        del group["0"]
+        put(group if plain else file.create_group("layers/dense/cell"), path.parent)
+
+    written(path, write)
+    if put is a_group and not plain:
+        assert tensors(path) == {}
+        return
+    error = refusal(path)
+    folder = "vars" if plain else "cell"
+    assert error.message == (
+        f"/layers/dense/{folder}/0 is no tensor stored in this file"
+    )
+    assert error.code == "AS607"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_values_that_were_never_written(path: Path) -> None:
+    def write(file: h5py.File) -> None:
+        layer(file, "dense", "fc").create_dataset("0", (2**40,), "f4", chunks=(1024,))
+
+    error = refusal(written(path, write), read=True)
+    assert error.message == "/layers/dense/vars/0 has no values in this file"
+    assert error.code == "AS607"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_scalars_and_tensors_without_values(path: Path) -> None:
+    none = np.zeros((0, 3), np.float32)
+    written(path, lambda file: layer(file, "x", "x", np.float32(2), none))
+    with hdf5.opened(path) as found:
+        scalar, empty = found.tensors.values()
+        assert (scalar.shape, empty.shape) == ((), (0, 3))
+        assert scalar.read() == 2
+        assert empty.read().shape == (0, 3)
+
+
+class TestDamaged:
+    def test_no_hdf5(self, path: Path) -> None:
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+        error = refusal(path)
+        assert "is a damaged HDF5 file, or none at all: " in error.message
+        assert error.code == "AS604"
+
+    def test_a_reader_that_dies(
+        self,
+        path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        """It runs in a process that imports what this one does."""
+        written(path, lambda file: layer(file, "dense", "fc", value(1)))
+        assert tensors(path) == {"fc/0": 1}
+        (path.parent / "h5py.py").write_text(
+            "import os, sys\n"
+            "print('killed', sys.stdin.read(), flush=True)\n"
+            "os.write(2, b'killed')\n"
+            "os._exit(9)\n"
+        )
+        monkeypatch.syspath_prepend(path.parent)
+        error = refusal(path)
+        assert error.message == (
+            f"{str(path)!r} is a damaged HDF5 file: no reader gets through it"
+        )
+        assert error.code == "AS604"
+        assert capfd.readouterr() == ("", "")
+
+    def test_a_reader_that_hangs(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written(path, lambda file: layer(file, "dense", "fc", value(1)))
+        (path.parent / "h5py.py").write_text("import time; time.sleep(50)")
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.setattr(hdf5, "PATIENCE", 1)
+        assert "no reader gets through it" in refusal(path).message
+
+    def test_a_reader_that_refuses_lets_the_caller_say_why(self, path: Path) -> None:
+        written(path, lambda file: file.create_group("vars"))
+        assert "holds no weights of a Keras model" in refusal(path).message
+        hdf5.probe(str(path))
+
+    def test_any_byte_may_be_another(self, path: Path) -> None:
+        """HDF5's library dies of the fourth of these files, in a process of its own."""
+        written(path, lambda file: layer(file, "dense", "fc", value(1)))
+        whole = np.frombuffer(path.read_bytes(), np.uint8)
+        draw = np.random.default_rng(0)
+        for _ in range(6):
+            data = whole.copy()
+            data[draw.integers(0, len(data), 8)] = draw.integers(0, 256, 8)
+            path.write_bytes(data.tobytes())
+            try:
+                tensors(path)
+            except WeightsError as error:
+                assert error.code in ("AS604", "AS606", "AS607")
+
+    def test_h5py_is_not_installed(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written(path, lambda file: layer(file, "dense", "fc", value(1)))
+        monkeypatch.setitem(sys.modules, "h5py", None)
+        error = refusal(path)
+        assert error.message == (
+            f"{str(path)!r}: Keras' files need h5py, which isn't installed"
+        )
+        assert (error.code, error.hint) == ("AS609", 'pip install "archspec-nn[keras]"')
+
+
+class TestKerasFiles:
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        return tmp_path / "model.keras"
+
+    def packed(self, model: Path, kind: int = zipfile.ZIP_STORED) -> Path:
+        inner = written(
+            model.with_name("inner"),
+            lambda file: layer(file, "dense", "fc", value(1, 500)),
+        )
+        with zipfile.ZipFile(model, "w", kind) as archive:
+            archive.writestr("config.json", "{}")
+            archive.write(inner, "model.weights.h5")
+        return model
+
+    def refusal(self, model: Path) -> WeightsError:
+        with pytest.raises(WeightsError) as caught, hdf5.unpacked(model):
+            pass
+        assert repr(str(model))[:-1] in caught.value.message
+        return caught.value
+
+    @pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_the_weights_inside(self, model: Path, kind: int) -> None:
+        with hdf5.unpacked(self.packed(model, kind)) as found:
+            assert (found.kind, found.layered) == ("a Keras model", True)
+            assert found.metadata == {}
+            assert np.array_equal(found.tensors["fc/0"].read(), value(1, 500))
+
+    def test_no_weights_inside(self, model: Path) -> None:
+        with zipfile.ZipFile(model, "w") as archive:
+            archive.writestr("config.json", "{}")
+        error = self.refusal(model)
+        assert error.message == f"{str(model)!r} is no Keras model: no model.weights.h5"
+        assert error.code == "AS606"
+
+    @pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_other_weights_inside(self, model: Path, kind: int) -> None:
+        inner = written(model.with_name("inner"), lambda file: file.create_group("x"))
+        with zipfile.ZipFile(model, "w", kind) as archive:
+            archive.write(inner, "model.weights.h5")
+        error = self.refusal(model)
+        assert error.message == (
+            f"'{model}: model.weights.h5' holds no weights of a Keras model"
+        )
+        assert (error.code, bool(error.hint)) == ("AS606", True)
+
+    def test_a_bomb(self, model: Path) -> None:
+        with zipfile.ZipFile(model, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("model.weights.h5", bytes(10**7))
+        error = self.refusal(model)
+        assert error.message == (
+            f"{str(model)!r}: model.weights.h5 grows beyond all reason"
+        )
+        assert error.code == "AS604"
+
+    def test_what_may_grow_so_much(
+        self, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hdf5, "EXPANSION", 1)
+        with hdf5.unpacked(self.packed(model)) as found:
+            assert list(found.tensors) == ["fc/0"]
+
+    @pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_truncated(self, model: Path, kind: int) -> None:
+        whole = self.packed(model, kind).read_bytes()
+        for part in (0, 4, len(whole) // 2, len(whole) - 1):
+            model.write_bytes(whole[:part])
+            error = self.refusal(model)
+            assert f"{str(model)!r} is a damaged archive: " in error.message
+            assert error.code == "AS604"
+
+    @pytest.mark.parametrize(
+        "kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+    )
+    def test_damaged_inside(self, model: Path, kind: int) -> None:
+        """Decompressors have errors of their own."""
+        whole = np.frombuffer(self.packed(model, kind).read_bytes(), np.uint8)
+        draw = np.random.default_rng(0)
+        start = whole.tobytes().index(b"model.weights.h5")
+        for _ in range(40):
+            data = whole.copy()
+            data[draw.integers(start, len(data), 4)] = draw.integers(0, 256, 4)
+            model.write_bytes(data.tobytes())
+            try:
+                with archives.opened(model):
+                    pass
+            except WeightsError as error:
+                assert error.code in ("AS602", "AS604", "AS606", "AS607")
+
+    def test_a_stream_that_is_none(self, model: Path) -> None:
+        with zipfile.ZipFile(model, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("model.weights.h5", b"x" * 100)
+        packed = zlib.compress(b"x" * 100)[2:-4]
+        data = model.read_bytes()
+        assert data.count(packed) == 1
+        model.write_bytes(data.replace(packed, b"\xff" * len(packed)))
+        error = self.refusal(model)
+        assert f"{str(model)!r} is a damaged archive: " in error.message
+        assert error.code == "AS604"
+
+    def test_encrypted(self, model: Path) -> None:
+        data = bytearray(self.packed(model).read_bytes())
+        member = data.rindex(b"PK\x01\x02")
+        data[member + 8] |= 1
+        model.write_bytes(bytes(data))
+        assert self.refusal(model).code == "AS604"
+
+
+LAYERS = {
+    "stem": ("conv2d", [("kernel", value(1, 3, 3, 2, 4)), ("bias", value(2, 4))]),
+    "head": ("dense", [("kernel", value(3, 4, 2))]),
+    "deep": ("conv2d", [("kernel", value(4, 1, 1, 4, 4))]),
+    "last": ("conv2d", [("kernel", value(5, 1, 1, 4, 4))]),
+}
+
+
+class TestSave:
+    def test_as_keras_3(self, path: Path) -> None:
+        save(path, LAYERS)
+        with h5py.File(path) as file:
+            found = {
+                key: (group["vars"].attrs["name"], list(group["vars"]))
+                for key, group in file["layers"].items()
+            }
+            assert found == {
+                "conv2d": ("stem", ["0", "1"]),
+                "dense": ("head", ["0"]),
+                "conv2d_1": ("deep", ["0"]),
+                "conv2d_2": ("last", ["0"]),
+            }
+            stem = file["layers/conv2d/vars"]
+            assert np.array_equal(stem["0"], value(1, 3, 3, 2, 4))
+            assert np.array_equal(stem["1"], value(2, 4))
+
+    def test_as_keras_2(self, tmp_path: Path) -> None:
+        save(tmp_path / "w.h5", LAYERS)
+        with h5py.File(tmp_path / "w.h5") as file:
+            assert list(file.attrs["layer_names"]) == [
+                b"stem",
+                b"head",
+                b"deep",
+                b"last",
+            ]
+            assert file.attrs["backend"] == "tensorflow"
+            assert file.attrs["keras_version"] == "3"
+            names = list(file["stem"].attrs["weight_names"])
+            assert names == [b"stem/kernel", b"stem/bias"]
+            assert np.array_equal(file["stem"]["stem/bias"], value(2, 4))
+            assert np.array_equal(file["head"]["head/kernel"], value(3, 4, 2))
+
+    @pytest.mark.parametrize("count", [2015, 2016, 2017, 5000])
+    def test_lists_too_long_for_an_attribute(self, tmp_path: Path, count: int) -> None:
+        """32 bytes each: HDF5 takes 2016 of them, as Keras knows."""
+        layers: Any = {f"{n:0>32}": ("dense", []) for n in range(count)}
+        save(tmp_path / "w.h5", layers)
+        with h5py.File(tmp_path / "w.h5") as file:
+            if count <= 2016:
+                parts = ["layer_names"]
+            else:
+                parts = [f"layer_names{n}" for n in range(-(-count // 2016))]
+            found = [name.decode() for part in parts for name in file.attrs[part]]
+            assert found == list(layers)
+            assert len(file.attrs[parts[0]]) == min(count, 2016)
+
+    def test_no_layers(self, tmp_path: Path) -> None:
+        save(tmp_path / "w.h5", {})
+        with h5py.File(tmp_path / "w.h5") as file:
+            assert list(file.attrs["layer_names"]) == []
+        with hdf5.opened(tmp_path / "w.h5") as found:
+            assert found.tensors == {}
+
+    def test_many_short_names(self, tmp_path: Path) -> None:
+        """Texts of any length take 16 bytes each in an attribute, however short."""
+        layers: Any = {str(n): ("dense", []) for n in range(4097)}
+        save(tmp_path / "w.h5", layers)
+        with h5py.File(tmp_path / "w.h5") as file:
+            assert list(file.attrs["layer_names"]) == [name.encode() for name in layers]
+
+    def test_names_are_measured_in_bytes(self, tmp_path: Path) -> None:
+        layers: Any = {f"{n:0>16}" + "é" * 8: ("dense", []) for n in range(2017)}
+        save(tmp_path / "w.h5", layers)
+        with h5py.File(tmp_path / "w.h5") as file:
+            assert len(file.attrs["layer_names0"]) == 2016
+            assert len(file.attrs["layer_names1"]) == 1
+
+
+class TestKerasItself:
+    """Keras takes seconds to import, so what is seen without it comes first."""
+
+    @pytest.fixture
+    def small(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> archspec.Spec:
+        monkeypatch.chdir(tmp_path)
+        return saved()
+
     @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
     def test_our_own_models(self, small: archspec.Spec, suffix: str) -> None:
+        from commands import done
+
         done(
             *("weights", "convert", "small.safetensors", "--spec", "small.yaml"),
             *("-o", f"small{suffix}"),
@@ -41,8 +578,39 @@ class TestKeras:
         model = small.build("torch", weights=f"small{suffix}")
         assert same(canonical(model), found)
 
+    @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+    def test_keras_reads_what_is_written(self, tmp_path: Path, suffix: str) -> None:
+        import keras
+
+        draw = np.random.default_rng(0)
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                keras.layers.Conv2D(4, 3, name="stem"),
+                keras.layers.BatchNormalization(name="norm"),
+                keras.layers.Conv2D(2, 1, name="deep"),
+            ]
+        )
+        kinds = {"stem": "conv2d", "norm": "batch_normalization", "deep": "conv2d"}
+        layers = {
+            found.name: (
+                kinds[found.name],
+                [(v.name, draw.random(v.shape, np.float32)) for v in found.weights],
+            )
+            for found in model.layers
+        }
+        save(tmp_path / f"w{suffix}", layers)
+        model.load_weights(tmp_path / f"w{suffix}")
+        for found in model.layers:
+            for variable, (_, array) in zip(
+                found.weights, layers[found.name][1], strict=True
+            ):
+                assert np.array_equal(variable.numpy(), array)
+
     def test_a_trained_model(self, small: archspec.Spec) -> None:
         """The optimizer's state, and generators, are no weights."""
+        import keras
+
         model = small.build("keras", weights="small.safetensors")
         drop = keras.layers.Dropout(0.5, name="drop")(model.output)
         model = keras.Model(model.input, drop)
@@ -56,6 +624,8 @@ class TestKeras:
 
     def test_layers_are_found_by_name(self, small: archspec.Spec) -> None:
         """A layer in front, of the same class, moves every number in the file."""
+        import keras
+
         inner = small.build("keras", weights="small.safetensors")
         front = keras.layers.Conv2D(3, 1, name="front")
         image = keras.Input((8, 8, 3))
@@ -69,6 +639,8 @@ class TestKeras:
         assert same(found, load("small.safetensors"))
 
     def test_a_model_in_a_model_is_surplus(self, small: archspec.Spec) -> None:
+        import keras
+
         inner = small.build("keras", weights="small.safetensors")
         image = keras.Input((8, 8, 3))
         keras.Model(image, inner(image)).save_weights("outer.weights.h5")
@@ -76,442 +648,3 @@ class TestKeras:
             load("outer.weights.h5", small.graph)
         assert "10 missing, 10 surplus" in str(caught.value)
         assert "layers/functional/layers/conv2d/vars/0" in str(caught.value)
-
-
-# Files, by hand
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process of its own looks at a file first."""
-    monkeypatch.setattr(hdf5, "_survives", lambda path: True)
-
-
-Made = Callable[[h5py.File], object]
-
-
-def archive_of(path: Path, make: Made) -> Archive:
-    with h5py.File(path, "w") as file:
-        make(file)
-    with hdf5.opened(path) as archive:
-        return archive
-
-
-def refused(path: Path, make: Made | None = None) -> WeightsError:
-    with pytest.raises(WeightsError) as caught:
-        if make is not None:
-            archive_of(path, make)
-        with hdf5.opened(path):
-            pass
-    return caught.value
-
-
-def variables(file: h5py.File, path: str, name: str | None, *arrays: Any) -> None:
-    group = file.create_group(f"{path}/vars")
-    if name is not None:
-        group.attrs["name"] = name
-    for number, array in enumerate(arrays):
-        group[str(number)] = array
-
-
-def shapes(archive: Archive) -> dict[str, tuple[int, ...]]:
-    return {name: stored.shape for name, stored in archive.tensors.items()}
-
-
-@pytest.mark.usefixtures("quick")
-class TestNumbered:
-    def test_layers_by_their_names(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            twelve = [np.full(n + 1, n, "float32") for n in range(12)]
-            variables(file, "layers/dense", "fc", *twelve)
-            variables(file, "layers/conv2d", "conv", np.ones((2, 3), "float16"))
-            variables(file, "layers/flatten", None)
-            file.create_group("layers/relu")
-            file.create_group("optimizer/vars")
-
-        found = archive_of(tmp_path / "w.weights.h5", make)
-        assert (found.kind, found.layered) == ("Keras weights", True)
-        assert shapes(found) == {"conv/0": (2, 3)} | {
-            f"fc/{n}": (n + 1,) for n in range(12)
-        }
-        assert list(found.tensors)[1:4] == ["fc/0", "fc/1", "fc/2"]
-        assert list(found.tensors)[-1] == "fc/11"
-        assert found.tensors["conv/0"].dtype == "float16"
-
-    def test_values(self, tmp_path: Path) -> None:
-        path = tmp_path / "w.h5"
-        with h5py.File(path, "w") as file:
-            variables(file, "layers/a", "a", np.arange(6.0).reshape(2, 3), 3.5)
-            variables(file, "layers/b", "b", np.zeros((0, 3)))
-        with hdf5.opened(path) as archive:
-            stored = archive.tensors
-            assert np.array_equal(stored["a/0"].read(), np.arange(6.0).reshape(2, 3))
-            assert stored["a/1"].shape == () and stored["a/1"].read() == 3.5
-            assert stored["b/0"].read().shape == (0, 3)
-
-    def test_training_state_is_no_weight(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            variables(file, "layers/a", "a", np.zeros(1))
-            for name in sorted(hdf5.NO_WEIGHTS):
-                variables(file, f"layers/a/{name}", None, np.zeros(2))
-            variables(file, "layers/b/seed_generator", None, np.zeros(2))
-
-        assert shapes(archive_of(tmp_path / "w.h5", make)) == {"a/0": (1,)}
-
-    def test_what_is_no_plain_layer(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            variables(file, "layers/a", "a", np.zeros(1))
-            variables(file, "layers/a/cell/deep", "a", np.zeros(2), np.zeros(3))
-            file["layers/b/loose"] = np.zeros(4)
-
-        assert shapes(archive_of(tmp_path / "w.h5", make)) == {
-            "layers/a/cell/deep/vars/0": (2,),
-            "layers/a/cell/deep/vars/1": (3,),
-            "a/0": (1,),
-            "layers/b/loose": (4,),
-        }
-
-    def test_two_layers_of_one_name(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            variables(file, "layers/a", "x", np.zeros(1))
-            variables(file, "layers/b", "x", np.zeros(1))
-
-        error = refused(tmp_path / "w.h5", make)
-        assert error.code == "AS606"
-        assert error.message == "two layers of the file are called 'x'"
-
-    def test_an_early_keras_3(self, tmp_path: Path) -> None:
-        error = refused(
-            tmp_path / "w.h5", lambda file: variables(file, "layers/a", None, 1.0)
-        )
-        assert error.code == "AS606"
-        assert "layers/a has no name: an early Keras 3 wrote this" in error.message
-        assert error.hint == "load it with Keras and save it again"
-
-    def test_something_else(self, tmp_path: Path) -> None:
-        error = refused(tmp_path / "w.h5", lambda file: file.create_group("other"))
-        assert error.code == "AS606" and error.hint is not None
-        assert error.message == (
-            f"{str(tmp_path / 'w.h5')!r} holds no weights of a Keras model"
-        )
-
-
-@pytest.mark.usefixtures("quick")
-class TestLegacy:
-    def make(self, group: Any) -> None:
-        group.attrs["layer_names"] = [b"a", b"b", b"act"]
-        group["a/a/kernel"] = np.zeros((2, 3))
-        group["a/a/bias"] = np.zeros(3)
-        group["a"].attrs["weight_names"] = [b"a/kernel", b"a/bias"]
-        group["b/gamma"] = np.zeros(4)
-        group["b"].attrs["weight_names"] = ["gamma"]
-        group.create_group("act").attrs["weight_names"] = np.zeros(0, "S1")
-
-    def test_weights(self, tmp_path: Path) -> None:
-        found = archive_of(tmp_path / "w.h5", self.make)
-        assert (found.kind, found.layered) == ("legacy Keras weights", True)
-        assert shapes(found) == {"a/0": (2, 3), "a/1": (3,), "b/0": (4,)}
-
-    def test_a_model(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            self.make(file.create_group("model_weights"))
-
-        found = archive_of(tmp_path / "w.h5", make)
-        assert (found.kind, found.layered) == ("a legacy Keras model", True)
-        assert shapes(found) == {"a/0": (2, 3), "a/1": (3,), "b/0": (4,)}
-
-    def test_lists_in_parts(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            self.make(file)
-            names = file.attrs["layer_names"]
-            del file.attrs["layer_names"]
-            file.attrs["layer_names0"], file.attrs["layer_names1"] = (
-                names[:2],
-                names[2:],
-            )
-
-        found = archive_of(tmp_path / "w.h5", make)
-        assert found.kind == "legacy Keras weights"
-        assert shapes(found) == {"a/0": (2, 3), "a/1": (3,), "b/0": (4,)}
-
-    def test_what_keras_reads(self, tmp_path: Path) -> None:
-        """keras/src/legacy/saving/legacy_h5_format.py reads what is written."""
-        arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.zeros(3)}
-        path = tmp_path / "w.h5"
-        hdf5.save(
-            path, {"fc": ("dense", [("kernel", arrays["a"]), ("bias", arrays["b"])])}
-        )
-        image = keras.Input((2,))
-        model = keras.Model(image, keras.layers.Dense(3, name="fc")(image))
-        model.load_weights(path)
-        assert np.array_equal(model.layers[1].get_weights()[0], arrays["a"])
-        with h5py.File(path) as file:
-            assert file.attrs["backend"] == "tensorflow"
-            assert file.attrs["keras_version"] == "3"
-            assert list(file.attrs["layer_names"]) == ["fc"]
-            assert list(file["fc"].attrs["weight_names"]) == ["fc/kernel", "fc/bias"]
-
-
-@pytest.mark.usefixtures("quick")
-class TestPointsElsewhere:
-    @pytest.mark.parametrize("kind", ["soft", "outer", "virtual", "outside", "group"])
-    def test_a_tensor(self, tmp_path: Path, kind: str) -> None:
-        def make(file: h5py.File) -> None:
-            variables(file, "layers/a", "a")
-            group = file["layers/a/vars"]
-            group["1"] = np.zeros(3)
-            if kind == "soft":
-                group["0"] = h5py.SoftLink("/layers/a/vars/1")
-            elif kind == "outer":
-                group["0"] = h5py.ExternalLink("other.h5", "/x")
-            elif kind == "virtual":
-                group.create_virtual_dataset("0", h5py.VirtualLayout((3,), "f4"))
-            elif kind == "outside":
-                (tmp_path / "secret.bin").write_bytes(bytes(100))
-                outside = [(str(tmp_path / "secret.bin"), 0, 12)]
-                group.create_dataset("0", (3,), "f4", external=outside)
-            else:
-                group.create_group("0")
-
-        error = refused(tmp_path / "w.h5", make)
-        assert error.code == "AS607"
-        assert error.message == "/layers/a/vars/0 is no tensor stored in this file"
-
-    @pytest.mark.parametrize(
-        "link", [h5py.SoftLink("/b"), h5py.ExternalLink("x.h5", "/b"), np.zeros(1)]
-    )
-    def test_a_group(self, tmp_path: Path, link: Any) -> None:
-        def make(file: h5py.File) -> None:
-            variables(file, "b", "b", np.zeros(1))
-            file.create_group("layers")["a"] = link
-
-        error = refused(tmp_path / "w.h5", make)
-        assert error.code == "AS607"
-        assert error.message == "/layers/a is no group of this file"
-
-    def test_what_is_no_plain_layer(self, tmp_path: Path) -> None:
-        def make(file: h5py.File) -> None:
-            file.create_group("layers/a")["cell"] = h5py.SoftLink("/layers")
-
-        assert refused(tmp_path / "w.h5", make).message == (
-            "/layers/a/cell is no tensor stored in this file"
-        )
-
-    def test_values_that_were_never_written(self, tmp_path: Path) -> None:
-        path = tmp_path / "w.h5"
-        with h5py.File(path, "w") as file:
-            variables(file, "layers/a", "a")
-            file["layers/a/vars"].create_dataset("0", (3,), "f4")
-            file["layers/a/vars"].create_dataset("1", (0,), "f4")
-        with hdf5.opened(path) as archive:
-            assert archive.tensors["a/1"].read().size == 0
-            with pytest.raises(
-                WeightsError, match="/layers/a/vars/0 has no values"
-            ) as e:
-                archive.tensors["a/0"].read()
-        assert e.value.code == "AS607"
-
-
-class TestDamaged:
-    def test_cut_off(self, tmp_path: Path) -> None:
-        path = tmp_path / "w.h5"
-        with h5py.File(path, "w") as file:
-            variables(file, "layers/a", "a", np.zeros(100))
-        with hdf5.opened(path) as archive:
-            assert list(archive.tensors) == ["a/0"]
-        path.write_bytes(path.read_bytes()[:-500])
-        error = refused(path)
-        assert error.code == "AS604"
-        assert error.message.startswith(
-            f"{str(path)!r} is a damaged HDF5 file, or none"
-        )
-
-    @pytest.mark.parametrize(
-        ("text", "survives"),
-        [("", True), ("raise SystemExit(3)", False), ("import os; os.abort()", False)],
-    )
-    def test_another_process_reads_it_first(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, survives: bool
-    ) -> None:
-        path = tmp_path / "w.h5"
-        with h5py.File(path, "w") as file:
-            variables(file, "layers/a", "a", np.zeros(1))
-        seen: list[dict[str, Any]] = []
-        run = subprocess.run
-
-        def running(command: list[str], **options: Any) -> Any:
-            seen.append(options | {"command": command})
-            return run([sys.executable, "-c", text], **options)
-
-        monkeypatch.setattr(subprocess, "run", running)
-        if survives:
-            with hdf5.opened(path):
-                pass
-        else:
-            error = refused(path)
-            assert error.code == "AS604"
-            assert error.message.endswith(
-                "damaged HDF5 file: no reader gets through it"
-            )
-        (options,) = seen
-        assert options["timeout"] == hdf5.PATIENCE == 20
-        assert options["stdin"] == subprocess.DEVNULL and options["capture_output"]
-        python, flag, code, given = options["command"]
-        assert (python, flag, given) == (sys.executable, "-c", str(path))
-        assert "probe(sys.argv[1])" in code
-        assert options["env"]["PYTHONPATH"] == os.pathsep.join(sys.path)
-
-    def test_a_reader_that_hangs(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def hanging(command: list[str], **options: Any) -> None:
-            raise subprocess.TimeoutExpired(command, options["timeout"])
-
-        monkeypatch.setattr(subprocess, "run", hanging)
-        assert refused(tmp_path / "w.h5", lambda file: None).code == "AS604"
-
-    def test_a_probe_says_nothing(self, tmp_path: Path) -> None:
-        (tmp_path / "w.h5").write_bytes(b"\x89HDF and more")
-        hdf5.probe(str(tmp_path / "w.h5"))
-        hdf5.probe(str(tmp_path / "none.h5"))
-
-    def test_a_probe_reads_all_names(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        seen = []
-        monkeypatch.setattr(hdf5, "_layout", lambda h5py, file: seen.append(file.name))
-        with h5py.File(tmp_path / "w.h5", "w"):
-            pass
-        hdf5.probe(str(tmp_path / "w.h5"))
-        assert seen == ["/"]
-
-    def test_no_h5py(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "h5py", None)
-        (tmp_path / "w.h5").touch()
-        error = refused(tmp_path / "w.h5")
-        assert error.code == "AS609"
-        assert "Keras' files need h5py, which isn't installed" in error.message
-        assert error.hint == 'pip install "archspec-nn[keras]"'
-
-
-@pytest.mark.usefixtures("quick")
-class TestInsideAModel:
-    def packed(self, path: Path, make: Made, name: str = hdf5.INSIDE) -> Path:
-        with h5py.File(path.with_suffix(".h5"), "w") as file:
-            make(file)
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(path.with_suffix(".h5"), name)
-        return path
-
-    def refused(self, path: Path) -> WeightsError:
-        with pytest.raises(WeightsError) as caught, hdf5.unpacked(path):
-            pass
-        return caught.value
-
-    def test_its_weights(self, tmp_path: Path) -> None:
-        path = self.packed(
-            tmp_path / "w.keras",
-            lambda file: variables(file, "layers/a", "a", np.arange(3.0)),
-        )
-        with hdf5.unpacked(path) as found:
-            assert (found.kind, found.layered) == ("a Keras model", True)
-            assert np.array_equal(found.tensors["a/0"].read(), np.arange(3.0))
-
-    def test_faults_name_the_archive(self, tmp_path: Path) -> None:
-        path = self.packed(tmp_path / "w.keras", lambda file: None)
-        error = self.refused(path)
-        assert error.code == "AS606" and error.hint is not None
-        assert error.message == (
-            f"'{path}: model.weights.h5' holds no weights of a Keras model"
-        )
-
-    def test_another_archive(self, tmp_path: Path) -> None:
-        path = self.packed(tmp_path / "w.keras", lambda file: None, "other.h5")
-        error = self.refused(path)
-        assert error.code == "AS606"
-        assert error.message == f"{str(path)!r} is no Keras model: no model.weights.h5"
-
-    def test_no_archive(self, tmp_path: Path) -> None:
-        path = tmp_path / "w.keras"
-        path.write_bytes(b"PK\x03\x04 and more")
-        error = self.refused(path)
-        assert error.code == "AS604"
-        assert error.message.startswith(f"{str(path)!r} is a damaged archive: ")
-
-    def test_a_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = tmp_path / "w.keras"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(hdf5.INSIDE, bytes(10**6))
-        member = zipfile.ZipFile(path).getinfo(hdf5.INSIDE)
-        times = member.file_size / member.compress_size
-        assert hdf5.EXPANSION == 1000
-        monkeypatch.setattr(hdf5, "EXPANSION", int(times))
-        error = self.refused(path)
-        assert error.code == "AS604" and "grows beyond all reason" in error.message
-        monkeypatch.setattr(hdf5, "EXPANSION", int(times) + 1)
-        assert "damaged HDF5 file" in self.refused(path).message
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(hdf5.INSIDE, b"")
-        assert "damaged HDF5 file" in self.refused(path).message
-
-
-class TestWritten:
-    LAYERS: ClassVar[Any] = {
-        "conv": ("conv2d", [("kernel", np.ones((1, 1, 2, 3))), ("bias", np.zeros(3))]),
-        "conv2": ("conv2d", [("kernel", np.zeros((1, 1, 3, 3)))]),
-        "fc": ("dense", [("kernel", np.ones((3, 2)))]),
-        "conv3": ("conv2d", [("kernel", np.ones((1, 1, 3, 4)))]),
-    }
-
-    def test_numbered(self, tmp_path: Path) -> None:
-        hdf5.save(tmp_path / "w.weights.h5", self.LAYERS)
-        with h5py.File(tmp_path / "w.weights.h5") as file:
-            names = {k: g["vars"].attrs["name"] for k, g in file["layers"].items()}
-            assert names == {
-                "conv2d": "conv",
-                "conv2d_1": "conv2",
-                "conv2d_2": "conv3",
-                "dense": "fc",
-            }
-            assert list(file["layers/conv2d/vars"]) == ["0", "1"]
-            assert file["layers/conv2d/vars/0"].shape == (1, 1, 2, 3)
-
-    @pytest.mark.usefixtures("quick")
-    @pytest.mark.parametrize("name", ["w.weights.h5", "w.h5"])
-    def test_read_again(self, tmp_path: Path, name: str) -> None:
-        hdf5.save(tmp_path / name, self.LAYERS)
-        with hdf5.opened(tmp_path / name) as found:
-            assert set(found.tensors) == {
-                "conv/0",
-                "conv/1",
-                "conv2/0",
-                "fc/0",
-                "conv3/0",
-            }
-            for layer, (_, arrays) in self.LAYERS.items():
-                for number, (_, array) in enumerate(arrays):
-                    assert np.array_equal(
-                        found.tensors[f"{layer}/{number}"].read(), array
-                    )
-
-    @pytest.mark.usefixtures("quick")
-    def test_more_names_than_an_attribute_holds(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert hdf5.ATTRIBUTE_LIMIT == 64512  # keras.src.legacy.saving: the same
-        layers = {f"é{n}": ("dense", [("kernel", np.ones(1))]) for n in range(10)}
-        monkeypatch.setattr(hdf5, "ATTRIBUTE_LIMIT", 11)  # bytes; a name has 3
-        hdf5.save(tmp_path / "w.h5", layers)
-        with h5py.File(tmp_path / "w.h5") as file:
-            assert "layer_names" not in file.attrs
-            sizes = [len(file.attrs[f"layer_names{n}"]) for n in range(4)]
-            assert sizes == [3, 3, 3, 1]
-        with hdf5.opened(tmp_path / "w.h5") as found:
-            assert list(found.tensors) == [f"{name}/0" for name in layers]
-        monkeypatch.setattr(hdf5, "ATTRIBUTE_LIMIT", 2)
-        hdf5.save(tmp_path / "w.h5", layers)
-        with hdf5.opened(tmp_path / "w.h5") as found:
-            assert len(found.tensors) == 10
-        hdf5.save(tmp_path / "w.h5", {"act": ("relu", [])})
-        with hdf5.opened(tmp_path / "w.h5") as found:
-            assert not found.tensors

@@ -1,6 +1,16 @@
-"""archspec.weights.layouts: a canonical weight's layer and layout in Keras."""
+"""Where each canonical weight lies in Keras, element by element.
+
+What is expected stands in the documentation of both: torch has `Conv2d.weight` as
+[out, in / groups, h, w], `ConvTranspose2d.weight` as [in, out / groups, h, w],
+`Linear.weight` as [out, in]; Keras has the kernels as [h, w, in / groups, out],
+[h, w, out, in], [in, out], and for `DepthwiseConv2D` [h, w, in, multiplier], where the
+output channel `c * multiplier + m` is the m-th of the input channel c.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,114 +18,145 @@ from nets import graph_of
 
 from archspec.weights.layouts import Place, places
 
-IMAGE = "inputs: {image: [4, 8, 8]}\n"
-VECTOR = "inputs: {image: [6]}\n"
+Index = tuple[int, ...]
+Spot = Callable[..., Index]
+"""Where an element of Keras' array, by its index, is in the canonical one."""
 
 
-def moved(spec: str) -> list[tuple[str, str, str, tuple[int, ...]]]:
-    """Names, layers, attributes and shapes in Keras; what is moved comes back."""
-    found = []
-    for place in places(graph_of(spec)):
-        array = np.arange(np.prod(place.shape)).reshape(place.shape)
-        into = place.into(array)
-        assert np.array_equal(place.back(into), array)
-        assert place.back(into).shape == place.shape
-        assert place.layer == place.path.replace(".", "_")
-        assert place.name.rpartition(".")[0] == place.path
-        found.append((place.name, place.layer, place.attribute, into.shape))
-    return found
+def same(*index: int) -> Index:
+    return index
 
 
-def test_every_role() -> None:
-    spec = f"""{IMAGE}
-graph:
-  stem:
-    graph:
-      conv: {{op: conv2d, channels: 6, kernel: [3, 5]}}
-      norm: batch_norm
-  act: {{op: prelu, shared: false}}
-  one: prelu
-  scale: {{op: scale, weight: gamma}}
-  up: {{op: conv_transpose2d, channels: 5, kernel: [3, 2], bias: false}}
-  pool: global_avg_pool2d
-  fc: {{op: linear, features: 3}}
-"""
-    assert moved(spec) == [
-        ("stem.conv.weight", "stem_conv", "kernel", (3, 5, 4, 6)),
-        ("stem.conv.bias", "stem_conv", "bias", (6,)),
-        ("stem.norm.weight", "stem_norm", "gamma", (6,)),
-        ("stem.norm.bias", "stem_norm", "beta", (6,)),
-        ("stem.norm.running_mean", "stem_norm", "moving_mean", (6,)),
-        ("stem.norm.running_var", "stem_norm", "moving_variance", (6,)),
-        ("act.weight", "act", "alpha", (1, 1, 6)),
-        ("one.weight", "one", "alpha", (1, 1, 1)),
-        ("scale.gamma", "scale", "kernel", (1, 1, 6, 1)),
-        ("up.weight", "up", "kernel", (3, 2, 5, 6)),
-        ("fc.weight", "fc", "kernel", (5, 3)),
-        ("fc.bias", "fc", "bias", (3,)),
+def swapped(i: int, o: int) -> Index:
+    return (o, i)
+
+
+def kernel(h: int, w: int, i: int, o: int) -> Index:
+    return (o, i, h, w)
+
+
+def last(*index: int) -> Index:
+    return index[-1:]
+
+
+def third(h: int, w: int, c: int, m: int) -> Index:
+    return (c,)
+
+
+LAYOUTS: dict[str, tuple[str, list[tuple[str, str, Index, Spot]]]] = {
+    "a convolution": (
+        "{op: conv2d, channels: 4, kernel: [2, 3]}",
+        [
+            ("weight", "kernel", (2, 3, 6, 4), kernel),
+            ("bias", "bias", (4,), same),
+        ],
+    ),
+    "one in groups": (
+        "{op: conv2d, channels: 4, kernel: [2, 3], groups: 2, bias: false}",
+        [("weight", "kernel", (2, 3, 3, 4), kernel)],
+    ),
+    "a depthwise one": (
+        "{op: conv2d, channels: 6, kernel: [2, 3], groups: 6, bias: false}",
+        [("weight", "kernel", (2, 3, 6, 1), lambda h, w, c, m: (c, 0, h, w))],
+    ),
+    "a depthwise one with a multiplier": (
+        "{op: conv2d, channels: 12, kernel: [2, 3], groups: 6}",
+        [
+            ("weight", "kernel", (2, 3, 6, 2), lambda h, w, c, m: (2 * c + m, 0, h, w)),
+            ("bias", "bias", (12,), same),
+        ],
+    ),
+    "a transposed convolution": (
+        "{op: conv_transpose2d, channels: 4, kernel: [2, 3]}",
+        [
+            ("weight", "kernel", (2, 3, 4, 6), lambda h, w, o, i: (i, o, h, w)),
+            ("bias", "bias", (4,), same),
+        ],
+    ),
+    "a batch norm": (
+        "batch_norm",
+        [
+            ("weight", "gamma", (6,), same),
+            ("bias", "beta", (6,), same),
+            ("running_mean", "moving_mean", (6,), same),
+            ("running_var", "moving_variance", (6,), same),
+        ],
+    ),
+    "a group norm": (
+        "{op: group_norm, groups: 2}",
+        [("weight", "gamma", (6,), same), ("bias", "beta", (6,), same)],
+    ),
+    "slopes of channels": (
+        "{op: prelu, shared: false}",
+        [("weight", "alpha", (1, 1, 6), last)],
+    ),
+    "one slope": (
+        "{op: prelu, shared: true}",
+        [("weight", "alpha", (1, 1, 1), lambda *_: (0,))],
+    ),
+    "factors of channels": (
+        "scale",
+        [("weight", "kernel", (1, 1, 6, 1), third)],
+    ),
+}
+"""An op that reads [6, 8, 9]; its weights, in order: canonical name, Keras', shape."""
+
+FLAT: dict[str, tuple[str, list[tuple[str, str, Index, Spot]]]] = {
+    "a linear layer": (
+        "{op: linear, features: 4}",
+        [("weight", "kernel", (6, 4), swapped), ("bias", "bias", (4,), same)],
+    ),
+    "slopes of features": (
+        "{op: prelu, shared: false}",
+        [("weight", "alpha", (6,), same)],
+    ),
+    "a layer norm": (
+        "layer_norm",
+        [("weight", "gamma", (6,), same), ("bias", "beta", (6,), same)],
+    ),
+}
+"""The same, of an op that reads [6]."""
+
+CASES = [
+    *(pytest.param("[6, 8, 9]", *case, id=name) for name, case in LAYOUTS.items()),
+    *(pytest.param("[6]", *case, id=name) for name, case in FLAT.items()),
+]
+
+
+def placed(image: str, op: str) -> list[Place]:
+    return list(places(graph_of(f"inputs: {{x: {image}}}\ngraph: {{n: {op}}}\n")))
+
+
+@pytest.mark.parametrize(("image", "op", "wanted"), CASES)
+def test_every_element(
+    image: str, op: str, wanted: list[tuple[str, str, Index, Spot]]
+) -> None:
+    found = placed(image, op)
+    assert [(p.name, p.attribute) for p in found] == [
+        (f"n.{name}", attribute) for name, attribute, _, _ in wanted
     ]
+    for place, (_, _, shape, spot) in zip(found, wanted, strict=True):
+        canonical = np.arange(float(np.prod(place.shape))).reshape(place.shape)
+        theirs = place.into(canonical)
+        assert theirs.shape == shape
+        for index in np.ndindex(shape):
+            assert theirs[index] == canonical[spot(*index)]
+        assert np.array_equal(place.back(theirs), canonical)
 
 
-def test_vectors() -> None:
-    spec = f"""{VECTOR}
-graph:
-  norm: {{op: batch_norm, affine: false}}
-  act: {{op: prelu, shared: false}}
-  scale: {{op: scale, weight: weight}}
-"""
-    assert moved(spec) == [
-        ("norm.running_mean", "norm", "moving_mean", (6,)),
-        ("norm.running_var", "norm", "moving_variance", (6,)),
-        ("act.weight", "act", "alpha", (6,)),
-        ("scale.weight", "scale", "kernel", (6,)),
+@pytest.mark.parametrize(("image", "op", "wanted"), CASES)
+def test_shapes_are_those_of_the_graph(image: str, op: str, wanted: Any) -> None:
+    graph = graph_of(f"inputs: {{x: {image}}}\ngraph: {{n: {op}}}\n")
+    shapes = graph.parameters() | graph.buffers()
+    assert {p.name: p.shape for p in places(graph)} == shapes
+
+
+def test_a_node_inside_others_is_a_layer_of_its_path() -> None:
+    graph = graph_of(
+        "inputs: {x: [3, 4, 4]}\n"
+        "blocks: {body: {graph: {fc_1: {op: conv2d, channels: 3, kernel: 1}}}}\n"
+        "graph: {layer: {block: body, repeat: 2}}\n"
+    )
+    assert [(p.path, p.layer) for p in places(graph)] == [
+        (f"layer.{n}.fc_1", f"layer_{n}_fc_1") for n in (0, 0, 1, 1)
     ]
-
-
-def only(attributes: str, op: str = "conv2d") -> Place:
-    spec = f"{IMAGE}graph: {{conv: {{op: {op}, bias: false, {attributes}}}}}"
-    (place,) = places(graph_of(spec))
-    return place
-
-
-@pytest.mark.parametrize(
-    ("attributes", "shape"),
-    [
-        ("channels: 5, kernel: [3, 2]", (3, 2, 4, 5)),
-        ("channels: 6, kernel: [3, 2], groups: 2", (3, 2, 2, 6)),
-        ("channels: 4, kernel: [3, 2], groups: 4", (3, 2, 4, 1)),
-        ("channels: 12, kernel: [3, 2], groups: 4", (3, 2, 4, 3)),
-    ],
-)
-def test_kernels_of_convolutions(attributes: str, shape: tuple[int, ...]) -> None:
-    assert moved(f"{IMAGE}graph: {{c: {{op: conv2d, bias: false, {attributes}}}}}") == [
-        ("c.weight", "c", "kernel", shape)
-    ]
-
-
-def test_a_transposed_convolution_has_no_multiplier() -> None:
-    place = only("channels: 4, kernel: [3, 2], groups: 4", "conv_transpose2d")
-    array = np.arange(4 * 3 * 2).reshape(4, 1, 3, 2)
-    assert place.into(array).shape == (3, 2, 1, 4)
-    assert np.array_equal(place.back(place.into(array)), array)
-
-
-def test_where_each_number_goes() -> None:
-    """Keras: kernel[row, column, input, output]; depthwise [.., input, multiple]."""
-    plain = only("channels: 5, kernel: [3, 2]")
-    array = np.arange(5 * 4 * 3 * 2).reshape(5, 4, 3, 2)
-    for o, i, h, w in ((0, 0, 0, 0), (4, 3, 2, 1), (2, 1, 1, 0)):
-        assert plain.into(array)[h, w, i, o] == array[o, i, h, w]
-    deep = only("channels: 12, kernel: [3, 2], groups: 4")
-    array = np.arange(12 * 3 * 2).reshape(12, 1, 3, 2)
-    for channel, multiple, h, w in ((0, 0, 0, 0), (3, 2, 2, 1), (1, 2, 0, 1)):
-        out = channel * 3 + multiple
-        assert deep.into(array)[h, w, channel, multiple] == array[out, 0, h, w]
-    back = only("channels: 5, kernel: [3, 2]", "conv_transpose2d")
-    array = np.arange(4 * 5 * 3 * 2).reshape(4, 5, 3, 2)
-    for i, o, h, w in ((0, 0, 0, 0), (3, 4, 2, 1), (1, 2, 1, 0)):
-        assert back.into(array)[h, w, o, i] == array[i, o, h, w]
-
-
-def test_a_layer_is_called_as_its_path() -> None:
-    place = only("channels: 5, kernel: 1")._replace(path="a.b.1")
-    assert place.layer == "a_b_1"

@@ -1,238 +1,316 @@
-"""archspec.weights.sources: whose names a file has, and what each source calls ours."""
+"""Whose files call the weights what, and in which order Keras has its layers."""
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from nets import graph_of
+from torch.nn import functional
 
 from archspec.errors import WeightsError
 from archspec.graph import Graph
-from archspec.weights.sources import guessed, keras_order, layers, source
+from archspec.weights.sources import (
+    SOURCES,
+    Place,
+    guessed,
+    keras_order,
+    layers,
+    source,
+)
 
-SMALL = """
-inputs: {image: [3, 8, 8]}
+HEAD = """
+inputs: {x: [98]}
 graph:
-  conv: {op: conv2d, channels: 4, kernel: [3, 2]}
-  bn: batch_norm
-  act: relu
+  classifier:
+    graph:
+      - {op: linear, features: 6}
+      - relu
+      - dropout
+      - {op: linear, features: 5}
+      - relu
+      - dropout
+      - {op: linear, features: 4}
+"""
+"""The classifier of a VGG, for images of 2 x 7 x 7."""
+
+NET = """
+inputs: {x: [3, 8, 8]}
+graph:
+  conv1: {op: conv2d, channels: 4, kernel: [3, 5], bias: false}
+  bn1: batch_norm
+  grouped: {op: conv2d, channels: 8, kernel: 1, groups: 4}
   pool: global_avg_pool2d
   fc: {op: linear, features: 2}
 """
-VGG = """
-inputs: {image: [2, 7, 7]}
-graph:
-  flat: flatten
-  classifier:
-    graph:
-      - {op: linear, features: 5}
-      - relu
-      - {op: dropout, rate: 0.5}
-      - {op: linear, features: 4}
-      - relu
-      - {op: dropout, rate: 0.5}
-      - {op: linear, features: 3}
-"""
 
 
-def keys(name: str, graph: Graph) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Key and shape of every weight; what is moved has that shape, and comes back."""
-    found = {}
-    for place in source(name).places(graph):
-        array = np.arange(np.prod(place.shape)).reshape(place.shape)
-        into = place.into(array)
-        assert into.shape == place.stored
-        assert np.array_equal(place.back(into), array)
-        found[place.name] = (place.key, place.stored)
-    return found
+def names(name: str, graph: Graph) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Canonical names with the file's, and the shapes in the file."""
+    return {p.name: (p.key, p.stored) for p in source(name).places(graph)}
 
 
-@pytest.mark.parametrize("name", ["canonical", "torchvision", "timm"])
-def test_canonical_names(name: str) -> None:
-    assert not source(name).layered
-    assert keys(name, graph_of(SMALL)) == {
-        "conv.weight": ("conv.weight", (4, 3, 3, 2)),
-        "conv.bias": ("conv.bias", (4,)),
-        "bn.weight": ("bn.weight", (4,)),
-        "bn.bias": ("bn.bias", (4,)),
-        "bn.running_mean": ("bn.running_mean", (4,)),
-        "bn.running_var": ("bn.running_var", (4,)),
-        "fc.weight": ("fc.weight", (2, 4)),
+def test_canonical_names_are_torchvisions() -> None:
+    wanted = {
+        "conv1.weight": ("conv1.weight", (4, 3, 3, 5)),
+        "bn1.weight": ("bn1.weight", (4,)),
+        "bn1.bias": ("bn1.bias", (4,)),
+        "bn1.running_mean": ("bn1.running_mean", (4,)),
+        "bn1.running_var": ("bn1.running_var", (4,)),
+        "grouped.weight": ("grouped.weight", (8, 1, 1, 1)),
+        "grouped.bias": ("grouped.bias", (8,)),
+        "fc.weight": ("fc.weight", (2, 8)),
         "fc.bias": ("fc.bias", (2,)),
     }
+    graph = graph_of(NET)
+    for name in ("canonical", "torchvision", "timm"):
+        assert names(name, graph) == wanted
+        array = np.arange(6.0).reshape(2, 3)
+        place = next(source(name).places(graph))
+        assert place.into(array) is array and place.back(array) is array
+        assert (place.shape, place.layer, place.attribute) == ((4, 3, 3, 5), "", "")
 
 
-def test_timms_head_of_a_vgg_is_convolutions() -> None:
-    graph = graph_of(VGG)
-    assert keys("timm", graph) == {
-        "classifier.0.weight": ("pre_logits.fc1.weight", (5, 2, 7, 7)),
-        "classifier.0.bias": ("pre_logits.fc1.bias", (5,)),
-        "classifier.3.weight": ("pre_logits.fc2.weight", (4, 5, 1, 1)),
-        "classifier.3.bias": ("pre_logits.fc2.bias", (4,)),
-        "classifier.6.weight": ("head.fc.weight", (3, 4)),
-        "classifier.6.bias": ("head.fc.bias", (3,)),
-    }
-    other = graph_of(VGG.replace("[2, 7, 7]", "[2, 7, 6]"))
-    assert keys("timm", other)["classifier.0.weight"] == (
-        "pre_logits.fc1.weight",
-        (5, 84),
+class TestTimm:
+    def test_the_head_of_a_vgg(self) -> None:
+        assert names("timm", graph_of(HEAD)) == {
+            "classifier.0.weight": ("pre_logits.fc1.weight", (6, 2, 7, 7)),
+            "classifier.0.bias": ("pre_logits.fc1.bias", (6,)),
+            "classifier.3.weight": ("pre_logits.fc2.weight", (5, 6, 1, 1)),
+            "classifier.3.bias": ("pre_logits.fc2.bias", (5,)),
+            "classifier.6.weight": ("head.fc.weight", (4, 5)),
+            "classifier.6.bias": ("head.fc.bias", (4,)),
+        }
+
+    def test_the_convolution_is_the_linear_layer(self) -> None:
+        place = next(source("timm").places(graph_of(HEAD)))
+        draw = np.random.default_rng(0)
+        image = torch.from_numpy(draw.normal(size=(1, 2, 7, 7)))
+        weight = draw.normal(size=place.shape)
+        convolved = functional.conv2d(image, torch.from_numpy(place.into(weight)))
+        linear = functional.linear(image.flatten(1), torch.from_numpy(weight))
+        assert torch.allclose(convolved.flatten(1), linear, rtol=1e-12, atol=1e-12)
+        assert np.array_equal(place.back(place.into(weight)), weight)
+
+    @pytest.mark.parametrize("size", [97, 99])
+    def test_a_linear_layer_that_is_no_such_convolution(self, size: int) -> None:
+        found = names("timm", graph_of(HEAD.replace("98", str(size))))
+        assert found["classifier.0.weight"] == ("pre_logits.fc1.weight", (6, size))
+
+    def test_a_convolution_stays_one(self) -> None:
+        graph = graph_of(
+            "inputs: {x: [49, 8, 8]}\ngraph:\n"
+            "  classifier: {graph: [{op: conv2d, channels: 2, kernel: 7}]}\n"
+        )
+        found = names("timm", graph)
+        assert found["classifier.0.weight"] == ("pre_logits.fc1.weight", (2, 49, 7, 7))
+
+    def test_other_names_stay(self) -> None:
+        ops = ", ".join(["{op: linear, features: 4}"] * 11)
+        graph = graph_of(
+            f"inputs: {{image: [4]}}\ngraph:\n  classifier: {{graph: [{ops}]}}\n"
+            f"  body: {{graph: {{classifier: {{graph: [{ops}]}}}}}}\n"
+        )
+        changed = {k for k, (key, _) in names("timm", graph).items() if k != key}
+        assert changed == {
+            f"classifier.{n}.{part}" for n in (0, 3, 6) for part in ("weight", "bias")
+        }
+
+
+class TestKeras:
+    def test_layers_and_positions(self) -> None:
+        graph = graph_of(NET)
+        assert names("keras", graph) == {
+            "conv1.weight": ("conv1/0", (3, 5, 3, 4)),
+            "bn1.weight": ("bn1/0", (4,)),
+            "bn1.bias": ("bn1/1", (4,)),
+            "bn1.running_mean": ("bn1/2", (4,)),
+            "bn1.running_var": ("bn1/3", (4,)),
+            "grouped.weight": ("grouped/0", (1, 1, 4, 2)),
+            "grouped.bias": ("grouped/1", (8,)),
+            "fc.weight": ("fc/0", (8, 2)),
+            "fc.bias": ("fc/1", (2,)),
+        }
+        place = next(source("keras").places(graph))
+        assert place.shape == (4, 3, 3, 5)
+        assert (place.layer, place.attribute) == ("conv1", "kernel")
+        array = np.arange(180.0).reshape(place.shape)
+        assert np.array_equal(place.into(array), array.transpose(2, 3, 1, 0))
+        assert np.array_equal(place.back(place.into(array)), array)
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs"),
+        [
+            ("conv1_conv", "conv1_conv"),
+            ("conv2.0.conv1", "conv2_block1_1_conv"),
+            ("conv2.0.bn1", "conv2_block1_1_bn"),
+            ("conv5.9.conv3", "conv5_block10_3_conv"),
+            ("conv3.11.bn2", "conv3_block12_2_bn"),
+            ("conv2.0.shortcut", "conv2_block1_0_conv"),
+            ("conv2.0.shortcut.0", "conv2_block1_0_conv"),
+            ("conv2.0.shortcut.1", "conv2_block1_0_bn"),
+            ("conv2.0.preact_bn", "conv2_block1_preact_bn"),
+            ("conv2.0.conv1.x", "conv2_0_conv1_x"),
+            ("x.conv2.0.conv1", "x_conv2_0_conv1"),
+            ("block1_conv1", "block1_conv1"),
+        ],
     )
-    first = next(iter(source("timm").places(graph)))
-    array = np.arange(5 * 98).reshape(5, 98)
-    assert first.into(array)[3, 1, 2, 4] == array[3, 1 * 49 + 2 * 7 + 4]
-    assert (first.layer, first.attribute) == ("", "")
+    def test_names_of_keras_applications(self, ours: str, theirs: str) -> None:
+        """The right ones stand in keras.applications' ResNet50(V2) and VGG16."""
+        path = ours.split(".")
+        text = "{op: conv2d, channels: 3, kernel: 1}"
+        for name in reversed(path[1:]):
+            text = f'{{graph: {{"{name}": {text}}}}}'
+        graph = graph_of(f"inputs: {{image: [3, 4, 4]}}\ngraph:\n  {path[0]}: {text}\n")
+        found = [p.key for p in source("keras.applications").places(graph)]
+        assert found == [f"{theirs}/0", f"{theirs}/1"]
 
 
-def test_names_of_keras_layers() -> None:
-    assert source("keras").layered and source("keras.applications").layered
-    wanted = {
-        "conv.weight": ("conv/0", (3, 2, 3, 4)),
-        "conv.bias": ("conv/1", (4,)),
-        "bn.weight": ("bn/0", (4,)),
-        "bn.bias": ("bn/1", (4,)),
-        "bn.running_mean": ("bn/2", (4,)),
-        "bn.running_var": ("bn/3", (4,)),
-        "fc.weight": ("fc/0", (4, 2)),
-        "fc.bias": ("fc/1", (2,)),
-    }
-    assert keys("keras", graph_of(SMALL)) == wanted
-    assert keys("keras.applications", graph_of(SMALL)) == wanted
-    first, *_, last = source("keras").places(graph_of(SMALL))
-    assert (first.layer, first.attribute) == ("conv", "kernel")
-    assert (last.layer, last.attribute) == ("fc", "bias")
+@pytest.mark.parametrize("name", [known.name for known in SOURCES])
+def test_a_source_by_name(name: str) -> None:
+    assert source(name).name == name
+    assert source(name).layered == name.startswith("keras")
 
 
 @pytest.mark.parametrize(
-    ("path", "theirs"),
+    ("name", "hint"),
     [
-        ("conv2_0_conv1", "conv2_block1_1_conv"),
-        ("conv5_11_bn2", "conv5_block12_2_bn"),
-        ("conv3_0_shortcut_0", "conv3_block1_0_conv"),
-        ("conv3_0_shortcut_1", "conv3_block1_0_bn"),
-        ("conv3_9_shortcut", "conv3_block10_0_conv"),
-        ("conv4_2_preact_bn", "conv4_block3_preact_bn"),
-        ("conv1_conv", "conv1_conv"),
-        ("conv2_0_conv", "conv2_0_conv"),
-        ("aconv2_0_conv1", "aconv2_0_conv1"),
-        ("conv2_0_conv1_", "conv2_0_conv1_"),
+        ("kers", "did you mean 'keras'?"),
+        ("tim", "did you mean 'timm'?"),
+        ("xyz", "known are canonical, torchvision, timm, keras, keras.applications"),
     ],
 )
-def test_names_of_keras_applications(path: str, theirs: str) -> None:
-    """keras/src/applications/resnet.py: conv2_block1_1_conv, ..._0_bn, ..."""
-    graph = graph_of(f"""
-inputs: {{image: [3, 8, 8]}}
-graph: {{{path}: {{op: conv2d, channels: 4, kernel: 1, bias: false}}}}
-""")
-    assert keys("keras.applications", graph)[f"{path}.weight"][0] == f"{theirs}/0"
-    assert keys("keras", graph)[f"{path}.weight"][0] == f"{path}/0"
-
-
-def test_an_unknown_source() -> None:
-    assert source("timm").name == "timm"
-    with pytest.raises(WeightsError, match="there is no weight format 'kers'") as near:
-        source("kers")
-    assert near.value.code == "AS608" and "did you mean 'keras'?" in str(near.value)
-    with pytest.raises(WeightsError) as far:
-        source("zzzzzzzzzzz")
-    assert far.value.hint == (
-        "known are canonical, torchvision, timm, keras, keras.applications"
-    )
-
-
-def test_the_source_of_a_file() -> None:
-    vgg, small = graph_of(VGG), graph_of(SMALL)
-    theirs = [key for key, _ in keys("timm", vgg).values()]
-    assert guessed(vgg, theirs, False).name == "timm"
-    assert guessed(vgg, theirs[:1], False).name == "timm"
-    assert guessed(vgg, [*theirs[:1], *vgg.parameters()], False).name == "canonical"
-    assert guessed(vgg, list(vgg.parameters()), False).name == "canonical"
-    # Of two that agree equally well the first is taken, and the file's kind decides.
-    assert guessed(small, list(small.parameters()), False).name == "canonical"
-    assert guessed(small, [], False).name == "canonical"
-    assert guessed(small, [], True).name == "keras"
-    named = graph_of("""
-inputs: {image: [3, 8, 8]}
-graph: {conv2_0_conv1: {op: conv2d, channels: 4, kernel: 1}}
-""")
-    assert guessed(named, ["conv2_0_conv1/0"], True).name == "keras"
-    assert guessed(named, ["conv2_block1_1_conv/0"], True).name == "keras.applications"
-
-
-def test_weights_by_layer() -> None:
-    graph = graph_of(SMALL)
-    draw = np.random.default_rng(0)
-    shapes = {**graph.parameters(), **graph.buffers()}
-    weights = {name: draw.normal(size=shape) for name, shape in shapes.items()}
-    found = layers(graph, list(source("keras").places(graph)), weights)
-    assert {name: (kind, [a for a, _ in of]) for name, (kind, of) in found.items()} == {
-        "conv": ("conv2d", ["kernel", "bias"]),
-        "bn": (
-            "batch_normalization",
-            ["gamma", "beta", "moving_mean", "moving_variance"],
-        ),
-        "fc": ("dense", ["kernel", "bias"]),
-    }
-    kernel = found["conv"][1][0][1]
-    assert np.array_equal(kernel, weights["conv.weight"].transpose(2, 3, 1, 0))
-    assert np.array_equal(found["fc"][1][0][1], weights["fc.weight"].T)
-    assert np.array_equal(found["bn"][1][3][1], weights["bn.running_var"])
-
-
-def test_an_op_that_keras_applications_lack() -> None:
-    graph = graph_of("inputs: {image: [3, 8, 8]}\ngraph: {act: prelu}")
-    places = list(source("keras").places(graph))
-    with pytest.raises(
-        WeightsError, match=r"'act': keras\.applications has no prelu"
-    ) as e:
-        layers(graph, places, {"act.weight": np.ones(1)})
-    assert e.value.code == "AS608"
-    assert e.value.hint == "--to keras writes weights for the net's own Keras model"
-    up = graph_of("""
-inputs: {image: [3, 8, 8]}
-graph: {up: {op: conv_transpose2d, channels: 4, kernel: 2, bias: false}}
-""")
-    found = layers(
-        up, list(source("keras").places(up)), {"up.weight": np.ones((3, 4, 2, 2))}
-    )
-    assert found["up"][0] == "conv2d_transpose"
+def test_no_such_source(name: str, hint: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        source(name)
+    assert caught.value.message == f"there is no weight format {name!r}"
+    assert (caught.value.code, caught.value.hint) == ("AS608", hint)
 
 
 @pytest.mark.parametrize(
-    ("graph", "wanted"),
+    ("keys", "layered", "name"),
     [
-        ("{a: relu, b: relu, c: relu}", "a b c"),
-        # The longer way from the outputs comes first.
-        (
-            "{a: relu, b: {op: relu, from: input}, c: {op: relu, from: b}, d: {op: add, from: [a, c]}}",
-            "b a c d",
-        ),
-        # Equally far: in the order of the sum's operands.
-        ("{a: relu, b: {op: relu, from: input}, d: {op: add, from: [b, a]}}", "b a d"),
-        ("{a: relu, b: {op: relu, from: input}, d: {op: add, from: [a, b]}}", "a b d"),
-        # One value, read twice: where it is met first counts.
-        (
-            "{a: relu, b: {op: relu, from: input}, s: {op: add, from: [b, a]}, "
-            "d: {op: add, from: [a, s]}}",
-            "a b s d",
-        ),
-        ("{a: relu, b: relu, d: {op: add, from: [b, a]}}", "a b d"),
+        ({"classifier.0.weight", "classifier.0.bias"}, False, "canonical"),
+        ({"pre_logits.fc1.weight", "classifier.0.bias", "head.fc.bias"}, False, "timm"),
+        ({"classifier_0/0"}, True, "keras"),
+        ({"pre_logits.fc1.weight"}, True, "keras"),
+        (set(), False, "canonical"),
+        ({"classifier_0/0"}, False, "canonical"),
     ],
 )
-def test_the_order_of_a_keras_models_layers(graph: str, wanted: str) -> None:
-    made = graph_of(f"inputs: {{image: [3, 4, 4]}}\ngraph: {graph}")
-    assert keras_order(made) == wanted.split()
+def test_the_source_that_agrees_most(keys: set[str], layered: bool, name: str) -> None:
+    assert guessed(graph_of(HEAD), keys, layered).name == name
 
 
-def test_the_order_with_two_outputs() -> None:
-    made = graph_of("""
-inputs: {image: [3, 4, 4]}
-graph: {a: relu, b: relu, c: {op: relu, from: a}, d: {op: relu, from: c}}
-outputs: {one: d, two: b}
-""")
-    assert keras_order(made) == ["a", "c", "d", "b"]
-    swapped = graph_of("""
-inputs: {image: [3, 4, 4]}
-graph: {a: relu, b: relu, c: {op: relu, from: a}, d: {op: relu, from: a}}
-outputs: {one: d, two: b, three: c}
-""")
-    assert keras_order(swapped) == ["a", "d", "b", "c"]
+def test_keras_applications_are_guessed() -> None:
+    graph = graph_of(
+        "inputs: {x: [3, 4, 4]}\ngraph:\n  stem: {op: conv2d, channels: 3, kernel: 1}\n"
+        "  conv2: {graph: [{graph: {conv1: {op: conv2d, channels: 3, kernel: 1}}}]}\n"
+    )
+    assert guessed(graph, ["stem/0", "conv2_block1_1_conv/0"], True).name == (
+        "keras.applications"
+    )
+    assert guessed(graph, ["stem/0", "conv2_0_conv1/0"], True).name == "keras"
+
+
+class TestLayers:
+    graph = graph_of(
+        "inputs: {x: [3, 4, 4]}\ngraph:\n"
+        "  a: {op: conv2d, channels: 2, kernel: 1}\n  act: relu\n  n: batch_norm\n"
+        "  up: {op: conv_transpose2d, channels: 2, kernel: 1, bias: false}\n"
+        "  pool: global_avg_pool2d\n  fc: {op: linear, features: 2}\n"
+    )
+
+    def test_each_with_its_class_and_variables(self) -> None:
+        draw = np.random.default_rng(0)
+        shapes = self.graph.parameters() | self.graph.buffers()
+        weights = {name: draw.random(shape) for name, shape in shapes.items()}
+        places = list(source("keras").places(self.graph))
+        found = layers(self.graph, places, weights)
+        assert {
+            name: (kind, [attribute for attribute, _ in variables])
+            for name, (kind, variables) in found.items()
+        } == {
+            "a": ("conv2d", ["kernel", "bias"]),
+            "n": (
+                "batch_normalization",
+                ["gamma", "beta", "moving_mean", "moving_variance"],
+            ),
+            "up": ("conv2d_transpose", ["kernel"]),
+            "fc": ("dense", ["kernel", "bias"]),
+        }
+        assert list(found) == ["a", "n", "up", "fc"]
+        assert np.array_equal(found["fc"][1][0][1], weights["fc.weight"].T)
+        assert np.array_equal(found["n"][1][3][1], weights["n.running_var"])
+
+    def test_an_op_that_is_in_none_of_their_nets(self) -> None:
+        graph = graph_of("inputs: {x: [3, 4, 4]}\ngraph: {n: layer_norm}\n")
+        places: list[Place] = list(source("keras").places(graph))
+        with pytest.raises(WeightsError) as caught:
+            layers(graph, places, {p.name: np.zeros(p.shape) for p in places})
+        assert caught.value.message == (
+            "'n': keras.applications has no layer_norm with weights"
+        )
+        assert caught.value.code == "AS608"
+        assert "--to keras" in (caught.value.hint or "")
+
+
+def test_a_layer_as_far_as_another_follows_the_walk_from_the_outputs() -> None:
+    """The case of a shortcut: its projection stands beside the last convolution."""
+    graph = graph_of(
+        "inputs: {x: [3, 4, 4]}\ngraph:\n  a: relu\n  b: tanh\n  c: silu\n"
+        "  short: {op: elu, from: a}\n  side: {op: gelu, from: short}\n"
+        "  add: {op: add, from: [c, short]}\n"
+        "outputs: {y: add, z: side}\n"
+    )
+    assert keras_order(graph) == ["a", "b", "c", "short", "add", "side"]
+
+
+def random_net(seed: int) -> tuple[str, list[str]]:
+    """A net of relus and sums that read whatever came before; its outputs."""
+    draw = Random(seed)
+    lines, there = [], ["x", "z"]
+    unread = {*there}
+    for number in range(draw.randint(3, 14)):
+        reads = [draw.choice(there[-6:]) for _ in range(draw.randint(1, 3))]
+        unread -= {*reads}
+        op = "relu" if len(reads) == 1 else "add"
+        name = f"n{number}"
+        lines.append(f"  {name}: {{op: {op}, from: [{', '.join(reads)}]}}")
+        there.append(name)
+        unread.add(name)
+    outputs = sorted(unread - {"x", "z"}, key=lambda _: draw.random())
+    given = "\n".join(lines)
+    return (
+        f"inputs: {{x: [3], z: [3]}}\ngraph:\n{given}\noutputs: "
+        f"{{{', '.join(f'{name}_out: {name}' for name in outputs)}}}\n",
+        outputs,
+    )
+
+
+def test_the_order_is_that_of_a_functional_model() -> None:
+    import keras
+
+    for seed in range(60):
+        text, outputs = random_net(seed)
+        graph = graph_of(text)
+        values: dict[str, Any] = {
+            name: keras.Input((3,), name=name) for name in graph.inputs
+        }
+        used = {name for node in graph.nodes for name in node.inputs}
+        for node in graph.nodes:
+            reads = [values[name] for name in node.inputs]
+            made = keras.layers.Add if len(reads) > 1 else keras.layers.ReLU
+            given = reads if len(reads) > 1 else reads[0]
+            values[node.name] = made(name=node.name)(given)
+        model = keras.Model(
+            [values[name] for name in graph.inputs if name in used],
+            [values[name] for name in outputs],
+        )
+        wanted = [
+            layer.name for layer in model.layers if layer.name not in graph.inputs
+        ]
+        assert keras_order(graph) == wanted, text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from archspec.source.classes.dialect import Container, Dialect, Start
 from archspec.source.classes.scope import Scope, shared
-from archspec.source.loops import each
+from archspec.source.loops import each, turns
 from archspec.source.outline import Line, Nested, Target, Use
 from archspec.source.text import (
     STEP,
@@ -20,7 +20,6 @@ from archspec.source.text import (
     Loop,
     Star,
     assignment,
-    flat,
     layout,
     statement,
 )
@@ -90,7 +89,7 @@ class Constructor:
         """A loop over children that are named by its index."""
         name = Code(f'f"{line.template}"')
         made = layout(self.dialect.put(name, self.child(line.target)), INDENT + STEP)
-        return turns(line, made, INDENT)
+        return turns(line, made, INDENT, line.repeated())
 
     def _sequence(self, name: str, lines: Sequence[Line]) -> list[str]:
         """Children that are called in turn, as one attribute."""
@@ -203,22 +202,8 @@ class Constructor:
             value = self._element(line)
             made = _add(Star(value) if line.spread else value, deeper, to)
         if line.count is not None:
-            return turns(line, made, indent)
+            return turns(line, made, indent, line.repeated())
         return [*statement("if ", line.when, indent, ":"), *made]
-
-
-def turns(line: Line, body: Sequence[str], indent: int) -> list[str]:
-    """The statements of a loop."""
-    made: list[str] = []
-    for name, value in line.start.items():
-        if flat(value) != name:
-            made += assignment(name, value, indent)
-    made += [*layout(each(line, line.repeated()), indent, "", ":"), *body]
-    if line.carried:
-        values = tuple(line.carried.values())
-        new = values[0] if len(values) == 1 else Display(values, "")
-        made += assignment(", ".join(line.carried), new, indent + STEP)
-    return made
 
 
 def _add(doc: Doc, indent: int, to: str) -> list[str]:

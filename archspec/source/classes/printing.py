@@ -13,7 +13,7 @@ from archspec.source.classes.scope import Scope, maker, mapping, numbered, seque
 from archspec.source.docstring import docstring
 from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
-from archspec.source.liveness import LANGUAGE, output_names
+from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
 from archspec.source.outline import (
     Argument,
@@ -67,7 +67,9 @@ class Printer:
         self.graph = graph
         self.dialect = dialect
         own = (*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken)
-        self.names = Names((*own, *(name for d in definitions for name in _names(d))))
+        self.names = Names(
+            (*own, *(name for d in definitions for name in local_names(d)))
+        )
         title = class_name(graph.title or graph.name)
         self.titles = {id(definitions[-1]): self.names.take(title)}
         for definition in definitions[:-1]:
@@ -267,12 +269,6 @@ class Printer:
                 env[key] = constant.value(env)
             made.append(env[name])
         return made
-
-
-def _names(definition: Definition) -> set[str]:
-    """The names of variables in a definition's constructor."""
-    found = {*definition.arguments, *definition.constants}
-    return found.union(*(line.bound() for line in walk(definition.lines)))
 
 
 def _parameter(argument: Argument) -> str:

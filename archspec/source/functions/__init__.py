@@ -1,50 +1,18 @@
 """Prints a net as functions, for Keras and for ONNX in Python: a `Dialect` says which.
 
-`body` writes the statements of one function, `calls` what they call, `labels` what
-layers are called.
+`dialect` says what a framework gives, and `steps` what its lowerings are made of.
+Behind that, `printing` writes a module, `body` the statements of one function, `calls`
+what they call, and `labels` what layers are called.
 """
 
 from __future__ import annotations
 
 from archspec.graph import Graph
 from archspec.source.docstring import docstring
-from archspec.source.functions.dialect import (
-    Constants,
-    Dialect,
-    Frame,
-    Lowering,
-    Name,
-    Step,
-)
+from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.printing import Printer
-from archspec.source.functions.steps import (
-    applied,
-    group,
-    indexed,
-    layer,
-    pads,
-    sides,
-    twice,
-)
 from archspec.source.generalise import outline
 from archspec.source.program import Source
-
-__all__ = [
-    "Constants",
-    "Dialect",
-    "Frame",
-    "Lowering",
-    "Name",
-    "Step",
-    "applied",
-    "emit",
-    "group",
-    "indexed",
-    "layer",
-    "pads",
-    "sides",
-    "twice",
-]
 
 
 def emit(graph: Graph, dialect: Dialect) -> Source:

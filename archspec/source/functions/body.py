@@ -4,51 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
+from archspec.source.functions.dialect import Layer
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
-from archspec.source.loops import each
-from archspec.source.outline import Line, Nested, OpUse, Ref
+from archspec.source.loops import turns
+from archspec.source.outline import Definition, Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
-from archspec.source.text import (
-    STEP,
-    Code,
-    Display,
-    Doc,
-    Names,
-    assignment,
-    layout,
-    statement,
-)
+from archspec.source.text import STEP, Code, Display, Doc, Names, flat, statement
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A value, and what stands before it: `x = `, `return ` or nothing."""
+    """`x = value`, `return value` or `if value:`, by its lead; or a loop.
+
+    `body` is what is done where a condition holds, or in every turn of `loop`, whose
+    value is the number of turns.
+    """
 
     lead: str
     value: Doc
+    body: list[Statement] = field(default_factory=list)
+    loop: Line | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class If:
-    """What is done where an optional line is there."""
+class Slot(NamedTuple):
+    """What surrounds a line: its name, the variables that it reads and sets, and those
+    that it must leave as they are."""
 
-    test: Doc
-    body: list[Made] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class For:
-    """What a line repeats."""
-
-    line: Line
-    body: list[Made] = field(default_factory=list)
-
-
-Made = Statement | If | For
+    label: Label
+    reads: tuple[str, ...]
+    targets: tuple[str, ...]
+    live: frozenset[str]
 
 
 class Body:
@@ -65,12 +54,11 @@ class Body:
         self.taken = frozenset(taken)
         self.names = Names((*taken, *known))
         self.label = self.names.take("label")
-        self.made: list[Made] = []
+        self.made: list[Statement] = []
 
     def scope(
         self,
-        lines: Sequence[Line],
-        listed: bool,
+        around: Definition | Nested,
         inputs: Sequence[str],
         outputs: Mapping[str, Ref],
         label: Label,
@@ -79,7 +67,7 @@ class Body:
         """Adds the lines of a function or of a nested graph.
 
         Args:
-            lines: in order; `listed` says that they are numbered.
+            around: what has the lines.
             inputs: the variables that hold what the scope reads.
             outputs: the values that it gives, by the names that they may have.
             label: what the names of its layers start with.
@@ -88,137 +76,118 @@ class Body:
         Returns:
             The variables of the outputs.
         """
-        handed = [
-            number
-            for number, line in enumerate(lines)
-            if line.count is None and line.when is True and self.calls.empty(line)
-        ]
+        lines = around.lines
+        handed = [n for n, line in enumerate(lines) if self.calls.empty(line)]
         taken = self.taken | {self.label}
         held = variables(lines, inputs, outputs, taken=taken, busy=busy, handed=handed)
-        labels = self._labels(lines, listed, label)
-        for number, line in enumerate(lines):
-            reads, targets = held.reads[number], held.targets[number]
-            self._line(line, labels[number], reads, targets, held.live[number])
+        found = self._labels(around, label)
+        slots = map(Slot, found, held.reads, held.targets, held.live)
+        for line, slot in zip(lines, slots, strict=True):
+            self._line(line, slot)
         return held.outputs
 
     def returned(self, results: Sequence[str]) -> None:
         """Returns variables, or instead of the last one the value that it would get."""
-        last = self.made[-1] if self.made else None
-        if isinstance(last, Statement) and [last.lead] == [f"{r} = " for r in results]:
+        last = self.made[-1] if self.made else Statement("", None)
+        if [last.lead] == [f"{result} = " for result in results]:
             self.made[-1] = Statement("return ", last.value)
         else:
             self._put("return ", _joined(results))
 
-    def _labels(
-        self, lines: Sequence[Line], listed: bool, label: Label
-    ) -> dict[int, Label]:
+    def _labels(self, around: Definition | Nested, label: Label) -> list[Label]:
         """The names of all lines; those of a repeat of unlike instances share one."""
+        lines, listed = around.lines, around.listed
         if label.counter:
-            return dict.fromkeys(range(len(lines)), label)
-        found: dict[int, Label] = {}
+            return [label] * len(lines)
+        found = [Label(label.text + (line.template or line.name)) for line in lines]
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):
-            name = "" if listed else line.template or line.name
-            found[number] = Label(label.text + name)
             repeats = line.count is not None or line.single
             if listed or (repeats and not line.template):
-                groups.setdefault(name, []).append(number)
+                groups.setdefault("" if listed else line.name, []).append(number)
         for name, group in groups.items():
             text = label.text if listed else self.calls.below(label.text + name)
             told = numbers([lines[number] for number in group])
+            made = [Label(text + end) for end in told or ()]
             if told is None:
                 counter = self.names.take("names")
                 self._put(f"{counter} = ", Label(text).counted())
-                found.update(dict.fromkeys(group, Label("", counter)))
-            else:
-                ends = zip(group, told, strict=True)
-                found.update((number, Label(text + end)) for number, end in ends)
+                made = [Label("", counter)] * len(group)
+            for number, each in zip(group, made, strict=True):
+                found[number] = each
         return found
 
-    def _line(
-        self,
-        line: Line,
-        label: Label,
-        reads: tuple[str, ...],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
-        args = list(reads[: len(line.inputs)])
+    def _line(self, line: Line, at: Slot) -> None:
+        args = at.reads[: len(line.inputs)]
         if line.count is None and line.when is True:
-            self._target(line, label, args, targets, live)
+            self._target(line, at._replace(reads=args))
             return
-        other = reads[0] if line.otherwise is None else reads[-1]
-        for target in targets:
+        other = at.reads[0 if line.otherwise is None else -1]
+        for target in at.targets:
             if target not in (other, UNREAD):
                 self._put(f"{target} = ", Code(other))
-        args = [targets[0] if arg == other else arg for arg in args]
-        made = If(line.when) if line.count is None else For(line)
+        args = tuple(at.targets[0] if arg == other else arg for arg in args)
+        made = Statement("if ", line.when)
+        if line.count is not None:
+            made = Statement("for ", line.count, loop=line)
         around, self.made = self.made, made.body
-        self._target(line, label, args, targets, live)
+        self._target(line, at._replace(reads=args))
         self.made = around
-        before = self.made[-1] if self.made else None
-        ifs = [part for part in (before, made) if isinstance(part, If)]
-        if len(ifs) == 2 and ifs[0].test == ifs[1].test:
-            ifs[0].body.extend(made.body)
+        before = self.made[-1] if self.made else Statement("", None)
+        told = before.lead, before.value
+        if made.loop is None and told == (made.lead, made.value):
+            before.body.extend(made.body)
         elif made.body:  # of an identity nothing is printed
             self.made.append(made)
 
-    def _target(
-        self,
-        line: Line,
-        label: Label,
-        args: list[str],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
+    def _target(self, line: Line, at: Slot) -> None:
         target = line.target
         if isinstance(target, OpUse):
-            self._op(target, label, args, targets)
+            self._op(target, at)
         elif isinstance(target, Nested):
-            self._nested(target, label, args, targets, live)
+            self._nested(target, at)
         else:
-            call = self.calls.use(target, [Code(arg) for arg in args], label)
-            if label.counter and not line.spread and not self.calls.named(target):
-                self._put("", label.code())  # its number is taken, by no layer
-            self._put(f"{', '.join(targets)} = ", call)
+            call = self.calls.use(target, [*map(Code, at.reads)], at.label)
+            unnamed = not (line.spread or self.calls.named[id(target.definition)])
+            if at.label.counter and unnamed:
+                self._put("", at.label.code())  # its number is taken, by no layer
+            self._put(f"{', '.join(at.targets)} = ", call)
 
-    def _op(
-        self, use: OpUse, label: Label, args: list[str], targets: tuple[str, ...]
-    ) -> None:
-        steps, suffixes = self.calls.lowered[id(use)]
+    def _op(self, use: OpUse, at: Slot) -> None:
+        steps, label = self.calls.lowered[id(use)], at.label
+        suffixes = [step.suffix for step in steps if isinstance(step, Layer)]
         if label.counter and suffixes != [""]:
             lead = f"{self.label} = " if suffixes else ""
             self._put(lead, label.code())
             label = Label(f"{{{self.label}}}")
-        values: list[Doc] = [Code(arg) for arg in args]
+        values = [*map(Code, at.reads)]
         for step in steps:
-            self._put(f"{targets[0]} = ", self.calls.op(step, values, label))
-            values = [Code(targets[0])]
-        if not steps and targets and targets[0] != args[0]:
-            self._put(f"{targets[0]} = ", values[0])
+            self._put(f"{at.targets[0]} = ", self.calls.op(step, values, label))
+            values = [Code(at.targets[0])]
+        if not steps and at.targets and at.targets[0] != at.reads[0]:
+            self._put(f"{at.targets[0]} = ", values[0])
 
-    def _nested(
-        self,
-        nested: Nested,
-        label: Label,
-        args: list[str],
-        targets: tuple[str, ...],
-        live: frozenset[str],
-    ) -> None:
+    def _nested(self, nested: Nested, at: Slot) -> None:
+        label, targets, outputs = at.label, at.targets, nested.outputs
         if label.counter and not nested.inline:
             name = self.names.take("prefix")
             self._put(f"{name} = ", label.code())
             label = Label(f"{{{name}}}")
+        start = len(self.made)
         if not label.counter:
             label = Label(self.calls.below(label.text))
-        apart = len(targets) == len(nested.outputs)
-        names = (targets[n] if apart else UNREAD for n in range(len(nested.outputs)))
-        wanted = {
-            name if name != UNREAD else str(n): ref
-            for n, (name, ref) in enumerate(zip(names, nested.outputs, strict=True))
-        }
-        busy = live.difference(targets)
-        found = self.scope(nested.lines, nested.listed, args, wanted, label, busy)
+        apart = len(targets) == len(outputs)
+        told = targets if apart else [UNREAD] * len(outputs)
+        names = (str(n) if name == UNREAD else name for n, name in enumerate(told))
+        wanted = dict(zip(names, outputs, strict=True))
+        busy = at.live.difference(targets)
+        found = self.scope(nested, at.reads, wanted, label, busy)
+        if (
+            at.label.counter
+            and not nested.inline
+            and name not in reads(self.made[start:])
+        ):
+            self.made[start - 1] = Statement("", at.label.code())  # by no layer
         if not apart:
             self._put(f"{targets[0]} = ", _joined(found, "()"))
             return
@@ -238,45 +207,20 @@ def _joined(names: Sequence[str], brackets: str = "") -> Doc:
     return Display(tuple(map(Code, names)), brackets)
 
 
-def printed(made: Sequence[Made], indent: int, read: Collection[str]) -> list[str]:
-    """The lines of statements; a loop sets the variables that something reads."""
+def printed(made: Sequence[Statement], indent: int) -> list[str]:
+    """The lines of statements."""
     lines: list[str] = []
     for part in made:
-        if isinstance(part, Statement):
-            lines += statement(part.lead, part.value, indent)
+        body = printed(part.body, indent + STEP)
+        if part.loop is not None:
+            lines += turns(part.loop, body, indent, reads(part.body))
             continue
-        body = printed(part.body, indent + STEP, read)
-        if isinstance(part, If):
-            lines += [*statement("if ", part.test, indent, ":"), *body]
-            continue
-        for name, value in part.line.start.items():
-            lines += assignment(name, value, indent) if name in read else []
-        carried = {k: v for k, v in part.line.carried.items() if k in read}
-        if carried:
-            after: Doc = Display((*carried.values(),), "")
-            after = after if len(carried) > 1 else next(iter(carried.values()))
-            body += assignment(", ".join(carried), after, indent + STEP)
-        header = each(part.line, _names(body))
-        lines += [*layout(header, indent, trail=":"), *body]
+        end = ":" if body else ""
+        lines += [*statement(part.lead, part.value, indent, end), *body]
     return lines
 
 
-def _names(lines: Sequence[str]) -> set[str]:
-    """The names in indented lines."""
-    return names_in("\n".join(["if True:", *lines]))
-
-
-def reads(made: Sequence[Made]) -> set[str]:
-    """The names that statements read, for themselves or for a later turn of a loop."""
-    found = _names(printed(made, STEP, ()))
-    waiting, held = [*made], []
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, For):
-            held += [*part.line.start.items(), *part.line.carried.items()]
-        waiting += [] if isinstance(part, Statement) else part.body
-    before = -1
-    while len(found) != before:
-        before = len(found)
-        found.update(n for name, v in held if name in found for n in names_of(v))
-    return found
+def reads(made: Sequence[Statement]) -> set[str]:
+    """The names that statements read, but for what loops start from and carry."""
+    own = (names_in(flat(part.value)) | reads(part.body) for part in made)
+    return set().union(*own)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from archspec.graph import Graph
-from archspec.source.functions.dialect import Constants, Dialect, Step
+from archspec.source.functions.dialect import Constants, Dialect, Layer, Step
 from archspec.source.functions.labels import Label
-from archspec.source.outline import Definition, Line, OpUse, Use, walk
+from archspec.source.outline import Definition, Line, OpUse, Target, Use, walk
 from archspec.source.partials import Partials
 from archspec.source.text import Call, Code, Doc, Names, layout
 
@@ -16,10 +17,9 @@ class Calls:
     """The calls of one module.
 
     Attributes:
-        lowered: for each op of an outline, by its id, its steps and what these add to
-            its name.
+        lowered: for each op of an outline, by its id, its steps.
         titles: the functions' names, by the id of a definition.
-        parameters: what those functions take that are printed already, beside values.
+        named: the parameter by which those that are printed already name their layers.
     """
 
     def __init__(
@@ -32,29 +32,24 @@ class Calls:
         self.dialect = dialect
         self.taken = {node.name.replace(".", dialect.separator) for node in graph.nodes}
         self.constants = Constants(names)
-        self.lowered: dict[int, tuple[Sequence[Step], list[str]]] = {}
+        self.lowered: dict[int, list[Step]] = {}
         self.titles: dict[int, str] = {}
-        self.parameters: dict[int, list[str]] = {}
+        self.named: dict[int, str] = {}
         self.endings: dict[str, str] = {"": ""}
-        every = [line for made in definitions for line in walk(made.lines)]
-        layers = [layer for line in every for layer in self._lower(line)]
+        every = [line.target for made in definitions for line in walk(made.lines)]
+        layers = [call for use in every for call in self._lower(use)]
         self.partials = Partials(layers, names)
 
-    def _lower(self, line: Line) -> list[Call]:
+    def _lower(self, use: Target) -> list[Call]:
         """Keeps the steps of an op; the layers that they call."""
-        if not isinstance(line.target, OpUse):
+        if not isinstance(use, OpUse):
             return []
-        steps = self.dialect.lowerings[line.target.kind](line.target, self.constants)
-        suffixes: list[str] = []
-
-        def name(suffix: str) -> Doc:
-            suffixes.append(suffix)
-            return Code(f"{line.nodes[0]} {suffix}")  # no other's
-
-        values: list[Doc] = [Code("x")] * len(line.inputs)
-        docs = [step(values, name) for step in steps]
-        self.lowered[id(line.target)] = steps, suffixes
-        return [d.fn for d in docs if isinstance(d, Call) and isinstance(d.fn, Call)]
+        steps = self.lowered[id(use)] = [*self.dialect.lowerings[use.kind](use)]
+        for number, step in enumerate(steps):
+            if isinstance(step, Layer) and not step.suffix:
+                made = self.dialect.initial(use, step.made, self.constants)
+                steps[number] = Layer(made)
+        return [step.made for step in steps if isinstance(step, Layer)]
 
     def names(self) -> set[str]:
         """The names of all that the module holds."""
@@ -68,35 +63,30 @@ class Calls:
         return made + self.partials.lines()
 
     def empty(self, line: Line) -> bool:
-        """Whether nothing is printed for an op: it gives what it reads."""
-        return isinstance(line.target, OpUse) and not self.lowered[id(line.target)][0]
+        """Whether a line is an op, always there, that gives what it reads."""
+        use = line.target
+        return isinstance(use, OpUse) and line.plain and not self.lowered[id(use)]
 
     def op(self, step: Step, values: Sequence[Doc], label: Label) -> Doc:
         """The value of a step."""
-
-        def name(suffix: str) -> Doc:
-            return Label(label.text + self._ending(suffix), label.counter).code()
-
-        made = step(values, name)
-        if isinstance(made, Call) and isinstance(made.fn, Call):
-            return Call(self.partials.short(made.fn), made.args, made.kwargs)
-        return made
+        if not isinstance(step, Layer):
+            return step(values)
+        name = Label(label.text + self._ending(step.suffix), label.counter).code()
+        made = self.partials.short(step.made)
+        made = replace(made, kwargs=(*made.kwargs, ("name", name)))
+        return self.dialect.called(made, values)
 
     def use(self, use: Use, values: Sequence[Doc], label: Label) -> Call:
         """The call of a block's function."""
-        taken = self.parameters[id(use.definition)]
-        given = [(key, v) for key, v in use.arguments.items() if key in taken]
-        first = [v for key, v in given if key in use.definition.positional]
-        rest: list[tuple[str, Doc]] = [*given[len(first) :]]
-        if "names" in taken:
-            rest.append(("names", Code(label.counter)))
-        elif "name" in taken:
-            rest.append(("name", label.code()))
-        return Call(self.titles[id(use.definition)], (*values, *first), tuple(rest))
-
-    def named(self, use: Use) -> bool:
-        """Whether there is a layer in a block."""
-        return not {"name", "names"}.isdisjoint(self.parameters[id(use.definition)])
+        held, named = use.definition.arguments, self.named[id(use.definition)]
+        given = {key: v for key, v in use.arguments.items() if key in held}
+        first = [given.pop(key) for key in use.definition.positional]
+        last = [(named, label.code() if named == "name" else Code(label.counter))]
+        return Call(
+            self.titles[id(use.definition)],
+            (*values, *first),
+            (*given.items(), *(last if named else ())),
+        )
 
     def below(self, text: str) -> str:
         """What the names of the children of a layer start with."""

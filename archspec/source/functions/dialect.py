@@ -1,12 +1,13 @@
 """What tells one function-printing framework from another, as data.
 
-An op is lowered to steps. In Keras, where an op is a layer with a name, ReLU's is
+An op is lowered to steps. In Keras, ReLU's is `Layer(Call("layers.ReLU"))`, printed as
 
-    lambda values, name: Call(Call("layers.ReLU", (), (("name", name("")),)), values)
+    x = layers.ReLU(name="relu")(x)
 
-and in a file that adds nodes to an ONNX graph
+In a file that adds nodes to an ONNX graph it is `Layer(Call("net.add", ("Relu",)))`,
+and `called` puts the values among the arguments:
 
-    lambda values, name: Call("net", ("Relu", name(""), *values))
+    x = net.add("Relu", x, name="relu")
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from dataclasses import dataclass, field
 
 from archspec.graph import Graph
 from archspec.source.outline import OpUse
-from archspec.source.text import Code, Doc, Names, flat
+from archspec.source.text import Call, Code, Display, Doc, Names, flat
 from archspec.source.tree import Signature
 
-Name = Callable[[str], Doc]
-"""An op's name as code; what it is given is added behind the dialect's separator."""
-Step = Callable[[Sequence[Doc], Name], Doc]
-"""One statement: from the variables that it reads and the op's name, its value."""
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What has a name: the op's, with `suffix` behind the dialect's separator."""
+
+    made: Call
+    suffix: str = ""
+
+
+Function = Callable[[Sequence[Doc]], Doc]
+"""What has no name: a value from the variables that are read."""
+Step = Layer | Function
+"""One statement."""
+Lowering = Callable[[OpUse], Sequence[Step]]
+"""The steps of an op: the first reads its inputs, each other one the step before."""
 
 
 class Constants:
@@ -39,8 +51,9 @@ class Constants:
         return Code(self.held[flat(value)][0])
 
 
-Lowering = Callable[[OpUse, Constants], Sequence[Step]]
-"""The steps of an op: the first reads its inputs, each other one the step before."""
+def on_values(made: Call, values: Sequence[Doc]) -> Call:
+    """A layer that is called on its value, or on a list of several."""
+    return Call(made, (values[0] if len(values) == 1 else Display((*values,)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,8 @@ class Dialect:
     Attributes:
         backend: the backend's name.
         lowerings: for each kind of op its steps.
+        initial: the call of a layer that has the op's own name, with its weights.
+        called: a layer with its name, called on values.
         signature: what of an op can't be an argument of a printed function.
         tensor, model: the types of values, and of what the net's function gives.
         separator: what stands between the parts of a layer's name.
@@ -91,6 +106,8 @@ class Dialect:
     channels: str
     title: Callable[[str], str]
     frame: Callable[[Graph], Frame]
+    initial: Callable[[OpUse, Call, Constants], Call] = lambda use, made, known: made
+    called: Callable[[Call, Sequence[Doc]], Call] = on_values
     prepared: Callable[[Graph], Graph] = lambda graph: graph
     imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archspec.source.expr import Arg, Expr
 from archspec.source.outline import Line, walk
@@ -59,26 +60,27 @@ def numbers(lines: Sequence[Line]) -> list[str] | None:
     at: int | Expr = 0
     found: list[str] = []
     moving = {name for line in walk(lines) for name in (*line.start, *line.carried)}
-    for line, after in zip(lines, [*lines[1:], None], strict=True):
+    known = True
+    for line in lines:
         text, read = str(at), frozenset[str]()
         if isinstance(at, Expr):
             text, read = at.code(), at.names()
-        if line.spread or read & moving or not SUM.fullmatch(text):
+        unknown = not (known or line.instead) or read & moving
+        if unknown or line.spread or not SUM.fullmatch(text):
             return None
-        looped = line.count is not None
-        if looped:
+        known = line.when is True or line.instead
+        if line.count is not None:
             text = line.index if at == 0 else f"{line.index} + {text}"
-        found.append(f"{{{text}}}" if looped or read else text)
-        if looped:
             at = _sum(at, line.count)
-        elif line.when is True or line.instead:
+        elif known:
             at = _sum(at, 1)
-        elif after is not None and not after.instead:
-            return None
+        found.append(f"{{{text}}}" if read or line.count is not None else text)
     return found
 
 
-def _sum(one: int | Expr, other: Arg) -> int | Expr:
-    found = one + other  # type: ignore[operator]  # a number of children
+def _sum(at: int | Expr, children: Arg) -> int | Expr:
+    """A number of children more; a constant stands last, as people write it."""
+    pair: Any = (at, children) if isinstance(at, Expr) else (children, at)
+    found = pair[0] + pair[1]
     assert isinstance(found, int | Expr)
     return found

@@ -9,10 +9,11 @@ from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.labels import Label
-from archspec.source.liveness import LANGUAGE, output_names
+from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
 from archspec.source.naming import TAKEN, rename
-from archspec.source.outline import Argument, Definition, walk
+from archspec.source.outline import Definition, walk
+from archspec.source.prune import drop, drop_carried
 from archspec.source.text import (
     STEP,
     Names,
@@ -29,6 +30,8 @@ IMPORTS = {
 }
 INVENTED = ("names", "label", "prefix")
 """Variables of what layers are called."""
+LABELS = {"name": "str", "names": "Iterator[str]"}
+"""The parameters of what names layers, with their types."""
 SEVERAL = 4
 """So many values and more are `tuple[KerasTensor, ...]`."""
 
@@ -48,7 +51,7 @@ class Printer:
         rename(definitions, own)
         given = self.frame.given.items()
         self.given = {f"{n}_" if n in own | TAKEN else n: code for n, code in given}
-        names = Names((*own, *(n for made in definitions for n in _given(made))))
+        names = Names((*own, *(n for made in definitions for n in local_names(made))))
         self.calls = Calls(graph, definitions, dialect, names)
         self.entry = names.take(dialect.title(graph.title or graph.name))
         for made in definitions[:-1]:
@@ -67,14 +70,10 @@ class Printer:
 
     def _function(self, definition: Definition) -> list[str]:
         counted = definition.listed and definition.inline
-        lines = [*walk(definition.lines)]
-        taken = self.taken.union(_given(definition), *(each.bound() for each in lines))
+        taken = self.taken | local_names(definition)
         known = {*definition.inputs, *output_names(definition)}
-        body = Body(
-            self.calls,
-            taken | ({"names"} if counted else set()),
-            known.union(each.name for each in lines),
-        )
+        known |= {line.name for line in walk(definition.lines)}
+        body = Body(self.calls, taken | ({"names"} if counted else set()), known)
         if definition.model:
             return self._model(definition, body)
         return self._block(definition, body, "names" if counted else "name")
@@ -86,8 +85,7 @@ class Printer:
         names = output_names(definition) if len(refs) > 1 else ("",)
         label = Label(self.calls.below("{name}"))
         results = body.scope(
-            definition.lines,
-            definition.listed,
+            definition,
             inputs,
             dict(zip(names, refs, strict=True)),
             label if named == "name" else Label("", named),
@@ -97,19 +95,14 @@ class Printer:
             name: self.dialect.channels.format(inputs[number])
             for name, number in definition.channel_arguments.items()
         }
-        lines, read = _computed(definition, body, channels)
-        arguments = _arguments(definition, read, channels)
+        lines, read = _lines(definition, body, channels)
         parameters = [
             *(f"{name}: {tensor}" for name in inputs),
-            *(f"{each.name}: {each.type()}" for each in arguments),
+            *(f"{each.name}: {each.type()}" for each in definition.arguments.values()),
         ]
-        taken = [each.name for each in arguments]
+        self.calls.named[id(definition)] = named if named in read else ""
         if named in read:
-            parameters.append(
-                "name: str" if named == "name" else "names: Iterator[str]"
-            )
-            taken.append(named)
-        self.calls.parameters[id(definition)] = taken
+            parameters.append(f"{named}: {LABELS[named]}")
         kinds = [tensor] * len(results)
         kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
         result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
@@ -118,60 +111,36 @@ class Printer:
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frame, definition.outputs
-        results = body.scope(
-            definition.lines,
-            definition.listed,
-            frame.inputs,
-            outputs,
-            Label(""),
-            frame.inputs,
-        )
+        results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
         body.made.append(Statement("return ", made))
-        lines, read = _computed(definition, body, self.given)
-        parameters = [
-            *frame.before,
-            *(
-                f"{each.name}: {each.type()} = {flat(each.default)}"
-                for each in _arguments(definition, read, self.given)
-            ),
-            *frame.behind,
-        ]
+        lines, _ = _lines(definition, body, self.given)
+        arguments = (
+            f"{each.name}: {each.type()} = {flat(each.default)}"
+            for each in definition.arguments.values()
+        )
+        parameters = [*frame.before, *arguments, *frame.behind]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
         return [*head, *frame.opening, *lines]
 
 
-def _computed(
+def _lines(
     definition: Definition, body: Body, given: Mapping[str, str]
 ) -> tuple[list[str], set[str]]:
-    """The lines of a body, and the names that it reads.
+    """The lines of a body, and the names that it reads: a definition keeps no others.
 
     First come what the inputs say, as `given` has it, and what is computed once.
     """
     read = reads(body.made)
-    lines = printed(body.made, STEP, read)
-    for name, value in reversed(definition.constants.items()):
-        if name in read:
-            lines = [*assignment(name, value, STEP), *lines]
-            read |= value.names()
-    first = [f"{' ' * STEP}{n} = {text}" for n, text in given.items() if n in read]
-    return [*first, *lines], read
-
-
-def _arguments(
-    definition: Definition, read: Collection[str], given: Collection[str]
-) -> list[Argument]:
-    """The arguments that a body reads and that nothing else gives."""
-    return [
-        argument
-        for name, argument in definition.arguments.items()
-        if name in read and name not in given
-    ]
-
-
-def _given(definition: Definition) -> list[str]:
-    """The names that a function is given."""
-    return [*definition.arguments, *definition.constants]
+    drop_carried(definition, read)
+    drop(definition, read)
+    lines = [f"{' ' * STEP}{name} = {given[name]}" for name in given if name in read]
+    for name, value in definition.constants.items():
+        lines += assignment(name, value, STEP)
+    for name in given:
+        definition.arguments.pop(name, None)
+    definition.positional = tuple(n for n in definition.positional if n not in given)
+    return [*lines, *printed(body.made, STEP)], read
 
 
 def _variable(name: str, taken: Collection[str]) -> str:

@@ -1,35 +1,24 @@
-"""What lowerings are made of: layers, functions of a value, and padding."""
+"""What lowerings are made of beside layers: functions of a value, and padding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import pair
 from archspec.ops.base import four_sides
 from archspec.source.expr import Expr
-from archspec.source.functions.dialect import Name, Step
+from archspec.source.functions.dialect import Function
 from archspec.source.text import Call, Code, Display, Doc, flat
 
 
-def layer(made: Call, suffix: str = "") -> Step:
-    """A layer, called on the values; `suffix` is added to the op's name."""
-
-    def step(values: Sequence[Doc], name: Name) -> Doc:
-        named = Call(made.fn, made.args, (*made.kwargs, ("name", name(suffix))))
-        return Call(named, (values[0] if len(values) == 1 else Display((*values,)),))
-
-    return step
+def applied(fn: str, *args: Doc, **options: Doc) -> Function:
+    """A function of a value."""
+    return lambda values: Call(fn, (values[0], *args), (*options.items(),))
 
 
-def applied(fn: str, *args: Doc, **options: Doc) -> Step:
-    """A function of a value, which has no name."""
-    return lambda values, name: Call(fn, (values[0], *args), (*options.items(),))
-
-
-def indexed(index: str) -> Step:
+def indexed(index: str) -> Function:
     """A part of a value."""
-    return lambda values, name: Code(f"{flat(values[0])}[{index}]")
+    return lambda values: Code(f"{flat(values[0])}[{index}]")
 
 
 def group(*items: Doc) -> Doc:
