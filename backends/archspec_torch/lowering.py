@@ -19,8 +19,8 @@ from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.expr import parts
-from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Display, Doc, Infix, call, span
+from archspec.source.outline import CHOSEN, OpUse
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -285,7 +285,24 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "resize": resize,
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
+    CHOSEN: lambda use: Call(operand(flat(use[CHOSEN]))),
 }
+OPS = {
+    "relu": "nn.ReLU",
+    "relu6": "nn.ReLU6",
+    "leaky_relu": "nn.LeakyReLU",
+    "elu": "nn.ELU",
+    "selu": "nn.SELU",
+    "gelu": "nn.GELU",
+    "silu": "nn.SiLU",
+    "mish": "nn.Mish",
+    "sigmoid": "nn.Sigmoid",
+    "hard_sigmoid": "nn.Hardsigmoid",
+    "hard_swish": "nn.Hardswish",
+    "tanh": "nn.Tanh",
+    "identity": "nn.Identity",
+}
+"""Ops that an argument may be: classes that take no arguments."""
 
 
 def infix(symbol: str) -> Function:
