@@ -221,6 +221,11 @@ def factor(use: OpUse) -> Any:
     return float(found) if isinstance(found, int) else found
 
 
+def called(text: str) -> str:
+    """An expression that brackets of a call can follow."""
+    return text if text.replace(".", "").isidentifier() else f"({text})"
+
+
 def simple(name: str) -> Callable[[OpUse], Call]:
     """A module without arguments."""
     return lambda use: Call(name)
@@ -285,7 +290,7 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "resize": resize,
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
-    CHOSEN: lambda use: Call(operand(flat(use[CHOSEN]))),
+    CHOSEN: lambda use: Call(called(flat(use[CHOSEN]))),
 }
 OPS = {
     "relu": "nn.ReLU",
