@@ -120,6 +120,18 @@ def agree(start: int, stop: int, signature: Signature = any_attribute) -> None:
             raise
 
 
+def agree_on_shrunk(signature: Signature = any_attribute) -> None:
+    """The outlines of specs that were wrong once are right."""
+    for path in sorted((FOLDER.parents[1] / "shrunk" / "printing").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        graph = loaded(text)
+        try:
+            held(outline(graph, signature), graph, lambda p: loaded(text, **p))  # noqa: B023  # at once
+        except Exception as error:
+            error.add_note(path.name)
+            raise
+
+
 def main(names: list[str]) -> None:
     """Writes outlines anew."""
     for path in sorted(FOLDER.glob("*.txt")):

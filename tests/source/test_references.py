@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from outline_cases import Case, agree, cases, check, named
+from outline_cases import Case, agree, agree_on_shrunk, cases, check, named
 
 
 @pytest.mark.parametrize("case", cases("references"), ids=named)
@@ -13,3 +13,7 @@ def test_outlines(case: Case) -> None:
 
 def test_random_specs() -> None:
     agree(3060, 3120)
+
+
+def test_specs_that_were_wrong_once() -> None:
+    agree_on_shrunk()

@@ -172,6 +172,8 @@ HEADERS = [
     (["self", "x: Tensor"], TENSORS),
     (["self", "x: Tensor"], f"tuple[{', '.join(['Tensor'] * 10)}]"),
     (["self", f"{LONG}: int", f"{LONGER}: int"], TENSORS),
+    (["self", "x: Tensor"], f"tuple[{'A' * 41}, {'B' * 41}]"),  # a line of 88 columns
+    (["self", "x: Tensor"], f"tuple[{'A' * 41}, {'B' * 42}]"),
     (["self", f"{LONG}: int = 3", "*", f"{LONGER}: int = 4"], "None"),
 ]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
 from archspec.weights import check
+from archspec.weights.fit import HINTED, compare, named
 
 
 class TestCheck:
@@ -100,3 +101,45 @@ class TestCheck:
         with pytest.raises(WeightsError) as caught:
             check({f"b{i}.bias": np.zeros(4) for i in range(3000)}, shapes)
         assert len(caught.value.notes) == 6000
+
+
+class TestCompare:
+    expected: ClassVar[dict[str, tuple[int, ...]]] = {"conv/0": (3, 2), "fc/0": (4,)}
+    names: ClassVar[dict[str, str]] = {"conv/0": "conv.weight"}
+
+    def notes(self, tensors: dict[str, tuple[int, ...]], **allowed: Any) -> Any:
+        with pytest.raises(WeightsError) as caught:
+            compare(tensors, self.expected, names=self.names, what="it", **allowed)
+        assert caught.value.message.startswith("it don't fit the net: ")
+        assert caught.value.code == "AS601"
+        return caught.value.notes
+
+    def test_canonical_names_are_shown(self) -> None:
+        assert self.notes({"fc/0": (4,)}) == ("missing: conv/0 = conv.weight [3, 2]",)
+        assert self.notes({"conv/0": (3, 2)}) == ("missing: fc/0 [4]",)
+        assert self.notes({"conv/0": (3,), "fc/0": (4,)}) == (
+            "shape: conv/0 = conv.weight is [3], expected [3, 2]",
+        )
+
+    @pytest.mark.parametrize("pattern", ["conv/0", "conv/*", "conv.weight", "conv.*"])
+    def test_either_name_is_allowed(self, pattern: str) -> None:
+        given = {"fc/0": (4,)}
+        compare(given, self.expected, names=self.names, allow_missing=[pattern])
+        assert self.notes(given, allow_missing=["conv"])
+        wrong = {"fc/0": (4,), "conv/0": (2, 3)}
+        both = {"allow_missing": [pattern], "allow_extra": [pattern]}
+        compare(wrong, self.expected, names=self.names, **both)
+        assert self.notes(wrong, allow_extra=[pattern])
+
+    def test_hints_end_somewhere(self) -> None:
+        """Looking for the nearest name takes long, so the first hundred have one."""
+        tensors = {f"b{n}": (4,) for n in range(150)}
+        with pytest.raises(WeightsError) as caught:
+            compare(tensors, {f"a{n}": (4,) for n in range(150)})
+        hinted = [note.endswith("])") for note in caught.value.notes]
+        assert hinted == 2 * [n < HINTED for n in range(150)] and HINTED == 100
+
+
+def test_patterns() -> None:
+    assert named("fc.bias", ["conv.*", "fc.*"]) and named("fc.bias", "fc.b*")
+    assert not named("fc.bias", []) and not named("fc.bias", ["fc", "FC.*"])
