@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
-from archspec.weights import load, metadata, save
+from archspec.weights import files, load, metadata, save
 
 
 @pytest.fixture
@@ -108,6 +108,26 @@ class TestRefused:
 
     def test_device(self) -> None:
         self.refused(Path("/dev/zero"), "device")
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (OSError(5, "Input/output error"), "Input/output error"),
+            (OSError("so"), "so"),
+        ],
+    )
+    def test_a_disk_that_fails(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+    ) -> None:
+        def failing(*_: object, **__: object) -> None:
+            raise error
+
+        path.write_bytes(safetensors.numpy.save({"x": np.zeros(3)}))
+        monkeypatch.setattr(files, "safe_open", failing)
+        with pytest.raises(WeightsError) as caught:
+            metadata(path)
+        assert caught.value.message == f"can't read {str(path)!r}: {reason}"
+        assert caught.value.code == "AS602"
 
     def test_empty(self, path: Path) -> None:
         path.touch()
