@@ -25,7 +25,7 @@ from archspec.source.functions.steps import (
     sides,
     twice,
 )
-from archspec.source.outline import OpUse
+from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, Code, Doc, call, flat, span
 from archspec_keras.initial import undrawn
 
@@ -337,7 +337,14 @@ LOWERINGS: dict[str, Lowering] = {
     "resize": resize,
     "pixel_shuffle": helper("pixel_shuffle", "factor"),
     "channel_shuffle": helper("channel_shuffle", "groups"),
+    CHOSEN: of("Activation", CHOSEN),
 }
+OPS = {
+    **{name: f'"{name}"' for name in ("relu", "relu6", "elu", "gelu", *ACTIVATIONS)},
+    "hard_swish": '"hard_silu"',
+    "identity": '"linear"',
+}
+"""Ops that an argument may be: what Keras calls activations."""
 
 
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:

@@ -110,6 +110,8 @@ class Dialect:
         title: how the net's own function is named.
         frame: what that has around its statements.
         prepared: the graph that is printed, if passes come before.
+        ops: for each kind of op that can be an argument, the code for it; `op` is the
+            type of that, and the lowering "op" computes what such an argument says.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         channels_last: whether images are so, for the docstring.
@@ -128,4 +130,6 @@ class Dialect:
     prepared: Callable[[Graph], Graph] = lambda graph: graph
     imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)
+    ops: Mapping[str, str] = field(default_factory=dict)
+    op: str = "str"
     channels_last: bool = False

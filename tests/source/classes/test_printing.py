@@ -141,6 +141,33 @@ def test_what_a_return_needs_says_its_type() -> None:
     assert "        y: toy.Value = self.a(x)\n" not in text_of(two)
 
 
+def test_a_value_of_several_says_its_type_where_it_is_returned() -> None:
+    two = definition(
+        [line("a", conv()), line("b", ADD, Ref(0), Ref(0)), line("c", conv(), Ref(0))],
+        {"0": Ref(1), "1": Ref(2)},
+        title="two",
+    )
+    net = definition([line("t", Use(two, {}), outputs=2)], {"": Ref(0)})
+    text = text_of(two, net)
+    assert (
+        """\
+        a = self.a(x)
+        b = toy.total(a, a)
+        c = self.c(a)
+        return b, c
+"""
+        in text
+    )
+    assert (
+        """\
+        t_0: toy.Value
+        t_0, _ = self.t(x)
+        return t_0
+"""
+        in text
+    )
+
+
 @pytest.mark.parametrize(
     ("lines", "body"),
     [
@@ -578,6 +605,48 @@ def test_a_list_of_children_with_several_values() -> None:
         y, z = self[4](y)
         return x, y, z
 """ in text_of(two, block, net)
+
+
+def test_a_block_of_several_values_in_a_list() -> None:
+    """An inlined block gives what the one in it gives; the next child reads one."""
+    two = definition(
+        [line("a", conv()), line("b", conv())],
+        {"0": Ref(0), "1": Ref(1)},
+        title="two",
+    )
+    inner = definition(
+        [line("", Use(two, {}), outputs=2), line("", conv(), Ref(0, 1))],
+        {"0": Ref(0, 0), "1": Ref(1)},
+        title="inner",
+        listed=True,
+        inline=True,
+    )
+    block = definition(
+        [line("", Use(inner, {}), outputs=2), line("", conv(), Ref(0, 1))],
+        {"0": Ref(0, 0), "1": Ref(1)},
+        title="stage",
+        listed=True,
+        numbers=(0, 2),
+    )
+    net = definition([line("s", Use(block, {}), outputs=2)], {"": Ref(0, 1)})
+    assert """\
+        x, y = self[0](x)
+        y = self[1](y)
+        y = self[2](y)
+        return x, y
+""" in text_of(two, inner, block, net)
+
+
+def test_a_nested_list_of_several_values_is_a_class() -> None:
+    part = Nested(
+        "part", True, False, chain(conv(), RELU), (Ref(0), Ref(1)), numbers=(0, 1)
+    )
+    net = definition([line("p", part, outputs=2)], {"": Ref(0, 1)})
+    assert """\
+class Part(toy.Sequential):
+    def __init__(self) -> None:
+        super().__init__(toy.Conv(4), toy.Relu())
+""" in text_of(net)
 
 
 def test_a_net_of_one_list_that_names_its_output() -> None:
