@@ -6,7 +6,9 @@ The oracles are torch.nn.init, scipy.stats and a plain use of numpy's Philox.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -21,7 +23,7 @@ from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape, Stored, Weighted
-from archspec.weights import drawing, initial_weights
+from archspec.weights import drawing, initial, initial_weights
 from archspec.weights.initial import CHUNK
 
 AT = Location("net.yaml", 3, 5)
@@ -298,6 +300,31 @@ class TestSameSeedSameModel:
         for name, op in TRIO.items():
             alone = initial_weights(net({name: op}))[f"{name}.weight"]
             assert np.array_equal(alone, weights[f"{name}.weight"])
+
+    def test_only_some(self) -> None:
+        whole = initial_weights(net(TRIO))
+        some = initial_weights(net(TRIO), only=["c.d.weight", "a.weight", "x"])
+        assert list(some) == ["a.weight", "c.d.weight"]
+        assert all(np.array_equal(some[name], whole[name]) for name in some)
+        assert initial_weights(net(TRIO), only=[]) == {}
+
+    def test_as_many_threads_as_are_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+
+        class Noted(ThreadPoolExecutor):
+            def __init__(self, threads: int | None) -> None:
+                seen.append(threads)
+                super().__init__(threads)
+
+        monkeypatch.setattr(initial, "ThreadPoolExecutor", Noted)
+        small = net({"a": TRIO["a"]})
+        initial_weights(small, threads=3)
+        initial_weights(small)
+        with drawing(small, 0, "float32"):
+            pass
+        assert seen == [3, os.cpu_count(), os.cpu_count()]
 
     def test_both_dtypes(self) -> None:
         single = initial_weights(net(TRIO))
