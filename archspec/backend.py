@@ -329,11 +329,11 @@ def refuse_names(graph: Graph, name: str, reserved: frozenset[str]) -> None:
             if part in reserved:
                 found.setdefault(_place(node, ".".join(parts[:number])), part)
     texts = {at: f"the name {part!r} is {name}'s own" for at, part in found.items()}
-    _refuse_paths(texts)
+    refuse_places(texts)
 
 
-def _refuse_paths(found: Mapping[Location, str]) -> None:
-    """Raises UnsupportedError at the first place, with the others as notes."""
+def refuse_places(found: Mapping[Location, str]) -> None:
+    """Raises UnsupportedError for names that can't be had, and lists every place."""
     if not found:
         return
     (at, text), *others = found.items()

@@ -336,7 +336,7 @@ def _named(node: Node) -> None:
 
 @cache
 def _attributes(op: type[Op]) -> frozenset[str]:
-    return frozenset(op.model_fields)
+    return frozenset({"op", *op.model_fields})  # a formula may say the op itself
 
 
 def _start(scope: Scope) -> str:

@@ -44,7 +44,7 @@ class Scope:
         at: where its statement stands.
         decided: formulas that decided what no printed code says: by the key of a
             statement that is absent, that it is; by `KEY from` what it reads; by "",
-            which op or block some node is.
+            which block some node is.
         named: by the key of a statement that says what it reads, the names of the
             scope's inputs there, "" for other values: one value may have two names.
     """
@@ -92,7 +92,8 @@ class Node:
         at: where its statement stands.
         index, count: which of how many instances of a repeated op; None without one.
         counter: the name by which formulas read the index; empty for `index` itself.
-        texts: for an attribute that a formula gave: the formula, in the scope's names.
+        texts: for an attribute that a formula gave: the formula, in the scope's names;
+            by "op", the formula that chose the op.
         when, repeat: the formulas' texts, in the scope's names.
         taint: root params that the number of the output's channels depends on.
     """

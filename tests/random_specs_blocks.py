@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
+from archspec_keras.lowering import OPS as keras_ops
+from archspec_torch.lowering import OPS as torch_ops
 from random_specs_checks import (
     Case,
     Fault,
@@ -52,15 +54,23 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
         if scope is None:
             continue
         for name, value in call.given.items():
-            param = name.rstrip("_")
-            if param not in scope.params or scope.params[param] != value:
+            param, words = name.rstrip("_"), {}
+            if param in scope.params and isinstance(scope.params[param], str):
+                words = {kind: word for kind, word in ops(chosen) if word == value}
+            now = next(iter(words), value)
+            if param not in scope.params or scope.params[param] != now:
                 continue
-            for other in others(param, value)[:values]:
+            legal = others(param, now)
+            if words:
+                words = dict(ops(chosen))
+                legal = [kind for kind in words if kind != now]
+            for other in legal[:values]:
                 key = call.block.__name__, name, repr(other)
                 if key in done:
                     continue
                 done.add(key)
-                changed = call._replace(given={**call.given, name: other})
+                word = words.get(other, other)
+                changed = call._replace(given={**call.given, name: word})
                 said = {key.rstrip("_") for key in call.given}
                 params = {
                     key: value
@@ -68,6 +78,16 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
                     if key in said or key not in scope.defaults
                 }
                 compare(case, chosen, scope, changed, params)
+
+
+def ops(chosen: Backend) -> Iterator[tuple[str, Any]]:
+    """The kinds of ops that an argument may be, and what the framework calls them."""
+    if chosen.name == "keras":
+        yield from ((kind, word.strip('"')) for kind, word in keras_ops.items())
+        return
+    from torch import nn
+
+    yield from ((kind, getattr(nn, word[3:])) for kind, word in torch_ops.items())
 
 
 def compare(

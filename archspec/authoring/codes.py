@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from textwrap import fill, indent
 
@@ -11,6 +11,8 @@ from archspec.errors import ArchspecError, nearest
 
 HEAD = "archspec: 1\nname: net\n"
 INPUTS = "inputs: {image: [3, 8, 8]}\n"
+FILLED = partial(fill, width=80, break_on_hyphens=False)
+"""Text in lines; an option such as --allow-extra stays whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,12 @@ def explain(name: str) -> str:
     if code is None:
         hint = nearest(name.upper(), codes()) or "`archspec explain` lists them"
         raise ArchspecError(f"there is no code {name!r}", hint=hint)
-    parts = [f"{code.name}: {code.title}", fill(code.cause, 80)]
+    parts = [f"{code.name}: {code.title}", FILLED(code.cause)]
     if code.example:
         parts += ["For example", indent(code.spec or code.example, "    ").rstrip()]
     if code.spec:
         parts += ["gets", indent("\n".join(answers(code.spec)), "    ")]
-    return "\n\n".join([*parts, fill(f"What to do: {code.cure}", 80)]) + "\n"
+    return "\n\n".join([*parts, FILLED(f"What to do: {code.cure}")]) + "\n"
 
 
 def listing() -> str:

@@ -14,7 +14,7 @@ from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
 from archspec.language.syntax import Statement
 from archspec.language.targets import attribute_place, check_arity
-from archspec.language.values import CLEAN, Known, Taint, Variables, known
+from archspec.language.values import CLEAN, Known, Taint, Variables, is_formula, known
 from archspec.limits import Budget
 from archspec.ops import BY_KIND, Op, Shape, Weighted
 from archspec.ops.validate import validated
@@ -101,6 +101,8 @@ class Builder:
         if not self.room(1):
             raise self.too_many(len(self.nodes) + 1, statement.at)
         attributes, texts = self._attributes(instance)
+        if is_formula(statement.target):
+            texts["op"] = statement.target[1:].strip()
         op = self._op(instance, attributes)
         if isinstance(op, Weighted) and op.naming in op.model_fields_set:
             unit, name = instance.context.unit, op.naming

@@ -232,7 +232,7 @@ class Statement:
         """Formulas that printed code never says, as `Scope.decided` has them."""
         said: list[Any] = [v for v in self.attributes.values() if isinstance(v, Map)]
         said += [f"={text}" for text in BRACES.findall(self.key)]
-        said += [] if self.nested else [self.target]
+        said += [self.target] if self.kind == "block" else []
         found = {"": said, f"{self.key} from": [self.keys.from_]}
         return {
             key: frozenset(text[1:].strip() for text, _ in formulas(raw, self.at))

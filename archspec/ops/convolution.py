@@ -11,6 +11,7 @@ from archspec.ops.base import (
     Flag,
     Margin,
     MarginPair,
+    Op,
     PixelPair,
     Pixels,
     Positive,
@@ -203,7 +204,8 @@ class Linear(Multiplied):
         return self.features * inputs[0][0]
 
 
-def multiplier(op: Conv2d, shapes: tuple[Shape, ...]) -> int:
-    """Outputs per channel of a depthwise convolution; 0 for any other."""
-    channels = shapes[0][0]
-    return op.channels // channels if op.groups == channels > 1 else 0
+def multiplier(op: Op, shapes: tuple[Shape, ...]) -> int:
+    """Outputs per channel of a depthwise convolution; 0 for any other op."""
+    if not isinstance(op, Conv2d) or not op.groups == shapes[0][0] > 1:
+        return 0
+    return op.channels // op.groups

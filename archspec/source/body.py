@@ -22,7 +22,16 @@ from archspec.source.expr import (
     value_of,
     without_term,
 )
-from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Target, Use
+from archspec.source.outline import (
+    CHOSEN,
+    Definition,
+    Line,
+    Nested,
+    OpUse,
+    Ref,
+    Target,
+    Use,
+)
 from archspec.source.plan import Unfit
 from archspec.source.references import References
 from archspec.source.tree import (
@@ -362,6 +371,15 @@ class Body:
             tuple(self.forest.shapes[value] for value in node.inputs) for node in nodes
         ]
         op = nodes[0].op
+        choices = [self._text(node.texts.get(CHOSEN), node, index) for node in nodes]
+        if all(map(self.forest.choosable, nodes)):
+            kinds = [node.op.kind for node in nodes]
+            variable = _variable(index)
+            found = self.writer.choose(cells, kinds, choices, "activation", variable)
+            if isinstance(found, Expr):
+                ops = [node.op for node in nodes]
+                return OpUse(ops, shapes, {CHOSEN: found}, ()), (channels[0],)
+        self._settle(choices, "the op")
         fixed = self.forest.signature(op, shapes[0])
         attributes: dict[str, Arg] = {}
         for name in type(op).model_fields:

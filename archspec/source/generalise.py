@@ -14,6 +14,7 @@ from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
+from archspec.source import choices
 from archspec.source.arrange import arrange
 from archspec.source.body import Body
 from archspec.source.columns import Cell, Column, Text
@@ -41,23 +42,29 @@ LONG = 9
 """Names, numbers and operations beyond which an expression gets a name of its own."""
 
 
-def outline(graph: Graph, signature: Signature) -> list[Definition]:
+def outline(
+    graph: Graph, signature: Signature, chosen: Collection[str] = ()
+) -> list[Definition]:
     """Definitions in the order of use, the net last.
 
-    `signature` says what of an op can't be an argument. There always is an outline:
-    the last plan says everything literally.
+    `signature` says what of an op can't be an argument, and `chosen` holds the kinds
+    of ops that can be one themselves. There always is an outline: the last plan says
+    everything literally.
     """
     plan = Plan(set(graph.arguments))
     while True:
         before = len(plan.variable)
         try:
-            found = Generaliser(graph, Forest(graph, signature, plan)).definitions()
-        except Unfit as unfit:
-            plan.give_up(unfit)
-            continue
-        if len(plan.variable) == before:
+            forest = Forest(graph, signature, plan, chosen)
+            found = Generaliser(graph, forest).definitions()
+            if len(plan.variable) > before:
+                continue
             arrange(found)
             rename(found)
+            choices.check(found, [*chosen])
+        except Unfit as unfit:
+            plan.give_up(unfit)
+        else:
             return found
 
 

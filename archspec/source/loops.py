@@ -42,9 +42,11 @@ def each(line: Line, read: Container[str]) -> Each:
     if not rows:
         return Each(line.index if counts else "_", Call("range", (line.count,)))
     if len(rows) == 1:
-        (words,), (table,) = rows, rows.values()
+        (words,), (items,) = rows, rows.values()
     else:
-        words, table = ", ".join(rows), tuple(zip(*rows.values(), strict=True))
+        words, turns = ", ".join(rows), zip(*rows.values(), strict=True)
+        items = tuple(Display(turn, "()") for turn in turns)
+    table = Display(tuple(items), "()")
     if not counts:
         return Each(words, table)
     words = words if len(rows) == 1 else f"({words})"

@@ -19,6 +19,10 @@ SHORT = 4
 """Tuples of so many items have a type for each item."""
 
 
+CHOSEN = "op"
+"""The kind, and the only attribute, of a use whose op is what its caller says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A value in a definition: the output of line `line`, or an input if it is None.
@@ -47,8 +51,8 @@ class OpUse:
 
     @property
     def kind(self) -> str:
-        """The op's kind, the same in all instances."""
-        return self.ops[0].kind
+        """The op's kind, the same in all instances; CHOSEN where an argument is it."""
+        return CHOSEN if CHOSEN in self.attributes else self.ops[0].kind
 
     @property
     def image(self) -> bool:
@@ -126,7 +130,7 @@ class Line:
     start: dict[str, Arg] = field(default_factory=dict)
     carried: dict[str, Arg] = field(default_factory=dict)
     after: dict[str, Arg] = field(default_factory=dict)
-    rows: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    rows: dict[str, tuple[Arg, ...]] = field(default_factory=dict)
     single: bool = False
     otherwise: Ref | None = None
     instead: bool = False
@@ -176,7 +180,8 @@ class Line:
 class Argument:
     """An argument of a definition: its value in each instance, its default if any.
 
-    `invented` says that no param of the spec stands for it.
+    `invented` says that no param of the spec stands for it; `note` is its annotation
+    where that isn't the type of its values.
     """
 
     name: str
@@ -184,10 +189,11 @@ class Argument:
     default: Value = None
     keyword: bool = False
     invented: bool = False
+    note: str = ""
 
     def type(self) -> str:
         """The Python type of its values, as an annotation."""
-        return annotation(self.values)
+        return self.note or annotation(self.values)
 
 
 @dataclass(slots=True, eq=False)

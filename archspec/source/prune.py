@@ -62,4 +62,5 @@ def drop(definition: Definition, used: set[str]) -> None:
         used |= constant.names() if name in used else set()
     definition.arguments = {k: v for k, v in definition.arguments.items() if k in used}
     definition.constants = {k: v for k, v in definition.constants.items() if k in used}
-    definition.positional = tuple(n for n in definition.positional if n in used)
+    kept = definition.arguments
+    definition.positional = tuple(n for n in definition.positional if n in kept)

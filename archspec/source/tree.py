@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
@@ -52,8 +52,10 @@ class Forest:
         graph: Graph,
         signature: Signature,
         plan: Plan,
+        chosen: Collection[str] = (),
     ) -> None:
         self.graph = graph
+        self.chosen = chosen
         self.signature = signature
         self.plan = plan
         self.shapes = graph.shapes()
@@ -184,11 +186,18 @@ class Forest:
         """What two instances of a statement must have in common to share its line."""
         if isinstance(item, Node):
             shapes = tuple(self.shapes[name] for name in item.inputs)
+            if self.choosable(item):
+                return ("op", "", len(shapes[0]))
             fixed = tuple(sorted(self.signature(item.op, shapes).items(), key=_name))
             return ("op", item.op.kind, fixed)
         if item.scope.kind == "graph":
             return ("graph", item.scope.listed, self._shape(item))
         return ("block", item.group)
+
+    def choosable(self, node: Node) -> bool:
+        """Whether a formula says which op a node is, and an argument could."""
+        plain = not node.op.model_fields_set
+        return plain and "op" in node.texts and node.op.kind in self.chosen
 
     def _shape(self, tree: Tree) -> dict[str, Kind]:
         shape: dict[str, Kind] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,16 +31,6 @@ def needed(graph: Graph, dtype: str, *, training: bool) -> int:
     weights = graph.parameter_count() + graph.buffer_count()
     activations = graph.activation_bytes(1) * BATCH * KEPT[training]
     return FRAMEWORK + ITEMSIZE[dtype] * (COPIES[training] * weights + activations)
-
-
-def available() -> int:
-    """Bytes that a process may take: what the system says is free, else a guess."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            facts = dict(line.split(":") for line in file)
-        return int(facts["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def shrunk(setting: Setting, graph: Graph, room: int, *, training: bool) -> Setting:

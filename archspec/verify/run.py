@@ -8,7 +8,8 @@ from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
-from archspec.verify.memory import available, needed, shrunk
+from archspec.memory import available
+from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
@@ -44,7 +45,7 @@ def run(
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
     need, room = needed(graph, setting.dtype, training=training), available()
-    if need > room:
+    if room is not None and need > room:
         text = f"needs about {need / GIB:.1f} GiB, {room / GIB:.1f} GiB are free"
         try:
             if not shrink:

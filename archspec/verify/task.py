@@ -74,40 +74,28 @@ class Bench:
     def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Outputs and taps at weights of a kind, outputs also at others."""
         images = self.data.images()
-        weights = self.data.weights(kind)
-        for number, (graph, keys) in enumerate(self._with_taps()):
-            model = self._build(graph, weights)
+        graph, keys = self._with_taps()
+        model = self._build(graph, self.data.weights(kind))
+        made = self.chosen.forward(graph, model, images)
+        yield from ((keys[name], array) for name, array in made.items())
+        for other in more:
+            self.chosen.write_weights(graph, model, self.data.weights(other))
             made = self.chosen.forward(graph, model, images)
-            yield from ((keys[name], array) for name, array in made.items())
-            for other in more if number == 0 else ():
-                self.chosen.write_weights(graph, model, self.data.weights(other))
-                made = self.chosen.forward(graph, model, images)
-                for name, array in made.items():
-                    part, _, output = keys[name].partition("/")
-                    if part == "outputs":
-                        yield f"{other}/{output}", array
+            for name, array in made.items():
+                part, _, output = keys[name].partition("/")
+                if part == "outputs":
+                    yield f"{other}/{output}", array
 
-    def _with_taps(self) -> list[tuple[Graph, dict[str, str]]]:
-        """Graphs that give outputs and taps, and what their outputs are called."""
+    def _with_taps(self) -> tuple[Graph, dict[str, str]]:
+        """A graph that gives outputs and taps, and what its outputs are called."""
         graph = self.graph
-        alone = (graph, {name: f"outputs/{name}" for name in graph.outputs})
         if not graph.taps:
-            return [alone]
+            return graph, {name: f"outputs/{name}" for name in graph.outputs}
         wanted = {f"outputs/{name}": value for name, value in graph.outputs.items()}
         wanted |= {f"taps/{name}": value for name, value in graph.taps.items()}
         keys = {f"value{n}": key for n, key in enumerate(wanted)}
         together = with_outputs(graph, {name: wanted[k] for name, k in keys.items()})
-        try:
-            self.chosen.emit(together)
-        except ValueError:  # A value inside a repeat: the code for it alone is cut off.
-            return [
-                alone,
-                *(
-                    (with_outputs(graph, {"": value}), {"": f"taps/{name}"})
-                    for name, value in graph.taps.items()
-                ),
-            ]
-        return [(together, keys)]
+        return together, keys
 
     def _trained(self) -> Iterator[tuple[str, NDArray[Any]]]:
         graph, chosen = self.graph, trainer(self.chosen)

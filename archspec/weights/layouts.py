@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
 from archspec.ops.base import Role
-from archspec.ops.convolution import Conv2d, multiplier
+from archspec.ops.convolution import multiplier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def moves(
 ) -> tuple[Move, Move]:
     """How a weight moves into Keras' layout, and back into the canonical one."""
     if attribute == "kernel" and len(shape) == 4:
-        if isinstance(op, Conv2d) and multiplier(op, shapes):
+        if multiplier(op, shapes):
             channels = shapes[0][0]
             _, _, kh, kw = shape
             return (

@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import compare_names, refuse_unsupported, save_weights
-from archspec.errors import BackendError, UnsupportedError
+from archspec.backend import (
+    compare_names,
+    refuse_places,
+    refuse_unsupported,
+    save_weights,
+)
+from archspec.errors import BackendError, Location, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.functions import emit
@@ -127,20 +132,19 @@ class KerasBackend:
         wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
         against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
-        def run(values: list[Any], call: Any) -> tuple[dict[str, Any], Any]:
-            made = _named(graph, call(values if len(values) > 1 else values[0]))
-            sums = (keras.ops.sum(made[name] * against[name]) for name in made)
-            return made, sum(sums)
+        def total(made: Any) -> Any:
+            named = _named(graph, made).items()
+            return sum(keras.ops.sum(value * against[name]) for name, value in named)
 
         variables = [variable for _, variable in wanted]
         with policy(keras, model.compute_dtype):
             images = _tensors(inputs[name] for name in graph.inputs)
-            made, found = gradients(model, variables, images, run, training)
+            made, found = gradients(model, variables, images, total, training)
         places = zip(wanted, found, strict=False)
         by_name = {place.name: place.back(_array(v)) for (place, _), v in places}
         grads = {name: by_name[name] for name in trained}
         by_input = map(_first, found[len(wanted) :])
-        outputs = {name: _first(value) for name, value in made.items()}
+        outputs = {k: _first(value) for k, value in _named(graph, made).items()}
         return outputs, grads | dict(zip(graph.inputs, by_input, strict=True))
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
@@ -163,7 +167,7 @@ def refuse_unread(graph: Graph) -> None:
         if node.name in live:
             live.update(node.op.computed_from(node.inputs))
     for node, shapes in graph.located():
-        held = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        held = node.op.weights(*shapes) or node.op.buffers(*shapes)
         if held and node.name not in live:
             raise UnsupportedError(
                 f"Keras has no place for {node.name!r}: nothing reads its values, a "
@@ -178,16 +182,16 @@ def refuse_names(graph: Graph, text: str) -> None:
     called = {"get_item", *CALLED.findall(text)}
     called.update(OPERATORS if "local_response_norm" in text else ())
     seen: dict[str, str] = {}
+    found: dict[Location, str] = {}
     places = dict.fromkeys(graph.inputs, graph.root.at)
     places |= {node.name: node.at for node in graph.nodes}
     for path, at in places.items():
-        name, told = path.replace(".", "_"), ""
+        name = path.replace(".", "_")
         if seen.setdefault(name, path) != path:
-            told = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
+            found[at] = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
         elif re.sub(r"_\d+$", "", name) in called:
-            told = f"Keras names an op of its own {name!r}; another name, please"
-        if told:
-            raise UnsupportedError(told, code="AS507", at=at)
+            found[at] = f"Keras names an op of its own {name!r}"
+    refuse_places(found)
 
 
 def _stored(graph: Graph, model: Any) -> Iterator[tuple[Place, Any]]:
@@ -216,6 +220,7 @@ def _compare(graph: Graph, model: Any) -> None:
 
 
 def _named(graph: Graph, made: Any) -> dict[str, Any]:
+    """What a model gives, by the names of the outputs."""
     return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,10 +13,9 @@ from unittest.mock import patch
 
 from archspec.errors import BackendError
 
-Run = Callable[[list[Any], Callable[[Any], Any]], tuple[dict[str, Any], Any]]
-"""From the inputs and a way to call the model: its outputs, and what is derived."""
-Found = tuple[dict[str, Any], list[Any]]
-"""Outputs, and gradients by the variables and then by the inputs."""
+Values = Sequence[Any]
+Loss = Callable[[list[Any], list[Any]], tuple[Any, Any]]
+"""From weights and images: a number, and what else is computed."""
 
 DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal")
 """Initializers that draw."""
@@ -124,73 +122,67 @@ def undrawn(keras: Any) -> Iterator[None]:
 
 
 def gradients(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> Found:
-    """Outputs and gradients, on the framework that Keras runs on."""
+    model: Any,
+    variables: Values,
+    images: list[Any],
+    total: Callable[[Any], Any],
+    training: bool,
+) -> tuple[Any, Values]:
+    """What a model gives, and the gradients of `total` of it.
+
+    By the variables, and then by the images. The call is stateless, as JAX wants it;
+    what has moved is put into the model afterwards.
+    """
     engine = framework().backend.backend()
     if engine not in ENGINES:
         told = f"archspec has no gradients for Keras on {engine}"
         raise BackendError(told, code="AS503")
-    return ENGINES[engine](model, variables, images, run, training)
+    order = {id(v): n for n, v in enumerate(model.trainable_variables)}
+    weights = [v.value for v in model.trainable_variables]
+    state = [v.value for v in model.non_trainable_variables]
+
+    def loss(values: list[Any], given: list[Any]) -> tuple[Any, Any]:
+        read = given if len(given) > 1 else given[0]
+        made, moved = model.stateless_call(values, state, read, training=training)
+        return total(made), (made, moved)
+
+    found, (made, moved) = ENGINES[engine](loss, weights, images)
+    for variable, value in zip(model.non_trainable_variables, moved, strict=True):
+        variable.assign(value)
+    by_image = found[len(weights) :]
+    return made, [*(found[order[id(v)]] for v in variables), *by_image]
 
 
-def tensorflow(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> Found:
+def tensorflow(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]:
     """By a gradient tape."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        tape.watch(images)
-        made, total = run(images, partial(model, training=training))
+        tape.watch([weights, images])
+        total, rest = loss(weights, images)
     # A value that only lends its size to a resize has no gradient: that is zero.
     zero = tf.UnconnectedGradients.ZERO
-    wanted = [*(v.value for v in variables), *images]
-    found = tape.gradient(total, wanted, unconnected_gradients=zero)
-    return made, [tf.convert_to_tensor(value) for value in found]
+    wanted = [*weights, *images]
+    return tape.gradient(total, wanted, unconnected_gradients=zero), rest
 
 
-def torch(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> Found:
+def torch(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]:
     """By autograd."""
     import torch
 
-    leaves = [image.detach().requires_grad_() for image in images]
-    wanted = [*(v.value for v in variables), *leaves]
+    leaves = [tensor.detach().requires_grad_() for tensor in (*weights, *images)]
     with torch.enable_grad():
-        made, total = run(leaves, partial(model, training=training))
-        found = torch.autograd.grad(total, wanted, materialize_grads=True)
-    return {name: value.detach() for name, value in made.items()}, list(found)
+        total, rest = loss(leaves[: len(weights)], leaves[len(weights) :])
+        return torch.autograd.grad(total, leaves, materialize_grads=True), rest
 
 
-def jax(
-    model: Any, variables: list[Any], images: list[Any], run: Run, training: bool
-) -> Found:
-    """By jax.grad of the stateless call; the state is put back afterwards."""
+def jax(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]:
+    """By jax.grad."""
     import jax
 
-    order = {id(v): n for n, v in enumerate(model.trainable_variables)}
-    state = [v.value for v in model.non_trainable_variables]
-
-    def loss(weights: list[Any], given: list[Any]) -> tuple[Any, Any]:
-        moved: list[Any] = []
-
-        def call(values: Any) -> Any:
-            made, moved[:] = model.stateless_call(
-                weights, state, values, training=training
-            )
-            return made
-
-        made, total = run(given, call)
-        return total, (made, moved)
-
-    weights = [v.value for v in model.trainable_variables]
     derive = jax.grad(loss, argnums=(0, 1), has_aux=True)
-    (by_weight, by_image), (made, moved) = derive(weights, images)
-    for variable, value in zip(model.non_trainable_variables, moved, strict=True):
-        variable.assign(value)
-    return made, [*(by_weight[order[id(v)]] for v in variables), *by_image]
+    (by_weight, by_image), rest = derive(weights, images)
+    return [*by_weight, *by_image], rest
 
 
 ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}

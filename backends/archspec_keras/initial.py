@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.ops import Op, Shape
-from archspec.ops.convolution import Conv2d, multiplier
+from archspec.ops.convolution import multiplier
 from archspec.ops.init import (
     AnyInit,
     Constant,
@@ -48,22 +48,18 @@ def started(use: OpUse, made: Call, constants: Constants) -> Call:
             plain = {0.0: "zeros", 1.0: "ones"}.get(init.value)
             value = plain or Call("initializers.Constant", (init.value,))
         else:
-            config = Call("serialize", (words(init, depth(op, shapes)),))
+            config = Call("serialize", (words(init, multiplier(op, shapes)),))
             known = init.name.replace("kaiming", "he").replace("xavier", "glorot")
             value = constants.name(known.upper(), config)
         found.append((f"{attribute}_initializer", value))
     return Call(made.fn, made.args, (*made.kwargs, *found))
 
 
-def depth(op: Op, shapes: tuple[Shape, ...]) -> int:
-    """The outputs per channel of a depthwise convolution; 0 for anything else."""
-    return multiplier(op, shapes) if isinstance(op, Conv2d) else 0
-
-
 def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:
     """Why Keras can't draw an op's initial weights, or None."""
+    several = multiplier(op, shapes) > 1
     for init in map(op.initial, op.weights(*shapes)):
-        if isinstance(init, XavierNormal | XavierUniform) and depth(op, shapes) > 1:
+        if several and isinstance(init, XavierNormal | XavierUniform):
             return f"there is no {init.name} for several outputs of a channel"
         if not isinstance(init, TruncNormal) or whole(init):
             continue

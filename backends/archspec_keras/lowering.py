@@ -16,7 +16,7 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions.dialect import Layer, Lowering, Step
+from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
     applied,
     group,
@@ -25,7 +25,7 @@ from archspec.source.functions.steps import (
     sides,
     twice,
 )
-from archspec.source.outline import OpUse
+from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, Code, Doc, call, flat, span
 from archspec_keras.initial import undrawn
 
@@ -175,11 +175,10 @@ def batch_norm(use: OpUse) -> Sequence[Step]:
 
 def scale(use: OpUse) -> Sequence[Step]:
     """A 1x1 depthwise convolution is a learned factor per channel."""
-    made = Call("layers.DepthwiseConv2D", (1,), (("use_bias", False),))
-    if not use.image:
-        shape = (("output_shape", use.channels[0]),)
-        made = Call("layers.EinsumDense", ("bc,c->bc",), shape)
-    return [Layer(made)]
+    if use.image:
+        return [Layer(call("layers.DepthwiseConv2D", 1, use_bias=(False, True)))]
+    shape = use.channels[0], None
+    return [Layer(call("layers.EinsumDense", "bc,c->bc", output_shape=shape))]
 
 
 def prelu(use: OpUse) -> Sequence[Step]:
@@ -246,25 +245,25 @@ def leaky_relu(use: OpUse) -> Sequence[Step]:
 def flatten(use: OpUse) -> Sequence[Step]:
     """Flatten, after a Permute where the canonical order is channels first."""
     made = Layer(Call("layers.Flatten"))
-    if not use.image or use["order"] == "hwc":
-        return [made]
-    return [Layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
+    if use.image and use["order"] != "hwc":
+        return [Layer(Call("layers.Permute", ((3, 1, 2),)), "permute"), made]
+    return [made]
 
 
 def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
-    spatial, channels, none = use["spatial"], parts(use["channels"]), (0, 0)
-    steps = [zeros(spatial)] if pads(spatial) else []
-    if channels == none:
-        return steps
-    return [*steps, applied("ops.pad", group(none, none, none, group(*channels)))]
+    steps: list[Step] = [zeros(use["spatial"])] if pads(use["spatial"]) else []
+    if parts(use["channels"]) != (0, 0):
+        none, channels = (0, 0), group(*parts(use["channels"]))
+        steps.append(applied("ops.pad", group(none, none, none, channels)))
+    return steps
 
 
 def resize(use: OpUse) -> Sequence[Step]:
     """UpSampling2D, or a function that the printed file defines."""
     op: Any = use.ops[0]
 
-    def sized(values: Sequence[Doc]) -> Doc:
+    def sized(values: Sequence[Doc], name: Name) -> Doc:
         other = Call("static_size", (*values[1:],))
         args = values[0], other if op.size is None else pair(op.size)
         if op.mode == "nearest":
@@ -272,19 +271,19 @@ def resize(use: OpUse) -> Sequence[Step]:
         return Call("ops.image.resize", args, (("interpolation", op.mode),))
 
     if op.scale is None:
-        return [sized]
+        return [Function(sized)]
     if op.mode == "nearest" and not op.repeats():
         return [applied("scale_nearest", op.factors())]
     height, width = map(int, op.factors())
-    mode: Options = {"interpolation": (op.mode, "nearest")}
-    size_ = height if height == width else (height, width)
-    return [Layer(call("layers.UpSampling2D", size_, **mode))]
+    size = height if height == width else (height, width)
+    mode = op.mode, "nearest"
+    return [Layer(call("layers.UpSampling2D", size, interpolation=mode))]
 
 
 def drop_path(use: OpUse) -> Sequence[Step]:
     """Dropout of whole images."""
-    noise: Doc = (None, *[1] * len(use.shapes[0][0]))
-    return [Layer(Call("layers.Dropout", (use["rate"],), (("noise_shape", noise),)))]
+    noise = (None, *[1] * len(use.shapes[0][0])), None
+    return [Layer(call("layers.Dropout", use["rate"], noise_shape=noise))]
 
 
 ACTIVATIONS = (
@@ -338,7 +337,14 @@ LOWERINGS: dict[str, Lowering] = {
     "resize": resize,
     "pixel_shuffle": helper("pixel_shuffle", "factor"),
     "channel_shuffle": helper("channel_shuffle", "groups"),
+    CHOSEN: of("Activation", CHOSEN),
 }
+OPS = {
+    **{name: f'"{name}"' for name in ("relu", "relu6", "elu", "gelu", *ACTIVATIONS)},
+    "hard_swish": '"hard_silu"',
+    "identity": '"linear"',
+}
+"""Ops that an argument may be: what Keras calls activations."""
 
 
 def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:

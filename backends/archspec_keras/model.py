@@ -14,7 +14,7 @@ from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.engines import DRAWING
 from archspec_keras.initial import started
-from archspec_keras.lowering import LOWERINGS, signature
+from archspec_keras.lowering import LOWERINGS, OPS, signature
 
 SIZED = "this net needs an input_shape with a height and a width"
 MODULES = {
@@ -80,6 +80,7 @@ KERAS = Dialect(
     title=class_name,
     frame=frame,
     signature=signature,
+    ops=OPS,
     initial=started,
     prepared=prepared,
     imports={

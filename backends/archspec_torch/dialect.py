@@ -6,7 +6,7 @@ from archspec.source.classes import Container, Dialect
 from archspec.source.module import definitions
 from archspec.source.text import Call
 from archspec_torch.initial import Initials
-from archspec_torch.lowering import FUNCTIONS, MODULES, signature
+from archspec_torch.lowering import FUNCTIONS, MODULES, OPS, signature
 from archspec_torch.reserved import RESERVED
 
 DIALECT = Dialect(
@@ -21,6 +21,8 @@ DIALECT = Dialect(
     },
     helpers=definitions("archspec_torch"),
     signature=signature,
+    ops=OPS,
+    op="type[nn.Module]",
     base="nn.Module",
     tensor="Tensor",
     call="forward",

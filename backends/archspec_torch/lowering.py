@@ -19,8 +19,8 @@ from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.expr import parts
-from archspec.source.outline import OpUse
-from archspec.source.text import Call, Code, Display, Doc, Infix, call, span
+from archspec.source.outline import CHOSEN, OpUse
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -221,6 +221,11 @@ def factor(use: OpUse) -> Any:
     return float(found) if isinstance(found, int) else found
 
 
+def called(text: str) -> str:
+    """An expression that brackets of a call can follow."""
+    return text if text.replace(".", "").isidentifier() else f"({text})"
+
+
 def simple(name: str) -> Callable[[OpUse], Call]:
     """A module without arguments."""
     return lambda use: Call(name)
@@ -285,7 +290,24 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "resize": resize,
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
+    CHOSEN: lambda use: Call(called(flat(use[CHOSEN]))),
 }
+OPS = {
+    "relu": "nn.ReLU",
+    "relu6": "nn.ReLU6",
+    "leaky_relu": "nn.LeakyReLU",
+    "elu": "nn.ELU",
+    "selu": "nn.SELU",
+    "gelu": "nn.GELU",
+    "silu": "nn.SiLU",
+    "mish": "nn.Mish",
+    "sigmoid": "nn.Sigmoid",
+    "hard_sigmoid": "nn.Hardsigmoid",
+    "hard_swish": "nn.Hardswish",
+    "tanh": "nn.Tanh",
+    "identity": "nn.Identity",
+}
+"""Ops that an argument may be: classes that take no arguments."""
 
 
 def infix(symbol: str) -> Function:

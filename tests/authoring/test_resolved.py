@@ -147,3 +147,16 @@ def test_values() -> None:
     assert flow({"a": [True, None, "x.y", "null", "ä b"]}) == (
         '{a: [true, null, x.y, "null", "ä b"]}'
     )
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "sample_resnet", "resnet50d"])
+def test_a_resolved_spec_is_the_same_net(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(application(), ["show", name, "--resolved"])
+    path = tmp_path / "resolved.yaml"
+    path.write_text(result.stdout)
+    found, wanted = archspec.load(path).graph, archspec.load(name).graph
+    assert found.macs() == wanted.macs()
+    assert [n.shape for n in found.nodes] == [n.shape for n in wanted.nodes]
+    assert [n.op for n in found.nodes] == [n.op for n in wanted.nodes]
+    assert list(found.parameters().values()) == list(wanted.parameters().values())
+    assert "=" not in path.read_text().partition("graph:")[2]

@@ -6,13 +6,92 @@ import json
 from pathlib import Path
 
 import pytest
+from commands import command, done, refused
 from typer.testing import CliRunner
 
+import archspec
+from archspec import table
+from archspec.authoring import reference, resolved
 from archspec.backend import backends
 from archspec.cli.app import application
 from archspec.ops import BY_KIND
 
 HEAD = "archspec: 1\nname: net\ninputs: {image: [3, 8, 8]}\n"
+
+
+WIDE = (
+    f"{HEAD}params: {{width: 4}}\ngraph:\n"
+    "  conv: {op: conv2d, channels: =width, kernel: 1}\n"
+    "  body: {graph: {act: relu}}\n"
+    "expect: {params: 16, macs: 768}\n"
+)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(WIDE)
+    Path("other.yaml").write_text(WIDE.replace("params: 16", "params: 17"))
+    Path("bad.yaml").write_text(WIDE.replace("relu", "rellu"))
+
+
+@pytest.mark.usefixtures("here")
+class TestValidate:
+    def test_a_spec(self) -> None:
+        assert done("validate", "net.yaml") == "net.yaml: ok, 16 params, 768 MACs\n"
+
+    def test_other_params_and_sizes(self) -> None:
+        assert done("validate", "net.yaml", "--set", "width=8") == (
+            "net.yaml: ok, 32 params, 1,536 MACs, expect skipped\n"
+        )
+        assert done("validate", "net.yaml", "--input-size", "4x2") == (
+            "net.yaml: ok, 16 params, 96 MACs, expect skipped\n"
+        )
+
+    def test_several(self) -> None:
+        """All are read, whichever is wrong."""
+        result = command("validate", "bad.yaml", "none.yaml", "other.yaml", "net.yaml")
+        assert result.exit_code == 1
+        assert result.stdout == "net.yaml: ok, 16 params, 768 MACs\n"
+        for text in ("did you mean 'relu'", "none.yaml", "expected params 17, the net"):
+            assert text in result.stderr
+
+    def test_for_machines(self) -> None:
+        assert json.loads(done("validate", "net.yaml", "--json")) == []
+        result = command("validate", "bad.yaml", "other.yaml", "net.yaml", "--json")
+        assert result.exit_code == 1 and result.stderr == ""
+        assert [(f["file"], f["code"]) for f in json.loads(result.stdout)] == [
+            ("bad.yaml", "AS205"),
+            ("other.yaml", "AS410"),
+        ]
+
+
+@pytest.mark.usefixtures("here")
+class TestShow:
+    def test_each_form(self) -> None:
+        graph = archspec.load("net.yaml").graph
+        assert done("show", "net.yaml") == table.render(graph, 2)
+        assert done("show", "net.yaml", "--depth", 1) == table.render(graph, 1)
+        assert done("show", "net.yaml", "--graph") == table.edges(graph)
+        assert done("show", "net.yaml", "--resolved") == resolved.render(graph)
+        assert json.loads(done("show", "net.yaml", "--json")) == table.data(graph)
+
+    def test_other_params_and_sizes(self) -> None:
+        graph = archspec.load("net.yaml", width=8, size=(4, 2)).graph
+        given = ("--set", "width=8", "--input-size", "4x2")
+        assert done("show", "net.yaml", *given) == table.render(graph, 2)
+
+    def test_what_is_wrong(self) -> None:
+        result = command("show", "bad.yaml")
+        assert result.exit_code == 1 and not result.stdout
+        assert "bad.yaml:7:" in result.stderr
+        assert command("show", "net.yaml", "--depth", 0).exit_code == 2
+
+
+def test_all_ops() -> None:
+    assert done("ops") == reference.listing()
+    assert all(kind in done("ops") for kind in BY_KIND)
+    assert "did you mean 'relu'" in refused("ops", "rellu")
 
 
 def test_warnings_are_errors_if_asked(tmp_path: Path) -> None:

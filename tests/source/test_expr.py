@@ -52,7 +52,7 @@ def test_a_name() -> None:
 
 
 def test_sizes() -> None:
-    sizes = {"x": 1, "x * 2": 3, "max(x, long_name)": 4, "[x, 2][0]": 5, "-x": 2}
+    sizes = {"x": 1, "x * 2": 3, "max(x, long_name)": 4, "[x, 2][y]": 5, "-x": 2}
     for text, size in sizes.items():
         found = expr(text)
         assert isinstance(found, Expr) and found.size() == size
@@ -209,7 +209,7 @@ def test_formulas_in_other_words() -> None:
     words: dict[str, Any] = {"input.channels": X, "width": X + 4, "depths": (2, Y)}
     assert code(translated("input.channels * 2", words.__getitem__)) == "x * 2"
     assert code(translated("width * 2 - depths[1]", words.__getitem__)) == (
-        "(x + 4) * 2 - (2, y)[1]"
+        "(x + 4) * 2 - y"
     )
     assert (
         translated("depths[0] * 3 if true else none", {"depths": (2, 5)}.__getitem__)

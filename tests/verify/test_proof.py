@@ -13,7 +13,7 @@ from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
-from archspec.source.functions.dialect import Layer
+from archspec.source.functions.dialect import Function, Layer, Name
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Display, Doc, Infix
 from archspec.verify.bisection import Finding
@@ -137,21 +137,21 @@ def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras subtracts the other way round."""
     table = archspec_keras.lowering.LOWERINGS
 
-    def step(values: Sequence[Doc]) -> Doc:
+    def step(values: Sequence[Doc], name: Name) -> Doc:
         return Infix((values[1], values[0]), ("-",))
 
-    monkeypatch.setitem(table, "subtract", lambda use: [step])
+    monkeypatch.setitem(table, "subtract", lambda use: [Function(step)])
 
 
 def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras joins in the other order, and has as many channels."""
     table = archspec_keras.lowering.LOWERINGS
 
-    def step(values: Sequence[Doc]) -> Doc:
+    def step(values: Sequence[Doc], name: Name) -> Doc:
         other = Display((values[1], values[0]))
         return Call("ops.concatenate", (other,), (("axis", -1),))
 
-    monkeypatch.setitem(table, "concat", lambda use: [step])
+    monkeypatch.setitem(table, "concat", lambda use: [Function(step)])
 
 
 def zero_padded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ def test_a_file_that_is_something_else(
         # Lengths of headers of safetensors; the next byte is the header's first.
         (b"\x80\x02\0\0\0\0\0\0{", None),
         (b"PK\x03\x04\0\0\0\0{", None),
+        (b"PK\x03\x04\0\0\0\0{}", None),
         (
             b"PK\x03\x04\0\0\0{\0",
             "a zip archive, as torch's .pth and Keras's .keras are",

@@ -293,7 +293,7 @@ def test_values_that_were_never_written(path: Path) -> None:
 @pytest.mark.usefixtures("trusted")
 def test_scalars_and_tensors_without_values(path: Path) -> None:
     none = np.zeros((0, 3), np.float32)
-    written(path, lambda file: layer(file, "x", "x", np.float32(2), none))
+    written(path, lambda file: layer(file, "x", "x", np.array(2, "f4"), none))
     with hdf5.opened(path) as found:
         scalar, empty = found.tensors.values()
         assert (scalar.shape, empty.shape) == ((), (0, 3))

@@ -110,6 +110,10 @@ FLAT: dict[str, tuple[str, list[tuple[str, str, Index, Spot]]]] = {
         "{op: prelu, shared: false}",
         [("weight", "alpha", (6,), same)],
     ),
+    "factors of features": (
+        "scale",
+        [("weight", "kernel", (6,), same)],
+    ),
     "a layer norm": (
         "layer_norm",
         [("weight", "gamma", (6,), same), ("bias", "beta", (6,), same)],

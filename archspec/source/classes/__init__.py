@@ -57,6 +57,7 @@ helpers by what the text reads.
 from __future__ import annotations
 
 from archspec.graph import Graph
+from archspec.source.choices import spell
 from archspec.source.classes.dialect import (
     Container,
     Dialect,
@@ -87,6 +88,7 @@ def emit(graph: Graph, dialect: Dialect) -> Source:
 
     Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
     """
-    definitions = outline(graph, dialect.signature)
+    definitions = outline(graph, dialect.signature, dialect.ops.keys())
     prune(definitions, dialect.sized)
+    spell(definitions, dialect.ops, dialect.op)
     return printed(graph, definitions, dialect)

@@ -81,6 +81,8 @@ class Dialect:
         backend: the backend's name.
         modules, functions: for each kind of op the child that computes it and what
             `forward` says instead; an op with both is a function where it can be.
+        ops: for each kind of op that can be an argument, the code for it; `op` is the
+            type of that, and the lowering "op" computes what such an argument says.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         signature: what of an op can't be an argument of a printed class.
@@ -120,6 +122,8 @@ class Dialect:
     signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
     sized: Callable[[OpUse], bool] = _sized
     helpers: Mapping[str, str] = field(default_factory=dict)
+    ops: Mapping[str, str] = field(default_factory=dict)
+    op: str = "str"
     initialised: bool = True
     absent: Doc = None
     once: bool = False

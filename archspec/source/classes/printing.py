@@ -66,10 +66,8 @@ class Printer:
     ) -> None:
         self.graph = graph
         self.dialect = dialect
-        own = (*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken)
-        self.names = Names(
-            (*own, *(name for d in definitions for name in local_names(d)))
-        )
+        own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
+        self.names = Names([*own.union(*map(local_names, definitions))])
         title = class_name(graph.title or graph.name)
         self.titles = {id(definitions[-1]): self.names.take(title)}
         for definition in definitions[:-1]:

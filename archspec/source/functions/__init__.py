@@ -8,6 +8,7 @@ what they call, and `labels` what layers are called.
 from __future__ import annotations
 
 from archspec.graph import Graph
+from archspec.source.choices import spell
 from archspec.source.docstring import docstring
 from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.printing import Printer
@@ -21,6 +22,8 @@ def emit(graph: Graph, dialect: Dialect) -> Source:
     Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
     """
     prepared = dialect.prepared(graph)
-    printer = Printer(prepared, outline(prepared, dialect.signature), dialect)
+    definitions = outline(prepared, dialect.signature, dialect.ops.keys())
+    spell(definitions, dialect.ops, dialect.op)
+    printer = Printer(prepared, definitions, dialect)
     text = printer.text(docstring(graph, channels_last=dialect.channels_last))
     return Source(text, printer.entry, graph.name, dialect.backend)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from archspec.source.functions.calls import Calls
-from archspec.source.functions.dialect import Layer
 from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
@@ -155,9 +154,9 @@ class Body:
 
     def _op(self, use: OpUse, at: Slot) -> None:
         steps, label = self.calls.lowered[id(use)], at.label
-        suffixes = [step.suffix for step in steps if isinstance(step, Layer)]
-        if label.counter and suffixes != [""]:
-            lead = f"{self.label} = " if suffixes else ""
+        names = [name for step in steps for name in step.names]
+        if label.counter and names != [""]:
+            lead = f"{self.label} = " if names else ""
             self._put(lead, label.code())
             label = Label(f"{{{self.label}}}")
         values = [*map(Code, at.reads)]

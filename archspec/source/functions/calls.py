@@ -69,12 +69,13 @@ class Calls:
 
     def op(self, step: Step, values: Sequence[Doc], label: Label) -> Doc:
         """The value of a step."""
-        if not isinstance(step, Layer):
-            return step(values)
-        name = Label(label.text + self._ending(step.suffix), label.counter).code()
-        made = self.partials.short(step.made)
-        made = replace(made, kwargs=(*made.kwargs, ("name", name)))
-        return self.dialect.called(made, values)
+        if isinstance(step, Layer):
+            step = replace(step, made=self.partials.short(step.made))
+
+        def name(suffix: str) -> Doc:
+            return Label(label.text + self._ending(suffix), label.counter).code()
+
+        return step.value(values, name)
 
     def use(self, use: Use, values: Sequence[Doc], label: Label) -> Call:
         """The call of a block's function."""

@@ -4,35 +4,59 @@ An op is lowered to steps. In Keras, ReLU's is `Layer(Call("layers.ReLU"))`, pri
 
     x = layers.ReLU(name="relu")(x)
 
-In a file that adds nodes to an ONNX graph it is `Layer(Call("net.add", ("Relu",)))`,
-and `called` puts the values among the arguments:
+In a file that adds nodes to an ONNX graph, a convolution's is
 
-    x = net.add("Relu", x, name="relu")
+    Function(
+        lambda values, name: Call("net", ("Conv", name(""), *values, name("weight"))),
+        names=("", "weight"),
+    )
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archspec.graph import Graph
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Display, Doc, Names, flat
 from archspec.source.tree import Signature
 
+Name = Callable[[str], Doc]
+"""An op's name as code; what it is given is added behind the dialect's separator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A statement: its value, from the variables that it reads and the op's name.
+
+    `names` are what it puts behind that, for each name that it says.
+    """
+
+    value: Callable[[Sequence[Doc], Name], Doc]
+    names: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What has a name: the op's, with `suffix` behind the dialect's separator."""
+    """A layer that has the op's name, with `suffix` behind it, called on the values."""
 
     made: Call
     suffix: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it puts behind the op's name."""
+        return (self.suffix,)
 
-Function = Callable[[Sequence[Doc]], Doc]
-"""What has no name: a value from the variables that are read."""
+    def value(self, values: Sequence[Doc], name: Name) -> Doc:
+        """The value of the statement."""
+        named = *self.made.kwargs, ("name", name(self.suffix))
+        read = values[0] if len(values) == 1 else Display((*values,))
+        return Call(replace(self.made, kwargs=named), (read,))
+
+
 Step = Layer | Function
-"""One statement."""
 Lowering = Callable[[OpUse], Sequence[Step]]
 """The steps of an op: the first reads its inputs, each other one the step before."""
 
@@ -49,11 +73,6 @@ class Constants:
         if flat(value) not in self.held:
             self.held[flat(value)] = self.names.take(wanted), value
         return Code(self.held[flat(value)][0])
-
-
-def on_values(made: Call, values: Sequence[Doc]) -> Call:
-    """A layer that is called on its value, or on a list of several."""
-    return Call(made, (values[0] if len(values) == 1 else Display((*values,)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +103,6 @@ class Dialect:
         backend: the backend's name.
         lowerings: for each kind of op its steps.
         initial: the call of a layer that has the op's own name, with its weights.
-        called: a layer with its name, called on values.
         signature: what of an op can't be an argument of a printed function.
         tensor, model: the types of values, and of what the net's function gives.
         separator: what stands between the parts of a layer's name.
@@ -92,6 +110,8 @@ class Dialect:
         title: how the net's own function is named.
         frame: what that has around its statements.
         prepared: the graph that is printed, if passes come before.
+        ops: for each kind of op that can be an argument, the code for it; `op` is the
+            type of that, and the lowering "op" computes what such an argument says.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
         channels_last: whether images are so, for the docstring.
@@ -107,8 +127,9 @@ class Dialect:
     title: Callable[[str], str]
     frame: Callable[[Graph], Frame]
     initial: Callable[[OpUse, Call, Constants], Call] = lambda use, made, known: made
-    called: Callable[[Call, Sequence[Doc]], Call] = on_values
     prepared: Callable[[Graph], Graph] = lambda graph: graph
     imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)
+    ops: Mapping[str, str] = field(default_factory=dict)
+    op: str = "str"
     channels_last: bool = False

@@ -51,7 +51,7 @@ class Printer:
         rename(definitions, own)
         given = self.frame.given.items()
         self.given = {f"{n}_" if n in own | TAKEN else n: code for n, code in given}
-        names = Names((*own, *(n for made in definitions for n in local_names(made))))
+        names = Names([*own.union(*map(local_names, definitions))])
         self.calls = Calls(graph, definitions, dialect, names)
         self.entry = names.take(dialect.title(graph.title or graph.name))
         for made in definitions[:-1]:
@@ -83,13 +83,10 @@ class Printer:
         inputs = [_variable(name, body.taken) for name in definition.inputs]
         inputs = ["x"] if len(inputs) == 1 else inputs
         names = output_names(definition) if len(refs) > 1 else ("",)
+        outputs = dict(zip(names, refs, strict=True))
         label = Label(self.calls.below("{name}"))
-        results = body.scope(
-            definition,
-            inputs,
-            dict(zip(names, refs, strict=True)),
-            label if named == "name" else Label("", named),
-        )
+        label = label if named == "name" else Label("", named)
+        results = body.scope(definition, inputs, outputs, label)
         body.returned(results)
         channels = {
             name: self.dialect.channels.format(inputs[number])
@@ -132,14 +129,13 @@ def _lines(
     First come what the inputs say, as `given` has it, and what is computed once.
     """
     read = reads(body.made)
+    for name in given:
+        definition.arguments.pop(name, None)
     drop_carried(definition, read)
     drop(definition, read)
     lines = [f"{' ' * STEP}{name} = {given[name]}" for name in given if name in read]
     for name, value in definition.constants.items():
         lines += assignment(name, value, STEP)
-    for name in given:
-        definition.arguments.pop(name, None)
-    definition.positional = tuple(n for n in definition.positional if n not in given)
     return [*lines, *printed(body.made, STEP)], read
 
 

@@ -13,12 +13,13 @@ from archspec.source.text import Call, Code, Display, Doc, flat
 
 def applied(fn: str, *args: Doc, **options: Doc) -> Function:
     """A function of a value."""
-    return lambda values: Call(fn, (values[0], *args), (*options.items(),))
+    made = (*options.items(),)
+    return Function(lambda values, name: Call(fn, (values[0], *args), made))
 
 
 def indexed(index: str) -> Function:
     """A part of a value."""
-    return lambda values: Code(f"{flat(values[0])}[{index}]")
+    return Function(lambda values, name: Code(f"{flat(values[0])}[{index}]"))
 
 
 def group(*items: Doc) -> Doc:

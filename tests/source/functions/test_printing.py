@@ -14,7 +14,13 @@ from nets import graph_of
 from spoken_functions import DIALECT
 
 from archspec.source.functions import emit
-from archspec.source.functions.dialect import Constants, Layer, Step
+from archspec.source.functions.dialect import (
+    Constants,
+    Function,
+    Layer,
+    Name,
+    Step,
+)
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc
 
@@ -481,14 +487,48 @@ def test_calls_that_share_much_are_shortened() -> None:
     assert "from functools import partial\n\nimport toy\n" in text
 
 
-def test_values_may_stand_among_the_arguments() -> None:
-    def called(made: Call, values: Sequence[Doc]) -> Call:
-        return replace(made, args=(*made.args, *values))
+def test_nodes_of_a_graph_say_the_names_of_their_weights() -> None:
+    """As a file does that adds nodes to an ONNX graph."""
 
-    spec = "inputs: {image: [4, 8, 8]}\ngraph:\n  a: relu\n  b: {op: add, from: [a, a]}"
-    text = emit(graph_of(spec), replace(DIALECT, called=called)).text
-    assert '\n    x = toy.Relu(image_value, name="a")\n' in text
-    assert '\n    x = toy.Add(x, x, name="b")\n' in text
+    def conv(use: OpUse) -> list[Step]:
+        def value(values: Sequence[Doc], name: Name) -> Doc:
+            return Call("toy.node", ("Conv", name(""), *values, name("weight")))
+
+        return [Function(value, ("", "weight"))]
+
+    def relu(use: OpUse) -> list[Step]:
+        node = Function(lambda v, name: Call("toy.node", ("Relu", name(""), *v)), ("",))
+        return [node]
+
+    lowerings = {**DIALECT.lowerings, "conv2d": conv, "relu": relu}
+    dialect = replace(DIALECT, lowerings=lowerings, separator=".")
+    spec = """
+    inputs: {image: [4, 8, 8]}
+    blocks:
+      unit:
+        params: {wide: bool}
+        graph:
+        - {op: relu, when: =wide}
+        - {op: conv2d, channels: 4, kernel: 1}
+        - relu
+    graph:
+      conv: {op: conv2d, channels: 4, kernel: 1}
+      a: {block: unit, wide: true}
+      b: {block: unit, wide: false}
+    """
+    text = emit(graph_of(textwrap.dedent(spec)), dialect).text
+    assert (
+        """
+    names = (f"{name}.{i}" for i in count())
+    if wide:
+        x = toy.node("Relu", next(names), x)
+    label = next(names)
+    x = toy.node("Conv", label, x, f"{label}.weight")
+    return toy.node("Relu", next(names), x)
+"""
+        in text
+    )
+    assert 'toy.node("Conv", "conv", image_value, "conv.weight")\n' in text
 
 
 def test_a_function_has_no_name_of_a_loop() -> None:

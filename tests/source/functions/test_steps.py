@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from archspec.source.expr import named
-from archspec.source.functions.dialect import Constants, on_values
+from archspec.source.functions.dialect import Constants, Layer
 from archspec.source.functions.steps import (
     applied,
     group,
@@ -16,22 +16,28 @@ from archspec.source.functions.steps import (
     sides,
     twice,
 )
-from archspec.source.text import Call, Code, Names, flat
+from archspec.source.text import Call, Code, Doc, Names, flat
 
 P = named("p", "int")
 X, Y = Code("x"), Code("y")
 
 
-def test_a_layer_is_called_on_its_values() -> None:
-    made = Call("layers.Conv2D", (8,), (("strides", 2), ("name", "conv")))
-    assert flat(on_values(made, [X])) == 'layers.Conv2D(8, strides=2, name="conv")(x)'
-    assert flat(on_values(Call("Add"), [X, Y])) == "Add()([x, y])"
+def name(suffix: str) -> Doc:
+    return f"conv_{suffix}" if suffix else "conv"
+
+
+def test_a_layer_is_named_last_and_called_on_its_values() -> None:
+    made = Call("layers.Conv2D", (8,), (("strides", 2),))
+    one = Layer(made).value([X], name)
+    assert flat(one) == 'layers.Conv2D(8, strides=2, name="conv")(x)'
+    two = Layer(made, "pad").value([X, Y], name)
+    assert flat(two) == 'layers.Conv2D(8, strides=2, name="conv_pad")([x, y])'
 
 
 def test_a_function_reads_the_first_value() -> None:
     step = applied("ops.pad", group(P, 1), constant_values=0)
-    assert flat(step([X, Y])) == "ops.pad(x, (p, 1), constant_values=0)"
-    assert flat(indexed("..., :3")([X])) == "x[..., :3]"
+    assert flat(step.value([X, Y], name)) == "ops.pad(x, (p, 1), constant_values=0)"
+    assert flat(indexed("..., :3").value([X], name)) == "x[..., :3]"
 
 
 def test_a_tuple_of_one() -> None:

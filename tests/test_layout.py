@@ -1,0 +1,49 @@
+"""From a module one finds its tests: they have its path, or stand in this list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import archspec
+
+CORE = Path(archspec.__file__).parent
+TESTS = Path(__file__).parent
+
+ELSEWHERE = {
+    "listing.py": "cli/test_listing.py",  # its only reader
+    # Definitions of ops: a table of torch's own functions is their oracle.
+    "reference/activation.py": "reference/test_definitions.py",
+    "reference/convolution.py": "reference/test_definitions.py",
+    "reference/evaluation.py": "reference/test_definitions.py",
+    "reference/images.py": "reference/test_definitions.py",
+    "reference/normalization.py": "reference/test_definitions.py",
+    "reference/pooling.py": "reference/test_definitions.py",
+    "reference/shaping.py": "reference/test_definitions.py",
+    # Parts of a printed class or function: what each adds is seen in the whole text.
+    "source/classes/constructor.py": "source/classes/test_printing.py",
+    "source/classes/dialect.py": "source/classes/test_printing.py",
+    "source/classes/forward.py": "source/classes/test_printing.py",
+    "source/classes/scope.py": "source/classes/test_printing.py",
+    "source/functions/body.py": "source/functions/test_printing.py",
+    "source/functions/calls.py": "source/functions/test_printing.py",
+    "source/functions/dialect.py": "source/functions/test_printing.py",
+    "source/columns.py": "source/test_generalise.py",  # records without methods
+    "testing/blocks.py": "testing/test_suite.py",  # seen with backends that are wrong
+}
+"""Modules whose tests have another name, and where they are."""
+
+
+def test_every_module_has_its_tests() -> None:
+    modules = {
+        path.relative_to(CORE).as_posix()
+        for path in CORE.rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    own = {m for m in modules if (TESTS / m).with_name(f"test_{Path(m).name}").exists()}
+    lacking = modules - own - ELSEWHERE.keys()
+    assert not lacking, f"no tests at their path: {', '.join(sorted(lacking))}"
+    gone = ELSEWHERE.keys() - modules
+    assert not gone, f"no such modules: {', '.join(sorted(gone))}"
+    both = own & ELSEWHERE.keys()
+    assert not both, f"have tests of their own: {', '.join(sorted(both))}"
+    assert all((TESTS / place).exists() for place in ELSEWHERE.values())

@@ -1,0 +1,94 @@
+"""How much memory there is, by what the system says, and what doesn't fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from nets import graph_of
+
+from archspec import memory
+from archspec.errors import BackendError
+
+MEMINFO = "MemTotal:       2000 kB\nMemFree:  10 kB\nMemAvailable:   1000 kB\n"
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that says nothing yet."""
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "Path", lambda _: tmp_path / "meminfo")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "room"),
+    [
+        ({"meminfo": MEMINFO}, 1024_000),
+        ({"memory.max": "5000\n", "memory.current": "3000\n"}, 2000),
+        ({"meminfo": MEMINFO, "memory.max": "5000", "memory.current": "3000"}, 2000),
+        ({"meminfo": MEMINFO, "memory.max": "max\n", "memory.current": "3"}, 1024_000),
+        (
+            {"meminfo": MEMINFO, "memory.max": f"{2**60}", "memory.current": "3"},
+            1024_000,
+        ),
+        ({"meminfo": "MemTotal: 1 kB\n", "memory.max": "9", "memory.current": "2"}, 7),
+        (
+            {
+                "meminfo": "MemAvailable: much\n",
+                "memory.max": "9",
+                "memory.current": "2",
+            },
+            7,
+        ),
+    ],
+)
+def test_what_is_free(system: Path, files: dict[str, str], room: int) -> None:
+    for name, text in files.items():
+        (system / name).write_text(text)
+    assert memory.available() == room
+
+
+def test_a_system_that_only_says_what_it_has(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"SC_PHYS_PAGES": 7, "SC_PAGE_SIZE": 100}
+    monkeypatch.setattr(os, "sysconf", facts.__getitem__, raising=False)
+    assert memory.available() == 700
+
+
+def test_a_system_that_says_nothing(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert memory.available() is None
+    memory.check(graph_of("inputs: {x: [4]}\ngraph: [batch_norm]\n"), "float32")
+
+
+@pytest.mark.parametrize(("dtype", "needed"), [("float32", 64), ("float64", 128)])
+def test_weights_fit_or_not(
+    monkeypatch: pytest.MonkeyPatch, dtype: str, needed: int
+) -> None:
+    """Four vectors of four values, of which two are statistics."""
+    graph = graph_of("inputs: {x: [4]}\ngraph: [batch_norm]\n")
+    monkeypatch.setattr(memory, "available", lambda: needed)
+    memory.check(graph, dtype)
+    monkeypatch.setattr(memory, "available", lambda: needed - 1)
+    with pytest.raises(BackendError) as caught:
+        memory.check(graph, dtype)
+    assert caught.value.code == "AS504"
+    assert "--force-memory" in (caught.value.hint or "")
+
+
+def test_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of(
+        "inputs: {x: [65536]}\ngraph:\n  fc: {op: linear, features: 65536, bias: false}\n"
+    )
+    monkeypatch.setattr(memory, "available", lambda: 2 * 2**30)
+    with pytest.raises(BackendError) as caught:
+        memory.check(graph, "float64")
+    assert caught.value.message == (
+        "net needs 32.0 GiB for its weights in float64 and up to 0.0 GiB for the "
+        "activations of one image; 2.0 GiB are free"
+    )

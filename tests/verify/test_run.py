@@ -1,0 +1,131 @@
+"""What runs, what is too large to, and what the report says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archspec.verify import run as module
+from archspec.verify.memory import needed
+from archspec.verify.process import NotAvailable
+from archspec.verify.run import run
+from archspec.verify.setting import Setting
+from archspec.verify.target import parse_all
+
+TEXT = """
+archspec: 1
+name: net
+params: {width: 8}
+inputs: {image: [3, 256, 256], mask: [8, 256, 256]}
+graph:
+  conv: {op: conv2d, channels: =width, kernel: 1, from: image}
+  mul: {op: multiply, from: [conv, mask]}
+"""
+PAIR = parse_all("torch,keras:torch")
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    (tmp_path / "net.yaml").write_text(TEXT)
+    return Setting(str(tmp_path / "net.yaml"), "float32")
+
+
+class NoWorker:
+    """Starts nothing; it remembers of what, where."""
+
+    started: list[tuple[Setting, str, Path]]
+
+    def __init__(self, setting: Setting, target: Any, folder: Path) -> None:
+        assert folder.is_dir()
+        self.started.append((setting, str(target), folder))
+        raise NotAvailable("none is started here")
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Setting, str, Path]]:
+    NoWorker.started = []
+    monkeypatch.setattr(module, "Worker", NoWorker)
+    return NoWorker.started
+
+
+def test_each_backend_starts_in_a_folder_that_goes(
+    setting: Setting, started: list[tuple[Setting, str, Path]]
+) -> None:
+    report = run(setting, PAIR, lambda text: None)
+    assert {target for _, target, _ in started} >= {"torch"}
+    assert all(given == setting for given, _, _ in started)
+    assert not any(folder.exists() for _, _, folder in started)
+    assert report.proof is not None
+    assert {row.verdict for row in report.proof.rows} == {"not available"}
+    assert (report.name, report.reference, report.notes) == ("net", "torch", ())
+    assert report.shape == "3x256x256 and 8x256x256"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "asked", "trains"),
+    [("float32", True, False), ("float64", True, True), ("float64", False, False)],
+)
+def test_training_is_compared_in_double_precision(
+    setting: Setting,
+    dtype: Any,
+    asked: bool,
+    trains: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = run(Setting(setting.spec, dtype), PAIR, lambda text: None, training=asked)
+    assert report.proof is not None
+    checks = {row.check for row in report.proof.rows}
+    assert ("gradients" in checks) is trains
+
+
+class TestMemory:
+    def room(self, setting: Setting, monkeypatch: pytest.MonkeyPatch, less: int) -> int:
+        need = needed(setting.graph(), "float32", training=False)
+        monkeypatch.setattr(module, "available", lambda: need - less)
+        return need
+
+    def test_just_enough(
+        self, setting: Setting, monkeypatch: pytest.MonkeyPatch, started: list[Any]
+    ) -> None:
+        self.room(setting, monkeypatch, 0)
+        assert run(setting, PAIR, lambda text: None).notes == ()
+        assert started
+
+    def test_too_little(
+        self, setting: Setting, monkeypatch: pytest.MonkeyPatch, started: list[Any]
+    ) -> None:
+        need = self.room(setting, monkeypatch, 1)
+        report = run(setting, PAIR, lambda text: None)
+        assert report.proof is None and not started
+        gib = need / 2**30
+        assert report.notes == (
+            f"not run: needs about {gib:.1f} GiB, {gib:.1f} GiB are free: "
+            "--shrink makes it smaller",
+        )
+        assert report.shape == "3x256x256 and 8x256x256"
+
+    def test_made_smaller(
+        self, setting: Setting, monkeypatch: pytest.MonkeyPatch, started: list[Any]
+    ) -> None:
+        need = self.room(setting, monkeypatch, 1)
+        report = run(setting, PAIR, lambda text: None, shrink=True)
+        (note,) = report.notes
+        gib = need / 2**30
+        assert note.startswith("shrunk to {'size': (128, 128)}, for it needs about ")
+        assert note.endswith(f"{gib:.1f} GiB are free")
+        assert report.shape == "3x128x128 and 8x128x128"
+        assert {given.size for given, _, _ in started} == {(128, 128)}
+        assert report.setting.size == (128, 128)
+
+    def test_never_small_enough(
+        self, setting: Setting, monkeypatch: pytest.MonkeyPatch, started: list[Any]
+    ) -> None:
+        monkeypatch.setattr(module, "available", lambda: 10)
+        report = run(setting, PAIR, lambda text: None, shrink=True)
+        (note,) = report.notes
+        assert (
+            note == f"not run: {setting.spec} does not fit in memory, not even shrunk"
+        )
+        assert report.proof is None and not started

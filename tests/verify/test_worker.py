@@ -1,0 +1,99 @@
+"""The process of a backend: a line in, a line out, whatever happens between."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archspec.verify import worker
+from archspec.verify.setting import Setting
+from archspec.verify.task import Bench
+from archspec.weights import load
+
+TEXT = "archspec: 1\nname: net\ninputs: {x: [4]}\ngraph: [{op: linear, features: 3}]\n"
+EVAL = {"kind": "eval", "node": "", "weights": "", "training": False}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "net.yaml").write_text(TEXT)
+    setting = Setting(str(tmp_path / "net.yaml"))
+    return {"setting": setting.facts(), "backend": "torch", "engine": ""}
+
+
+def test_the_first_line_starts_and_the_others_are_tasks(
+    start: dict[str, Any], tmp_path: Path
+) -> None:
+    bench: list[Bench] = []
+    assert worker._served(start, bench) is None
+    assert len(bench) == 1
+    file = str(tmp_path / "made.safetensors")
+    assert worker._served({"task": EVAL, "file": file}, bench) is None
+    assert set(load(file)) == {"outputs/", "initial/"}
+    assert len(bench) == 1
+
+
+def test_errors_are_sentences(
+    start: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench: list[Bench] = []
+    told = worker._served({**start, "backend": "torhc"}, bench)
+    assert told is not None and "did you mean 'torch'" in told
+    assert bench == [] and capfd.readouterr().err == ""
+    assert worker._served(start, bench) is None
+    file = str(tmp_path / "none" / "made.safetensors")
+    told = worker._served({"task": EVAL, "file": file}, bench)
+    assert told is not None and "there is no folder" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("out of memory\nsee the log"), "RuntimeError: out of memory"),
+        (KeyError(), "KeyError: "),
+        (ValueError("x" * 1000), f"ValueError: {'x' * 288}"),
+    ],
+)
+def test_what_a_framework_raises(
+    error: Exception, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken:
+        def ask(self, task: Any) -> Any:
+            raise error
+
+    bench: Any = [Broken()]
+    assert worker._served({"task": EVAL, "file": "x"}, bench) == told
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
+    """It goes to the log, where standard error goes."""
+    shout = (
+        "import os, runpy, sys\n"
+        "from archspec.verify import worker\n"
+        "served = worker._served\n"
+        "def loud(request, bench):\n"
+        "    print('hello')\n"
+        "    os.system('echo from below')\n"
+        "    sys.stdout.flush()\n"
+        "    return served(request, bench)\n"
+        "worker._served = loud\n"
+        "worker.main()\n"
+    )
+    wrong = json.dumps({**start, "backend": "torhc"})
+    done = subprocess.run(
+        [sys.executable, "-c", shout],
+        input=f"{wrong}\n{json.dumps(start)}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert "did you mean 'torch'" in first["error"]
+    assert second == {"error": None}
+    assert done.stderr.count("hello") == done.stderr.count("from below") == 2
