@@ -23,6 +23,7 @@ from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape, Stored, Weighted
+from archspec.ops.init import TruncNormal
 from archspec.weights import drawing, initial, initial_weights
 from archspec.weights.initial import CHUNK
 
@@ -214,6 +215,39 @@ def test_uniform_reaches_its_bounds() -> None:
     values = draw({"uniform": {"a": -0.1, "b": 0.3}}, 1_000_000)
     assert values.min() == pytest.approx(-0.1, abs=1e-5)
     assert values.max() == pytest.approx(0.3, abs=1e-5)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.5, -3.0])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (-2, 2),
+        (-1, 1),
+        (-0.2, 0.3),
+        (0, 9),
+        (1, 4),
+        (-5, -2),
+        (2, 2.1),
+        (4, 5),
+        (-9, 0),
+    ],
+)
+@pytest.mark.parametrize("std", [1.0, 0.25])
+def test_what_is_drawn_between_bounds(
+    mean: float, low: float, high: float, std: float
+) -> None:
+    """From the normal, or between the bounds: the one of which more draws are kept."""
+    normal = scipy.stats.norm()
+    inside = normal.cdf(high) - normal.cdf(low)
+    peak = 0.0 if low < 0 < high else min(abs(low), abs(high))
+    kept = inside / ((high - low) * normal.pdf(peak)) if inside else 1.0
+    wanted = "_propose_normal" if inside >= kept else "_propose_uniform"
+    assert abs(inside - kept) > 1e-3 or not inside
+    fill: Any = initial.distribution(
+        TruncNormal(mean=mean, std=std, a=mean + std * low, b=mean + std * high), (1,)
+    )
+    (proposal,) = fill.args
+    assert proposal.func.__name__ == wanted
 
 
 def test_constants() -> None:
