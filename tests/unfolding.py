@@ -141,7 +141,7 @@ class Unfolding:
         words.update({k: value_of(v, words) for k, v in line.start.items()})
         for turn in range(count):
             words[line.index] = turn
-            words.update({k: column[turn] for k, column in line.rows.items()})
+            words |= {k: value_of(held[turn], {}) for k, held in line.rows.items()}
             read = self.target(line, words, read, path, names)
             # All at once, as the printed assignment does.
             words.update({k: value_of(v, words) for k, v in line.carried.items()})

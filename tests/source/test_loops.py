@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from archspec.graph import Value
 from archspec.source.expr import Arg, named
 from archspec.source.loops import each
 from archspec.source.outline import Line, OpUse
@@ -35,7 +34,7 @@ from archspec.source.text import flat
     ],
 )
 def test_headers(
-    count: Arg, rows: dict[str, tuple[Value, ...]], read: str, text: str
+    count: Arg, rows: dict[str, tuple[Arg, ...]], read: str, text: str
 ) -> None:
     use: Any = OpUse([], [], {}, ())
     line = Line("layer", use, (), count=count, index="i", rows=rows)
