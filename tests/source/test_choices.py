@@ -1,27 +1,178 @@
-"""archspec.source.choices: where an op is an argument, and what it is called then."""
+"""Ops as arguments: which texts are ops, and what the frameworks call them."""
 
 from __future__ import annotations
 
-import pytest
-from notation import said
-from outline_cases import CHOSEN, Case, cases, check, named
+import ast
 
-from archspec.source import choices
-from archspec.source.choices import find, spell
+import outline_cases
+import pytest
+from nets import graph_of
+from notation import said
+
+from archspec.backend import backend
+from archspec.source.choices import Unspoken, check, find, spell
+from archspec.source.expr import Expr, named, translated
+from archspec.source.generalise import outline
+from archspec.source.outline import CHOSEN, Definition, OpUse, Use, walk
 from archspec.source.plan import Unfit
 
-WORDS = {"relu": "nn.ReLU", "tanh": '"tanh"', "silu": "silu"}
-CASES = {named(case).removeprefix("ops_"): case for case in cases("choices")}
+KINDS = ("relu", "silu", "identity")
+WORDS = {kind: f"nn.{kind.upper()}" for kind in KINDS}
+UNIT = """
+blocks:
+  unit:
+    params: {act: str}
+    graph:
+      - {op: conv2d, channels: CHANNELS, kernel: 1}
+      - {op: =act, when: WHEN}
+graph: GRAPH
+"""
+
+
+def net(graph: str, when: str = "true", channels: str = "4") -> list[Definition]:
+    """The outline of a net that uses a block with an op for a param."""
+    text = UNIT.replace("GRAPH", graph).replace("WHEN", when)
+    spec = "inputs: {image: [4, 6, 6]}" + text.replace("CHANNELS", channels)
+    return outline(graph_of(spec), lambda op, shapes: {}, KINDS)
+
+
+def spoken(definitions: list[Definition]) -> list[str]:
+    """What is used as an op, or handed on as one, in order."""
+    found = []
+    for definition in definitions:
+        for line in walk(definition.lines):
+            target = line.target
+            given = target.arguments if isinstance(target, Use) else {}
+            if isinstance(target, OpUse) and CHOSEN in target.attributes:
+                given = {CHOSEN: target[CHOSEN]}
+            found += [
+                arg.code() if isinstance(arg, Expr) else repr(arg)
+                for name, arg in given.items()
+                if name in (CHOSEN, "act")
+            ]
+            found += [str(column) for column in line.rows.values()]
+    return found
+
+
+def test_a_param_that_names_an_op_is_an_argument() -> None:
+    unit, whole = net("[{block: unit, act: relu}, {block: unit, act: silu}]")
+    assert unit.arguments["act"].values == ["relu", "silu"]
+    assert find([unit, whole]) == {id(unit): {"act"}, id(whole): set()}
+    spell([unit, whole], WORDS, "type[nn.Module]")
+    assert unit.arguments["act"].type() == "type[nn.Module]"
+    assert spoken([unit, whole]) == ["act", "nn.RELU", "nn.SILU"]
+
+
+def test_words_that_are_texts_stay_texts() -> None:
+    definitions = net("[{block: unit, act: relu}, {block: unit, act: silu}]")
+    spell(definitions, {"relu": "'r'", "silu": "'s'"}, "str")
+    assert spoken(definitions) == ["act", "'r'", "'s'"]
+
+
+def test_of_two_and_by_a_table() -> None:
+    graph = (
+        '[{block: unit, act: \'=["relu", "silu", "relu"][index]\', repeat: 3},'
+        ' {block: unit, act: \'="relu" if index == 0 else "silu"\', repeat: 2}]'
+    )
+    definitions = net(graph)
+    spell(definitions, WORDS, "type[nn.Module]")
+    act, row, column, choice = spoken(definitions)
+    assert (act, row) == ("act", "act") and column.count("nn.RELU") == 2
+    assert choice == "nn.RELU if i == 0 else nn.SILU"
+
+
+def test_an_op_is_compared_by_what_it_is() -> None:
+    both = "[{block: unit, act: relu}, {block: unit, act: identity}]"
+    for words, wanted in (
+        (WORDS, "act is not nn.IDENTITY"),
+        (dict.fromkeys(KINDS, "'linear'"), "act != 'linear'"),
+    ):
+        definitions = net(both, when='=act != "identity"')
+        spell(definitions, words, "")
+        when = definitions[0].lines[1].when
+        assert isinstance(when, Expr) and ast.unparse(when.tree) == wanted
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        '\'=4 if act in ["relu", "silu"] else 8\'',
+        "'=4 if act == \"none\" else 8'",
+    ],
+)
+def test_a_text_that_is_more_than_an_op_is_no_argument(channels: str) -> None:
+    graph = "[{block: unit, act: relu}, {block: unit, act: silu}]"
+    one, other, whole = net(graph, channels=channels)
+    assert [*one.arguments, *other.arguments, *whole.arguments].count("act") == 0
+    assert find([one, other, whole])[id(one)] == set()
+
+
+def test_an_op_with_attributes_is_no_argument() -> None:
+    text = UNIT.replace("when: WHEN", "negative_slope: 0.1")
+    text = text.replace("CHANNELS", "4").replace(
+        "GRAPH", "[{block: unit, act: leaky_relu}]"
+    )
+    graph = graph_of("inputs: {image: [4, 6, 6]}" + text)
+    unit, _ = outline(graph, lambda op, shapes: {}, ("leaky_relu",))
+    assert not unit.arguments and unit.lines[1].target.kind == "leaky_relu"  # type: ignore[union-attr]  # an OpUse
+
+
+def test_what_has_no_word() -> None:
+    definitions = net("[{block: unit, act: relu}, {block: unit, act: silu}]")
+    check(definitions, KINDS)
+    with pytest.raises(Unspoken):
+        spell(definitions, {"relu": "nn.ReLU"}, "")
+
+
+@pytest.mark.parametrize("name", ["torch", "keras"])
+def test_printed(name: str) -> None:
+    spec = UNIT.replace("WHEN", '=act != "identity"').replace("CHANNELS", "8")
+    graph = "[{block: unit, act: hard_swish}, {block: unit, act: identity}]"
+    text = (
+        backend(name)
+        .emit(graph_of("inputs: {image: [4, 6, 6]}" + spec.replace("GRAPH", graph)))
+        .text
+    )
+    wanted = {
+        "torch": (
+            "act: type[nn.Module]",
+            "*([act()] if act is not nn.Identity else [])",
+            "Unit(4, act=nn.Hardswish), Unit(8, act=nn.Identity)",
+        ),
+        "keras": (
+            "act: str",
+            'if act != "linear":',
+            "layers.Activation(act, ",
+            'act="hard_silu"',
+            'act="linear"',
+        ),
+    }
+    for part in wanted[name]:
+        assert part in text
+
+
+def test_names_behind_an_expression() -> None:
+    arg = translated("a if c else [b, d][i]", lambda name: named(name, "str"))
+    assert isinstance(arg, Expr) and arg.names() == {"a", "b", "c", "d", "i"}
+
+
+# Side by side with their specs
+
+SAID = {"relu": "nn.ReLU", "tanh": '"tanh"', "silu": "silu"}
+CASES = {
+    outline_cases.named(case).removeprefix("ops_"): case
+    for case in outline_cases.cases("choices")
+}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_outlines(case: Case) -> None:
-    check(case)
+def test_outlines(case: outline_cases.Case) -> None:
+    outline_cases.check(case)
 
 
 def spelled(name: str) -> str:
     definitions = CASES[name].found()
-    spell(definitions, WORDS, "type[Module]")
+    spell(definitions, SAID, "type[Module]")
     return said(definitions)
 
 
@@ -60,7 +211,7 @@ def test_comparisons() -> None:
     text = spelled("that_are_compared")
     assert "if act is nn.ReLU\n" in text and "if act is not other\n" in text
     definitions = CASES["that_are_compared"].found()
-    spell(definitions, {kind: f'"{kind}s"' for kind in CHOSEN}, "str")
+    spell(definitions, {kind: f'"{kind}s"' for kind in outline_cases.CHOSEN}, "str")
     text = said(definitions)
     assert 'if act == "relus"\n' in text and "if act is not other\n" in text
     assert 'b: unit[act="tanhs", other="relus"](a)' in text
@@ -80,7 +231,7 @@ def test_names_that_stand_for_ops() -> None:
 
 def test_without_words_an_op_is_no_argument() -> None:
     definitions = CASES["an_op_that_a_param_names_is_an_argument"].found()
-    choices.check(definitions, CHOSEN)
+    check(definitions, outline_cases.CHOSEN)
     with pytest.raises(Unfit) as caught:
-        choices.check(definitions, ["relu"])
+        check(definitions, ["relu"])
     assert caught.value.definition == "net.yaml#" and not caught.value.split
