@@ -9,11 +9,12 @@ from typing import Any
 
 import archspec_keras
 import pytest
-from archspec_keras.lowering import LOWERINGS, signature, unsupported
+from archspec_keras.lowering import LOWERINGS, OPS, signature, unsupported
 from nets import graph_of
 
 from archspec.errors import UnsupportedError
 from archspec.ops import BY_KIND
+from archspec.source.outline import CHOSEN
 
 DRAWN = ", kernel_initializer=HE_NORMAL"
 IMAGE, VECTOR = (8, 12, 12), (8,)
@@ -668,7 +669,8 @@ def test_uses_of_other_ranks_and_initialisers_share_nothing() -> None:
 
 
 def test_every_op_is_lowered() -> None:
-    assert LOWERINGS.keys() == BY_KIND.keys()
+    assert LOWERINGS.keys() == {*BY_KIND, CHOSEN}
+    assert OPS.keys() < BY_KIND.keys()
 
 
 @pytest.mark.parametrize(
