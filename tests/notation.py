@@ -19,7 +19,7 @@ from archspec.ops import BY_KIND
 from archspec.source.expr import Arg, Expr
 from archspec.source.generalise import outline
 from archspec.source.literal import lit
-from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Use
+from archspec.source.outline import CHOSEN, Definition, Line, Nested, OpUse, Ref, Use
 from archspec.source.tree import Signature
 
 
@@ -88,7 +88,7 @@ def _scope(
         words += [f"{k} = {code(v)};" for k, v in line.start.items()]
         if line.count is not None:
             names = ", ".join([line.index, *line.rows])
-            table = "".join(f", {lit(column)}" for column in line.rows.values())
+            table = "".join(f", {_column(held)}" for held in line.rows.values())
             words.append(f"for {names} in range({code(line.count)}){table}:")
         if line.instead:
             words.append("instead")
@@ -118,7 +118,8 @@ def _target(line: Line, read: str) -> str:
         settings = _settings(target)
         told_ = f"[{', '.join(settings)}]" if settings else ""
         channels = ", ".join(map(code, target.channels))
-        return f"{target.kind}{told_}({read}: {channels})"
+        read = f"{read}: {channels}" if channels else read
+        return f"{target.kind}{told_}({read})"
     if isinstance(target, Use):
         given = [f"{k}={code(v)}" for k, v in target.arguments.items()]
         told_ = f"[{', '.join(given)}]" if given else ""
@@ -127,7 +128,15 @@ def _target(line: Line, read: str) -> str:
     return " ".join([*flags, f"graph({read})"])
 
 
+def _column(held: tuple[Arg, ...]) -> str:
+    if not any(isinstance(arg, Expr) for arg in held):
+        return lit(held)  # type: ignore[arg-type]  # values
+    return f"({', '.join(map(code, held))})"
+
+
 def _settings(use: OpUse) -> list[str]:
+    if use.kind == CHOSEN:
+        return [f"{CHOSEN}={code(use[CHOSEN])}"]
     fields = BY_KIND[use.kind].model_fields
     return [
         f"{name}={code(value)}"

@@ -4,8 +4,9 @@
 
 writes the outlines anew that stand in `source/outlines/NAME.txt`, to be read again. A
 case is a line `## what it shows`, a spec, and behind `---` its outline (see `notation`);
-the title begins with `keras:` where that backend says what can't be an argument. What a
-spec lacks of `inputs` is an image of 3 channels.
+the title begins with `keras:` where that backend says what can't be an argument, with
+`ops:` where ops may be arguments. What a spec lacks of `inputs` is an image of 3
+channels.
 
 An outline is right if it unfolds to the graph, and for other values of its arguments to
 the graph that they give; that is checked too, and for random specs it is all there is.
@@ -33,6 +34,8 @@ from archspec.source.generalise import outline
 from archspec.source.outline import Definition
 from archspec.source.tree import Signature
 
+CHOSEN = ("relu", "tanh", "silu")
+"""Ops that may be arguments where a title begins with `ops:`."""
 FOLDER = Path(__file__).parent / "source" / "outlines"
 
 
@@ -53,7 +56,8 @@ class Case(NamedTuple):
         return any_attribute
 
     def found(self) -> list[Definition]:
-        return outline(self.graph(), self.signature())
+        chosen = CHOSEN if self.title.startswith("ops:") else ()
+        return outline(self.graph(), self.signature(), chosen)
 
 
 def cases(name: str) -> list[Case]:

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archspec.graph import Graph, Value
+from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape
 from archspec.source.expr import value_of
-from archspec.source.outline import Definition, Line, Nested, OpUse, Ref, Use
+from archspec.source.outline import CHOSEN, Definition, Line, Nested, OpUse, Ref, Use
 
 
 class Made(NamedTuple):
@@ -140,7 +141,7 @@ class Unfolding:
         words.update({k: value_of(v, words) for k, v in line.start.items()})
         for turn in range(count):
             words[line.index] = turn
-            words.update({k: column[turn] for k, column in line.rows.items()})
+            words |= {k: value_of(held[turn], {}) for k, held in line.rows.items()}
             read = self.target(line, words, read, path, names)
             # All at once, as the printed assignment does.
             words.update({k: value_of(v, words) for k, v in line.carried.items()})
@@ -194,9 +195,13 @@ class Unfolding:
         attributes: dict[str, Any] = {
             k: value_of(v, words) for k, v in use.attributes.items()
         }
+        if CHOSEN in attributes:  # an op without attributes of its own
+            first = BY_KIND[attributes.pop(CHOSEN)]()
+            attributes = _attributes(first)
         for channels, value in zip(use.channels, read, strict=False):
             assert value_of(channels, words) == value.shape[0], (path, channels)
-        assert self.pruned or len(use.channels) == len(read)
+        unread = self.pruned or use.kind == CHOSEN
+        assert unread or len(use.channels) == len(read)
         assert path not in self.nodes, path
         self.nodes[path] = (first.kind, attributes, tuple(m.name for m in read))
         init = {"init": getattr(first, "init", None)} if hasattr(first, "init") else {}

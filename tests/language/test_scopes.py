@@ -538,7 +538,7 @@ graph:
 """
     root = net(text.replace(", init: 3", "")).root
     assert root.decided == {
-        "": {"k", "w"},
+        "": {"w"},
         "b": {"on"},
         "c": {"n"},
         "d from": {'"a2" if on else "input"'},

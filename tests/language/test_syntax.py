@@ -122,7 +122,7 @@ def test_attributes_with_and_without_formulas() -> None:
 
 def test_formulas_that_printed_code_never_says() -> None:
     assert node("b{n}_{n + 1}").decides == {
-        "": frozenset(("act", "n", "n + 1")),
+        "": frozenset(("n", "n + 1")),
         "b{n}_{n + 1} from": frozenset(("last",)),
     }
     assert node("conv").decides == node("rows").decides == {}

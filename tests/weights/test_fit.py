@@ -127,8 +127,13 @@ class TestCompare:
         compare(given, self.expected, names=self.names, allow_missing=[pattern])
         assert self.notes(given, allow_missing=["conv"])
         wrong = {"fc/0": (4,), "conv/0": (2, 3)}
-        both = {"allow_missing": [pattern], "allow_extra": [pattern]}
-        compare(wrong, self.expected, names=self.names, **both)
+        compare(
+            wrong,
+            self.expected,
+            names=self.names,
+            allow_missing=[pattern],
+            allow_extra=[pattern],
+        )
         assert self.notes(wrong, allow_extra=[pattern])
 
     def test_hints_end_somewhere(self) -> None:

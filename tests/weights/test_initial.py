@@ -6,7 +6,9 @@ The oracles are torch.nn.init, scipy.stats and a plain use of numpy's Philox.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -21,7 +23,8 @@ from archspec.errors import Location
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape, Stored, Weighted
-from archspec.weights import drawing, initial_weights
+from archspec.ops.init import TruncNormal
+from archspec.weights import drawing, initial, initial_weights
 from archspec.weights.initial import CHUNK
 
 AT = Location("net.yaml", 3, 5)
@@ -214,6 +217,38 @@ def test_uniform_reaches_its_bounds() -> None:
     assert values.max() == pytest.approx(0.3, abs=1e-5)
 
 
+@pytest.mark.parametrize("mean", [0.0, 1.5, -3.0])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (-2, 2),
+        (-1, 1),
+        (-0.2, 0.3),
+        (0, 9),
+        (1, 4),
+        (-5, -2),
+        (2, 2.1),
+        (-9, 0),
+    ],
+)
+@pytest.mark.parametrize("std", [1.0, 0.25])
+def test_what_is_drawn_between_bounds(
+    mean: float, low: float, high: float, std: float
+) -> None:
+    """From the normal, or between the bounds: the one of which more draws are kept."""
+    normal = scipy.stats.norm()
+    inside = normal.cdf(high) - normal.cdf(low)
+    peak = 0.0 if low < 0 < high else min(abs(low), abs(high))
+    kept = inside / ((high - low) * normal.pdf(peak)) if inside else 1.0
+    wanted = "_propose_normal" if inside >= kept else "_propose_uniform"
+    assert abs(inside - kept) > 1e-3 or not inside
+    fill: Any = initial.distribution(
+        TruncNormal(mean=mean, std=std, a=mean + std * low, b=mean + std * high), (1,)
+    )
+    (proposal,) = fill.args
+    assert proposal.func.__name__ == wanted
+
+
 def test_constants() -> None:
     assert (draw({"constant": {"value": 0.25}}, 7, 3) == np.float32(0.25)).all()
     assert (draw(0, 7) == 0).all()
@@ -298,6 +333,31 @@ class TestSameSeedSameModel:
         for name, op in TRIO.items():
             alone = initial_weights(net({name: op}))[f"{name}.weight"]
             assert np.array_equal(alone, weights[f"{name}.weight"])
+
+    def test_only_some(self) -> None:
+        whole = initial_weights(net(TRIO))
+        some = initial_weights(net(TRIO), only=["c.d.weight", "a.weight", "x"])
+        assert list(some) == ["a.weight", "c.d.weight"]
+        assert all(np.array_equal(some[name], whole[name]) for name in some)
+        assert initial_weights(net(TRIO), only=[]) == {}
+
+    def test_as_many_threads_as_are_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+
+        class Noted(ThreadPoolExecutor):
+            def __init__(self, threads: int | None) -> None:
+                seen.append(threads)
+                super().__init__(threads)
+
+        monkeypatch.setattr(initial, "ThreadPoolExecutor", Noted)
+        small = net({"a": TRIO["a"]})
+        initial_weights(small, threads=3)
+        initial_weights(small)
+        with drawing(small, 0, "float32"):
+            pass
+        assert seen == [3, os.cpu_count(), os.cpu_count()]
 
     def test_both_dtypes(self) -> None:
         single = initial_weights(net(TRIO))

@@ -221,3 +221,16 @@ def test_what_an_argument_takes_away_is_not_set(plain: bool, biased: bool) -> No
     }
     for name, value in wanted.items():
         assert (values[name] == value).all(), name
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_bias_that_some_layers_lack_is_asked_for(bias: bool) -> None:
+    text = said(f"""
+inputs: {{image: [3]}}
+defaults: {{linear: {{init: {{bias: {{constant: {{value: 0.5}}}}}}}}}}
+graph:
+  a: {{op: linear, features: 4}}
+  b: {{op: linear, features: 4, bias: {str(bias).lower()}}}
+""")
+    assert ("if module.bias is not None:" in text) is not bias
+    assert "nn.init.constant_(module.bias, 0.5)" in text

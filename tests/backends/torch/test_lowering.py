@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from typing import Any
 
 import pytest
 import yaml
 from archspec_torch import lowering
-from archspec_torch.lowering import FUNCTIONS, MODULES, signature, unsupported
+from archspec_torch.lowering import FUNCTIONS, MODULES, OPS, signature, unsupported
 from torch import nn
 
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape
-from archspec.source.expr import item, named
-from archspec.source.outline import OpUse
+from archspec.source.expr import Expr, choice, item, named
+from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, flat
 
 IMAGE, VECTOR = (8, 12, 12), (8,)
@@ -262,13 +263,28 @@ def test_modules_of_a_vector(op: str, text: str) -> None:
 
 
 def test_every_op_has_a_form() -> None:
-    assert MODULES.keys() | FUNCTIONS.keys() == BY_KIND.keys()
+    assert MODULES.keys() | FUNCTIONS.keys() == {*BY_KIND, CHOSEN}
     assert {kind for kind in BY_KIND if kind not in MODULES} == {
         "add",
         "subtract",
         "multiply",
         "concat",
     }
+
+
+def test_ops_that_are_arguments() -> None:
+    """A class without arguments is the op with its own defaults."""
+    for kind, word in OPS.items():
+        assert module(kind) == f"{word}()"
+    chosen = use("relu")
+    act, other, deep = named("act", "str"), named("other", "str"), named("deep", "bool")
+    for arg, text in (
+        (act, "act()"),
+        (choice(act, deep, other), "(act if deep else other)()"),
+        (Expr(ast.parse("nn.ReLU", mode="eval").body, (), "nn.ReLU"), "nn.ReLU()"),
+    ):
+        chosen.attributes = {CHOSEN: arg}
+        assert flat(MODULES[chosen.kind](chosen)) == text
 
 
 @pytest.mark.parametrize(

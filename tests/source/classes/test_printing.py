@@ -615,8 +615,8 @@ def test_a_block_of_several_values_in_a_list() -> None:
         title="two",
     )
     inner = definition(
-        [line("", Use(two, {}), outputs=2), line("", conv(), Ref(0, 1))],
-        {"0": Ref(0, 0), "1": Ref(1)},
+        [line("", Use(two, {}), outputs=2), line("", conv(), Ref(0))],
+        {"0": Ref(0, 1), "1": Ref(1)},
         title="inner",
         listed=True,
         inline=True,
@@ -631,9 +631,9 @@ def test_a_block_of_several_values_in_a_list() -> None:
     net = definition([line("s", Use(block, {}), outputs=2)], {"": Ref(0, 1)})
     assert """\
         x, y = self[0](x)
-        y = self[1](y)
-        y = self[2](y)
-        return x, y
+        x = self[1](x)
+        x = self[2](x)
+        return y, x
 """ in text_of(two, inner, block, net)
 
 
