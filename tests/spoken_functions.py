@@ -159,7 +159,8 @@ class Interpreter:
                 words.update({k: value_of(v, words) for k, v in line.start.items()})
                 for turn in range(int(str(value_of(line.count, words)))):
                     words[line.index] = turn
-                    words.update({k: column[turn] for k, column in line.rows.items()})
+                    row = {k: column[turn] for k, column in line.rows.items()}
+                    words.update({k: value_of(v, words) for k, v in row.items()})
                     read = self.target(line, listed, words, read, names)
                     after = {k: value_of(v, words) for k, v in line.carried.items()}
                     words.update(after)

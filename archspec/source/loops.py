@@ -41,12 +41,9 @@ def each(line: Line, read: Container[str]) -> Each:
     counts = line.index in read
     if not rows:
         return Each(line.index if counts else "_", Call("range", (line.count,)))
-    if len(rows) == 1:
-        (words,), (items,) = rows, rows.values()
-    else:
-        words, turns = ", ".join(rows), zip(*rows.values(), strict=True)
-        items = tuple(Display(turn, "()") for turn in turns)
-    table = Display(tuple(items), "()")
+    words, items = ", ".join(rows), [*zip(*rows.values(), strict=True)]
+    told = (item[0] if len(rows) == 1 else Display(item, "()") for item in items)
+    table = Display(tuple(told), "()")
     if not counts:
         return Each(words, table)
     words = words if len(rows) == 1 else f"({words})"

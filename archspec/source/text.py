@@ -30,8 +30,11 @@ SYMBOLS: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
     ast.Mod: "%",
+    ast.Pow: "**",
 }
 """Operators at which a long line may be broken."""
+LEVELS = {"+": 0, "-": 0, "**": 2}
+"""How close they bind, where that isn't 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,9 @@ def structure(code: str) -> Doc:
     def text(node: ast.expr) -> str:
         return lines[node.col_offset : node.end_col_offset].decode()
 
+    def between(left: ast.expr, right: ast.expr) -> str:
+        return lines[left.end_col_offset : right.col_offset].decode().strip("()")
+
     def part(node: ast.expr) -> Doc:
         found = whole(node)
         before = lines[: node.col_offset].rstrip()[-1:]
@@ -298,18 +304,16 @@ def structure(code: str) -> Doc:
             word = "and" if isinstance(node.op, ast.And) else "or"
             operands = tuple(part(value) for value in node.values)
             return Infix(operands, (word,) * (len(operands) - 1))
-        if isinstance(node, ast.BinOp) and type(node.op) in SYMBOLS:
+        if isinstance(node, ast.BinOp) and between(node.left, node.right)[:1] == " ":
             left, right = part(node.left), part(node.right)
             symbol = SYMBOLS[type(node.op)]
-            if isinstance(left, Infix) and (left.operators[0] in "+-") == (
-                symbol in "+-"
-            ):
+            bind = LEVELS.get(symbol, 1)
+            if isinstance(left, Infix) and LEVELS.get(left.operators[0], 1) == bind:
                 return Infix((*left.operands, right), (*left.operators, symbol))
             return Infix((left, right), (symbol,))
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             left, right = part(node.left), part(node.comparators[0])
-            end = node.comparators[0].col_offset
-            symbol = lines[node.left.end_col_offset : end].decode().strip("() ")
+            symbol = between(node.left, node.comparators[0]).strip()
             return Infix((left, right), (symbol,))
         if isinstance(node, ast.Call) and not node.keywords:
             return Call(text(node.func), tuple(whole(arg) for arg in node.args))
@@ -332,10 +336,9 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
         doc = structure(flat(doc))
     if isinstance(doc, Infix) and len(doc.operators) == 1:
         first, last = doc.operands
-        if isinstance(last, Call) or _in_brackets(last):  # which may be enough
-            rows = layout(
-                last, indent, f"{lead}{flat(first)} {doc.operators[0]} ", trail
-            )
+        before, leaf = _ending(doc)
+        if isinstance(leaf, Call) or _in_brackets(leaf):  # which may be enough
+            rows = layout(leaf, indent, f"{lead}{before}", trail)
             if len(rows[0]) <= WIDTH:
                 return rows
         if _in_brackets(first):
@@ -347,6 +350,16 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
     if isinstance(doc, Choice | Infix):
         doc = Bracketed("(", doc, ")")
     return layout(doc, indent, lead, trail)
+
+
+def _ending(doc: Infix) -> tuple[str, Doc]:
+    """The last of all operands, and the text before it."""
+    *most, (own, last) = _operands(doc)
+    text = "".join(f"{lead}{flat(operand)} " for lead, operand in most) + own
+    if not isinstance(last, Infix):
+        return text, last
+    inner, leaf = _ending(last)
+    return text + inner, leaf
 
 
 def _in_brackets(doc: Doc) -> bool:

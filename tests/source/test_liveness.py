@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from archspec.ops.activation import Relu
-from archspec.source.expr import Arg
-from archspec.source.liveness import Variables, output_names, variables
-from archspec.source.outline import Definition, Line, OpUse, Ref, Use
+from archspec.source.expr import Arg, named
+from archspec.source.liveness import Variables, local_names, output_names, variables
+from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Ref, Use
 
 INPUT = Ref(None)
 RELU = OpUse([Relu()], [((4, 8, 8),)], {}, (4,))
@@ -243,6 +243,16 @@ def test_a_block_names_its_values() -> None:
     block.outputs = {"0": INPUT, "1": INPUT}
     assert targets(lines, {"": Ref(1)}) == [("a_0", "a_1"), ("x",)]
     assert output_names(block) == ("0", "1")
+
+
+def test_the_names_that_a_definition_has_of_its_own() -> None:
+    inner = line(INPUT, count=3)
+    inner.index, inner.start, inner.rows = "j", {"c": 8}, {"stride": (1, 2, 1)}
+    lines = [Line("part", Nested("part", False, False, [inner], (INPUT,)), (INPUT,))]
+    block = Definition("net", False, False, False, ("x",), [], lines=lines)
+    block.arguments = {"depth": Argument("depth", [3])}
+    block.constants = {"wide": named("depth", "int")}
+    assert local_names(block) == {"depth", "wide", "j", "c", "stride"}
 
 
 def test_a_name_of_several_that_is_in_use_makes_all_of_them_letters() -> None:

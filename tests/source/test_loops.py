@@ -1,4 +1,4 @@
-"""archspec.source.loops: the `for` of a repeat, by what it needs of index and rows."""
+"""archspec.source.loops: repeats as text, by what they need of index and rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from archspec.source.expr import Arg, named
-from archspec.source.loops import each
+from archspec.source.loops import each, turns
 from archspec.source.outline import Line, OpUse
 from archspec.source.text import flat
 
@@ -40,3 +40,40 @@ def test_headers(
     line = Line("layer", use, (), count=count, index="i", rows=rows)
     assert flat(each(line, read.split())) == text
     assert line.rows == rows
+
+
+def loop(**flows: Any) -> Line:
+    use: Any = OpUse([], [], {}, ())
+    return Line("layer", use, (), count=named("depth", "int"), index="i", **flows)
+
+
+@pytest.mark.parametrize(
+    ("line", "read", "text"),
+    [
+        (loop(), "", ["for _ in range(depth):", "    body"]),
+        (
+            loop(start={"c": 8}, carried={"c": named("c", "int") * 2}),
+            "i",
+            ["c = 8", "for i in range(depth):", "    body", "    c = c * 2"],
+        ),
+        (  # an argument that the loop carries on is there already
+            loop(start={"c": named("c", "int")}, carried={"c": 4}),
+            "",
+            ["for _ in range(depth):", "    body", "    c = 4"],
+        ),
+        (
+            loop(start={"c": 8, "d": 4}, carried={"c": named("d", "int"), "d": 4}),
+            "",
+            ["c = 8", "d = 4", "for _ in range(depth):", "    body", "    c, d = d, 4"],
+        ),
+        (  # what it carries may read the index
+            loop(start={"c": 8}, carried={"c": named("i", "int") + 1}),
+            "",
+            ["c = 8", "for i in range(depth):", "    body", "    c = i + 1"],
+        ),
+    ],
+)
+def test_statements(line: Line, read: str, text: list[str]) -> None:
+    assert turns(line, ["    body"], 0, read.split()) == text
+    within = turns(line, ["        body"], 4, read.split())
+    assert within == [f"    {row}" for row in text]

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from random_specs import drawn, numbered
 from random_specs_checks import Case, built, check
+from random_specs_lint import lint, typed
 from random_specs_text import loaded, written
 
 from archspec.backend import backend
@@ -84,3 +85,11 @@ def test_nearly_all_random_specs_are_valid() -> None:
 @pytest.mark.parametrize("path", SHRUNK, ids=lambda path: path.stem)
 def test_what_once_failed(path: Path, kind: str) -> None:
     check(Case(path.read_text(encoding="utf-8")), kind)
+
+
+def test_what_once_was_unfit_to_read() -> None:
+    graphs = [Case(path.read_text(encoding="utf-8")).net.graph for path in SHRUNK]
+    names = ("torch", "keras")
+    texts = [backend(name).emit(graph).text for graph in graphs for name in names]
+    faults = [str(fault) for _, fault in (*lint(texts), *typed(texts))]
+    assert len(texts) > 60 and not faults

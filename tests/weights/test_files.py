@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
-from archspec.weights import load, metadata, save
+from archspec.weights import files, load, metadata, save
 
 
 @pytest.fixture
@@ -44,6 +44,39 @@ class TestRoundTrip:
         save(tmp_path / "w.safetensors", weights, {"spec": "résnet", "seed": "0"})
         assert equal(load(tmp_path / "w.safetensors"), weights)
         assert metadata(tmp_path / "w.safetensors") == {"spec": "résnet", "seed": "0"}
+
+    def test_what_a_file_holds(self, tmp_path: Path) -> None:
+        state = {
+            "b": torch.ones(2, 3).bfloat16(),
+            "a": torch.ones(4),
+            "n": torch.ones(()),
+        }
+        safetensors.torch.save_file(state, tmp_path / "w.safetensors", {"by": "torch"})
+        with files.opened(tmp_path / "w.safetensors") as found:
+            assert (found.kind, found.layered) == ("a safetensors file", False)
+            assert found.metadata == {"by": "torch"}
+            assert {k: (s.shape, s.dtype) for k, s in found.tensors.items()} == {
+                "a": ((4,), "float32"),
+                "b": ((2, 3), "BF16"),
+                "n": ((), "float32"),
+            }
+
+    def test_no_texts(self, tmp_path: Path) -> None:
+        save(tmp_path / "w.safetensors", {"x": np.ones(3)})
+        assert metadata(tmp_path / "w.safetensors") == {}
+
+    @pytest.mark.parametrize(
+        "dtype",
+        [
+            *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
+            *("uint64", "uint32", "uint16", "uint8", "bool"),
+        ],
+    )
+    def test_every_element_type_of_both(self, tmp_path: Path, dtype: str) -> None:
+        array = np.arange(-3, 3).astype(dtype)
+        save(tmp_path / "w.safetensors", {"x": array})
+        found = load(tmp_path / "w.safetensors")["x"]
+        assert found.dtype == array.dtype and np.array_equal(found, array)
 
     def test_others_read_what_we_write(
         self, tmp_path: Path, weights: dict[str, NDArray[Any]]
@@ -108,6 +141,26 @@ class TestRefused:
 
     def test_device(self) -> None:
         self.refused(Path("/dev/zero"), "device")
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (OSError(5, "Input/output error"), "Input/output error"),
+            (OSError("so"), "so"),
+        ],
+    )
+    def test_a_disk_that_fails(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+    ) -> None:
+        def failing(*_: object, **__: object) -> None:
+            raise error
+
+        path.write_bytes(safetensors.numpy.save({"x": np.zeros(3)}))
+        monkeypatch.setattr(files, "safe_open", failing)
+        with pytest.raises(WeightsError) as caught:
+            metadata(path)
+        assert caught.value.message == f"can't read {str(path)!r}: {reason}"
+        assert caught.value.code == "AS602"
 
     def test_empty(self, path: Path) -> None:
         path.touch()

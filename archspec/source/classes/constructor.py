@@ -64,7 +64,7 @@ class Constructor:
 
     def attributes(self, scope: Scope) -> list[str]:
         """The statements that set the attributes of a mapping."""
-        self.typed = False
+        around, self.typed = self.typed, False  # this may be a class in a class
         several = shared(scope.lines)
         made: list[str] = []
         for number, line in enumerate(scope.lines):
@@ -83,6 +83,7 @@ class Constructor:
                 made += self._always(line)
             else:
                 made += self._optional(line)
+        self.typed = around
         return made
 
     def _named(self, line: Line) -> list[str]:

@@ -168,30 +168,26 @@ class Body:
 
     def _nested(self, nested: Nested, at: Slot) -> None:
         label, targets, outputs = at.label, at.targets, nested.outputs
-        if label.counter and not nested.inline:
-            name = self.names.take("prefix")
-            self._put(f"{name} = ", label.code())
-            label = Label(f"{{{name}}}")
-        start = len(self.made)
+        start, prefix = len(self.made), ""
         if not label.counter:
             label = Label(self.calls.below(label.text))
+        elif not nested.inline:
+            prefix = self.names.take("prefix")
+            self._put(f"{prefix} = ", label.code())
+            label = Label(self.calls.below(f"{{{prefix}}}"))
         apart = len(targets) == len(outputs)
         told = targets if apart else [UNREAD] * len(outputs)
         names = (str(n) if name == UNREAD else name for n, name in enumerate(told))
         wanted = dict(zip(names, outputs, strict=True))
         busy = at.live.difference(targets)
         found = self.scope(nested, at.reads, wanted, label, busy)
-        if (
-            at.label.counter
-            and not nested.inline
-            and name not in reads(self.made[start:])
-        ):
-            self.made[start - 1] = Statement("", at.label.code())  # by no layer
+        if prefix and prefix not in reads(self.made[start:]):
+            self.made[start] = Statement("", at.label.code())  # taken, by no layer
         if not apart:
             self._put(f"{targets[0]} = ", _joined(found, "()"))
             return
         pairs = zip(targets, found, strict=True)
-        moved = {to: at for to, at in pairs if to not in (at, UNREAD)}
+        moved = {to: held for to, held in pairs if to not in (held, UNREAD)}
         if moved:
             self._put(f"{', '.join(moved)} = ", _joined([*moved.values()]))
 

@@ -332,6 +332,26 @@ def test_a_name_that_keras_gives_itself(name: str, node: str) -> None:
         KERAS.emit(net(other))
 
 
+def test_all_names_that_keras_gives_itself_are_told_at_once() -> None:
+    graph = net(
+        """
+        inputs: {image: [4, 8, 8], low_b: [6, 8, 8]}
+        graph:
+          pad: {op: relu, from: image}
+          get_item: relu
+          wider: {op: pad, channels: 1}
+          low: {graph: {b: relu}}
+          low_c: {op: add, from: [low, low_b]}
+        """
+    )
+    with pytest.raises(UnsupportedError, match="an op of its own 'pad'") as found:
+        KERAS.emit(graph)
+    assert found.value.notes == (
+        "net.yaml:7:3: Keras names an op of its own 'get_item'",
+        "net.yaml:9:17: 'low_b' and 'low.b' are both 'low_b' in Keras",
+    )
+
+
 def test_a_name_that_keras_gives_is_fine_where_it_gives_none() -> None:
     spec = "inputs: {image: [4, 8, 8]}\ngraph:\n  pad: {op: pad, spatial: 1}\n  add_1: relu"
     assert names(net(spec)) == ["pad", "add_1"]
