@@ -156,7 +156,7 @@ class Interpreter:
                 words.update({k: value_of(v, words) for k, v in line.start.items()})
                 for turn in range(value_of(line.count, words)):  # type: ignore[arg-type]  # an int
                     words[line.index] = turn
-                    words.update({k: column[turn] for k, column in line.rows.items()})
+                    words |= {k: value_of(h[turn], {}) for k, h in line.rows.items()}
                     read = self.target(line, words, read)
                     words.update(
                         {k: value_of(v, words) for k, v in line.carried.items()}

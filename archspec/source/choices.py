@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from archspec.source.expr import Arg, Expr
 from archspec.source.outline import CHOSEN, Definition, Line, OpUse, Use, walk
@@ -145,7 +146,7 @@ class _Spelling:
             return _made(self._op(arg.tree), arg)
         tree = self._word(arg)
         if isinstance(tree, ast.Constant):
-            return tree.value
+            return tree.value  # type: ignore[return-value]  # a text
         return Expr(tree, (), ast.unparse(tree))
 
     def said(self, arg: Arg) -> Arg:
@@ -162,7 +163,7 @@ class _Spelling:
         """A column of a table."""
         return tuple(map(self.op, held)) if name in self.own else held
 
-    def _word(self, kind: Arg) -> ast.expr:
+    def _word(self, kind: object) -> ast.expr:
         if not isinstance(kind, str) or kind not in self.words:
             raise Unspoken
         return self.words[kind]
@@ -194,7 +195,8 @@ class _Spelling:
             left, right = map(self._op, sides)
             texts = isinstance(left, ast.Constant) or isinstance(right, ast.Constant)
             return ast.Compare(left, [*tree.ops] if texts else [same()], [right])
-        return _Parts(self._said).visit(tree)
+        made: ast.expr = _Parts(self._said).visit(tree)
+        return made
 
 
 class _Parts(ast.NodeTransformer):
@@ -203,7 +205,7 @@ class _Parts(ast.NodeTransformer):
     def __init__(self, change: Callable[[ast.expr], ast.expr]) -> None:
         self.change = change
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         fields = {name: self._part(value) for name, value in ast.iter_fields(node)}
         return type(node)(**fields)
 

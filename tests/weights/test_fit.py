@@ -123,10 +123,10 @@ class TestCompare:
 
     @pytest.mark.parametrize("pattern", ["conv/0", "conv/*", "conv.weight", "conv.*"])
     def test_either_name_is_allowed(self, pattern: str) -> None:
-        given = {"fc/0": (4,)}
+        given: dict[str, tuple[int, ...]] = {"fc/0": (4,)}
         compare(given, self.expected, names=self.names, allow_missing=[pattern])
         assert self.notes(given, allow_missing=["conv"])
-        wrong = {"fc/0": (4,), "conv/0": (2, 3)}
+        wrong: dict[str, tuple[int, ...]] = {"fc/0": (4,), "conv/0": (2, 3)}
         compare(
             wrong,
             self.expected,

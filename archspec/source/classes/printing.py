@@ -266,7 +266,8 @@ class Printer:
             return values[name]
         if name not in current.constants:
             rows = [r for line in walk(current.lines) for r in line.rows.get(name, ())]
-            return rows or [0]  # a table's column, or the index of a loop
+            # A table's column, of values or the code for ops, or the index of a loop.
+            return rows or [0]  # type: ignore[return-value]
         made: list[Value] = []
         for number in range(len(current.instances)):
             env = {key: found[number % len(found)] for key, found in values.items()}
