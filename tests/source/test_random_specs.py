@@ -65,7 +65,7 @@ def test_random_specs_on_tensorflow(spec: dict[str, Any]) -> None:
         found = built(backend("keras"), case.net)
     except UnsupportedError:
         reject()
-    natives = rounding(case.net.graph, parse_all("keras"))
+    natives = rounding(case.net.graph, parse_all("torch,keras"))
     rounds = max((native.forward for native in natives), default=0.0)
     case.net.compare("keras: output", found, rounds=rounds)
 
