@@ -64,7 +64,8 @@ def spell(definitions: Sequence[Definition], words: Words, note: str) -> None:
             found = spelling.constant(name, value)
             assert isinstance(found, Expr)
             definition.constants[name] = found
-        for name in names[id(definition)] & definition.arguments.keys():
+        definition.ops = frozenset(names[id(definition)])
+        for name in definition.ops & definition.arguments.keys():
             definition.arguments[name].note = note
 
 

@@ -287,7 +287,7 @@ class Writer:
             except Unsayable as unsayable:
                 depends |= unsayable.depends
                 continue
-            if self.holds(found, cells, values):
+            if self.holds(found, cells, values) and _typed(found, values):
                 return values[0] if same(values) and self._settled(found) else found
             depends |= self.words.behind(names_of(found))
         return self.told(cells, values, hint, depends, index)
@@ -404,3 +404,13 @@ class Writer:
                 return None
             parts.append(self.words.word(name))
         return choice(parts[0], equal(named(index, "int"), 0), parts[1])
+
+
+def _typed(arg: Arg, values: Sequence[Value]) -> bool:
+    """Whether a type checker takes an expression for an integer where all values are.
+
+    Of `max(8, width * scale)` it doesn't: a float is refused there, by specs too.
+    """
+    if not isinstance(arg, Expr) or "float" not in dict(arg.kinds).values():
+        return True
+    return arg.whole() or not all(type(value) is int for value in values)

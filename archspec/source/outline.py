@@ -216,6 +216,7 @@ class Definition:
         numbers: for each output of a list, which child makes it.
         relations: pairs of expressions of its params and input channels that its code
             takes to be equal.
+        ops: the names that stand for ops, once these are spelled.
     """
 
     title: str
@@ -233,6 +234,7 @@ class Definition:
     positional: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     relations: list[tuple[Arg, Arg]] = field(default_factory=list)
+    ops: frozenset[str] = frozenset()
 
 
 def annotation(values: Sequence[Value]) -> str:

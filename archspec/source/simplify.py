@@ -44,7 +44,9 @@ def may_be(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         both = {may_be(tree.body, kinds), may_be(tree.orelse, kinds)}
         return both.pop() if len(both) == 1 else ""
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-        if tree.func.id in ("int", "len"):
+        if tree.func.id in ("int", "len") or (
+            tree.func.id == "round" and len(tree.args) == 1
+        ):
             return "int"
         inner = {may_be(part, kinds) for part in tree.args}
         fine = tree.func.id in ("min", "max", "abs") and len(inner) == 1

@@ -236,12 +236,13 @@ class Printer:
             inline=False,
             inputs=("x",),
             instances=outer.instances,
-            arguments={name: Argument(name, self._values(name)) for name in words},
+            arguments={name: self._argument(name) for name in words},
             constants=dict(reversed(own.items())),
             lines=nested.lines,
             outputs={str(number): ref for number, ref in enumerate(nested.outputs)},
             positional=tuple(words),
             numbers=nested.numbers,
+            ops=outer.ops,
         )
         self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
@@ -250,6 +251,12 @@ class Printer:
         self._add(definition)
         self.current = outer
         return self._use(Use(definition, {name: word(name) for name in words}))
+
+    def _argument(self, name: str) -> Argument:
+        """An argument for a name of the definition around a nested graph."""
+        if name in self.current.ops:
+            return Argument(name, [], note=self.dialect.op)
+        return Argument(name, self._values(name))
 
     def _values(self, name: str) -> list[Value]:
         """What a name of the definition around a nested graph stands for."""
@@ -265,7 +272,8 @@ class Printer:
         for number in range(len(current.instances)):
             env = {key: found[number % len(found)] for key, found in values.items()}
             for key, constant in current.constants.items():
-                env[key] = constant.value(env)
+                if key not in current.ops:
+                    env[key] = constant.value(env)
             made.append(env[name])
         return made
 

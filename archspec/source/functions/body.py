@@ -196,9 +196,7 @@ class Body:
 
 
 def _joined(names: Sequence[str], brackets: str = "") -> Doc:
-    """Several variables, or one."""
-    if len(names) == 1:
-        return Code(names[0])
+    """Variables side by side."""
     return Display(tuple(map(Code, names)), brackets)
 
 
