@@ -99,11 +99,15 @@ class Fault:
 
 def faults(module: str, text: str) -> list[Fault]:
     """The faults of a module's text that change its bytecode, in their order."""
+    before, source = bytecode(text), text.encode()
+    return [f for f in changes(module, text) if bytecode(f.planted(source)) != before]
+
+
+def changes(module: str, text: str) -> list[Fault]:
+    """All that may be planted in a module's text, in its order."""
     plant = _Plant(module, text)
     plant.visit(ast.parse(text))
-    before, source = bytecode(text), text.encode()
-    found = sorted(set(plant.found), key=lambda f: (f.start, f.stop, f.new))
-    return [f for f in found if bytecode(f.planted(source)) != before]
+    return sorted(set(plant.found), key=lambda f: (f.start, f.stop, f.new))
 
 
 def bytecode(text: str | bytes) -> Any:
@@ -360,6 +364,7 @@ class Runner:
         self.copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(PROCESSES):
             self.copies.put(copied(folder / f"tree{number}"))
+        self.root = folder / "tree0"
 
     def passes(self, fault: Fault | None, tests: Path) -> bool | None:
         """Whether tests pass with a fault; None where they go on past the limit."""
@@ -430,12 +435,12 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def modules(wanted: list[str]) -> Iterator[str]:
+def modules(wanted: list[str], root: Path = ROOT) -> Iterator[str]:
     """The modules of some folders, or by name."""
     for place in wanted:
-        path = ROOT / place
+        path = root / place
         for found in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            yield found.relative_to(ROOT).as_posix()
+            yield found.relative_to(root).as_posix()
 
 
 def main() -> int:
@@ -447,19 +452,20 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=60, help="seconds for each")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    texts = {
-        m: (ROOT / m).read_text(encoding="utf-8")
-        for m in modules(given.module or [*PLACES])
-    }
-    every = [fault for module, text in texts.items() for fault in faults(module, text)]
-    equal = [fault for fault in every if is_reviewed(fault, texts[fault.module])]
-    every = [fault for fault in every if fault not in equal]
-    chosen = Random(given.seed).sample(every, min(given.count, len(every)))
-    chosen.sort(key=lambda fault: (fault.module, fault.start))
     with TemporaryDirectory() as folder:
         runner = Runner(Path(folder), given.limit)
+        root = runner.root  # the tree itself may change while this runs
+        texts = {
+            m: (root / m).read_text(encoding="utf-8")
+            for m in modules(given.module or [*PLACES], root)
+        }
+        every = [fault for m, text in texts.items() for fault in faults(m, text)]
+        equal = [fault for fault in every if is_reviewed(fault, texts[fault.module])]
+        every = [fault for fault in every if fault not in equal]
+        chosen = Random(given.seed).sample(every, min(given.count, len(every)))
+        chosen.sort(key=lambda fault: (fault.module, fault.start))
+        tests = {m: tests_of(m, root) for m in {fault.module for fault in chosen}}
         with ThreadPoolExecutor(PROCESSES) as pool:
-            tests = {m: tests_of(m) for m in {fault.module for fault in chosen}}
             fit = dict(
                 pool.map(
                     lambda path: (path, runner.passes(None, path)),

@@ -113,6 +113,6 @@ def test_what_was_reviewed_is_there() -> None:
     there = {
         (m, text.splitlines()[fault.row - 1].strip(), fault.change)
         for m, text in texts.items()
-        for fault in mutate.faults(m, text)
+        for fault in mutate.changes(m, text)
     }
     assert mutate.reviewed().keys() <= there

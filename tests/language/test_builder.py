@@ -268,3 +268,12 @@ def test_what_values_need() -> None:
     assert [n.name for n in needed(nodes, ["c"])] == ["a", "b", "c"]
     assert [n.name for n in needed(nodes, ["d", "e"])] == ["a", "b", "d", "e"]
     assert needed(nodes, ["image"]) == []
+
+
+@pytest.mark.parametrize("op", ["=act", "= act "])
+def test_what_an_ops_name_is_computed_from(op: str) -> None:
+    text = f"params: {{act: relu}}\ngraph: {{a: {{op: '{op}'}}}}"
+    (node,) = net(text).nodes
+    assert (node.op.kind, node.texts["op"]) == ("relu", "act")
+    (plain,) = net("graph: {a: {op: relu}}").nodes
+    assert "op" not in plain.texts

@@ -171,6 +171,9 @@ blocks: {b: {graph: {p: relu, q: tanh}, outputs: {p: q, q: p}}}
 graph: {b: {block: b}, c: {op: add, from: [b.p, b.q]}}
 """
     assert net(f"{text}taps: {{t: b.p, u: b.q}}").taps == {"t": "b.q", "u": "b.p"}
+    inner = text.replace("p: relu", "p: {graph: {x: relu, y: elu}}")
+    taps = net(f"{inner}taps: {{t: b.p, u: b.p.x}}").taps
+    assert taps == {"t": "b.q", "u": "b.p.x"}
 
 
 def test_values_of_a_copy() -> None:

@@ -191,3 +191,12 @@ def test_initialisers_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         made.mean = 1.0
     assert hash(made) == hash(read({"normal": {}}))
+
+
+def test_an_initialiser_is_a_value() -> None:
+    made = Constant(value=1.0)
+    assert hash(made) == hash(Constant(value=1.0)) and made == Constant(value=1.0)
+    with pytest.raises(ValidationError, match="frozen"):
+        made.value = 2.0  # type: ignore[misc]  # on purpose
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Constant.model_validate({"value": 1.0, "mean": 0.0})

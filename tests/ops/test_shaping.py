@@ -282,3 +282,16 @@ def test_a_broken_scale_on_which_kernels_disagree(n: int, factor: float) -> None
         last = oracle(x.float().to(memory_format=torch.channels_last))
         assert np.array_equal(one.numpy(), last.numpy())
         assert made.shape((2, n, n)) == tuple(one.shape[1:])
+
+
+@pytest.mark.parametrize("factor", range(1, 65))
+def test_when_nearest_repeats_pixels(factor: int) -> None:
+    """Where torch's position is rounded down it may show a pixel once too often."""
+    repeats = Resize(scale=(1.0, float(factor))).repeats()
+    assert repeats == (float(np.float32(1 / factor)) >= 1 / factor)
+    assert repeats == Resize(scale=(float(factor), 1.0)).repeats()
+    row = torch.arange(4096.0)[None, None, None]
+    found = torch.nn.functional.interpolate(row, scale_factor=(1.0, float(factor)))
+    if repeats:
+        assert torch.equal(found[0, 0, 0], row[0, 0, 0].repeat_interleave(factor))
+    assert not Resize(scale=factor + 0.5).repeats()

@@ -39,6 +39,8 @@ def test_a_sealed_text_has_its_checksum_as_the_last_line_of_its_docstring() -> N
         (TEXT, TEXT.replace("A net", "Another net"), False),
         (TEXT, TEXT.replace("import c", "import c as d"), False),
         (TEXT, TEXT.replace("from a", "from d"), False),
+        ("x = 'a'\n", 'x = u"a"\n', True),
+        ("x = 'a'\n", "x = b'a'\n", False),
         ("f(", "f(", False),
         (TEXT, "f(", False),
         ("f(", TEXT, False),

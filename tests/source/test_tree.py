@@ -373,3 +373,14 @@ graph:
 
 def test_random_specs() -> None:
     agree(3300, 3340)
+
+
+def test_only_instances_of_one_definition_share_a_line() -> None:
+    found = forest("""
+blocks:
+  one: {graph: {a: relu, b: tanh}}
+  two: {graph: {a: tanh, b: relu}}
+graph: {p: {block: one}, q: {block: two}, r: {block: one}}
+""")
+    kinds = {name: found.kind(tree(found, name)) for name in "pqr"}
+    assert kinds["p"] == kinds["r"] != kinds["q"]
