@@ -159,6 +159,8 @@ def built(chosen: Backend, net: Net) -> Arrays:
     try:
         model = chosen.build(net.graph, net.copies(), dtype="float64")
         return chosen.forward(net.graph, model, net.images)
+    except UnsupportedError:
+        raise
     except Exception as error:
         raise fault(f"{chosen.name}: building", error) from None
 
