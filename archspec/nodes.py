@@ -72,9 +72,9 @@ class Scope:
     decided: dict[str, frozenset[str]] = field(default_factory=dict)
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def decide(self, key: str, texts: frozenset[str]) -> None:
+    def decide(self, key: str, *texts: str) -> None:
         """Notes formulas that decided what no printed code says."""
-        self.decided[key] = self.decided.get(key, frozenset()) | texts
+        self.decided[key] = self.decided.get(key, frozenset()).union(texts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,14 +100,14 @@ class Expander:
         if statement in self.faulty:
             raise Told
         for key, texts in statement.decides.items():
-            context.scope.decide(key, texts)
+            context.scope.decide(key, *texts)
         sources = self._sources(context, statement, before)
         count, repeat = self._repeat(context, statement, sources)
         named = not statement.braced and not statement.listed
         if named:
             context.claim(statement.key, statement)
         if count == 0:
-            context.scope.decide(statement.key, frozenset((repeat or "0",)))
+            context.scope.decide(statement.key, repeat or "0")
         outputs: Outputs = {"": sources[0]}
         made: dict[str, Member] = {}
         for index in [None] if count is None else range(count):
@@ -125,8 +125,7 @@ class Expander:
                 context.remember(instance.key, outputs, member)
             sources = tuple(outputs.values())
         if named or statement.keys.name:
-            found = Member(outputs, made) if made else Member()
-            found = made.get("None", found)
+            found = made.get("None") or (Member(outputs, made) if made else Member())
             context.remember(statement.keys.name or statement.key, outputs, found)
         return outputs
 
@@ -136,8 +135,7 @@ class Expander:
         self._name(instance)
         if not self._present(instance):
             if statement.target != "identity":  # which would change no value
-                texts = frozenset((instance.when or "0",))
-                instance.context.scope.decide(statement.key, texts)
+                instance.context.scope.decide(statement.key, instance.when or "0")
             self.budget.spend(Budget.ABSENT, statement.at)
             return Member()
         if statement.keys.inline:
@@ -244,10 +242,8 @@ class Expander:
         """Computes what an instance is of, and its attributes."""
         statement, variables = instance.statement, instance.variables
         instance.given = statement.given(variables)
-        if statement.nested is not None:
-            return
         instance.target = statement.target
-        if is_formula(instance.target):
+        if statement.nested is None and is_formula(instance.target):
             at, words = statement.place(statement.kind), f"`{statement.kind}` is a name"
             found = self.built.fix(statement.target, variables, at, words, (str,))
             instance.target = str(found.value)
