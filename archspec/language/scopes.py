@@ -242,8 +242,8 @@ class Expander:
         """Computes what an instance is of, and its attributes."""
         statement, variables = instance.statement, instance.variables
         instance.given = statement.given(variables)
-        instance.target = statement.target
-        if statement.nested is None and is_formula(instance.target):
+        instance.target = statement.target if statement.nested is None else ""
+        if is_formula(instance.target):
             at, words = statement.place(statement.kind), f"`{statement.kind}` is a name"
             found = self.built.fix(statement.target, variables, at, words, (str,))
             instance.target = str(found.value)
