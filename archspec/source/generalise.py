@@ -365,7 +365,7 @@ class Writer:
             number = cell.env[index]
             assert isinstance(number, int)
             if by_index.setdefault(number, value) != value:
-                return self._first_and_rest(cells, values, index)
+                return None
         if not {index} <= self.words.fixed_loops:
             return None
         word = named(index, "int")
@@ -374,36 +374,6 @@ class Writer:
         if sorted(by_index) != list(range(len(by_index))):
             return None
         return item([by_index[n] for n in range(len(by_index))], word)
-
-    def _first_and_rest(
-        self, cells: Sequence[Cell], values: Sequence[Value], index: str
-    ) -> Arg | None:
-        """`a if i == 0 else b` where a or b is an argument."""
-        parts: list[Arg] = []
-        for first in (True, False):
-            chosen = [
-                (cell, value)
-                for cell, value in zip(cells, values, strict=True)
-                if (cell.env[index] == 0) is first
-            ]
-            if not chosen:
-                return None
-            if len({value for _, value in chosen}) == 1:
-                parts.append(chosen[0][1])
-                continue
-            part_cells, part_values = zip(*chosen, strict=True)
-            name = next(
-                (
-                    name
-                    for name in self.definition.arguments
-                    if self.holds(self.words.word(name), part_cells, part_values)
-                ),
-                None,
-            )
-            if name is None:
-                return None
-            parts.append(self.words.word(name))
-        return choice(parts[0], equal(named(index, "int"), 0), parts[1])
 
 
 def _typed(arg: Arg, values: Sequence[Value]) -> bool:
