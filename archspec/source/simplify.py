@@ -191,6 +191,8 @@ class _Simplify(ast.NodeTransformer):
         for value in map(self._made, node.values):
             if isinstance(value, ast.Constant) and isinstance(value.value, bool):
                 if value.value is stop:
+                    if all(self._kind(part) == "bool" for part in values):
+                        return value  # none before it fails
                     values.append(value)
                     break
                 continue
