@@ -18,15 +18,14 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from archspec.source.expr import Arg, Expr
+from archspec.source.expr import IS, Arg, Copying, Expr
 from archspec.source.outline import CHOSEN, Definition, Line, OpUse, Use, walk
 from archspec.source.plan import Place, Unfit
 
 Names = dict[int, set[str]]
 """For each definition, by its id, the names in it that stand for ops."""
-Words = Mapping[str, str]
+Trees = Mapping[str, ast.expr]
 """For each kind of op that can be an argument, the code for it."""
-SAME = {ast.Eq: ast.Is, ast.NotEq: ast.IsNot}
 
 
 class Unspoken(Exception):
@@ -35,9 +34,12 @@ class Unspoken(Exception):
 
 def check(definitions: Sequence[Definition], kinds: Sequence[str]) -> None:
     """Unfit where an op can't be an argument, since its name is used as a text, too."""
+    if not _chosen(definitions):
+        return
     names = find(definitions)
+    trees = {kind: ast.Name(kind, ast.Load()) for kind in kinds}
     for definition in definitions:
-        spelling = _Spelling(names, id(definition), {kind: kind for kind in kinds})
+        spelling = _Spelling(names, id(definition), trees)
         try:
             for line in walk(definition.lines):
                 _line(line, spelling)
@@ -53,11 +55,19 @@ def check(definitions: Sequence[Definition], kinds: Sequence[str]) -> None:
             raise Unfit("an op is a text, too", split=split, definition=own) from None
 
 
-def spell(definitions: Sequence[Definition], words: Words, note: str) -> None:
-    """Puts words for the ops that are handed on, in place; `note` annotates them."""
+def spell(
+    definitions: Sequence[Definition], words: Mapping[str, str], note: str
+) -> None:
+    """Puts words for the ops that are handed on, in place; `note` annotates them.
+
+    `words` is the code for each kind of op that can be an argument.
+    """
+    if not _chosen(definitions):
+        return
     names = find(definitions)
+    trees = {kind: ast.parse(word, mode="eval").body for kind, word in words.items()}
     for definition in definitions:
-        spelling = _Spelling(names, id(definition), words)
+        spelling = _Spelling(names, id(definition), trees)
         for line in walk(definition.lines):
             _line(line, spelling)()
         for name, value in definition.constants.items():
@@ -67,6 +77,13 @@ def spell(definitions: Sequence[Definition], words: Words, note: str) -> None:
         definition.ops = frozenset(names[id(definition)])
         for name in definition.ops & definition.arguments.keys():
             definition.arguments[name].note = note
+
+
+def _chosen(definitions: Sequence[Definition]) -> bool:
+    """Whether any op is what code says: in few nets one is."""
+    lines = (line for made in definitions for line in walk(made.lines))
+    uses = (line.target for line in lines if isinstance(line.target, OpUse))
+    return any(use.kind == CHOSEN for use in uses)
 
 
 def find(definitions: Sequence[Definition]) -> Names:
@@ -133,17 +150,16 @@ def _line(line: Line, spelling: _Spelling) -> Callable[[], None]:
 class _Spelling:
     """Puts the words for ops in the expressions of one definition."""
 
-    def __init__(self, names: Names, definition: int, words: Words) -> None:
+    def __init__(self, names: Names, definition: int, words: Trees) -> None:
         self.names = names
         self.own = names[definition]
-        self.words = {
-            kind: ast.parse(word, mode="eval").body for kind, word in words.items()
-        }
+        self.words = words
+        self.others = _Said(self)
 
     def op(self, arg: Arg) -> Arg:
         """An expression whose value is an op."""
         if isinstance(arg, Expr):
-            return _made(self._op(arg.tree), arg)
+            return _made(self.tree(arg.tree), arg)
         tree = self._word(arg)
         if isinstance(tree, ast.Constant):
             return tree.value  # type: ignore[return-value]  # a text
@@ -153,7 +169,7 @@ class _Spelling:
         """Any other expression: an op is only compared there."""
         if not isinstance(arg, Expr) or not arg.names() & self.own:
             return arg
-        return _made(self._said(arg.tree), arg)
+        return _made(self.others.visit(arg.tree), arg)
 
     def constant(self, name: str, value: Expr) -> Arg:
         """What is computed under a name."""
@@ -168,53 +184,43 @@ class _Spelling:
             raise Unspoken
         return self.words[kind]
 
-    def _op(self, tree: ast.expr) -> ast.expr:
+    def tree(self, tree: ast.expr) -> ast.expr:
+        """The tree of an op."""
         if isinstance(tree, ast.Name) and tree.id in self.own:
             return tree
         if isinstance(tree, ast.Constant):
             return self._word(tree.value)
         if isinstance(tree, ast.IfExp):
-            parts = self._op(tree.body), self._op(tree.orelse)
-            return ast.IfExp(self._said(tree.test), *parts)
+            parts = self.tree(tree.body), self.tree(tree.orelse)
+            return ast.IfExp(self.others.visit(tree.test), *parts)
         if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.List):
-            items = [self._op(item) for item in tree.value.elts]
-            index = self._said(tree.slice)
+            items = [self.tree(item) for item in tree.value.elts]
+            index = self.others.visit(tree.slice)
             return ast.Subscript(ast.List(items, ast.Load()), index, ast.Load())
         raise Unspoken
 
-    def _said(self, tree: ast.expr) -> ast.expr:
-        if isinstance(tree, ast.Name) and tree.id in self.own:
+
+class _Said(Copying):
+    """Spells the ops that an expression compares; there are to be no others."""
+
+    def __init__(self, spelling: _Spelling) -> None:
+        self.spelling = spelling
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id in self.spelling.own:
             raise Unspoken
-        sides = (tree.left, *tree.comparators) if isinstance(tree, ast.Compare) else ()
-        ops = [n for n in sides if isinstance(n, ast.Name) and n.id in self.own]
-        if ops:
-            assert isinstance(tree, ast.Compare)
-            same = SAME.get(type(tree.ops[0]))
-            if same is None or len(sides) != 2:
-                raise Unspoken
-            left, right = map(self._op, sides)
-            texts = isinstance(left, ast.Constant) or isinstance(right, ast.Constant)
-            return ast.Compare(left, [*tree.ops] if texts else [same()], [right])
-        made: ast.expr = _Parts(self._said).visit(tree)
-        return made
+        return node
 
-
-class _Parts(ast.NodeTransformer):
-    """A copy of a tree with each part changed."""
-
-    def __init__(self, change: Callable[[ast.expr], ast.expr]) -> None:
-        self.change = change
-
-    def visit(self, node: ast.AST) -> Any:
-        fields = {name: self._part(value) for name, value in ast.iter_fields(node)}
-        return type(node)(**fields)
-
-    def _part(self, value: object) -> object:
-        if isinstance(value, list):
-            return [self._part(part) for part in value]
-        if isinstance(value, ast.Slice):
-            return self.visit(value)
-        return self.change(value) if isinstance(value, ast.expr) else value
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        sides, own = (node.left, *node.comparators), self.spelling.own
+        if not any(isinstance(n, ast.Name) and n.id in own for n in sides):
+            return self.generic_visit(node)
+        same = IS.get(type(node.ops[0]))
+        if same is None or len(sides) != 2:
+            raise Unspoken
+        left, right = map(self.spelling.tree, sides)
+        texts = isinstance(left, ast.Constant) or isinstance(right, ast.Constant)
+        return ast.Compare(left, [*node.ops] if texts else [same()], [right])
 
 
 def _made(tree: ast.expr, before: Expr) -> Expr:

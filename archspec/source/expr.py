@@ -28,7 +28,7 @@ from archspec.source.literal import lit
 from archspec.source.simplify import constant, kind, may_be, simplified
 
 IS = {ast.Eq: ast.Is, ast.NotEq: ast.IsNot}
-"""How None is compared."""
+"""How what is one object, such as None, is compared."""
 KINDS = {int: "int", float: "float", bool: "bool", str: "str", tuple: "list"}
 
 
@@ -291,15 +291,10 @@ def _replaced(tree: ast.expr, replace: Callable[[str], Arg]) -> Arg:
     return _made(visitor.visit(tree), visitor.kinds)
 
 
-class _Replace(ast.NodeTransformer):
-    """Makes a new tree in which other trees stand for names."""
-
-    def __init__(self, replace: Callable[[str], Arg]) -> None:
-        self.replace = replace
-        self.kinds: dict[str, str] = {}
+class Copying(ast.NodeTransformer):
+    """A transformer that makes a new tree: those of expressions are shared."""
 
     def generic_visit(self, node: Any) -> Any:
-        # Trees are shared: nothing is changed in place.
         fields = {
             name: [self.visit(part) for part in value]
             if isinstance(value, list)
@@ -309,6 +304,14 @@ class _Replace(ast.NodeTransformer):
             for name, value in ast.iter_fields(node)
         }
         return type(node)(**fields)
+
+
+class _Replace(Copying):
+    """Makes a new tree in which other trees stand for names."""
+
+    def __init__(self, replace: Callable[[str], Arg]) -> None:
+        self.replace = replace
+        self.kinds: dict[str, str] = {}
 
     def _put(self, name: str) -> ast.expr:
         found = self.replace(name)

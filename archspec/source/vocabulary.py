@@ -108,8 +108,8 @@ class Vocabulary:
 
         What a loop in a loop leaves may be said by itself: such a variable stays.
         """
-        held = {k: v for k, v in self.flows.items() if v is not None}
-        held = {k: v for k, v in held.items() if k not in inside}
+        flows = self.flows.items()
+        held = {k: v for k, v in flows if v is not None and k not in inside}
         if not isinstance(arg, Expr) or not arg.names() & held.keys():
             return arg
         kinds = dict(arg.kinds)

@@ -81,6 +81,17 @@ def test_of_two_and_by_a_table() -> None:
     assert choice == "nn.RELU if i == 0 else nn.SILU"
 
 
+def test_of_two_that_no_name_stands_for() -> None:
+    text = """
+inputs: {image: [4, 6, 6]}
+graph:
+  - {op: '="relu" if index == 0 else "silu"', repeat: 3}
+"""
+    definitions = outline(graph_of(text), lambda op, shapes: {}, KINDS)
+    spell(definitions, WORDS, "")
+    assert spoken(definitions) == ["nn.RELU if i == 0 else nn.SILU"]
+
+
 def test_an_op_is_compared_by_what_it_is() -> None:
     both = "[{block: unit, act: relu}, {block: unit, act: identity}]"
     for words, wanted in (
