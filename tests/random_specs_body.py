@@ -391,4 +391,3 @@ def down(space: str | None, stride: str) -> str | None:
     """The size after a stride."""
     assert space is not None
     return space if stride == "1" else tidy(f"down({space}, {stride})")
-

@@ -113,6 +113,8 @@ def alternatives(body: Body, value: Value) -> Value:
 
 def squeezed(body: Body, value: Value) -> Value:
     """A convolution before another, where a param says how wide, and not null."""
+    if body.scope.own is body.scope.root:  # null would remove it
+        return plain(body, value)
     mid = body.scope.param("maybe")
     first = body.conv(value, Drawn(f"={mid.name}", mid.key), whole=True)
     body.when(first, f"={mid.name} != none")
@@ -320,7 +322,7 @@ def layer(body: Body, value: Value) -> Value:
 
 CHAINS = (
     *(plain, cell, use, nested, optional, smaller, alternatives, repeated_op, use),
-    *(nested, long_chain, use, squeezed),
+    *(nested, long_chain, use, squeezed, densenet),
 )
 GRAPHS = (
     *(residual, branches, gate, dense, split, widened, two_inputs, two_outputs),

@@ -214,7 +214,9 @@ def densenet(body: Body, value: Value) -> Value:
         halved = sketch.variables.new(9)
         half = {"op": "conv2d", "channels": "=input.channels // 2", "kernel": 1}
         graph = [{**half, "padding": 0}, "relu"]
-        value = body.put("halve", {"graph": graph}, halved, value.space, body.last or value)
+        value = body.put(
+            "halve", {"graph": graph}, halved, value.space, body.last or value
+        )
     return value
 
 

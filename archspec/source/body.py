@@ -67,6 +67,7 @@ class Body:
         self.references = References(writer.forest, columns)
         self.lines = self.references.lines
         self.made: list[tuple[Arg, ...]] = []
+        self.told: set[int] = set()
 
     def add(self, key: str) -> None:
         """Adds the line of a statement."""
@@ -147,7 +148,9 @@ class Body:
         """Says what formulas read in inlined scopes, whose lines stand here."""
         for column, group in zip(self.columns, items, strict=True):
             scope = scope_of(group[0]) if group else column.tree.scope
-            while scope is not column.tree.scope and id(scope) not in self.words.dims:
+            # What a loop tries first leaves other words behind.
+            while scope is not column.tree.scope and id(scope) not in self.told:
+                self.told.add(id(scope))
                 self.words.dims[id(scope)] = {
                     name: self._channels_at(self.references.ref([(column, value)]))
                     for name, value in scope.inputs.items()

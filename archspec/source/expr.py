@@ -27,6 +27,8 @@ from archspec.language.formula import CONSTANTS, computed, parse
 from archspec.source.literal import lit
 from archspec.source.simplify import constant, kind, may_be, simplified
 
+IS = {ast.Eq: ast.Is, ast.NotEq: ast.IsNot}
+"""How None is compared."""
 KINDS = {int: "int", float: "float", bool: "bool", str: "str", tuple: "list"}
 
 
@@ -347,6 +349,15 @@ class _Layout(_Replace):
 
     def visit_List(self, node: ast.List) -> ast.expr:
         return ast.Tuple([self.visit(part) for part in node.elts], ast.Load())
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        left, *rest = map(self.visit, (node.left, *node.comparators))
+        none = [isinstance(n, ast.Constant) and n.value is None for n in rest]
+        ops = [
+            IS.get(type(op), type(op))() if n else op
+            for op, n in zip(node.ops, none, strict=True)
+        ]
+        return ast.Compare(left, ops, rest)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         left, right = self.visit(node.left), self.visit(node.right)
