@@ -25,7 +25,6 @@ from random_specs_formulas import (
     rarely,
     tidy,
 )
-from random_specs_uses import simple
 
 DEFAULTS: tuple[dict[str, dict[str, Any]], ...] = (
     {},
@@ -54,29 +53,27 @@ class Sketch:
         """The variables of root params, which mean one thing everywhere."""
         return {p.key for p in self.root.values()}
 
-    def optional(self, statement: Any) -> bool:
-        """Whether a statement may come to nothing."""
-        if isinstance(statement, str):
-            return False
-        if "when" in statement or str(statement.get("repeat", "")).endswith("- 1"):
-            return True
-        graph = statement.get("graph", ["relu"])
-        return all(
-            map(self.optional, graph.values() if isinstance(graph, dict) else graph)
-        )
-
     def shortened(self, statement: dict[str, Any]) -> dict[str, Any]:
         """A convolution without what its defaults say."""
         stands: dict[str, Any] = {"stride": 1, "padding": 0, "bias": True}
         stands |= self.defaults.get("conv2d", {})
+        if isinstance(stands["bias"], str) and one(self.draw, True, False):
+            statement = {**statement, "bias": stands["bias"]}
         return {
             key: value
             for key, value in statement.items()
-            if key == "op"
-            or key not in stands
-            or stands[key] != value
-            or type(stands[key]) is not type(value)
+            if key == "op" or key not in stands or stands[key] != value
         }
+
+    def some_defaults(self) -> dict[str, dict[str, Any]]:
+        """Attributes of all ops of a kind, perhaps by formulas of the file's params."""
+        made = {op: dict(values) for op, values in one(self.draw, *DEFAULTS).items()}
+        scope = Scope(self.draw, self.variables, self.root, self.root, {})
+        if rarely(self.draw, 8):
+            made.setdefault("conv2d", {})["bias"] = f"={scope.param('flag').name}"
+        if rarely(self.draw, 8):
+            made["batch_norm"] = {"eps": f"={scope.param('rate').name}"}
+        return made
 
     # Files
 
@@ -85,7 +82,7 @@ class Sketch:
         draw = self.draw
         if rarely(draw, 8):
             self.part()
-        self.defaults = one(draw, *DEFAULTS)
+        self.defaults = self.some_defaults()
         for n in range(one(draw, 1, 2, 0, 1, 2, 3)):
             self.block(n)
         inputs, body = self.image()
@@ -127,6 +124,10 @@ class Sketch:
         whole: dict[str, Any] = {}
         if self.root:
             whole["params"] = {p.name: p.declared for p in self.root.values()}
+        for param in self.root.values():
+            if param.role in ("widths", "rows") and rarely(self.draw, 3):
+                there = f"=len({param.name}) > 0"
+                whole["require"] = {f"{param.name} holds something": there}
         whole["inputs"] = inputs
         if self.defaults:
             whole["defaults"] = self.defaults
@@ -149,17 +150,18 @@ class Sketch:
     def ends(self, body: Body, value: Value) -> dict[str, Any]:
         """Several outputs, and taps."""
         facts: dict[str, Any] = {}
-        there = {n for n, s in body.statements.items() if not self.optional(s)}
-        named = [v for v in body.named if v.name and v.name.split(".")[0] in there]
+        there = {n for n, s in body.statements.items() if not body.optional(s)}
+        paths = [v.name for v in body.named if v.name] + body.deep
+        paths = [path for path in paths if path.split(".")[0] in there]
         if body.listed or value.name not in there:
             return facts
         if rarely(self.draw, 5):
-            side = one(self.draw, *named)
             facts["outputs"] = {"last": reference(value.name)}
-            if side.name != value.name:
-                facts["outputs"]["side"] = reference(side.name)
+            side = one(self.draw, *paths)
+            if side != value.name:
+                facts["outputs"]["side"] = reference(side)
         if rarely(self.draw, 8):
-            facts["taps"] = {"c1": reference(one(self.draw, *named).name)}
+            facts["taps"] = {"c1": reference(one(self.draw, *paths))}
         return facts
 
     def extended(self, whole: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +182,7 @@ class Sketch:
     def part(self) -> None:
         """A second file, which the first has as a node."""
         other = Sketch(self.draw, self)
-        other.defaults = one(self.draw, *DEFAULTS)
+        other.defaults = other.some_defaults()
         if one(self.draw, True, False):
             other.block(0)
         space = self.variables.new("?")
@@ -251,16 +253,8 @@ class Sketch:
             own[name] = Param(name, role, key, None, "int")
         body.scope.optional = True
         value = body.filled(body.some(2))
-        if value.space is None:  # pragma: no cover
-            return simple(body, value)
-        channels, stride = own["channels"], own["stride"]
-        value = body.conv(
-            value,
-            Drawn("=channels", channels.key),
-            Drawn("=stride", stride.key),
-        )
-        # Whatever is done in between, no other stride may stand before it.
-        return value
+        channels = Drawn("=channels", own["channels"].key)
+        return body.conv(value, channels, Drawn("=stride", own["stride"].key))
 
     def join_family(self, made: Contract) -> None:
         """Blocks that give the same for the same channels and stride are a family."""

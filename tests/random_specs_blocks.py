@@ -265,7 +265,8 @@ def _noted(block: Any, signature: inspect.Signature, records: list[Made]) -> Any
         given = {
             key: value
             for key, value in bound.arguments.items()
-            if isinstance(value, bool | int | float | str | tuple) and key != "name"
+            if isinstance(value, bool | int | float | str | tuple | None)
+            and key != "name"
         }
         records.append(Made(str(bound.arguments["name"]), block, given))
         return block(*args, **kwargs)

@@ -17,7 +17,6 @@ from random_specs_formulas import (
     one,
     rarely,
     tidy,
-    variables,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +89,8 @@ class Body:
     last: Value | None = None
     named: list[Value] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    deep: list[str] = field(default_factory=list)
+    """Paths of values in nested graphs, for outputs and taps."""
 
     @property
     def draw(self) -> Draw:
@@ -169,7 +170,8 @@ class Body:
 
     def narrowed(self, value: Value) -> Value:
         """Squeezed, should it have become wide."""
-        if self.largest(value.channels) <= WIDEST:
+        channels = self.largest(value.channels)
+        if channels is not None and channels <= WIDEST:  # null where nobody counts
             return value
         if value.space is None:
             return self.linear(value)
@@ -207,6 +209,9 @@ class Body:
             statement["groups"] = "=input.channels"
         if rarely(draw, 12):
             statement["init"] = one(draw, *INITS)
+            if rarely(draw, 4):
+                std = f"={self.scope.param('rate').name}"
+                statement["init"] = {"weight": {"normal": {"std": std}}}
         if rarely(draw, 16) and (kernel, padding) == (3, 1):
             statement |= {"dilation": 2, "padding": 2}
         statement = self.sketch.shortened(statement)
@@ -312,7 +317,12 @@ class Body:
     ) -> Value:
         """Adds a nested graph that reads a value and gives another."""
         statement = {"graph": inner.graph(), **more}
-        return self.put(stem, statement, found.channels, found.space, value)
+        made = self.put(stem, statement, found.channels, found.space, value)
+        if not inner.listed and not more:
+            there = [n for n, s in inner.statements.items() if not self.optional(s)]
+            names = {v.name for v in inner.named} & set(there)
+            self.deep += sorted(f"{made.name}.{name}" for name in names)
+        return made
 
     def filled(
         self, length: int, fragment: Callable[[Body, Value], Value] | None = None
@@ -327,9 +337,19 @@ class Body:
 
     def solid(self, value: Value) -> Value:
         """The value, with a node that is there whatever conditions say."""
-        if any(not self.sketch.optional(s) for s in self.statements.values()):
+        if any(not self.optional(s) for s in self.statements.values()):
             return value
         return self.act(value)
+
+    def optional(self, statement: Any) -> bool:
+        """Whether a statement may come to nothing."""
+        if isinstance(statement, str):
+            return False
+        if "when" in statement or str(statement.get("repeat", "")).endswith("- 1"):
+            return True
+        graph = statement.get("graph", ["relu"])
+        items = graph.values() if isinstance(graph, dict) else graph
+        return all(map(self.optional, items))
 
     def some(self, most: int) -> int:
         """A small number from 1."""
@@ -372,6 +392,3 @@ def down(space: str | None, stride: str) -> str | None:
     """The size after a stride."""
     assert space is not None
     return space if stride == "1" else tidy(f"down({space}, {stride})")
-
-
-__all__ = ["Body", "Contract", "Value", "down", "formula", "reference", "variables"]

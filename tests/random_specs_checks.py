@@ -24,6 +24,8 @@ from archspec.backend import Backend, backend
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
 from archspec.source.program import Source, execute
+from archspec.verify.native import rounding
+from archspec.verify.target import parse_all
 
 TOLERANCE = 1e-12
 HUGE = 1e100
@@ -76,6 +78,11 @@ class Net:
 
         moved = computed(self.graph, shaken(self.weights), shaken(self.images))
         return apart(moved, self.wanted)
+
+    def rounds(self) -> float:
+        """How much a framework's own kernels round, relatively."""
+        natives = rounding(self.graph, parse_all("torch,keras"))
+        return max((native.forward for native in natives), default=0.0)
 
     def compare(
         self, kind: str, found: Arrays, where: str = "", rounds: float = 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from random_specs_body import Body, Statement, Value, down, formula
 from random_specs_formulas import WIDEST, Drawn, constant, one, rarely, tidy, variables
 from random_specs_uses import (
+    densenet,
     long_chain,
     nested,
     repeated_op,
@@ -108,6 +109,16 @@ def alternatives(body: Body, value: Value) -> Value:
     second = body.conv(first, channels, stride, whole=True)
     body.when(second, f"=not ({test.raw[1:]})")
     return second
+
+
+def squeezed(body: Body, value: Value) -> Value:
+    """A convolution before another, where a param says how wide, and not null."""
+    if body.scope.own is body.scope.root:  # null would remove it
+        return plain(body, value)
+    mid = body.scope.param("maybe")
+    first = body.conv(value, Drawn(f"={mid.name}", mid.key), whole=True)
+    body.when(first, f"={mid.name} != none")
+    return body.conv(first, body.scope.channels(), body.stride(), whole=True)
 
 
 # Graphs with branches
@@ -311,7 +322,7 @@ def layer(body: Body, value: Value) -> Value:
 
 CHAINS = (
     *(plain, cell, use, nested, optional, smaller, alternatives, repeated_op, use),
-    *(nested, long_chain, use),
+    *(nested, long_chain, use, squeezed, densenet),
 )
 GRAPHS = (
     *(residual, branches, gate, dense, split, widened, two_inputs, two_outputs),

@@ -133,7 +133,7 @@ def chained(
     most: int = WIDEST,
 ) -> Value:
     """Adds a repeat whose instances read `fresh` and give `found`."""
-    made = variables_of = body.sketch.variables
+    made = body.sketch.variables
     channels, space = found.channels, found.space
     if channels == fresh.channels:
         channels = value.channels
@@ -141,7 +141,7 @@ def chained(
         widest = body.largest(value.channels)
         for n in range(body.largest(times.key)):
             given = {fresh.channels: widest, counter.key: n}
-            widest = variables_of.largest(found.channels, **given)
+            widest = made.largest(found.channels, **given)
         if widest > 2 * most:
             return simple(body, value)
         channels = made.new(widest)
@@ -171,24 +171,53 @@ def long_chain(body: Body, value: Value) -> Value:
     if value.space is None or not outermost:
         return simple(body, value)
     value = body.conv(value, constant(2), constant(2))
-    times = constant(one(body.draw, 6, 12, 24, 6, 12, 40))
-    counter = Counter(body.sketch.variables.new(times.raw - 1), "")
+    many = one(body.draw, 6, 12, 24, 6, 12, 40)
+    times, counter = constant(many), Counter(body.sketch.variables.new(many - 1), "")
     fresh = entering(body, value)
-    inner = Body(
-        body.sketch,
-        body.scope.counted(counter),
-        False,
-        0,
-        (replace(fresh, name="input"),),
-    )
-    inner.scope = inner.scope.within("input", fresh.channels)
-    new = inner.conv(fresh, constant(one(body.draw, 1, 2)), pointwise=True)
-    if one(body.draw, False, True):
-        new = inner.norm(new)
-    key = tidy(f"({fresh.channels}) + ({new.channels})")
-    found = inner.put("cat", "concat", key, fresh.space, inner.inputs[0], new)
+    inner = body.inner(fresh, listed=False, scope=body.scope.counted(counter))
+    (read,) = inner.inputs
+    if one(body.draw, True, False):
+        new = inner.conv(read, constant(one(body.draw, 1, 2)), pointwise=True)
+        key = tidy(f"({fresh.channels}) + ({new.channels})")
+        found = inner.put("cat", "concat", key, fresh.space, read, new)
+    else:
+        widths = constant(tuple(2 + n * n % 5 for n in range(many)))
+        item = Drawn(f"={widths.raw}[index]", f"{widths.key}[{counter.key}]")
+        found = inner.act(inner.conv(read, item, pointwise=True))
     statement = {"graph": inner.graph()}
     return chained(body, value, fresh, found, statement, times, counter, 99)
+
+
+def densenet(body: Body, value: Value) -> Value:
+    """Stages of layers that each add to the channels, and halve them in between."""
+    sketch = body.sketch
+    if body.scope.own is not body.scope.root or "dense_layer" in sketch.blocks:
+        return simple(body, value)
+    growth = one(body.draw, 2, 1, "=growth")
+    sketch.blocks["dense_layer"] = {
+        "params": {"growth": "int"},
+        "graph": {
+            "norm": "batch_norm",
+            "conv": {"op": "conv2d", "channels": "=growth", "kernel": 1, "padding": 0},
+            "cat": {"op": "concat", "from": ["input", "conv"]},
+        },
+    }
+    layer = {"block": "dense_layer", "repeat": "=depth", "growth": growth}
+    sketch.blocks["dense_block"] = {
+        "params": {"depth": "int", **({"growth": 2} if growth == "=growth" else {})},
+        "graph": {"layer{index + 1}": layer} if rarely(body.draw, 2) else [layer],
+    }
+    for depth in one(body.draw, (2, 3), (3, 1, 2), (6, 12, 8)):
+        stage = {"block": "dense_block", "depth": depth}
+        channels = sketch.variables.new(9)
+        body.put("dense", stage, channels, value.space, value)
+        halved = sketch.variables.new(9)
+        half = {"op": "conv2d", "channels": "=input.channels // 2", "kernel": 1}
+        graph = [{**half, "padding": 0}, "relu"]
+        value = body.put(
+            "halve", {"graph": graph}, halved, value.space, body.last or value
+        )
+    return value
 
 
 # Blocks

@@ -537,7 +537,8 @@ class Body:
             return Text(scope.defaults[name], scope, hidden=name)
         if name in scope.params:
             return self._text(scope.texts.get(name), tree, index)
-        return self._text(name, tree, index) if name.isidentifier() else None
+        # The file's: of that name the caller may have a param of its own.
+        return Text(name, scope_of(tree), hidden=name) if name.isidentifier() else None
 
     def _nested(
         self, cells: list[Cell], channels: list[Arg], index: Arg | None, depth: int

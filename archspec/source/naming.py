@@ -12,10 +12,11 @@ from archspec.source.outline import Argument, Definition, Line, Use, rewrite, wa
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
-annotations label count np initializers init
+annotations label count np initializers init l O I
 """
 TAKEN = frozenset((*OWN.split(), *keyword.kwlist, *vars(builtins)))
-"""Names that printed code may use; an argument that has one gets a `_` behind it."""
+"""Names that printed code may use, and letters that look like digits: an argument
+that has one gets a `_` behind it."""
 
 
 COUNTED = re.compile(r"(?:[xyz]|names|label)\d*|\w+_initializer")

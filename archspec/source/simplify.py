@@ -88,7 +88,11 @@ def kind(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         if all(isinstance(op, ast.Eq | ast.NotEq) for op in tree.ops):
             return "bool" if all(sides) else ""
         if any(isinstance(op, ast.In | ast.NotIn) for op in tree.ops):
-            return ""
+            held = tree.comparators[-1]
+            items = held.elts if isinstance(held, ast.List) else []
+            fine = sides[0] and items and all(kind(part, kinds) for part in items)
+            fine = (fine or {*sides} == {"str"}) and len(tree.ops) == 1
+            return "bool" if fine else ""
         return "bool" if {*sides} <= {*NUMBERS} else ""
     if isinstance(tree, ast.BoolOp):
         inner_kinds = {kind(value, kinds) for value in tree.values}

@@ -241,7 +241,9 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         return [f"{start}{lead}{{", *rows, f"{start}}}{trail}"]
     if isinstance(doc, Loop):
         parts_ = (part for c in doc.clauses for part in layout(c, inner))
-        rows = [*layout(doc.element, inner), *parts_]
+        rows = [f"{' ' * inner}{_loop(doc)}"]
+        if len(rows[0]) > WIDTH:
+            rows = [*layout(doc.element, inner), *parts_]
         return [f"{start}{lead}(", *rows, f"{start}){trail}"]
     if isinstance(doc, Each):
         return layout(doc.iterable, indent, f"{lead}for {doc.name} in ", trail)
@@ -336,30 +338,32 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
         doc = structure(flat(doc))
     if isinstance(doc, Infix) and len(doc.operators) == 1:
         first, last = doc.operands
-        before, leaf = _ending(doc)
-        if isinstance(leaf, Call) or _in_brackets(leaf):  # which may be enough
-            rows = layout(leaf, indent, f"{lead}{before}", trail)
-            if len(rows[0]) <= WIDTH:
+        groups = [*_groups(doc)]
+        if groups and not _in_brackets(first):
+            groups = groups[-1:] if not groups[-1][2] else []
+        for before, leaf, after in reversed(groups):  # one may be enough
+            rows = layout(leaf, indent, f"{lead}{before}", f"{after}{trail}")
+            if len(rows[0]) <= WIDTH and (not after or len(rows[-1]) <= WIDTH):
                 return rows
         if _in_brackets(first):
-            then = f" {doc.operators[0]} "
-            *rows, end = layout(first, indent, lead, f"{then}{flat(last)}{trail}")
-            if len(end) > WIDTH:
-                return [*rows, *layout(last, indent, f"){then}", trail)]
-            return [*rows, end]
+            rows = layout(first, indent, lead)
+            return [*rows[:-1], *layout(last, indent, f") {doc.operators[0]} ", trail)]
     if isinstance(doc, Choice | Infix):
         doc = Bracketed("(", doc, ")")
     return layout(doc, indent, lead, trail)
 
 
-def _ending(doc: Infix) -> tuple[str, Doc]:
-    """The last of all operands, and the text before it."""
-    *most, (own, last) = _operands(doc)
-    text = "".join(f"{lead}{flat(operand)} " for lead, operand in most) + own
-    if not isinstance(last, Infix):
-        return text, last
-    inner, leaf = _ending(last)
-    return text + inner, leaf
+def _groups(doc: Infix) -> Iterator[tuple[str, Doc, str]]:
+    """The operands in brackets and the calls, each with the text before and behind."""
+    texts = [f"{own}{flat(operand)}" for own, operand in _operands(doc)]
+    for n, (own, operand) in enumerate(_operands(doc)):
+        before = "".join(f"{text} " for text in texts[:n]) + own
+        after = "".join(f" {text}" for text in texts[n + 1 :])
+        if isinstance(operand, Infix):
+            for earlier, leaf, later in _groups(operand):
+                yield before + earlier, leaf, later + after
+        elif isinstance(operand, Call) or _in_brackets(operand):
+            yield before, operand, after
 
 
 def _in_brackets(doc: Doc) -> bool:
@@ -393,9 +397,20 @@ def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> li
 def span(start: Doc, stop: Doc) -> str:
     """`start:stop` between square brackets, without a start of 0."""
     low, high = "" if start == 0 else flat(start), flat(stop)
-    if all(re.fullmatch(r"-?\w*", bound) for bound in (low, high)):
+    if _plain(low) and _plain(high):
         return f"{low}:{high}"
     return f"{low} : {high}".strip()
+
+
+def each(step: Doc) -> str:
+    """`::step` between square brackets."""
+    text = flat(step)
+    return f"::{text}" if _plain(text) else f":: {text}"
+
+
+def _plain(bound: str) -> bool:
+    """Whether no spaces stand around the colon beside it."""
+    return bool(re.fullmatch(r"-?\w*", bound))
 
 
 def prose(text: str) -> str:

@@ -12,7 +12,7 @@ from archspec.source.outline import Argument, Definition
 from archspec.source.plan import Place, Unfit
 from archspec.source.tree import Forest, Tree, file_of
 
-INDICES = "ijklmnopq"
+INDICES = "ijkmnpq"
 
 
 class Unsayable(Exception):

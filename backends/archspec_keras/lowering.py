@@ -26,7 +26,7 @@ from archspec.source.functions.steps import (
     twice,
 )
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Code, Doc, call, flat, span
+from archspec.source.text import Call, Code, Doc, call, each, span
 from archspec_keras.initial import undrawn
 
 Options = dict[str, tuple[Any, Any]]
@@ -137,10 +137,10 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [applied("thinned", stride, dilation)]
-    down, across = map(flat, parts(stride))
+    down, across = parts(stride)
     if (stride == 1 or dilation in (1, (1, 1))) and not (depthwise and down != across):
         return stride, []
-    return 1, [indexed(f":, ::{down}, ::{across}, :")]
+    return 1, [indexed(f":, {each(down)}, {each(across)}, :")]
 
 
 def conv_transpose2d(use: OpUse) -> Sequence[Step]:

@@ -141,7 +141,8 @@ class Initials:
             op, weights = node.op, [*node.op.weights(*shapes)]
             if {"bias", "affine"} & node.texts.keys():  # they may depend on arguments
                 weights = [n for n, role in op.stored.items() if role not in STATISTICS]
-                self.optional.update(f"{node.name}.{name}" for name in weights)
+                maybe = weights if "affine" in node.texts else ["bias"]
+                self.optional.update(f"{node.name}.{name}" for name in maybe)
             if weights:
                 own = {name: op.initial(name) for name in weights}
                 self.starts.setdefault(op.kind, {})[node.name] = own

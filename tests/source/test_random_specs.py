@@ -22,8 +22,6 @@ from random_specs_text import loaded, written
 
 from archspec.backend import backend
 from archspec.errors import ArchspecError, UnsupportedError
-from archspec.verify.native import rounding
-from archspec.verify.target import parse_all
 
 TESTS = Path(__file__).parents[1]
 SHRUNK = sorted((TESTS / "shrunk" / "printing").glob("*.yaml"))
@@ -65,9 +63,7 @@ def test_random_specs_on_tensorflow(spec: dict[str, Any]) -> None:
         found = built(backend("keras"), case.net)
     except UnsupportedError:
         reject()
-    natives = rounding(case.net.graph, parse_all("torch,keras"))
-    rounds = max((native.forward for native in natives), default=0.0)
-    case.net.compare("keras: output", found, rounds=rounds)
+    case.net.compare("keras: output", found, rounds=case.net.rounds())
 
 
 def test_nearly_all_random_specs_are_valid() -> None:

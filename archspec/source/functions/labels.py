@@ -25,7 +25,7 @@ SUM = re.compile(r"\w+( [-+*] \w+){0,2}")
 """What goes on with ` + 1` in the braces of an f-string, and is easily read there."""
 HELD = re.compile(r"\{((?:label|prefix)\d*)\}")
 """A name that a variable holds."""
-LETTERS = "ijklmnopqrstuvwxyz"
+LETTERS = "ijkmnpqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
