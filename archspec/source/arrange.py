@@ -190,12 +190,17 @@ def _carry(definition: Definition, lines: list[Line], number: int) -> None:
                 texts[text] = rebuilt(arg, None, dict(arg.kinds), tree)
                 following.setdefault(name, set()).add(text)
             raw |= cut.names
+    moving = following.keys() | {
+        name
+        for inner in walk([line])
+        for name in (inner.index, *inner.rows, *inner.start, *inner.carried)
+    }
     carried: dict[str, Arg] = {}
     for name, found in following.items():
         after = texts[found.pop()]
         if found or name in raw or not _ends(definition, lines, number, name):
             continue
-        if names_of(after) & (following.keys() | line.rows.keys() | {line.index}):
+        if names_of(after) & moving:
             continue
         if _fits(definition, name, after):
             carried[name] = after

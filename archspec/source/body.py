@@ -16,6 +16,7 @@ from archspec.source.expr import (
     choice,
     named,
     names_of,
+    opposite,
     over_turns,
     over_zero,
     parts,
@@ -83,7 +84,7 @@ class Body:
             looped = False
         if not looped or "@" in key:
             self._check_count(first)
-        if looped and "{" in key and ("@" in key or not self._chains()):
+        if "{" in key and (not looped or "@" in key or not self._chains()):
             raise Unfit(key, repeat=(self._definition(), key.partition("@")[0]))
         self._dissolved(items)
         refs = self.references.sources(items)
@@ -103,6 +104,7 @@ class Body:
         made = tuple(self.writer.short(arg, word) for arg in made)
         self._check_choice(first)
         self.references.add(key, line, items)
+        line.instead = line.instead and opposite(self.lines[-2].when, line.when)
         self.made.append(made)
         if line.when is not True:
             if len(made) > 1:

@@ -25,7 +25,7 @@ from archspec.errors import SpecError
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, computed, parse
 from archspec.source.literal import lit
-from archspec.source.simplify import constant, kind, may_be, simplified
+from archspec.source.simplify import constant, kind, may_be, negated, simplified
 
 IS = {ast.Eq: ast.Is, ast.NotEq: ast.IsNot}
 """How what is one object, such as None, is compared."""
@@ -135,6 +135,11 @@ def equal(left: Arg, right: Arg) -> Arg:
     """`left == right`."""
     tree = ast.Compare(tree_of(left), [ast.Eq()], [tree_of(right)])
     return _made(tree, _kinds(left, right))
+
+
+def opposite(one: Arg, other: Arg) -> bool:
+    """Whether of two conditions one holds just where the other doesn't."""
+    return ast.dump(negated(tree_of(one))) == ast.dump(tree_of(other))
 
 
 def over_zero(count: Arg) -> Arg:

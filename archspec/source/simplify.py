@@ -101,6 +101,12 @@ def kind(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         both = {kind(tree.body, kinds), kind(tree.orelse, kinds)}
         fine = kind(tree.test, kinds) == "bool" and len(both) == 1
         return both.pop() if fine else ""
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        given = [kind(part, kinds) for part in tree.args]
+        if len(given) == 1 and given[0] in NUMBERS:
+            return {"int": "int", "round": "int", "abs": given[0]}.get(tree.func.id, "")
+        fine = tree.func.id in ("min", "max") and len(given) > 1 and len({*given}) == 1
+        return given[0] if fine and given[0] in NUMBERS else ""
     return ""
 
 

@@ -367,10 +367,12 @@ def ordered(trees: list[Tree]) -> list[str]:
             if previous is not None:
                 found.add(previous)
             previous = key
-    place = {key: n for n, key in enumerate(before)}
+    place = {key: (0, n) for n, key in enumerate(before)}
+    if trees[0].scope.listed:  # of two that are nowhere both, the text has one first
+        place = {key: (int(key.partition("@")[0]), n) for key, (_, n) in place.items()}
     sorter = TopologicalSorter(before)
     sorter.prepare()
-    ready: list[tuple[int, str]] = []
+    ready: list[tuple[tuple[int, int], str]] = []
     keys: list[str] = []
     while sorter.is_active():
         for key in sorter.get_ready():

@@ -314,12 +314,23 @@ class Vocabulary:
             taint = tree.scope.taints.get(name, frozenset())
             varies = varies or bool(taint & self.arguments)
         varies = varies or self.forest.plan.varies(scope_id(self.group), name)
-        if not varies and same(values):
+        if not varies and same(values) and not self._computed(name):
             self._fixed[name] = values[0]
             return values[0]
         if all(name in tree.scope.defaults for tree in self.group):
             return self._default(name, scope, values)
         return self.argument(name, values)
+
+    def _computed(self, name: str) -> bool:
+        """Whether the default of a param that isn't given depends on arguments."""
+        for tree in self.group:
+            if name in tree.scope.defaults:
+                text = Text(tree.scope.defaults[name], tree.scope, hidden=name)
+                try:
+                    return bool(self.behind(names_of(self.translated(text))))
+                except Unsayable as unsayable:
+                    return bool(unsayable.depends)
+        return False
 
     def _default(self, name: str, scope: Scope, values: list[Value]) -> Arg:
         """A param that is nowhere given: its default, computed first in the body."""

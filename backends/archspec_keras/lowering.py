@@ -56,6 +56,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         fixed["depthwise"] = multiplier(op, shapes)
         if fixed["depthwise"]:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
+        elif shapes[0][0] == 1:  # as many groups as channels would make it one
+            named.append("groups")
         if isinstance(op.stride, tuple) or isinstance(op.dilation, tuple):
             named += ["stride", "dilation"]
         if op.padding == "same":  # of one that strides and dilates it would differ

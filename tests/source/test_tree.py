@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,8 +251,9 @@ outputs: {low: a.0.a, mid: a.1.a, last: c}
 
 
 def test_statements_of_all_instances_in_the_order_of_the_text() -> None:
-    def made(*keys: str) -> Tree:
-        return Tree(scope=None, lines={key: [] for key in keys})  # type: ignore[arg-type]
+    def made(*keys: str, listed: bool = False) -> Tree:
+        scope: Any = SimpleNamespace(listed=listed)
+        return Tree(scope=scope, lines={key: [] for key in keys})
 
     assert ordered([made("c", "a")]) == ["c", "a"]
     assert ordered([made("a", "c"), made("a", "b", "c")]) == ["a", "b", "c"]
@@ -263,6 +265,8 @@ def test_statements_of_all_instances_in_the_order_of_the_text() -> None:
     ]
     assert ordered([made("b"), made("a")]) == ["b", "a"]
     assert ordered([made("x", "z"), made("y", "z"), made("x", "y")]) == ["x", "y", "z"]
+    found = [made("10", listed=True), made("2", listed=True), made("2@1", listed=True)]
+    assert ordered(found) == ["2", "2@1", "10"]
 
 
 # What is where
