@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
+from archspec.source.docstring import described
 from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect
@@ -44,6 +45,7 @@ class Printer:
     ) -> None:
         self.definitions = definitions
         self.fingerprint = fingerprint(graph)
+        self.shapes, self.last = graph.shapes(), dialect.channels_last
         self.dialect = dialect
         self.frame = dialect.frame(graph)
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
@@ -106,7 +108,8 @@ class Printer:
         kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
         result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
         title = self.calls.titles[id(definition)]
-        return [*header(f"def {title}", parameters, result, 0), *lines]
+        told = described(definition, self.shapes, STEP, channels_last=self.last)
+        return [*header(f"def {title}", parameters, result, 0), *told, *lines]
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frame, definition.outputs
@@ -116,7 +119,8 @@ class Printer:
         lines, _ = _lines(definition, body, self.given)
         parameters = [*frame.before, *definition.parameters(frame.behind)]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
-        return [*head, *frame.opening, *lines]
+        told = described(definition, self.shapes, STEP, channels_last=self.last)
+        return [*head, *told, *frame.opening, *lines]
 
 
 def _lines(
