@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from archspec.graph import Graph
 from archspec.ops import Shape
-from archspec.source.expr import Arg, names_of
+from archspec.source.expr import Arg, Expr, names_of
 from archspec.source.outline import Definition
 from archspec.source.text import WIDTH, flat, prose
 
@@ -80,8 +80,9 @@ def described(
     )
     title = _sentence(prose(definition.title.replace("_", " ")))
     title = title[:1].upper() + title[1:]
-    if told and mapping and scope.kind == "file":
-        told, mapping = f"{told}: m{mapping[1:]}", ""
+    both = f"{told}: m{mapping[1:]}"
+    if told and mapping and scope.kind == "file" and len(both) <= width - 2 * QUOTES:
+        told, mapping = both, ""
     found = [_sentence(told)] if told else []
     found += [mapping] if mapping else []
     if not found or len(found[0]) > width - 2 * QUOTES:
@@ -142,9 +143,12 @@ def _listed(items: Sequence[str]) -> str:
 
 def _channels(definition: Definition, arg: Arg) -> str:
     """A number of channels in words of the definition, where these are few."""
-    known = names_of(arg) <= definition.arguments.keys()
+    known = definition.arguments.keys() | definition.channel_arguments.keys()
     text = flat(arg)
-    return text if known and " if " not in text and len(text) < LONG else ""
+    if isinstance(arg, Expr) and arg.is_name() and text not in known:
+        return "C"  # what a caller gives as part of a shape
+    few = names_of(arg) <= known and " if " not in text and len(text) < LONG
+    return text if few else ""
 
 
 def _shape(

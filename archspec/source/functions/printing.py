@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.source.docstring import described
 from archspec.source.functions.body import Body, Statement, printed, reads
@@ -44,7 +43,6 @@ class Printer:
         self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
     ) -> None:
         self.definitions = definitions
-        self.fingerprint = fingerprint(graph)
         self.shapes, self.last = graph.shapes(), dialect.channels_last
         self.dialect = dialect
         self.frame = dialect.frame(graph)
@@ -61,7 +59,7 @@ class Printer:
             self.calls.titles[id(made)] = names.take(snake_case(made.title))
         self.taken = own.difference(INVENTED) | {self.entry, *self.calls.names()}
 
-    def text(self, doc: Sequence[str]) -> str:
+    def text(self, doc: Sequence[str], fingerprint: str) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
         return module(
@@ -69,7 +67,7 @@ class Printer:
             ["\n".join(self.calls.lines()), *functions],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
-            self.fingerprint,
+            fingerprint,
         )
 
     def _function(self, definition: Definition) -> list[str]:
