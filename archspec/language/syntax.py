@@ -105,10 +105,15 @@ class BlockKeys(Keys):
 
 
 class ParamKeys(Keys):
-    """The keys of a param that has both a type and a default."""
+    """The keys of a param of which more is said than a type or a default."""
 
-    type: str = key("A type name, or several, as `int or str`.")
+    type: str = key("A type name, or several, as `int or str`.", ABSENT)
     default: Any = key("Its value where no other is given.", ABSENT)
+    fixed: bool = key(
+        "Whether it only tells presets apart: printed code takes no argument for it. "
+        "Of a file's params, not a block's.",
+        ABSENT,
+    )
 
 
 class NodeKeys(BaseModel):
@@ -301,6 +306,8 @@ class Param(NamedTuple):
     typed: bool = False
     """Whether the declaration names the type, not only a default that has it."""
     required: bool = False
+    fixed: bool | None = None
+    """Whether printed code takes no argument for it; None where that isn't said."""
 
     @property
     def value(self) -> str | None:

@@ -34,7 +34,6 @@ from archspec.source.text import (
     Names,
     assignment,
     class_name,
-    flat,
     function_name,
     header,
 )
@@ -94,7 +93,7 @@ class Printer:
     def _add(self, definition: Definition) -> None:
         """Prints one definition, after what it uses."""
         extra, title = self.dialect.extra, self.titles[id(definition)]
-        parameters = [_parameter(each) for each in definition.arguments.values()]
+        behind: Sequence[str] = ()
         if extra is not None and any(
             extra.wanted(line.target)
             if isinstance(line.target, OpUse)
@@ -103,7 +102,8 @@ class Printer:
             for line in walk(definition.lines)
         ):
             self.handing.add(id(definition))
-            parameters += extra.parameters
+            behind = extra.parameters
+        parameters = definition.parameters(behind)
         if definition.listed and definition.inline:
             result = f"list[{self.dialect.member}]"
             body = self.constructor.returned(definition.lines)
@@ -278,6 +278,3 @@ class Printer:
         return made
 
 
-def _parameter(argument: Argument) -> str:
-    text = f"{argument.name}: {argument.type()}"
-    return f"{text} = {flat(argument.default)}" if argument.keyword else text

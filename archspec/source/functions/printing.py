@@ -18,7 +18,6 @@ from archspec.source.text import (
     STEP,
     Names,
     assignment,
-    flat,
     header,
     snake_case,
 )
@@ -95,7 +94,7 @@ class Printer:
         lines, read = _lines(definition, body, channels)
         parameters = [
             *(f"{name}: {tensor}" for name in inputs),
-            *(f"{each.name}: {each.type()}" for each in definition.arguments.values()),
+            *definition.parameters(),
         ]
         self.calls.named[id(definition)] = named if named in read else ""
         if named in read:
@@ -112,11 +111,7 @@ class Printer:
         made = frame.result(dict(zip(outputs, results, strict=True)))
         body.made.append(Statement("return ", made))
         lines, _ = _lines(definition, body, self.given)
-        arguments = (
-            f"{each.name}: {each.type()} = {flat(each.default)}"
-            for each in definition.arguments.values()
-        )
-        parameters = [*frame.before, *arguments, *frame.behind]
+        parameters = [*frame.before, *definition.parameters(frame.behind)]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
         return [*head, *frame.opening, *lines]
 
