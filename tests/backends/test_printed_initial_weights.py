@@ -31,6 +31,7 @@ INITS: list[dict[str, Any]] = [
     {"uniform": {"a": -0.1, "b": 0.3}},
     {"trunc_normal": {"std": 1.0, "a": -2.0, "b": 2.0}},
     {"constant": {"value": 0.25}},
+    {"fan_in_uniform": {}},
 ]
 
 
@@ -60,3 +61,38 @@ def test_the_same_distribution(init: dict[str, Any]) -> None:
             width = float(np.ptp(ours))
             assert values.min() == pytest.approx(ours.min(), abs=0.01 * width)
             assert values.max() == pytest.approx(ours.max(), abs=0.01 * width)
+
+
+@pytest.mark.parametrize("kind", ["conv2d", "conv_transpose2d", "linear"])
+def test_a_bias_by_the_fan_of_its_layer(kind: str) -> None:
+    """Beside torch's own layer, in whose rule there are zeros for the other biases."""
+    node = {"op": kind, "init": dict.fromkeys(("weight", "bias"), "fan_in_uniform")}
+    if kind == "linear":
+        node |= {"features": 800}
+        other, shape = {"op": kind, "features": 6}, [6]
+    else:
+        node |= {"channels": 800, "kernel": [3, 1]}
+        other, shape = {"op": kind, "channels": 6, "kernel": 1}, [6, 8, 8]
+    nodes = json.dumps({"a": other, "b": other, "n": node})
+    graph = graph_of(f"inputs: {{x: {shape}}}\ngraph: {nodes}\n")
+    ours = initial_weights(graph)["n.bias"]
+    torch.manual_seed(0)
+    keras.utils.set_random_seed(0)
+    drawn = []
+    for backend in (archspec_torch.backend, archspec_keras.backend):
+        source = backend.emit(graph)
+        drawn.append(getattr(execute(source), source.entry)())
+    made = {
+        "linear": lambda: torch.nn.Linear(6, 800),
+        "conv2d": lambda: torch.nn.Conv2d(6, 800, (3, 1)),
+        "conv_transpose2d": lambda: torch.nn.ConvTranspose2d(6, 800, (3, 1)),
+    }[kind]()
+    wanted = made.bias.detach().numpy()
+    assert not drawn[0].a.bias.any()
+    for values in (
+        ours,
+        drawn[0].n.bias.detach().numpy(),
+        np.asarray(drawn[1].get_layer("n").get_weights()[1]),
+    ):
+        assert scipy.stats.ks_2samp(values, wanted).pvalue > 1e-3
+        assert np.abs(values).max() == pytest.approx(np.abs(wanted).max(), rel=0.02)

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: e31d22b6d3b68119
+Checksum: 84c5707729f0785e
 """
 
 import keras
@@ -52,6 +52,7 @@ def stage(
 def KerasResNet50V2(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
     num_classes: int = 1000,
+    *,
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
     inputs = keras.Input(input_shape, name="image")

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 49fb3f6de142ec8f
+Checksum: a282945b28b8a76a
 """
 
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ class Stage(nn.Sequential):
 
 
 class KerasResNet50V2(nn.Module):
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
+    def __init__(self, num_classes: int = 1000, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1_conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3)
         self.pool1_pool = nn.MaxPool2d(3, stride=2)

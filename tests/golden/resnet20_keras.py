@@ -5,18 +5,24 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 9382890ffe10d479
+Fingerprint: dfa4b76b343fe733ef5c2dd8b5c71134cd5af6a67cbef1a39114e94853d1bf0a
+Checksum: 6c4f33d265492095
 """
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, initializers, layers, ops
 from keras.initializers import VarianceScaling, serialize
 
+
+def fan_in_uniform(fan_in: int) -> initializers.Initializer:
+    """U(-b, b) with b = 1 / sqrt(fan_in), from which PyTorch draws a layer's bias."""
+    return initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
+
+
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
@@ -51,6 +57,7 @@ def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
 def ResNet20ForCIFAR(
     input_shape: tuple[int | None, int | None, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     name: str = "resnet20",
 ) -> keras.Model:
     inputs = keras.Input(input_shape, name="image")
@@ -62,5 +69,10 @@ def ResNet20ForCIFAR(
     x = stage(x, 64, stride=2, name="layer3")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=fan_in_uniform(x.shape[-1]),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

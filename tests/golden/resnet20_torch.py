@@ -5,8 +5,8 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: e0150cae56f64800
+Fingerprint: dfa4b76b343fe733ef5c2dd8b5c71134cd5af6a67cbef1a39114e94853d1bf0a
+Checksum: 1897c345bf56d0cb
 """
 
 import torch
@@ -18,8 +18,6 @@ def init_weights(module: nn.Module) -> None:
     """Sets the initial weights of a layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)
 
 
 class ZeroPadding(nn.Sequential):
@@ -59,7 +57,7 @@ class Stage(nn.Sequential):
 
 
 class ResNet20ForCIFAR(nn.Module):
-    def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:
+    def __init__(self, num_classes: int = 10, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)

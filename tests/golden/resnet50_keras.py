@@ -3,18 +3,24 @@
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: b6fde39272be9094
+Fingerprint: 54e66ae05fccbf9399f39490d1b3ea33868c37b082066bfcedab4199c8054bd3
+Checksum: b06381456b4b2caf
 """
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, initializers, layers, ops
 from keras.initializers import VarianceScaling, serialize
 
+
+def fan_in_uniform(fan_in: int) -> initializers.Initializer:
+    """U(-b, b) with b = 1 / sqrt(fan_in), from which PyTorch draws a layer's bias."""
+    return initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
+
+
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
@@ -24,21 +30,13 @@ def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTe
     return batch_normalization(name=f"{name}_1")(x)
 
 
-def bottleneck(
-    x: KerasTensor,
-    channels: int,
-    stride: int,
-    groups: int,
-    width_per_group: int,
-    name: str,
-) -> KerasTensor:
+def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
     in_channels = x.shape[-1]
-    width = channels * width_per_group // 64 * groups
-    y = conv2d(width, 1, name=f"{name}_conv1")(x)
+    y = conv2d(channels, 1, name=f"{name}_conv1")(x)
     y = batch_normalization(name=f"{name}_bn1")(y)
     y = layers.ReLU(name=f"{name}_relu1")(y)
     y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
-    y = conv2d(width, 3, strides=stride, groups=groups, name=f"{name}_conv2")(y)
+    y = conv2d(channels, 3, strides=stride, name=f"{name}_conv2")(y)
     y = batch_normalization(name=f"{name}_bn2")(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
     y = conv2d(channels * 4, 1, name=f"{name}_conv3")(y)
@@ -50,25 +48,18 @@ def bottleneck(
 
 
 def stage(
-    x: KerasTensor,
-    channels: int,
-    groups: int,
-    width_per_group: int,
-    depth: int,
-    stride: int,
-    name: str,
+    x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
     for i in range(depth):
-        x = bottleneck(x, channels, stride, groups, width_per_group, name=f"{name}_{i}")
+        x = bottleneck(x, channels, stride, name=f"{name}_{i}")
         stride = 1
     return x
 
 
 def ResNet50(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
-    groups: int = 1,
-    width_per_group: int = 64,
     num_classes: int = 1000,
+    *,
     name: str = "resnet50",
 ) -> keras.Model:
     inputs = keras.Input(input_shape, name="image")
@@ -78,11 +69,16 @@ def ResNet50(
     x = layers.ReLU(name="relu")(x)
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=float("-inf"))
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-    x = stage(x, 64, groups, width_per_group, depth=3, stride=1, name="layer1")
-    x = stage(x, 128, groups, width_per_group, depth=4, stride=2, name="layer2")
-    x = stage(x, 256, groups, width_per_group, depth=6, stride=2, name="layer3")
-    x = stage(x, 512, groups, width_per_group, depth=3, stride=2, name="layer4")
+    x = stage(x, 64, depth=3, stride=1, name="layer1")
+    x = stage(x, 128, depth=4, stride=2, name="layer2")
+    x = stage(x, 256, depth=6, stride=2, name="layer3")
+    x = stage(x, 512, depth=3, stride=2, name="layer4")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=fan_in_uniform(x.shape[-1]),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

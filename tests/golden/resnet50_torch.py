@@ -3,8 +3,8 @@
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: 55e511d3d172b638
+Fingerprint: 54e66ae05fccbf9399f39490d1b3ea33868c37b082066bfcedab4199c8054bd3
+Checksum: 9f4afb6ac54fa137
 """
 
 import torch
@@ -16,8 +16,6 @@ def init_weights(module: nn.Module) -> None:
     """Sets the initial weights of a layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)
 
 
 class Projection(nn.Sequential):
@@ -29,23 +27,15 @@ class Projection(nn.Sequential):
 
 
 class Bottleneck(nn.Module):
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        stride: int,
-        groups: int,
-        width_per_group: int,
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
-        width = channels * width_per_group // 64 * groups
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(
-            width, width, 3, stride=stride, padding=1, groups=groups, bias=False
+            channels, channels, 3, stride=stride, padding=1, bias=False
         )
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, channels * 4, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv3 = nn.Conv2d(channels, channels * 4, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels * 4)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels * 4:
@@ -61,38 +51,24 @@ class Bottleneck(nn.Module):
 
 class Stage(nn.Sequential):
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        groups: int,
-        width_per_group: int,
-        depth: int,
-        stride: int,
+        self, in_channels: int, channels: int, depth: int, stride: int
     ) -> None:
         super().__init__()
         for _ in range(depth):
-            self.append(
-                Bottleneck(in_channels, channels, stride, groups, width_per_group)
-            )
+            self.append(Bottleneck(in_channels, channels, stride))
             in_channels, stride = channels * 4, 1
 
 
 class ResNet50(nn.Module):
-    def __init__(
-        self,
-        groups: int = 1,
-        width_per_group: int = 64,
-        num_classes: int = 1000,
-        in_channels: int = 3,
-    ) -> None:
+    def __init__(self, num_classes: int = 1000, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = Stage(64, 64, groups, width_per_group, depth=3, stride=1)
-        self.layer2 = Stage(256, 128, groups, width_per_group, depth=4, stride=2)
-        self.layer3 = Stage(512, 256, groups, width_per_group, depth=6, stride=2)
-        self.layer4 = Stage(1024, 512, groups, width_per_group, depth=3, stride=2)
+        self.layer1 = Stage(64, 64, depth=3, stride=1)
+        self.layer2 = Stage(256, 128, depth=4, stride=2)
+        self.layer3 = Stage(512, 256, depth=6, stride=2)
+        self.layer4 = Stage(1024, 512, depth=3, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(2048, num_classes)
         self.apply(init_weights)

@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 680848d2dbfde99f
+Checksum: b502454f94878ed3
 """
 
 import torch
@@ -35,7 +35,7 @@ def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
 
 class VGG16BN(nn.Module):
     def __init__(
-        self, dropout: float = 0.5, num_classes: int = 1000, in_channels: int = 3
+        self, num_classes: int = 1000, *, dropout: float = 0.5, in_channels: int = 3
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
