@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 
-from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.source.text import WIDTH, prose
 
@@ -27,7 +26,7 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
     if graph.preprocessing:
         items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
         lines += _wrapped(f"Preprocessing: {prose(items)}.")
-    return [*lines, f"Fingerprint: {fingerprint(graph)}"]
+    return lines
 
 
 def ordered(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:

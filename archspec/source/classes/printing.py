@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
 from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
@@ -52,6 +53,8 @@ def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> So
         ["\n".join(start.rules() if start is not None else []), *parts],
         dialect.imports,
         dialect.helpers,
+        fingerprint(graph),
+        dialect.remarks,
     )
     title = printer.titles[id(definitions[-1])]
     return Source(text, title, graph.name, dialect.backend)
@@ -276,5 +279,3 @@ class Printer:
                     env[key] = constant.value(env)
             made.append(env[name])
         return made
-
-

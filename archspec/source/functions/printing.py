@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
@@ -42,6 +43,7 @@ class Printer:
         self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
     ) -> None:
         self.definitions = definitions
+        self.fingerprint = fingerprint(graph)
         self.dialect = dialect
         self.frame = dialect.frame(graph)
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
@@ -65,6 +67,7 @@ class Printer:
             ["\n".join(self.calls.lines()), *functions],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
+            self.fingerprint,
         )
 
     def _function(self, definition: Definition) -> list[str]:
