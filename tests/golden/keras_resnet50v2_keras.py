@@ -3,9 +3,9 @@
 Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
-Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 84c5707729f0785e
 """
+
+# archspec: fingerprint b008eef65132c9a4, checksum d2c88c11e8db33a9
 
 import keras
 from keras import KerasTensor, layers

@@ -3,9 +3,10 @@
 Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
-Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: a282945b28b8a76a
 """
+
+# archspec: fingerprint b008eef65132c9a4, checksum c3436b84d7ab1c41
+# mypy: no-warn-return-any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,9 +26,11 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.preact_bn = nn.BatchNorm2d(in_channels, eps=1.001e-5, momentum=0.01)
-        self.shortcut: nn.Module | None = None
-        if projected:
-            self.shortcut = nn.Conv2d(in_channels, channels * 4, 1, stride=stride)
+        self.shortcut = (
+            nn.Conv2d(in_channels, channels * 4, 1, stride=stride)
+            if projected
+            else None
+        )
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv2 = nn.Conv2d(
@@ -35,18 +38,19 @@ class Bottleneck(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv3 = nn.Conv2d(channels, channels * 4, 1)
-        self.pool: nn.Module = nn.Identity()
-        if stride > 1 and not projected:
-            self.pool = nn.MaxPool2d(1, stride=stride)
+        self.pool = (
+            nn.MaxPool2d(1, stride=stride) if stride > 1 and not projected else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         preact_relu = F.relu(self.preact_bn(x))
         if self.shortcut is not None:
             x = self.shortcut(preact_relu)
-        y: Tensor = F.relu(self.bn1(self.conv1(preact_relu)))
+        y = F.relu(self.bn1(self.conv1(preact_relu)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.conv3(y)
-        x = self.pool(x)
+        if self.pool is not None:
+            x = self.pool(x)
         return x + y
 
 
@@ -91,5 +95,4 @@ class KerasResNet50V2(nn.Module):
         x = F.relu(self.post_bn(self.conv5(x)))
         x = x.mean((2, 3))
         x = self.predictions(x)
-        x = self.softmax(x)
-        return x
+        return self.softmax(x)

@@ -5,9 +5,9 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: dfa4b76b343fe733ef5c2dd8b5c71134cd5af6a67cbef1a39114e94853d1bf0a
-Checksum: 6c4f33d265492095
 """
+
+# archspec: fingerprint 111eb21cf81bf1f7, checksum 2debd43d60902041
 
 from functools import partial
 

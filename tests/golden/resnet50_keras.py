@@ -3,9 +3,9 @@
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: 54e66ae05fccbf9399f39490d1b3ea33868c37b082066bfcedab4199c8054bd3
-Checksum: b06381456b4b2caf
 """
+
+# archspec: fingerprint ae63ad26d645b23b, checksum 35207724f148c0de
 
 from functools import partial
 

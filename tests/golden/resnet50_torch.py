@@ -3,9 +3,10 @@
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: 54e66ae05fccbf9399f39490d1b3ea33868c37b082066bfcedab4199c8054bd3
-Checksum: 9f4afb6ac54fa137
 """
+
+# archspec: fingerprint 54e66ae05fccbf93, checksum b4533b5e1dc00107
+# mypy: no-warn-return-any
 
 import torch
 from torch import Tensor, nn
@@ -37,15 +38,18 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = nn.Conv2d(channels, channels * 4, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels * 4)
-        self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or in_channels != channels * 4:
-            self.downsample = Projection(in_channels, channels * 4, stride)
+        self.downsample = (
+            Projection(in_channels, channels * 4, stride)
+            if stride != 1 or in_channels != channels * 4
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        x = self.downsample(x)
+        if self.downsample is not None:
+            x = self.downsample(x)
         return F.relu(y + x)
 
 
@@ -81,5 +85,4 @@ class ResNet50(nn.Module):
         x = self.layer3(x)
         x = self.layer4(x)
         x = torch.flatten(self.avgpool(x), 1)
-        x = self.fc(x)
-        return x
+        return self.fc(x)

@@ -3,9 +3,9 @@
 Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 0a8dced61a9c319b
 """
+
+# archspec: fingerprint c0f800bf255fd1e7, checksum 10f085281bc7cd7e
 
 from collections.abc import Iterator
 from functools import partial
