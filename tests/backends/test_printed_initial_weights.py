@@ -63,18 +63,37 @@ def test_the_same_distribution(init: dict[str, Any]) -> None:
             assert values.max() == pytest.approx(ours.max(), abs=0.01 * width)
 
 
-@pytest.mark.parametrize("kind", ["conv2d", "conv_transpose2d", "linear"])
+OWN: dict[str, tuple[dict[str, Any], dict[str, Any], list[int], Any]] = {
+    "linear": (
+        {"features": 800},
+        {"features": 6},
+        [6],
+        lambda: torch.nn.Linear(6, 800),
+    ),
+    "conv2d": (
+        {"channels": 800, "kernel": [3, 1]},
+        {"channels": 6, "kernel": 1},
+        [6, 8, 8],
+        lambda: torch.nn.Conv2d(6, 800, (3, 1)),
+    ),
+    "conv_transpose2d": (
+        {"channels": 800, "kernel": [3, 1]},
+        {"channels": 6, "kernel": 1},
+        [6, 8, 8],
+        lambda: torch.nn.ConvTranspose2d(6, 800, (3, 1)),
+    ),
+}
+"""A layer, others before it, the input, and torch's own layer."""
+
+
+@pytest.mark.parametrize("kind", OWN)
 def test_a_bias_by_the_fan_of_its_layer(kind: str) -> None:
     """Beside torch's own layer, in whose rule there are zeros for the other biases."""
-    node = {"op": kind, "init": dict.fromkeys(("weight", "bias"), "fan_in_uniform")}
-    if kind == "linear":
-        node |= {"features": 800}
-        other, shape = {"op": kind, "features": 6}, [6]
-    else:
-        node |= {"channels": 800, "kernel": [3, 1]}
-        other, shape = {"op": kind, "channels": 6, "kernel": 1}, [6, 8, 8]
-    nodes = json.dumps({"a": other, "b": other, "n": node})
-    graph = graph_of(f"inputs: {{x: {shape}}}\ngraph: {nodes}\n")
+    inits = dict.fromkeys(("weight", "bias"), "fan_in_uniform")
+    node, other, size, own = OWN[kind]
+    made = {name: {"op": kind, **other} for name in "ab"}
+    made["n"] = {"op": kind, **node, "init": inits}
+    graph = graph_of(f"inputs: {{x: {size}}}\ngraph: {json.dumps(made)}\n")
     ours = initial_weights(graph)["n.bias"]
     torch.manual_seed(0)
     keras.utils.set_random_seed(0)
@@ -82,12 +101,7 @@ def test_a_bias_by_the_fan_of_its_layer(kind: str) -> None:
     for backend in (archspec_torch.backend, archspec_keras.backend):
         source = backend.emit(graph)
         drawn.append(getattr(execute(source), source.entry)())
-    made = {
-        "linear": lambda: torch.nn.Linear(6, 800),
-        "conv2d": lambda: torch.nn.Conv2d(6, 800, (3, 1)),
-        "conv_transpose2d": lambda: torch.nn.ConvTranspose2d(6, 800, (3, 1)),
-    }[kind]()
-    wanted = made.bias.detach().numpy()
+    wanted = own().bias.detach().numpy()
     assert not drawn[0].a.bias.any()
     for values in (
         ours,

@@ -227,11 +227,12 @@ def test_layers_start_as_torchs_own(kind: str) -> None:
     op = BY_KIND[kind].model_validate({**attributes, "init": inits})
     ours = initial_weights(net({"x": op}, shape))
     torch.manual_seed(0)
-    for name, theirs in module(op, shape).named_parameters():
+    parameters = dict(module(op, shape).named_parameters())
+    bound = 1 / math.sqrt(fan(tuple(parameters["weight"].shape), "fan_in"))
+    for name, theirs in parameters.items():
         assert ours[f"x.{name}"].shape == theirs.shape
         values, wanted = ours[f"x.{name}"].ravel(), theirs.detach().numpy().ravel()
         assert scipy.stats.ks_2samp(values, wanted).pvalue > 1e-3
-        bound = 1 / math.sqrt(fan(tuple(module(op, shape).weight.shape), "fan_in"))
         for found in (values, wanted):
             assert np.abs(found).max() == pytest.approx(bound, rel=0.02)
             assert np.abs(found).max() <= np.float32(bound)

@@ -104,7 +104,7 @@ def published_nets() -> Iterator[Any]:
     for net in nets():
         publisher = net.publisher.partition(",")[0]
         if publisher in ("torchvision", "timm", "keras.applications"):
-            marks = [] if net.name in FEW else pytest.mark.proof
+            marks = () if net.name in FEW else pytest.mark.proof
             yield pytest.param(net.name, publisher, marks=marks, id=net.name)
 
 
