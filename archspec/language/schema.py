@@ -150,7 +150,8 @@ def _block(name: str, entry: Entry, errors: Collector) -> Block:
     graph = _graph(_entries(raw)["graph"], errors)
     params = _params(_entries(raw.get("params")), errors)
     inputs, outputs = tuple(keys.inputs) or ("input",), _entries(raw.get("outputs"))
-    return Block("block", name, at, params, inputs, graph, outputs)
+    told = keys.description
+    return Block("block", name, at, params, inputs, graph, outputs, told)
 
 
 def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> Statements:

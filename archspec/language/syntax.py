@@ -98,6 +98,7 @@ class ExpectKeys(Keys):
 class BlockKeys(Keys):
     """The keys of a block."""
 
+    description: str = key("A sentence, printed in its docstring.", "")
     params: dict[str, Any] = key("Params of its own, which hide the file's.", {})
     inputs: list[str] = key("Its several inputs; without it one, called `input`.", [])
     graph: Any = key(GRAPH)
@@ -328,6 +329,7 @@ class Block(NamedTuple):
     inputs: tuple[str, ...]
     value: Statements | None
     outputs: dict[str, Entry]
+    description: str = ""
 
     @property
     def graph(self) -> Statements:
@@ -370,4 +372,7 @@ class Unit:
         """The file's own graph; its single input is called `input`."""
         inputs = tuple(self.inputs) if len(self.inputs) > 1 else ("input",)
         name, graph = self.keys.name, self.graph
-        return Block("file", name, self.at, self.params, inputs, graph, self.outputs)
+        told = self.keys.title
+        return Block(
+            "file", name, self.at, self.params, inputs, graph, self.outputs, told
+        )

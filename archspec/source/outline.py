@@ -216,7 +216,8 @@ class Definition:
         constants: names that the body computes first.
         lines, outputs: the body, and what it gives.
         instances: what it stands for.
-        channels: the channels of its outputs, in the names of its arguments.
+        reads, channels: the channels of its inputs and outputs, in the names of its
+            arguments.
         channel_arguments: the arguments that are an input's channels, by number.
         positional: the first arguments, which callers give by position.
         numbers: for each output of a list, which child makes it.
@@ -235,6 +236,7 @@ class Definition:
     constants: dict[str, Expr] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     outputs: dict[str, Ref] = field(default_factory=dict)
+    reads: tuple[Arg, ...] = ()
     channels: tuple[Arg, ...] = ()
     channel_arguments: dict[str, int] = field(default_factory=dict)
     positional: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum c3436b84d7ab1c41
+# archspec: fingerprint b008eef65132c9a4, checksum e77e3d8e663e6cce
 # mypy: no-warn-return-any
 
 from torch import Tensor, nn
@@ -21,6 +21,11 @@ def init_weights(module: nn.Module) -> None:
 
 
 class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut.
+
+    Maps [N, in_channels, H, W] to [N, channels * 4, H / stride, W / stride].
+    """
+
     def __init__(
         self, in_channels: int, channels: int, stride: int, projected: bool
     ) -> None:
@@ -55,6 +60,8 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Sequential):
+    """Units in a chain, of which the last has the stride."""
+
     def __init__(
         self, in_channels: int, channels: int, depth: int, stride: int
     ) -> None:
@@ -72,6 +79,8 @@ class Stage(nn.Sequential):
 
 
 class KerasResNet50V2(nn.Module):
+    """Keras ResNet-50 V2: maps [N, in_channels, H, W] to [N, num_classes]."""
+
     def __init__(self, num_classes: int = 1000, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1_conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3)

@@ -7,7 +7,7 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint 111eb21cf81bf1f7, checksum 2debd43d60902041
+# archspec: fingerprint dfa4b76b343fe733, checksum ffd8167e855a0b95
 
 from functools import partial
 
@@ -28,12 +28,20 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 
 
 def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """A shortcut without weights, option A of the paper.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
     return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Two 3x3 convolutions beside a shortcut; the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     y = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
     y = conv2d(channels, 3, strides=stride, name=f"{name}_conv1")(y)
@@ -48,6 +56,10 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
 
 
 def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Units in a chain, of which the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     for i in range(3):
         x = basic_block(x, channels, stride, name=f"{name}_{i}")
         stride = 1
@@ -60,6 +72,7 @@ def ResNet20ForCIFAR(
     *,
     name: str = "resnet20",
 ) -> keras.Model:
+    """ResNet-20 for CIFAR: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     x = conv2d(16, 3, padding="same", name="conv1")(inputs)
     x = batch_normalization(name="bn1")(x)

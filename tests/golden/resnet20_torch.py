@@ -7,7 +7,7 @@ Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum 32797fd86c87f3ab
+# archspec: fingerprint dfa4b76b343fe733, checksum f9fe807eb2c55942
 # mypy: no-warn-return-any
 
 import torch
@@ -22,6 +22,11 @@ def init_weights(module: nn.Module) -> None:
 
 
 class ZeroPadding(nn.Sequential):
+    """A shortcut without weights, option A of the paper.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__(
             nn.MaxPool2d(1, stride=stride),
@@ -30,6 +35,11 @@ class ZeroPadding(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; the first has the stride.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
@@ -53,6 +63,11 @@ class BasicBlock(nn.Module):
 
 
 class Stage(nn.Sequential):
+    """Units in a chain, of which the first has the stride.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         for _ in range(3):
@@ -61,6 +76,8 @@ class Stage(nn.Sequential):
 
 
 class ResNet20ForCIFAR(nn.Module):
+    """ResNet-20 for CIFAR: maps [N, in_channels, H, W] to [N, num_classes]."""
+
     def __init__(self, num_classes: int = 10, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)

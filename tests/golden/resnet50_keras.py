@@ -5,7 +5,7 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint ae63ad26d645b23b, checksum 35207724f148c0de
+# archspec: fingerprint 54e66ae05fccbf93, checksum 57f3fee09f97ada1
 
 from functools import partial
 
@@ -26,11 +26,19 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 
 
 def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """The shortcut of a unit that changes the size or the channels.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     x = conv2d(channels, 1, strides=stride, name=f"{name}_0")(x)
     return batch_normalization(name=f"{name}_1")(x)
 
 
 def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
+    """
     in_channels = x.shape[-1]
     y = conv2d(channels, 1, name=f"{name}_conv1")(x)
     y = batch_normalization(name=f"{name}_bn1")(y)
@@ -50,6 +58,7 @@ def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTe
 def stage(
     x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
+    """Units in a chain, of which the first has the stride."""
     for i in range(depth):
         x = bottleneck(x, channels, stride, name=f"{name}_{i}")
         stride = 1
@@ -62,6 +71,7 @@ def ResNet50(
     *,
     name: str = "resnet50",
 ) -> keras.Model:
+    """ResNet-50: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
     x = conv2d(64, 7, strides=2, name="conv1")(x)

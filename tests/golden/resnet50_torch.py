@@ -5,7 +5,7 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum b4533b5e1dc00107
+# archspec: fingerprint 54e66ae05fccbf93, checksum 98c4cb755abbe6a9
 # mypy: no-warn-return-any
 
 import torch
@@ -20,6 +20,11 @@ def init_weights(module: nn.Module) -> None:
 
 
 class Projection(nn.Sequential):
+    """The shortcut of a unit that changes the size or the channels.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__(
             nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
@@ -28,6 +33,11 @@ class Projection(nn.Sequential):
 
 
 class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+
+    Maps [N, in_channels, H, W] to [N, channels * 4, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
@@ -54,6 +64,8 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Sequential):
+    """Units in a chain, of which the first has the stride."""
+
     def __init__(
         self, in_channels: int, channels: int, depth: int, stride: int
     ) -> None:
@@ -64,6 +76,8 @@ class Stage(nn.Sequential):
 
 
 class ResNet50(nn.Module):
+    """ResNet-50: maps [N, in_channels, H, W] to [N, num_classes]."""
+
     def __init__(self, num_classes: int = 1000, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)

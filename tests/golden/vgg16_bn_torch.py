@@ -5,7 +5,7 @@ Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum c84c3cc16d171da1
+# archspec: fingerprint c0f800bf255fd1e7, checksum ef71941b1ddc4d7b
 # mypy: no-warn-return-any
 
 import torch
@@ -23,6 +23,7 @@ def init_weights(module: nn.Module) -> None:
 
 
 def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
+    """3x3 convolutions and a max pool."""
     layers: list[nn.Module] = []
     for _ in range(depth):
         layers += [
@@ -35,6 +36,8 @@ def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
 
 
 class VGG16BN(nn.Module):
+    """VGG-16 BN: maps [N, in_channels, H, W] to [N, num_classes]."""
+
     def __init__(
         self, num_classes: int = 1000, *, dropout: float = 0.5, in_channels: int = 3
     ) -> None:

@@ -11,7 +11,7 @@ from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
-from archspec.source.docstring import docstring
+from archspec.source.docstring import described, docstring
 from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
 from archspec.source.liveness import LANGUAGE, local_names, output_names
@@ -37,6 +37,7 @@ from archspec.source.text import (
     class_name,
     function_name,
     header,
+    prose,
 )
 
 BRACES = re.compile(r"\{.*?\}")
@@ -67,6 +68,7 @@ class Printer:
         self, graph: Graph, definitions: list[Definition], dialect: Dialect
     ) -> None:
         self.graph = graph
+        self.shapes = graph.shapes()
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         self.names = Names([*own.union(*map(local_names, definitions))])
@@ -79,6 +81,7 @@ class Printer:
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
         self.nested: list[Definition] = []
+        self.around: dict[int, str] = {}
         self.moved: dict[int, set[str]] = {}
         self.parts: list[str] = []
         for self.current in definitions:
@@ -112,6 +115,7 @@ class Printer:
             body = self.constructor.returned(definition.lines)
             lines = [
                 *header(f"def {title}", parameters, result, 0),
+                *self._described(definition),
                 *self._constants(definition, STEP),
                 *body,
             ]
@@ -153,11 +157,21 @@ class Printer:
             body += self.start.last()
         return [
             f"class {title}({base}):",
+            *self._described(definition),
+            "",
             *header("def __init__", ["self", *parameters], "None", STEP),
             *(body or ["        pass"]),
             *([""] if computes else []),
             *computes,
         ]
+
+    def _described(self, definition: Definition) -> list[str]:
+        """The docstring of a definition."""
+        if id(definition) in self.around:
+            told = f"The {definition.title} of a {self.around[id(definition)]}."
+            return [f'{" " * STEP}"""{prose(told)}"""']
+        last = self.dialect.channels_last
+        return described(definition, self.shapes, STEP, channels_last=last)
 
     def _method(
         self, definition: Definition, scope: Scope, outputs: Mapping[str, Ref]
@@ -249,6 +263,7 @@ class Printer:
         )
         self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
+        self.around[id(definition)] = self.titles[id(outer)]
         self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
         self.current = definition
         self._add(definition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import replace
 from typing import Any
@@ -36,8 +37,11 @@ def chain(*targets: object) -> list[Line]:
     ]
 
 
+DOCSTRING = re.compile(r'^ *"""[^"]*"""\n\n?', re.MULTILINE)
+
+
 def text_of(*definitions: Definition, dialect: Dialect = DIALECT) -> str:
-    """The classes of a file, without what stands above them."""
+    """The classes of a file, without docstrings and what stands above them."""
     inputs = definitions[-1].inputs
     given = ", ".join(f"{name}: [4, 8, 8]" for name in inputs)
     node = f"{{op: concat, from: [{', '.join(inputs)}]}}"
@@ -45,7 +49,7 @@ def text_of(*definitions: Definition, dialect: Dialect = DIALECT) -> str:
     graph = graph_of(f"inputs: {{{given}}}\ngraph: {{all: {node}}}\n")
     text = printed(graph, list(definitions), dialect).text
     _, _, code = text.partition("\nimport toy\n")
-    return code.lstrip("\n")
+    return DOCSTRING.sub("", code).lstrip("\n")
 
 
 def check(text: str, *definitions: Definition, dialect: Dialect = DIALECT) -> None:
