@@ -23,7 +23,7 @@ from archspec.source.expr import Arg, Expr, parts
 from archspec.source.functions.dialect import Constants, Layer
 from archspec.source.outline import OpUse
 from archspec.source.scaling import fraction, scaling, whole
-from archspec.source.text import Bracketed, Call, Code, Doc, Infix, call, flat
+from archspec.source.text import Call, Doc, call, flat, structure
 from archspec.weights.layouts import ATTRIBUTES
 
 USUAL: dict[str, AnyInit] = {
@@ -74,29 +74,29 @@ def bias(use: OpUse) -> Callable[[Doc], Call]:
     told = [size for size in kernel if isinstance(size, int)]
     if len(told) == len(kernel):
         kernel = (prod(told),)
-    factors = [("*", _operand(size)) for size in kernel if size != 1]
+    factors = [f" * {_operand(size)}" for size in kernel if size != 1]
     if isinstance(op, Conv2d) and not multiplier(op, use.shapes[0]):
-        divisors = [] if use["groups"] == 1 else [("//", _operand(use["groups"]))]
+        divisors = [] if use["groups"] == 1 else [f" // {_operand(use['groups'])}"]
         factors = [*divisors, *factors]
 
     def drawn(value: Doc) -> Call:
-        read: Doc = Code(f"{flat(value)}.shape[-1]")
+        channels = f"{flat(value)}.shape[-1]"
         if isinstance(op, ConvTranspose2d):
-            read = _operand(use["channels"])
-        whole = [("*", read), *factors]
+            channels = _operand(use["channels"])
+        fan = "".join([channels, *factors])
         if multiplier(op, use.shapes[0]):
-            whole = factors or [("*", 1)]
-        operands, signs = [doc for _, doc in whole], [sign for sign, _ in whole[1:]]
-        fan = Infix((*operands,), (*signs,)) if signs else operands[0]
-        return Call("fan_in_uniform", (fan,))
+            fan = "".join(factors).removeprefix(" * ") or "1"
+        base = f"({fan})" if " " in fan else fan
+        bound = f"{base}**-0.5" if fan.isalnum() else f"{base} ** -0.5"
+        return Call("RandomUniform", (structure(f"-({bound})"), structure(bound)))
 
     return drawn
 
 
-def _operand(arg: Arg) -> Doc:
+def _operand(arg: Arg) -> str:
     """An argument beside an operator."""
     plain = not isinstance(arg, Expr) or arg.is_name()
-    return arg if plain else Bracketed("(", arg, ")")
+    return flat(arg) if plain else f"({flat(arg)})"
 
 
 def undrawn(op: Op, shapes: tuple[Shape, ...]) -> str | None:

@@ -7,19 +7,13 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum ffd8167e855a0b95
+# archspec: fingerprint dfa4b76b343fe733, checksum 8cfa52598c6891d8
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, initializers, layers, ops
-from keras.initializers import VarianceScaling, serialize
-
-
-def fan_in_uniform(fan_in: int) -> initializers.Initializer:
-    """U(-b, b) with b = 1 / sqrt(fan_in), from which PyTorch draws a layer's bias."""
-    return initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
-
+from keras import KerasTensor, layers, ops
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
 FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
@@ -85,7 +79,7 @@ def ResNet20ForCIFAR(
     x = layers.Dense(
         num_classes,
         kernel_initializer=FAN_IN_UNIFORM,
-        bias_initializer=fan_in_uniform(x.shape[-1]),
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
         name="fc",
     )(x)
     return keras.Model(inputs, x, name=name)

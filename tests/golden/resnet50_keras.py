@@ -5,19 +5,13 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum 57f3fee09f97ada1
+# archspec: fingerprint 54e66ae05fccbf93, checksum 6f92f3f5963f1b63
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, initializers, layers, ops
-from keras.initializers import VarianceScaling, serialize
-
-
-def fan_in_uniform(fan_in: int) -> initializers.Initializer:
-    """U(-b, b) with b = 1 / sqrt(fan_in), from which PyTorch draws a layer's bias."""
-    return initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
-
+from keras import KerasTensor, layers, ops
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
 FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
@@ -88,7 +82,7 @@ def ResNet50(
     x = layers.Dense(
         num_classes,
         kernel_initializer=FAN_IN_UNIFORM,
-        bias_initializer=fan_in_uniform(x.shape[-1]),
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
         name="fc",
     )(x)
     return keras.Model(inputs, x, name=name)

@@ -117,33 +117,45 @@ def test_what_draws_nothing(node: str, layer: str) -> None:
 @pytest.mark.parametrize(
     ("node", "shape", "fan"),
     [
-        ("{op: linear, features: 3, init: %s}", "[4]", "inputs.shape[-1]"),
-        ("{op: conv2d, channels: 6, kernel: 1, init: %s}", "", "inputs.shape[-1]"),
+        ("{op: linear, features: 3, init: %s}", "[4]", "inputs.shape[-1] ** -0.5"),
+        (
+            "{op: conv2d, channels: 6, kernel: 1, init: %s}",
+            "",
+            "inputs.shape[-1] ** -0.5",
+        ),
         (
             "{op: conv2d, channels: 6, kernel: [3, 2], init: %s}",
             "",
-            "inputs.shape[-1] * 6",
+            "(inputs.shape[-1] * 6) ** -0.5",
         ),
         (
             "{op: conv2d, channels: 6, kernel: 3, groups: 2, init: %s}",
             "",
-            "inputs.shape[-1] // 2 * 9",
+            "(inputs.shape[-1] // 2 * 9) ** -0.5",
         ),
         (
             "{op: conv2d, channels: 6, kernel: =k, groups: =g, init: %s}",
             "",
-            "inputs.shape[-1] // g * k * k",
+            "(inputs.shape[-1] // g * k * k) ** -0.5",
         ),
         (
             "{op: conv2d, channels: 6, kernel: =k + 1, groups: =g - 1, init: %s}",
             "",
-            "inputs.shape[-1] // (g - 1) * (k + 1) * (k + 1)",
+            "(inputs.shape[-1] // (g - 1) * (k + 1) * (k + 1)) ** -0.5",
         ),
-        ("{op: conv2d, channels: 8, kernel: 3, groups: 4, init: %s}", "", "9"),
-        ("{op: conv2d, channels: 8, kernel: 1, groups: 4, init: %s}", "", "1"),
-        ("{op: conv2d, channels: 4, kernel: =k, groups: 4, init: %s}", "", "k * k"),
-        ("{op: conv_transpose2d, channels: 6, kernel: 2, init: %s}", "", "6 * 4"),
-        ("{op: conv_transpose2d, channels: =k, kernel: 1, init: %s}", "", "k"),
+        ("{op: conv2d, channels: 8, kernel: 3, groups: 4, init: %s}", "", "9**-0.5"),
+        ("{op: conv2d, channels: 8, kernel: 1, groups: 4, init: %s}", "", "1**-0.5"),
+        (
+            "{op: conv2d, channels: 4, kernel: =k, groups: 4, init: %s}",
+            "",
+            "(k * k) ** -0.5",
+        ),
+        (
+            "{op: conv_transpose2d, channels: 6, kernel: 2, init: %s}",
+            "",
+            "(6 * 4) ** -0.5",
+        ),
+        ("{op: conv_transpose2d, channels: =k, kernel: 1, init: %s}", "", "k**-0.5"),
     ],
 )
 def test_a_bias_that_is_drawn_by_a_fan(node: str, shape: str, fan: str) -> None:
@@ -155,7 +167,8 @@ def test_a_bias_that_is_drawn_by_a_fan(node: str, shape: str, fan: str) -> None:
     )
     source = archspec_keras.backend.emit(graph)
     joined = " ".join(source.text.split()).replace("( ", "(").replace(" )", ")")
-    assert f"bias_initializer=fan_in_uniform({fan})," in joined
+    joined = joined.replace(",)", ")")
+    assert f"bias_initializer=RandomUniform(-({fan}), {fan})," in joined
     op, shapes = graph.nodes[0].op, [*graph.inputs.values()]
     weight: Any = torch.empty(op.weights(*shapes)["weight"])
     bound = weight[0].numel() ** -0.5
