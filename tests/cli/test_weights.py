@@ -28,7 +28,7 @@ class TestCommands:
         assert same(load("new.safetensors"), wanted)
         texts = metadata("new.safetensors")
         assert (texts["name"], texts["seed"]) == ("small", "3")
-        assert texts["fingerprint"] in small.codegen("torch").text
+        assert texts["fingerprint"][:16] in small.codegen("torch").text
         assert "exists" in refused(
             "weights", "init", "small.yaml", "-o", "new.safetensors"
         )

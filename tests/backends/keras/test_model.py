@@ -26,14 +26,15 @@ def test_one_image() -> None:
         inputs: {image: [3, 32, 48]}
         graph: {relu: relu}
         """,
-        """
+        '''
         def Net(
-            input_shape: tuple[int | None, int | None, int] = (32, 48, 3), name: str = "net"
+            input_shape: tuple[int | None, int | None, int] = (32, 48, 3), *, name: str = "net"
         ) -> keras.Model:
+            """Maps [N, H, W, 3] to [N, H, W, 3]."""
             inputs = keras.Input(input_shape, name="image")
             x = layers.ReLU(name="relu")(inputs)
             return keras.Model(inputs, x, name=name)
-        """,
+        ''',
     )
 
 
@@ -46,12 +47,14 @@ def test_several_inputs_and_outputs() -> None:
           a: {op: relu, from: image}
           b: {op: relu, from: words}
         """,
-        """
+        '''
         def Net(
             image_shape: tuple[int | None, int | None, int] = (8, 8, 3),
             words_shape: tuple[int] = (5,),
+            *,
             name: str = "net",
         ) -> keras.Model:
+            """Maps [N, H, W, 3] and [N, 5] to [N, H, W, 3], [N, 5] and [N, 5]."""
             image_input = keras.Input(image_shape, name="image")
             words_input = keras.Input(words_shape, name="words")
             seen = layers.ReLU(name="a")(image_input)
@@ -61,7 +64,7 @@ def test_several_inputs_and_outputs() -> None:
                 {"seen": seen, "said": said, "given": words_input},
                 name=name,
             )
-        """,
+        ''',
     )
 
 

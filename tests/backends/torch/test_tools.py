@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from nets import graph_of
@@ -55,7 +57,7 @@ def test_traced_and_scripted(name: str, node: str, size: int, training: bool) ->
     """In each mode the same numbers, and the same statistics afterwards."""
     x = torch.linspace(-1, 2, 3 * 4 * 90).reshape(3, 4, 10, 9)
     x = x if size == 3 else x[:, :, 0, 0]
-    ways = [lambda model: model, torch.fx.symbolic_trace]
+    ways: list[Any] = [lambda model: model, torch.fx.symbolic_trace]
     if name != "NamedScale":  # TorchScript knows no attribute by a name that it is told
         ways.append(torch.jit.script)
     found = []
