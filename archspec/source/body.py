@@ -243,7 +243,7 @@ class Body:
             column.env[flow] = self.forest.shapes[made_last or read][0]
         count, after = line.count, None
         surely = isinstance(count, int) and count > 0
-        if flow not in names_of(made) and count is not None:
+        if flow not in names_of(made):
             after = _with(made, line.index, count - 1)  # type: ignore[operator]  # numbers
             if not surely:
                 after = choice(after, over_zero(count), outer)
