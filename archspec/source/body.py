@@ -412,6 +412,9 @@ class Body:
                 attributes[name] = arg
         given = {**attributes, **{k: parts(attributes[k]) for k in op.paired}}
         made = op.out_channels(tuple(channels), given, shapes[0])
+        if op.flattens:  # instances may read images of several sizes
+            features: list[Value] = [node.shape[0] for node in nodes]
+            made = self.writer.checked(made, cells, features, "flat_features")
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 
