@@ -181,6 +181,15 @@ def test_a_value_of_several_says_its_type_where_it_is_returned() -> None:
             "x = self.a(x)\nreturn x",
             id="nothing to compute",
         ),
+        pytest.param(
+            [
+                line("a", conv()),
+                line("b", SAME, Ref(0)),
+                line("c", ADD, Ref(1), Ref(0)),
+            ],
+            "x = self.a(x)\nreturn toy.total(x, x)",
+            id="what is handed on has no variable of its own",
+        ),
         pytest.param([], "return x", id="nothing at all"),
         pytest.param(
             [
@@ -263,6 +272,11 @@ def test_bodies(lines: list[Line], body: str) -> None:
             [line("a", conv(), single=True)],
             "self.a = toy.Sequential(toy.Conv(4))",
             id="a repeat of one",
+        ),
+        pytest.param(
+            [line("a", cut(0, 3), single=True), line("b", cut(0, 2), Ref(0))],
+            "self.a = toy.Sequential(toy.Cut(0, 3))",
+            id="a repeat of one that a function could compute",
         ),
         pytest.param(
             [
