@@ -3,9 +3,9 @@
 Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
-Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: e31d22b6d3b68119
 """
+
+# archspec: fingerprint b008eef65132c9a4, checksum 1faa72621c9f9f8a
 
 import keras
 from keras import KerasTensor, layers
@@ -14,6 +14,7 @@ from keras import KerasTensor, layers
 def bottleneck(
     x: KerasTensor, channels: int, stride: int, projected: bool, name: str
 ) -> KerasTensor:
+    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut."""
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
     preact_relu = layers.ReLU(name=f"{name}_preact_relu")(y)
     if projected:
@@ -38,6 +39,7 @@ def bottleneck(
 def stage(
     x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
+    """Units in a chain, of which the last has the stride."""
     for i in range(depth):
         x = bottleneck(
             x,
@@ -52,8 +54,10 @@ def stage(
 def KerasResNet50V2(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
     num_classes: int = 1000,
+    *,
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
+    """Keras ResNet-50 V2."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_conv_pad")(inputs)
     x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)

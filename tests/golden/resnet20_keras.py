@@ -5,9 +5,9 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 9382890ffe10d479
 """
+
+# archspec: fingerprint 97b8b0611037e146, checksum 816136fc5e34e071
 
 from functools import partial
 
@@ -22,12 +22,14 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 
 
 def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """A shortcut without weights, option A of the paper."""
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
     return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Two 3x3 convolutions beside a shortcut; the first has the stride."""
     in_channels = x.shape[-1]
     y = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
     y = conv2d(channels, 3, strides=stride, name=f"{name}_conv1")(y)
@@ -42,6 +44,7 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
 
 
 def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Units in a chain, of which the first has the stride."""
     for i in range(3):
         x = basic_block(x, channels, stride, name=f"{name}_{i}")
         stride = 1
@@ -51,8 +54,10 @@ def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
 def ResNet20ForCIFAR(
     input_shape: tuple[int | None, int | None, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     name: str = "resnet20",
 ) -> keras.Model:
+    """ResNet-20 for CIFAR."""
     inputs = keras.Input(input_shape, name="image")
     x = conv2d(16, 3, padding="same", name="conv1")(inputs)
     x = batch_normalization(name="bn1")(x)
