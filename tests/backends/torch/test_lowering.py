@@ -79,10 +79,14 @@ def function(text: str, *values: str, shape: Shape = IMAGE) -> str:
             "PaddedConv2d(8, 4, 3, sides=(2, 3, 1, 1), stride=2, dilation=2, groups=4, "
             "bias=False)",
         ),
-        ("kernel: 3, padding: same", 'nn.Conv2d(8, 4, 3, padding="same")'),
+        ("kernel: 3, padding: same", "nn.Conv2d(8, 4, 3, padding=1)"),
+        ("kernel: [3, 5], padding: same", "nn.Conv2d(8, 4, (3, 5), padding=(1, 2))"),
+        ("kernel: 4, padding: same", 'nn.Conv2d(8, 4, 4, padding="same")'),
+        ("kernel: [3, 2], padding: same", 'nn.Conv2d(8, 4, (3, 2), padding="same")'),
+        ("kernel: [2, 3], padding: same", 'nn.Conv2d(8, 4, (2, 3), padding="same")'),
         (
             "kernel: 3, padding: same, stride: [1, 1], dilation: 2",
-            'nn.Conv2d(8, 4, 3, padding="same", dilation=2)',
+            "nn.Conv2d(8, 4, 3, padding=2, dilation=2)",
         ),
         (
             "kernel: 3, padding: same, stride: 2, bias: false",
