@@ -624,6 +624,23 @@ class Part(toy.Sequential):
 """ in text_of(net)
 
 
+def test_a_list_that_is_not_always_there_is_a_class_where_its_loop_carries() -> None:
+    loop = line("", conv(C), count=N, index="i", carried={"c": 4})
+    plain = line("", conv(C), count=N, index="i")
+    nested = [
+        line("a", Nested("a", True, False, [plain], (Ref(0),)), when=FLAG),
+        line("body", Nested("body", True, False, [loop], (Ref(0),)), Ref(0), when=FLAG),
+    ]
+    text = text_of(definition(nested, arguments=[CS, NS, FLAGS]))
+    assert "self.body = Body(c, n) if flag else None\n" in text
+    assert "toy.Sequential(*(toy.Conv(c) for _ in range(n))) if flag" in text
+    assert """
+        for _ in range(n):
+            self.append(toy.Conv(c))
+            c = 4
+""" in text.partition("class Net")[0]
+
+
 def test_a_net_of_one_list_that_names_its_output() -> None:
     net = definition(chain(conv()), {"end": Ref(0)}, listed=True)
     assert """\
