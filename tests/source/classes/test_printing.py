@@ -212,6 +212,16 @@ def test_a_value_of_several() -> None:
             '    x = getattr(self, "a-b")(y)\nreturn x',
             id="names that are no identifiers",
         ),
+        pytest.param(
+            [line("a", conv(), when=FLAG), line("b", NORM, Ref(0))],
+            "if self.a is not None:\n    x = self.a(x)\nreturn self.b(x)",
+            id="no call around what isn't always there",
+        ),
+        pytest.param(
+            [line("a", conv()), line("b", NORM, Ref(0), when=FLAG)],
+            "x = self.a(x)\nif self.b is not None:\n    x = self.b(x)\nreturn x",
+            id="what isn't always there is around no call",
+        ),
     ],
 )
 def test_bodies(lines: list[Line], body: str) -> None:
@@ -946,6 +956,19 @@ def titles(*names: str, **more: object) -> list[str]:
 )
 def test_titles(name: str, title: str) -> None:
     assert titles(name) == [title, "Net"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "found"),
+    [("tiny", "", "Tiny"), ("tiny", "ResNet-18", "ResNet18"), ("net", "", "Net")],
+)
+def test_a_net_is_called_by_its_title_or_its_name(
+    name: str, title: str, found: str
+) -> None:
+    graph = graph_of("inputs: {x: [4, 8, 8]}\ngraph: {all: relu}\n")
+    graph = replace(graph, name=name, title=title)
+    text = printed(graph, [definition([line("a", conv())])], DIALECT).text
+    assert f"\nclass {found}(toy.Module):\n" in text
 
 
 def test_titles_are_unlike_and_no_names_of_variables() -> None:

@@ -510,6 +510,18 @@ def Net(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "found"),
+    [("tiny", "", "Tiny"), ("tiny", "ResNet-18", "ResNet18"), ("net", "", "Net")],
+)
+def test_a_net_is_called_by_its_title_or_its_name(
+    name: str, title: str, found: str
+) -> None:
+    graph = graph_of("inputs: {x: [4, 8, 8]}\ngraph: {all: relu}\n")
+    text = emit(replace(graph, name=name, title=title), DIALECT).text
+    assert f"\ndef {found}(" in text
+
+
 def test_a_constant_is_said_once() -> None:
     """Its name is no argument's; calls without a name of a layer share nothing."""
 
