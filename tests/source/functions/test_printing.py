@@ -522,6 +522,24 @@ def test_a_net_is_called_by_its_title_or_its_name(
     assert f"\ndef {found}(" in text
 
 
+def test_values_of_a_nested_graph_are_variables_at_once() -> None:
+    check(
+        """
+        inputs: {image: [4, 8, 8]}
+        graph:
+          part: {graph: [relu, {op: slice, stop: 2}, relu]}
+        outputs: {low: part.0, high: part}
+        """,
+        """
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
+            low = toy.Relu(name="part_0")(image_value)
+            x = toy.cut(low, 0, 2)
+            high = toy.Relu(name="part_2")(x)
+            return toy.model([image_value], {"low": low, "high": high}, name=name)
+        """,
+    )
+
+
 def test_a_constant_is_said_once() -> None:
     """Its name is no argument's; calls without a name of a layer share nothing."""
 
