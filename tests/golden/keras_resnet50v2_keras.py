@@ -5,7 +5,7 @@ Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum 1faa72621c9f9f8a
+# archspec: fingerprint b008eef65132c9a4, checksum c2ccaa8b81e0ab6e
 
 import keras
 from keras import KerasTensor, layers
@@ -14,7 +14,10 @@ from keras import KerasTensor, layers
 def bottleneck(
     x: KerasTensor, channels: int, stride: int, projected: bool, name: str
 ) -> KerasTensor:
-    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut."""
+    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
+    """
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
     preact_relu = layers.ReLU(name=f"{name}_preact_relu")(y)
     if projected:
@@ -57,7 +60,7 @@ def KerasResNet50V2(
     *,
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
-    """Keras ResNet-50 V2."""
+    """Keras ResNet-50 V2: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_conv_pad")(inputs)
     x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)

@@ -7,29 +7,35 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint 97b8b0611037e146, checksum 816136fc5e34e071
+# archspec: fingerprint dfa4b76b343fe733, checksum 8cfa52598c6891d8
 
 from functools import partial
 
 import keras
 from keras import KerasTensor, layers, ops
-from keras.initializers import VarianceScaling, serialize
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
 
 def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """A shortcut without weights, option A of the paper."""
+    """A shortcut without weights, option A of the paper.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
     return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """Two 3x3 convolutions beside a shortcut; the first has the stride."""
+    """Two 3x3 convolutions beside a shortcut; the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     y = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
     y = conv2d(channels, 3, strides=stride, name=f"{name}_conv1")(y)
@@ -44,7 +50,10 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
 
 
 def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """Units in a chain, of which the first has the stride."""
+    """Units in a chain, of which the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     for i in range(3):
         x = basic_block(x, channels, stride, name=f"{name}_{i}")
         stride = 1
@@ -57,7 +66,7 @@ def ResNet20ForCIFAR(
     *,
     name: str = "resnet20",
 ) -> keras.Model:
-    """ResNet-20 for CIFAR."""
+    """ResNet-20 for CIFAR: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     x = conv2d(16, 3, padding="same", name="conv1")(inputs)
     x = batch_normalization(name="bn1")(x)
@@ -67,5 +76,10 @@ def ResNet20ForCIFAR(
     x = stage(x, 64, stride=2, name="layer3")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

@@ -5,28 +5,34 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 4555616c117e3dfd, checksum f4cb8e056d27b4c0
+# archspec: fingerprint 54e66ae05fccbf93, checksum 6f92f3f5963f1b63
 
 from functools import partial
 
 import keras
 from keras import KerasTensor, layers, ops
-from keras.initializers import VarianceScaling, serialize
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
 
 def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """The shortcut of a unit that changes the size or the channels."""
+    """The shortcut of a unit that changes the size or the channels.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     x = conv2d(channels, 1, strides=stride, name=f"{name}_0")(x)
     return batch_normalization(name=f"{name}_1")(x)
 
 
 def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5)."""
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
+    """
     in_channels = x.shape[-1]
     y = conv2d(channels, 1, name=f"{name}_conv1")(x)
     y = batch_normalization(name=f"{name}_bn1")(y)
@@ -59,7 +65,7 @@ def ResNet50(
     *,
     name: str = "resnet50",
 ) -> keras.Model:
-    """ResNet-50."""
+    """ResNet-50: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
     x = conv2d(64, 7, strides=2, name="conv1")(x)
@@ -73,5 +79,10 @@ def ResNet50(
     x = stage(x, 512, depth=3, stride=2, name="layer4")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

@@ -5,7 +5,7 @@ Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum d3d53017cac42307
+# archspec: fingerprint c0f800bf255fd1e7, checksum 94480bd47d68dcdf
 
 from collections.abc import Iterator
 from functools import partial
@@ -40,7 +40,7 @@ def VGG16BN(
     dropout: float = 0.5,
     name: str = "vgg16_bn",
 ) -> keras.Model:
-    """VGG-16 BN."""
+    """VGG-16 BN: maps [N, H, W, C] to [N, num_classes]."""
     inputs = keras.Input(input_shape, name="image")
     names = (f"features_{i}" for i in count())
     x = inputs
