@@ -50,7 +50,6 @@ PLACES = (
 )
 EQUAL = Path(__file__).with_name("mutate_equal.yaml")
 ENOUGH = 0.97
-PROCESSES = 2
 MEMORY = 8 * 2**30
 PRELOAD = ["pytest", "hypothesis", "numpy", "yaml", "pydantic", "torch"]
 """What every run needs; it is imported once, and each run starts from there."""
@@ -357,12 +356,12 @@ def is_reviewed(fault: Fault, text: str) -> bool:
 class Runner:
     """Runs tests in copies of the tree."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(self, folder: Path, limit: int, jobs: int) -> None:
         self.limit = limit
         self.context: ForkServerContext = get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
         self.copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(PROCESSES):
+        for number in range(jobs):
             self.copies.put(copied(folder / f"tree{number}"))
         self.root = folder / "tree0"
 
@@ -450,10 +449,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=150, help="of each call")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=60, help="seconds for each")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as folder:
-        runner = Runner(Path(folder), given.limit)
+        runner = Runner(Path(folder), given.limit, given.jobs)
         root = runner.root  # the tree itself may change while this runs
         texts = {
             m: (root / m).read_text(encoding="utf-8")
@@ -465,7 +465,7 @@ def main() -> int:
         chosen = Random(given.seed).sample(every, min(given.count, len(every)))
         chosen.sort(key=lambda fault: (fault.module, fault.start))
         tests = {m: tests_of(m, root) for m in {fault.module for fault in chosen}}
-        with ThreadPoolExecutor(PROCESSES) as pool:
+        with ThreadPoolExecutor(given.jobs) as pool:
             fit = dict(
                 pool.map(
                     lambda path: (path, runner.passes(None, path)),

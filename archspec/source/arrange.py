@@ -246,7 +246,7 @@ def _reuse(definition: Definition, lines: list[Line], number: int) -> None:
     """Lets a variable of a loop be the argument that it starts from."""
     line = lines[number]
     for flow, start in list(line.start.items()):
-        name = start.text if isinstance(start, Expr) and start.is_name() else ""
+        name = start.text if isinstance(start, Expr) else ""
         held, line.start = line.start, {}
         inside = {n for arg in expressions(line) for n in names_of(arg)}
         line.start = held

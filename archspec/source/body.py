@@ -103,8 +103,8 @@ class Body:
         word = f"{line.name}_channels" if line.name.isidentifier() else "channels"
         made = tuple(self.writer.short(arg, word) for arg in made)
         self._check_choice(first)
-        self.references.add(key, line, items)
-        line.instead = line.instead and opposite(self.lines[-2].when, line.when)
+        self.references.add(key, line)
+        line.instead = self._instead(line)
         self.made.append(made)
         if line.when is not True:
             if len(made) > 1:
@@ -114,6 +114,12 @@ class Body:
                 )
             other = self._channels_at(line.otherwise or line.inputs[0])
             self.made[-1] = (self._joined(key, other, made[0], line.when),)
+
+    def _instead(self, line: Line) -> bool:
+        """Whether the last line of a list is there just where the one before isn't."""
+        before = self.lines[-2:][0]
+        alone = self.references.listed and not (before.spread or line.spread)
+        return alone and not before.instead and opposite(before.when, line.when)
 
     def _check_choice(self, first: Item) -> None:
         """Unfit where a formula chooses what is read, and no line's absence says so.
@@ -216,7 +222,6 @@ class Body:
         made = tried[0]
         if isinstance(count, int):
             made = over_turns(made, variable, count)
-        values = [self._reads(cell.item) for cell in cells]
         step = without_term(made, flow)
         if count == 1:
             inner, after = outer, _with(_with(made, variable, 0), flow, outer)
@@ -225,9 +230,10 @@ class Body:
         elif step is not None and variable not in names_of(step):
             inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
         else:
-            self.words.reserved.discard(flow)
             return self._flow(line, flow, outer, made, items)
-        inner = self.writer.checked(inner, cells, values, "in_channels")
+        assert self.writer.holds(
+            inner, cells, [self._reads(cell.item) for cell in cells]
+        )
         line.target, _ = self._target(cells, [inner], index, depth)
         self.words.reserved.discard(flow)
         return (after,)
@@ -242,8 +248,8 @@ class Body:
             read = self.references.value(line.inputs[0], column)
             column.env[flow] = self.forest.shapes[made_last or read][0]
         count, after = line.count, None
-        surely = isinstance(count, int) and count > 0
-        if flow not in names_of(made) and count is not None:
+        surely = isinstance(count, int)  # and not 0: then there is no line
+        if flow not in names_of(made):
             after = _with(made, line.index, count - 1)  # type: ignore[operator]  # numbers
             if not surely:
                 after = choice(after, over_zero(count), outer)
@@ -412,6 +418,9 @@ class Body:
                 attributes[name] = arg
         given = {**attributes, **{k: parts(attributes[k]) for k in op.paired}}
         made = op.out_channels(tuple(channels), given, shapes[0])
+        if op.flattens:  # instances may read images of several sizes
+            features: list[Value] = [node.shape[0] for node in nodes]
+            made = self.writer.checked(made, cells, features, "flat_features")
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 

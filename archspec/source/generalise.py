@@ -370,7 +370,7 @@ class Writer:
         if not {index} <= self.words.fixed_loops:
             return None
         word = named(index, "int")
-        if len(by_index) > 1 and len({v for k, v in by_index.items() if k}) == 1:
+        if len({v for k, v in by_index.items() if k}) == 1:
             return choice(by_index[0], equal(word, 0), by_index[1])
         if sorted(by_index) != list(range(len(by_index))):
             return None

@@ -69,12 +69,13 @@ def _candidates(
     yield 0, {}
     often = Counter(option for options in group for option in options)
     shared: dict[Option, Doc] = {}
-    for option, number in often.most_common():
-        if number == 1 or option[0] in {key for key, _ in shared}:
+    for option, _ in often.most_common():
+        having = [options for options in group if option in options]
+        if len(having) < 2:
             continue
-        group = [options for options in group if option in options]
-        shared |= {option: group[0][option]} if group else {}
+        group = having
+        shared[option] = group[0][option]
         # A name of the spec counts alike however long it is.
         length = sum(len(key) + 1 + min(len(text), NAMED) for key, text in shared)
-        if length >= LEAST and len(group) > 1:
+        if length >= LEAST:
             yield length * len(group), dict(shared)

@@ -28,13 +28,11 @@ class References:
         self.definition = columns[0].tree.scope.definition
         self.lines: list[Line] = []
         self.keys: list[str] = []
-        self.present: list[bool] = []
 
-    def add(self, key: str, line: Line, items: Sequence[list[Item]]) -> None:
+    def add(self, key: str, line: Line) -> None:
         """Adds the line of a statement."""
         self.keys.append(key)
         self.lines.append(line)
-        line.instead = self._instead(items)
 
     def reads(
         self, items: Sequence[list[Item]]
@@ -131,16 +129,6 @@ class References:
         return all(len(values) == 1 for _, values in reads) and self._explains(
             ref, [(column, values[0]) for column, values in reads]
         )
-
-    def _instead(self, items: Sequence[list[Item]]) -> bool:
-        """Whether the last line of a list is there just where the one before isn't."""
-        before, self.present = self.present, [len(group) == 1 for group in items]
-        if not self.listed or len(self.lines) < 2:
-            return False
-        pair = self.lines[-2:]
-        single = all(not line.spread and line.count is None for line in pair)
-        opposite = before == [not found for found in self.present]
-        return single and opposite and not pair[0].instead
 
     def _places(self, column: Column, value: str) -> list[Ref]:
         """Where a value comes from in one instance: a line, or inputs that hold it."""

@@ -481,6 +481,7 @@ def test_the_scope_of_a_nested_graph() -> None:
     inner = next(n for n in graph.nodes if n.name == "layer.1.0").scope
     assert (inner.name, inner.slot, inner.title) == ("layer.1", "0", "cell")
     assert (inner.inline, inner.parent) == (True, scope)
+    assert scope.named == graph.root.named == {}  # they have one input
     named = scope_of(graph, "layer.1.1")
     assert (named.slot, named.title, named.listed) == ("1", "other", False)
     assert named.definition == "net.yaml#/layer/1"
@@ -494,6 +495,7 @@ def test_the_scope_of_a_block() -> None:
     assert (scope.when, scope.repeat, scope.inline) == (None, None, False)
     assert scope.inputs == {"x": "layer.2.1.a", "y": "stem"}
     assert scope.outputs == {"p": "use.a", "q": "use.b.0"}
+    assert scope.named == {"a": ("x", "y")}  # of several inputs, by who reads them
     assert scope.params == {"c": 6, "d": 7, "e": 9}
     assert (scope.texts, scope.defaults) == ({"c": "n * 2"}, {"d": "c + 1"})
     assert scope.taints["c"] == scope.taints["d"] == {"n"}

@@ -34,6 +34,12 @@ class Wide(Bare):
     width: ClassVar[str | None] = "count"
 
 
+class Chancy(Bare):
+    kind: ClassVar[str] = "chancy"
+    chance: ClassVar[str | None] = "rate"
+    rate: float = 0.5
+
+
 class Counted(Weighted):
     """An op with one tensor of each role."""
 
@@ -55,6 +61,11 @@ class Named(Weighted):
         return "scale"
 
 
+def test_without_a_chance_an_op_of_chance_does_nothing() -> None:
+    assert Chancy(rate=0).passes_through() and Chancy(rate=0.0).passes_through()
+    assert not Chancy().passes_through()
+
+
 def test_what_most_ops_are() -> None:
     made = Bare()
     assert made.arity == (1, 1)
@@ -67,6 +78,7 @@ def test_what_most_ops_are() -> None:
     assert not made.nonnegative(True) and not made.nonnegative(False)
     assert made.computed_from(("a", "b")) == made.sized_by(("a", "b")) == ("a", "b")
     assert made.windows(IMAGE, IMAGE) == PIXEL
+    assert not made.passes_through()
     with pytest.raises(NotImplementedError):
         made.shape(IMAGE)
 

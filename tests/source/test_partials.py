@@ -67,6 +67,14 @@ def test_of_two_values_of_a_keyword_the_commoner_is_shared() -> None:
     assert "HE_NORMAL" in line and "use_bias=False" in line and "UNIFORM" not in line
 
 
+def test_the_rarer_value_leaves_room_for_what_comes_after_it() -> None:
+    """The second value of a keyword is no reason to share less."""
+    other = ("kernel_initializer", Code("HE_UNIFORM"))
+    calls = [conv(other), conv(other), conv(INIT), conv(INIT, BIAS), conv(INIT, BIAS)]
+    (line,) = Partials(calls, Names()).lines()
+    assert line.endswith("kernel_initializer=HE_NORMAL, use_bias=False)")
+
+
 def test_an_expression_is_the_functions_own() -> None:
     rate = ("a_long_keyword_of_a_layer", named("rate", "float"))
     assert printed(conv(rate), conv(rate)) == [

@@ -70,6 +70,10 @@ A, B, C = Code("a"), Code("b"), Code("c")
             "f(a for i in b for j in c)",
         ),
         (Call("f", (Loop(A, (Each("i", B),)), C)), "f((a for i in b), c)"),
+        (
+            Call("f", (Loop(A, (Each("i", B),)),), (("k", C),)),
+            "f((a for i in b), k=c)",
+        ),
         (Choice(A, B, C), "a if b else c"),
         (Infix((A, B, C), ("+", "-")), "a + b - c"),
         (Bracketed("", Display((A,)), "[0]"), "[a][0]"),

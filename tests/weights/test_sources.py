@@ -95,7 +95,7 @@ class TestTimm:
         assert torch.allclose(convolved.flatten(1), linear, rtol=1e-12, atol=1e-12)
         assert np.array_equal(place.back(place.into(weight)), weight)
 
-    @pytest.mark.parametrize("size", [97, 99])
+    @pytest.mark.parametrize("size", [84, 97, 99])
     def test_a_linear_layer_that_is_no_such_convolution(self, size: int) -> None:
         found = names("timm", graph_of(HEAD.replace("98", str(size))))
         assert found["classifier.0.weight"] == ("pre_logits.fc1.weight", (6, size))

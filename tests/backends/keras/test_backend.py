@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import os
+import sys
 import textwrap
+from types import SimpleNamespace
 from typing import Any
 
 import archspec_keras
@@ -368,6 +372,61 @@ def test_an_engine_that_is_missing_or_another() -> None:
     with pytest.raises(BackendError, match=f"runs on {here} in this process, not on"):
         engines.start(other, "float32")
     engines.start(here, "float64")
+
+
+@pytest.mark.parametrize("imported", [True, False])
+@pytest.mark.parametrize(("dtype", "wide"), [("float64", "1"), ("float32", "0")])
+def test_an_engine_is_chosen_while_nobody_has_imported_keras(
+    dtype: str, wide: str, imported: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax"))
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    monkeypatch.setattr(engines, "framework", lambda: keras)
+    monkeypatch.setattr(engines, "_keep_double", lambda engine, keras: None)
+    monkeypatch.setattr(engines, "find_spec", lambda engine: object())
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("JAX_ENABLE_X64", "0")
+    if not imported:
+        monkeypatch.delitem(sys.modules, "keras")
+    engines.start("jax", dtype)
+    found = os.environ["KERAS_BACKEND"], os.environ["JAX_ENABLE_X64"]
+    assert found == (("torch", "0") if imported else ("jax", wide))
+
+
+def test_keras_is_imported_once_and_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow says little unless somebody wants it to."""
+
+    def imported(name: str, *args: Any) -> Any:
+        if name != "keras":
+            return real(name, *args)
+        levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+        return keras
+
+    real, levels = builtins.__import__, list[str]()
+    keras: Any = SimpleNamespace(ops=SimpleNamespace(zeros=lambda shape: 0))
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(builtins, "__import__", imported)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+    assert engines.framework() is keras
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    assert engines.framework() is keras
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    assert engines.framework() is keras and levels == ["1", "3"]
+
+
+def test_keras_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def zeros(shape: tuple[int, ...]) -> None:
+        raise ImportError("no engine")
+
+    keras = SimpleNamespace(ops=SimpleNamespace(zeros=zeros))
+    real = builtins.__import__
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(
+        builtins, "__import__", lambda n, *a: keras if n == "keras" else real(n, *a)
+    )
+    with pytest.raises(BackendError, match="Keras can't start: no engine") as caught:
+        engines.framework()
+    assert caught.value.code == "AS503" and "KERAS_BACKEND" in str(caught.value.hint)
 
 
 def test_an_engine_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,10 @@ def function(text: str, *values: str, shape: Shape = IMAGE) -> str:
             "bias=False)",
         ),
         ("kernel: 3, padding: same", "nn.Conv2d(8, 4, 3, padding=1)"),
+        ("kernel: [3, 5], padding: same", "nn.Conv2d(8, 4, (3, 5), padding=(1, 2))"),
+        ("kernel: 4, padding: same", 'nn.Conv2d(8, 4, 4, padding="same")'),
+        ("kernel: [3, 2], padding: same", 'nn.Conv2d(8, 4, (3, 2), padding="same")'),
+        ("kernel: [2, 3], padding: same", 'nn.Conv2d(8, 4, (2, 3), padding="same")'),
         (
             "kernel: 3, padding: same, stride: [1, 1], dilation: 2",
             "nn.Conv2d(8, 4, 3, padding=2, dilation=2)",

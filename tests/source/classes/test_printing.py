@@ -166,6 +166,15 @@ def test_a_value_of_several() -> None:
             "return self.a(x)",
             id="nothing to compute",
         ),
+        pytest.param(
+            [
+                line("a", conv()),
+                line("b", SAME, Ref(0)),
+                line("c", ADD, Ref(1), Ref(0)),
+            ],
+            "x = self.a(x)\nreturn toy.total(x, x)",
+            id="what is handed on has no variable of its own",
+        ),
         pytest.param([], "return x", id="nothing at all"),
         pytest.param(
             [
@@ -202,6 +211,16 @@ def test_a_value_of_several() -> None:
             'if getattr(self, "a-b") is not None:\n'
             '    x = getattr(self, "a-b")(y)\nreturn x',
             id="names that are no identifiers",
+        ),
+        pytest.param(
+            [line("a", conv(), when=FLAG), line("b", NORM, Ref(0))],
+            "if self.a is not None:\n    x = self.a(x)\nreturn self.b(x)",
+            id="no call around what isn't always there",
+        ),
+        pytest.param(
+            [line("a", conv()), line("b", NORM, Ref(0), when=FLAG)],
+            "x = self.a(x)\nif self.b is not None:\n    x = self.b(x)\nreturn x",
+            id="what isn't always there is around no call",
         ),
     ],
 )
@@ -248,6 +267,11 @@ def test_bodies(lines: list[Line], body: str) -> None:
             [line("a", conv(), single=True)],
             "self.a = toy.Sequential(toy.Conv(4))",
             id="a repeat of one",
+        ),
+        pytest.param(
+            [line("a", cut(0, 3), single=True), line("b", cut(0, 2), Ref(0))],
+            "self.a = toy.Sequential(toy.Cut(0, 3))",
+            id="a repeat of one that a function could compute",
         ),
         pytest.param(
             [
@@ -610,6 +634,23 @@ class Part(toy.Sequential):
 """ in text_of(net)
 
 
+def test_a_list_that_is_not_always_there_is_a_class_where_its_loop_carries() -> None:
+    loop = line("", conv(C), count=N, index="i", carried={"c": 4})
+    plain = line("", conv(C), count=N, index="i")
+    nested = [
+        line("a", Nested("a", True, False, [plain], (Ref(0),)), when=FLAG),
+        line("body", Nested("body", True, False, [loop], (Ref(0),)), Ref(0), when=FLAG),
+    ]
+    text = text_of(definition(nested, arguments=[CS, NS, FLAGS]))
+    assert "self.body = Body(c, n) if flag else None\n" in text
+    assert "toy.Sequential(*(toy.Conv(c) for _ in range(n))) if flag" in text
+    assert """
+        for _ in range(n):
+            self.append(toy.Conv(c))
+            c = 4
+""" in text.partition("class Net")[0]
+
+
 def test_a_net_of_one_list_that_names_its_output() -> None:
     net = definition(chain(conv()), {"end": Ref(0)}, listed=True)
     assert """\
@@ -915,6 +956,19 @@ def titles(*names: str, **more: object) -> list[str]:
 )
 def test_titles(name: str, title: str) -> None:
     assert titles(name) == [title, "Net"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "found"),
+    [("tiny", "", "Tiny"), ("tiny", "ResNet-18", "ResNet18"), ("net", "", "Net")],
+)
+def test_a_net_is_called_by_its_title_or_its_name(
+    name: str, title: str, found: str
+) -> None:
+    graph = graph_of("inputs: {x: [4, 8, 8]}\ngraph: {all: relu}\n")
+    graph = replace(graph, name=name, title=title)
+    text = printed(graph, [definition([line("a", conv())])], DIALECT).text
+    assert f"\nclass {found}(toy.Module):\n" in text
 
 
 def test_titles_are_unlike_and_no_names_of_variables() -> None:

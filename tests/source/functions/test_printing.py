@@ -14,9 +14,11 @@ import pytest
 from nets import graph_of
 from spoken_functions import DIALECT
 
+from archspec.graph import Graph
 from archspec.source.functions import emit
 from archspec.source.functions.dialect import (
     Constants,
+    Frame,
     Function,
     Layer,
     Name,
@@ -452,6 +454,88 @@ def test_names_that_the_text_uses_itself() -> None:
             label2 = next(names2)
             x = toy.Pad(name=f"{label2}_pad")(x)
             return toy.Conv(channels=count_, name=label2)(x)
+        """,
+    )
+
+
+def test_names_of_the_nets_own_parameters() -> None:
+    """A param that is called as the net's input is, gets another name."""
+    check(
+        """
+        params: {image_value: 6}
+        inputs: {image: [4, 8, 8]}
+        graph:
+          conv: {op: conv2d, channels: =image_value, kernel: 1}
+        """,
+        """
+        def Net(
+            image_value: toy.Value, *, image_value_: int = 6, name: str = "net"
+        ) -> dict[str, toy.Value]:
+            x = toy.Pad(name="conv_pad")(image_value)
+            x = toy.Conv(channels=image_value_, name="conv")(x)
+            return toy.model([image_value], {"": x}, name=name)
+        """,
+    )
+
+
+def test_what_the_inputs_say_is_no_parameter() -> None:
+    """Under its own name, or another where that is the text's own."""
+
+    def frame(graph: Graph) -> Frame:
+        given = {name: f"image_value.{name}" for name in ("count", "width")}
+        return replace(DIALECT.frame(graph), given=given)
+
+    spec = """
+params: {count: 4, width: 5}
+inputs: {image: [=count, 8, 8], low: [=width, 8, 8]}
+graph:
+  a: {op: conv2d, from: image, channels: =count * width, kernel: 1}
+  b: {op: slice, from: low, stop: 2}
+outputs: {a: a, b: b}
+"""
+    text = emit(graph_of(spec), replace(DIALECT, frame=frame)).text
+    assert text.endswith(
+        '''
+def Net(
+    image_value: toy.Value, low_value: toy.Value, *, name: str = "net"
+) -> dict[str, toy.Value]:
+    """Net."""
+    count_ = image_value.count
+    width = image_value.width
+    a = toy.Pad(name="a_pad")(image_value)
+    a = toy.Conv(channels=count_ * width, name="a")(a)
+    b = toy.cut(low_value, 0, 2)
+    return toy.model([image_value, low_value], {"a": a, "b": b}, name=name)
+'''
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "found"),
+    [("tiny", "", "Tiny"), ("tiny", "ResNet-18", "ResNet18"), ("net", "", "Net")],
+)
+def test_a_net_is_called_by_its_title_or_its_name(
+    name: str, title: str, found: str
+) -> None:
+    graph = graph_of("inputs: {x: [4, 8, 8]}\ngraph: {all: relu}\n")
+    text = emit(replace(graph, name=name, title=title), DIALECT).text
+    assert f"\ndef {found}(" in text
+
+
+def test_values_of_a_nested_graph_are_variables_at_once() -> None:
+    check(
+        """
+        inputs: {image: [4, 8, 8]}
+        graph:
+          part: {graph: [relu, {op: slice, stop: 2}, relu]}
+        outputs: {low: part.0, high: part}
+        """,
+        """
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
+            low = toy.Relu(name="part_0")(image_value)
+            x = toy.cut(low, 0, 2)
+            high = toy.Relu(name="part_2")(x)
+            return toy.model([image_value], {"low": low, "high": high}, name=name)
         """,
     )
 
