@@ -53,7 +53,7 @@ FIXED: dict[str, tuple[str, ...]] = {
 
 def uneven(padding: Any) -> bool:
     """Whether four-sided padding differs between opposite sides."""
-    return any(a != b for a, b in four_sides(padding))
+    return isinstance(padding, tuple) and any(a != b for a, b in four_sides(padding))
 
 
 def evened(padding: Any) -> Any:
