@@ -77,6 +77,7 @@ class KerasBackend:
         """A functional model with these weights; they are copied."""
         made = source or self.emit(graph)
         keras = framework()
+        refuse_channels_first(graph, keras)
         make = getattr(execute(made), made.entry)
         with keras.device(device) if device else nullcontext(), policy(keras, dtype):
             with undrawn(keras):
@@ -154,6 +155,19 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
+
+
+def refuse_channels_first(graph: Graph, keras: Any) -> None:
+    """Raises BackendError where Keras takes images for channels first."""
+    images = any(len(shape) == 3 for shape in graph.inputs.values())
+    if images and keras.config.image_data_format() != "channels_last":
+        raise BackendError(
+            "Keras is set to images with the channels first, archspec's nets have them "
+            "last",
+            code="AS514",
+            hint='keras.config.set_image_data_format("channels_last"), or '
+            '"image_data_format" in keras.json',
+        )
 
 
 def refuse_unread(graph: Graph) -> None:

@@ -6,7 +6,7 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 9382890ffe10d479
+Checksum: 1c327c4b6787315d
 """
 
 from functools import partial
@@ -53,6 +53,8 @@ def ResNet20ForCIFAR(
     num_classes: int = 10,
     name: str = "resnet20",
 ) -> keras.Model:
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     x = conv2d(16, 3, padding="same", name="conv1")(inputs)
     x = batch_normalization(name="bn1")(x)

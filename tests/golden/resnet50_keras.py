@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: b6fde39272be9094
+Checksum: b63144d7f3758521
 """
 
 from functools import partial
@@ -71,6 +71,8 @@ def ResNet50(
     num_classes: int = 1000,
     name: str = "resnet50",
 ) -> keras.Model:
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
     x = conv2d(64, 7, strides=2, name="conv1")(x)

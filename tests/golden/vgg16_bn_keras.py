@@ -4,7 +4,7 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: ea0079ad49dacfb1
+Checksum: b49ebf6d88ef0e15
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,8 @@ def VGG16BN(
     num_classes: int = 1000,
     name: str = "vgg16_bn",
 ) -> keras.Model:
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     names = (f"features_{i}" for i in count())
     x = inputs
