@@ -186,7 +186,7 @@ class Argument:
 
     name: str
     values: list[Value]
-    default: Value = None
+    default: Arg = None
     keyword: bool = False
     invented: bool = False
     note: str = ""

@@ -344,6 +344,7 @@ LOWERINGS: dict[str, Lowering] = {
 OPS = {
     **{name: f'"{name}"' for name in ("relu", "relu6", "elu", "gelu", *ACTIVATIONS)},
     "hard_swish": '"hard_silu"',
+    "softmax": '"softmax"',
     "identity": '"linear"',
 }
 """Ops that an argument may be: what Keras calls activations."""
