@@ -22,17 +22,17 @@ from archspec.source.functions.steps import (
     group,
     indexed,
     pads,
-    sides,
-    twice,
 )
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Code, Doc, call, each, span
+from archspec.source.text import Call, Doc, call, span
 from archspec_keras.initial import undrawn
+from archspec_keras.pooling import POOLS, SIZES, strided, zeros
+from archspec_keras.pooling import fixed as fixed_sizes
+from archspec_keras.signs import ZeroPadded
 
 Options = dict[str, tuple[Any, Any]]
 """A layer's keywords, each with its value and what Keras takes by itself."""
 
-SIZES = ("kernel", "stride", "padding")
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "conv_transpose2d": (*SIZES, "output_padding", "dilation", "groups"),
@@ -63,7 +63,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         if op.padding == "same":  # of one that strides and dilates it would differ
             named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
     if isinstance(op, Pool):
-        named += [name for name in SIZES if not isinstance(getattr(op, name), int)]
+        named += fixed_sizes(op)
+        fixed["zeros"] = isinstance(op, ZeroPadded)
     if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
         named.append("size")
     return fixed | {name: getattr(op, name) for name in named}
@@ -89,11 +90,6 @@ def helper(name: str, *attributes: str) -> Lowering:
     return lambda use: [applied(name, **{a: use[a] for a in attributes})]
 
 
-def zeros(padding: Any, suffix: str = "") -> Layer:
-    """Zeros around an image."""
-    return Layer(Call("layers.ZeroPadding2D", (padding,)), suffix)
-
-
 def padded(use: OpUse) -> tuple[Sequence[Step], str]:
     """The layers that pad for a convolution, and its own `padding`."""
     op: Any = use.ops[0]
@@ -113,7 +109,7 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     op: Any = use.ops[0]
     steps, padding = padded(use)
     depth = multiplier(op, use.shapes[0])
-    stride, thinning = strided(use, bool(depth))
+    stride, after = thinning(use, bool(depth))
     options: Options = {
         "strides": (stride, 1),
         "padding": (padding, "valid"),
@@ -126,10 +122,10 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     else:
         options["groups"] = (use["groups"], 1)
         made = call("layers.Conv2D", use["channels"], use["kernel"], **options)
-    return [*steps, Layer(made), *thinning]
+    return [*steps, Layer(made), *after]
 
 
-def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
+def thinning(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     """The stride of a convolution, and what strides behind it.
 
     No layer of Keras strides and dilates at once, nor does a depthwise one stride
@@ -138,11 +134,11 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     stride, dilation = use["stride"], use["dilation"]
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
-        return once, [applied("thinned", stride, dilation)]
+        return once, [strided(choice(1, equal(dilation, 1), stride), "stride")]
     down, across = parts(stride)
     if (stride == 1 or dilation in (1, (1, 1))) and not (depthwise and down != across):
         return stride, []
-    return 1, [indexed(f":, {each(down)}, {each(across)}, :")]
+    return 1, [strided(stride, "stride")]
 
 
 def conv_transpose2d(use: OpUse) -> Sequence[Step]:
@@ -188,41 +184,6 @@ def prelu(use: OpUse) -> Sequence[Step]:
     axes: tuple[int, ...] = (1, 2, 3) if use.image else (1,)
     axes = axes if use["shared"] else axes[:-1]
     return [Layer(call("layers.PReLU", shared_axes=(axes, ())))]
-
-
-def pool(kind: str) -> Lowering:
-    """Max or average pooling.
-
-    What is padded with -inf never wins; a printed function averages where not all of a
-    window counts.
-    """
-
-    def lower(use: OpUse) -> Sequence[Step]:
-        kernel, stride, padding = (use[name] for name in SIZES)
-        same, around, average = padding == "same", pads(padding), kind == "Average"
-        counted = average and bool(use["count_include_pad"]) and not same
-        sizes = {"kernel": twice(kernel), "stride": twice(stride or kernel)}
-        outside = {} if same else {"padding": group(*sides(padding))}
-        if average and (same or use["ceil_mode"] or (around and not counted)):
-            flags = {"ceil_mode": use["ceil_mode"], "count_padding": counted}
-            told = {name: True for name, flag in flags.items() if flag}
-            return [applied("avg_pool", **sizes, **outside, **told)]
-        before: list[Step] = []
-        if use["ceil_mode"]:
-            before = [applied("pad_up", **sizes, **outside)]
-        elif around and average:
-            before = [zeros(padding, "pad")]
-        elif around and not same:
-            width = group((0, 0), *sides(padding), (0, 0))
-            infinite = Code('float("-inf")')
-            before = [applied("ops.pad", width, constant_values=infinite)]
-        options: Options = {
-            "strides": (None if stride == kernel else stride, None),
-            "padding": ("same" if same else "valid", "valid"),
-        }
-        return [*before, Layer(call(f"layers.{kind}Pooling2D", kernel, **options))]
-
-    return lower
 
 
 def adaptive(kind: str) -> Lowering:
@@ -307,8 +268,7 @@ LOWERINGS: dict[str, Lowering] = {
     "group_norm": of("GroupNormalization", "groups", **NORM),
     "local_response_norm": helper("local_response_norm", "size", "alpha", "beta", "k"),
     "scale": scale,
-    "max_pool2d": pool("Max"),
-    "avg_pool2d": pool("Average"),
+    **POOLS,
     "adaptive_avg_pool2d": adaptive("Average"),
     "adaptive_max_pool2d": adaptive("Max"),
     "global_avg_pool2d": plain("GlobalAveragePooling2D"),

@@ -37,7 +37,6 @@ def said(op: str, shape: tuple[int, ...] = IMAGE) -> list[str]:
 
 
 PAD1 = 'layers.ZeroPadding2D(1, name="n_pad")(x)'
-INFINITE = 'constant_values=float("-inf"))'
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ INFINITE = 'constant_values=float("-inf"))'
             "channels: 4, kernel: 1, dilation: 2, stride: 2",
             [
                 'layers.Conv2D(4, 1, dilation_rate=2, name="n")(x)',
-                "x[:, ::2, ::2, :]",
+                'layers.MaxPooling2D(1, strides=2, name="n_stride")(x)',
             ],
         ),
         (
@@ -109,7 +108,7 @@ INFINITE = 'constant_values=float("-inf"))'
             [
                 "layers.DepthwiseConv2D(3, depthwise_initializer=HE_NORMAL, "
                 'name="n")(x)',
-                "x[:, ::2, ::1, :]",
+                'layers.MaxPooling2D(1, strides=(2, 1), name="n_stride")(x)',
             ],
         ),
         (
@@ -364,22 +363,30 @@ def test_of_an_image(op: str, line: str) -> None:
         (
             "{op: max_pool2d, kernel: 3, stride: 2, padding: 1}",
             [
-                f"ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), {INFINITE}",
-                'layers.MaxPooling2D(3, strides=2, name="n")(x)',
+                'layers.MaxPooling2D(3, strides=1, padding="same", name="n_same")(x)',
+                'layers.MaxPooling2D(1, strides=2, name="n")(x)',
             ],
         ),
         (
             "{op: max_pool2d, kernel: 3, padding: [[0, 1], [1, 0]]}",
             [
-                f"ops.pad(x, ((0, 0), (0, 1), (1, 0), (0, 0)), {INFINITE}",
+                'InfinitePadding2D(((0, 1), (1, 0)), name="n_pad")(x)',
                 'layers.MaxPooling2D(3, name="n")(x)',
             ],
         ),
         (
             "{op: max_pool2d, kernel: 3, stride: [2, 1], ceil_mode: true, padding: 1}",
             [
-                "pad_up(x, kernel=(3, 3), stride=(2, 1), padding=((1, 1), (1, 1)))",
+                'InfinitePadding2D(((1, 2), (1, 1)), name="n_pad")(x)',
                 'layers.MaxPooling2D(3, strides=(2, 1), name="n")(x)',
+            ],
+        ),
+        (
+            "{op: max_pool2d, kernel: 2, stride: 2, ceil_mode: true, padding: 1}",
+            [
+                "CeilPadding2D(kernel=(2, 2), stride=(2, 2), padding=((1, 1), (1, 1)), "
+                'name="n_pad")(x)',
+                'layers.MaxPooling2D(2, name="n")(x)',
             ],
         ),
         (
@@ -482,7 +489,8 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             [
                 "layers.Conv2D(4, 1, strides=s if d == 1 else 1, dilation_rate=d, "
                 'name=f"{name}_n")(x)',
-                "thinned(x, s, d)",
+                "layers.MaxPooling2D(1, strides=1 if d == 1 else s, "
+                'name=f"{name}_n_stride")(x)',
             ],
         ),
         (
@@ -492,7 +500,8 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             [
                 "layers.Conv2D(4, 1, strides=2 if d == 1 else 1, dilation_rate=d, "
                 'name=f"{name}_n")(x)',
-                "thinned(x, 2, d)",
+                "layers.MaxPooling2D(1, strides=1 if d == 1 else 2, "
+                'name=f"{name}_n_stride")(x)',
             ],
         ),
         (
@@ -507,7 +516,7 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             {"s": 2},
             [
                 'layers.Conv2D(4, 1, dilation_rate=2, name=f"{name}_n")(x)',
-                "x[:, ::s, ::s, :]",
+                'layers.MaxPooling2D(1, strides=s, name=f"{name}_n_stride")(x)',
             ],
         ),
         (
@@ -515,7 +524,7 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             {"k": 2, "s": 2, "p": 0},
             {"k": 3, "s": 1, "p": 1},
             [
-                f"ops.pad(x, ((0, 0), (p, p), (p, p), (0, 0)), {INFINITE}",
+                'InfinitePadding2D(p, name=f"{name}_n_pad")(x)',
                 'layers.MaxPooling2D(k, strides=s, name=f"{name}_n")(x)',
             ],
         ),
@@ -527,10 +536,11 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
         ),
         (
             "{op: max_pool2d, kernel: =k, stride: =s, ceil_mode: true}",
-            {"k": 2, "s": 2},
-            {"k": 3, "s": 1},
+            {"k": 3, "s": 2},
+            {"k": 2, "s": 1},
             [
-                "pad_up(x, kernel=(k, k), stride=(s, s), padding=((0, 0), (0, 0)))",
+                "CeilPadding2D(kernel=(k, k), stride=(s, s), "
+                'padding=((0, 0), (0, 0)), name=f"{name}_n_pad")(x)',
                 'layers.MaxPooling2D(k, strides=s, name=f"{name}_n")(x)',
             ],
         ),
@@ -626,8 +636,18 @@ def fixed(kind: str, shape: tuple[int, ...] = IMAGE, **attributes: Any) -> set[s
         ),
         (
             "avg_pool2d",
-            {"kernel": 2, "stride": 2, "padding": "same"},
+            {"kernel": 3, "stride": 2, "padding": "same"},
             "ceil_mode count_include_pad padding",
+        ),
+        (
+            "avg_pool2d",
+            {"kernel": 2, "stride": 2, "padding": "same"},
+            "ceil_mode count_include_pad kernel stride padding",
+        ),
+        (
+            "max_pool2d",
+            {"kernel": 2, "ceil_mode": True},
+            "ceil_mode dilation kernel stride padding",
         ),
         ("adaptive_avg_pool2d", {"size": 2}, ""),
         ("adaptive_avg_pool2d", {"size": (1, 1)}, "size"),
