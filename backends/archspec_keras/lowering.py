@@ -16,15 +16,13 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
+from archspec.source.functions.dialect import Layer, Lowering, Step
 from archspec.source.functions.steps import (
-    applied,
     group,
-    indexed,
     pads,
 )
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Doc, call, span
+from archspec.source.text import Call, Doc, call
 from archspec_keras.initial import undrawn
 from archspec_keras.pooling import POOLS, SIZES, strided, zeros
 from archspec_keras.pooling import fixed as fixed_sizes
@@ -85,9 +83,9 @@ def plain(name: str, *args: Doc, **options: Doc) -> Lowering:
     return lambda use: [Layer(Call(f"layers.{name}", args, (*options.items(),)))]
 
 
-def helper(name: str, *attributes: str) -> Lowering:
-    """A function that the printed file defines."""
-    return lambda use: [applied(name, **{a: use[a] for a in attributes})]
+def own(name: str, *attributes: str) -> Lowering:
+    """A layer that the printed file defines."""
+    return lambda use: [Layer(call(name, **{a: (use[a], None) for a in attributes}))]
 
 
 def padded(use: OpUse) -> tuple[Sequence[Step], str]:
@@ -198,10 +196,10 @@ def adaptive(kind: str) -> Lowering:
 
 
 def leaky_relu(use: OpUse) -> Sequence[Step]:
-    """LeakyReLU; an op where the slope may be below 0, which the layer refuses."""
+    """LeakyReLU; our own where the slope may be below 0, which Keras' refuses."""
     slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
-        return [applied("ops.leaky_relu", negative_slope=slope)]
+        return [Layer(Call("LeakyReLU", (slope,)))]
     return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
 
@@ -217,26 +215,21 @@ def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
     steps: list[Step] = [zeros(use["spatial"])] if pads(use["spatial"]) else []
     if parts(use["channels"]) != (0, 0):
-        none, channels = (0, 0), group(*parts(use["channels"]))
-        steps.append(applied("ops.pad", group(none, none, none, channels)))
+        channels = group(*parts(use["channels"]))
+        steps.append(
+            Layer(Call("ChannelPadding", (channels,)), "channels" if steps else "")
+        )
     return steps
 
 
 def resize(use: OpUse) -> Sequence[Step]:
-    """UpSampling2D, or a function that the printed file defines."""
+    """UpSampling2D, or a layer that the printed file defines."""
     op: Any = use.ops[0]
-
-    def sized(values: Sequence[Doc], name: Name) -> Doc:
-        other = Call("static_size", (*values[1:],))
-        args = values[0], other if op.size is None else pair(op.size)
-        if op.mode == "nearest":
-            return Call("resize_nearest", args)
-        return Call("ops.image.resize", args, (("interpolation", op.mode),))
-
     if op.scale is None:
-        return [Function(sized)]
+        size = None if op.size is None else pair(op.size)
+        return [Layer(call(f"{op.mode.title()}Resizing", size=(size, None)))]
     if op.mode == "nearest" and not op.repeats():
-        return [applied("scale_nearest", op.factors())]
+        return [Layer(Call("NearestScaling", (op.factors(),)))]
     height, width = map(int, op.factors())
     size = height if height == width else (height, width)
     mode = op.mode, "nearest"
@@ -266,7 +259,9 @@ LOWERINGS: dict[str, Lowering] = {
     "batch_norm": batch_norm,
     "layer_norm": of("LayerNormalization", **NORM),
     "group_norm": of("GroupNormalization", "groups", **NORM),
-    "local_response_norm": helper("local_response_norm", "size", "alpha", "beta", "k"),
+    "local_response_norm": own(
+        "LocalResponseNormalization", "size", "alpha", "beta", "k"
+    ),
     "scale": scale,
     **POOLS,
     "adaptive_avg_pool2d": adaptive("Average"),
@@ -281,7 +276,7 @@ LOWERINGS: dict[str, Lowering] = {
     "gelu": lambda use: [
         Layer(Call("layers.Activation", ("gelu",)))
         if use["approximate"] == "none"
-        else applied("ops.gelu", approximate=True)
+        else Layer(Call("ApproximateGELU"))
     ],
     **{name: plain("Activation", name) for name in ACTIVATIONS},
     "hard_swish": plain("Activation", "hard_silu"),
@@ -293,12 +288,12 @@ LOWERINGS: dict[str, Lowering] = {
     "subtract": plain("Subtract"),
     "multiply": plain("Multiply"),
     "concat": plain("Concatenate"),
-    "slice": lambda use: [indexed(f"..., {span(use['start'], use['stop'])}")],
+    "slice": lambda use: [Layer(Call("ChannelSlice", (use["start"], use["stop"])))],
     "flatten": flatten,
     "pad": pad,
     "resize": resize,
-    "pixel_shuffle": helper("pixel_shuffle", "factor"),
-    "channel_shuffle": helper("channel_shuffle", "groups"),
+    "pixel_shuffle": own("PixelShuffle", "factor"),
+    "channel_shuffle": own("ChannelShuffle", "groups"),
     CHOSEN: of("Activation", CHOSEN),
 }
 OPS = {

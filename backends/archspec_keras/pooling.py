@@ -16,7 +16,7 @@ from archspec.ops.base import Sides, four_sides
 from archspec.ops.pooling import Pool
 from archspec.source.expr import Expr
 from archspec.source.functions.dialect import Layer, Lowering, Step
-from archspec.source.functions.steps import applied, group, pads, sides, twice
+from archspec.source.functions.steps import group, pads, sides, twice
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Doc, call
 from archspec_keras.signs import ZeroPadded
@@ -77,7 +77,7 @@ def max_pool(use: OpUse) -> Sequence[Step]:
 
 
 def average_pool(use: OpUse) -> Sequence[Step]:
-    """AveragePooling2D; a printed function where not all of a window counts."""
+    """AveragePooling2D; a layer of our own where not all of a window counts."""
     op: Any = use.ops[0]
     padding: Any = use["padding"]
     same, around = padding == "same", pads(padding)
@@ -85,9 +85,10 @@ def average_pool(use: OpUse) -> Sequence[Step]:
     if settled(use) and (halves(op) or (same and max(op.extent()) <= 2)):
         return [layer("Average", use, "same")]
     if same or use["ceil_mode"] or (around and not counted):
-        flags = {"ceil_mode": use["ceil_mode"], "count_padding": counted}
+        flags = {"ceil_mode": use["ceil_mode"], "count": counted}
         given = {name: True for name, flag in flags.items() if flag}
-        return [applied("avg_pool", **told(use), **given)]
+        made = Call("CountedAveragePooling2D", (), (*told(use).items(), *given.items()))
+        return [Layer(made)]
     return [*([zeros(padding, "pad")] if around else []), layer("Average", use)]
 
 

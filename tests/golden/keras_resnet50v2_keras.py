@@ -1,10 +1,11 @@
 """Keras ResNet-50 V2: Pre-activation ResNet-50, as keras.applications' ResNet50V2.
 
 Source: https://arxiv.org/abs/1603.05027
-Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
+Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3; output:
+probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: c4afd6dbc6137b1b
+Checksum: 81cfaa6d29a523ca
 """
 
 import keras
@@ -52,6 +53,7 @@ def stage(
 def KerasResNet50V2(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
     num_classes: int = 1000,
+    classifier_activation: str = "softmax",
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
     if keras.config.image_data_format() != "channels_last":
@@ -69,5 +71,5 @@ def KerasResNet50V2(
     x = layers.ReLU(name="post_relu")(x)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     x = layers.Dense(num_classes, name="predictions")(x)
-    x = layers.Softmax(name="softmax")(x)
+    x = layers.Activation(classifier_activation, name="softmax")(x)
     return keras.Model(inputs, x, name=name)

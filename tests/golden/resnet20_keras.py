@@ -3,10 +3,10 @@
 The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
+Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; output: logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: 1c327c4b6787315d
+Checksum: d7dd35d0c6e3a781
 """
 
 from functools import partial
@@ -14,6 +14,19 @@ from functools import partial
 import keras
 from keras import KerasTensor, layers, ops
 from keras.initializers import VarianceScaling, serialize
+
+
+@keras.saving.register_keras_serializable("pytorch")
+class ChannelPadding(layers.Layer):
+    """Zeros before and behind the channels of an image."""
+
+    def __init__(self, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, inputs):
+        return ops.pad(inputs, ((0, 0), (0, 0), (0, 0), self.padding))
+
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
 HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
@@ -24,7 +37,7 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
-    return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
+    return ChannelPadding((0, channels - in_channels), name=f"{name}_1")(x)
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:

@@ -1,16 +1,16 @@
 """ResNet-50 with the layout and the parameter names of torchvision.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; output: logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: b63144d7f3758521
+Checksum: f20c2f4b2ce6e5ff
 """
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 from keras.initializers import VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
@@ -78,7 +78,7 @@ def ResNet50(
     x = conv2d(64, 7, strides=2, name="conv1")(x)
     x = batch_normalization(name="bn1")(x)
     x = layers.ReLU(name="relu")(x)
-    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=float("-inf"))
+    x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
     x = stage(x, 64, groups, width_per_group, depth=3, stride=1, name="layer1")
     x = stage(x, 128, groups, width_per_group, depth=4, stride=2, name="layer2")

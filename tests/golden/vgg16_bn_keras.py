@@ -1,10 +1,11 @@
 """VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
 
 Source: https://arxiv.org/abs/1409.1556
-Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; output:
+logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: b49ebf6d88ef0e15
+Checksum: e255090665e5c2d4
 """
 
 from collections.abc import Iterator

@@ -42,7 +42,9 @@ def zeros(text: str, **params: Any) -> list[str]:
     ],
 )
 def test_what_is_never_below_0(before: str, found: bool) -> None:
-    blocks = "blocks: {unit: {graph: [batch_norm, relu]}, cell: {graph: [relu, batch_norm]}}"
+    blocks = (
+        "blocks: {unit: {graph: [batch_norm, relu]}, cell: {graph: [relu, batch_norm]}}"
+    )
     assert zeros(f"{blocks}\ngraph: {{{before}, {POOL}}}") == ["pool"] * found
 
 
