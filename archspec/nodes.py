@@ -28,6 +28,7 @@ class Scope:
         definition: identity of the text that it is an instance of, equal for all
             instances of one block, unlike for any two blocks.
         title: what to call it: the block's name, the spec's name or the slot.
+        description: what the spec says of the block, or the file.
         kind: "file", "block" or "graph".
         listed: its children are numbered; a chain.
         inline: its children take their names from the parent.
@@ -54,6 +55,7 @@ class Scope:
     slot: str
     definition: str
     title: str
+    description: str = field(default="", kw_only=True)
     kind: str
     listed: bool
     inline: bool

@@ -22,8 +22,9 @@ from archspec.source.outline import (
 )
 
 SHAPE = (4, 8, 8)
-INSTANCE: Any = SimpleNamespace(scope=SimpleNamespace(outputs={}), outputs=[])
-"""The instance of a definition, of which nothing is asked but its outputs' names."""
+SCOPE = SimpleNamespace(outputs={}, description="", kind="block")
+INSTANCE: Any = SimpleNamespace(scope=SCOPE, outputs=[])
+"""The instance of a definition, of which little is asked."""
 NAMES = [
     "conv1",
     "bn1",

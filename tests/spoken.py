@@ -100,8 +100,6 @@ DIALECT = Dialect(
     sequential=Container("toy.Sequential", unpacked=True),
     listing=Container("toy.List"),
     member="toy.Module",
-    absent=Call("toy.Same"),
-    typed=("toy.",),
 )
 
 

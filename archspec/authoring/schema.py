@@ -131,8 +131,9 @@ def _param() -> Json:
     """A value, the name of a type, or a type with a default."""
     words = "|".join(TYPES)
     types = {"type": {"type": "string", "pattern": f"^({words})({OR}({words}))*$"}}
-    typed = _object(ParamKeys, types, required=["type"])
-    return {"if": {"type": "object"}, "then": typed}
+    either = [{"required": ["type"]}, {"required": ["default"]}]
+    told = _object(ParamKeys, types, anyOf=either)
+    return {"if": {"type": "object"}, "then": told}
 
 
 def _scope(node: str, entry: str, *, removable: bool = False) -> Json:

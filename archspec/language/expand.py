@@ -69,6 +69,7 @@ def _expanded(
         raise no_node(unit.graph.at)
     expander.inspect(unit)
     block, built = unit.block(), expander.built
+    built.fixed |= {name for name, param in unit.params.items() if param.fixed}
     variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}
     bound = bind(block, given, variables, lambda *path, key=False: None)

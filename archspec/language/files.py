@@ -176,9 +176,10 @@ def made_by(name: str, keys: Iterable[str]) -> str | None:
 
 def _retyped(name: str, old: Param, new: Param) -> Param:
     """A param's new default, of the type that the base fixed."""
+    fixed = old.fixed if new.fixed is None else new.fixed
     if new.typed:
-        return new
-    made = new._replace(type=old.type, typed=old.typed)
+        return new._replace(fixed=fixed)
+    made = new._replace(type=old.type, typed=old.typed, fixed=fixed)
     if not is_formula(new.default):
         accept(made, frozen(new.default), f"the param {name}", new.at)
     return made

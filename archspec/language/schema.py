@@ -76,7 +76,7 @@ def _unit(raw: Map, file: str) -> Unit:
         keys=keys,
         at=locate(raw, ("name",)),
         extends=_entries(raw).get("extends"),
-        params=_params(entries["params"], "", errors),
+        params=_params(entries["params"], errors, of_file=True),
         preprocessing=keys.preprocessing,
         defaults={
             op: entry._replace(value=entry.value and _entries(entry.value))
@@ -111,25 +111,35 @@ def _kept(
 
 
 def _params(
-    entries: Mapping[str, Entry], absent: str, errors: Collector
+    entries: Mapping[str, Entry], errors: Collector, *, of_file: bool = False
 ) -> dict[str, Param]:
-    """Declared params; `absent` is the type that null stands for."""
-    return _kept(errors, _param, entries, absent)
+    """Declared params; null removes one of a file, and is any value of a block's."""
+    return _kept(errors, _param, entries, of_file)
 
 
-def _param(name: str, entry: Entry, absent: str) -> Param:
+def _param(name: str, entry: Entry, of_file: bool) -> Param:
     raw, at, key = entry
     if is_type(raw):
         return Param(None, at, key, raw, typed=True, required=True)
     if not isinstance(raw, Map):
-        return Param(raw, at, key, absent if raw is None else type_of(raw))
+        removes = of_file and raw is None
+        return Param(raw, at, key, "" if removes else type_of(raw))
     keys: ParamKeys = _checked(ParamKeys, raw)
+    fixed, required = keys.fixed, "default" not in raw
+    if fixed and not of_file:
+        message = "only a file's params can be fixed, not a block's"
+        raise SpecError(message, code="AS211", at=locate(raw, ("fixed",), key=True))
+    if "type" not in raw and required:
+        raise SpecError("a param has a type or a default", code="AS202", at=key)
+    if "type" not in raw:
+        at = locate(raw, ("default",))
+        return Param(keys.default, at, key, type_of(keys.default), fixed=fixed)
     if not is_type(keys.type):
         wanted = f"a type is {', '.join(TYPES)}, or several as 'int or str'"
         message, at = f"{wanted}, found {shown(keys.type)}", locate(raw, ("type",))
         raise SpecError(message, code="AS203", at=at, hint=nearest(keys.type, TYPES))
-    at, required = locate(raw, ("default",)), "default" not in raw
-    return Param(keys.default, at, key, keys.type, True, required)
+    at = locate(raw, ("default",))
+    return Param(keys.default, at, key, keys.type, True, required, fixed)
 
 
 def _block(name: str, entry: Entry, errors: Collector) -> Block:
@@ -138,9 +148,10 @@ def _block(name: str, entry: Entry, errors: Collector) -> Block:
         return Block("block", name, at, {}, ("input",), None, {})
     keys: BlockKeys = _checked(BlockKeys, raw)
     graph = _graph(_entries(raw)["graph"], errors)
-    params = _params(_entries(raw.get("params")), "any", errors)
+    params = _params(_entries(raw.get("params")), errors)
     inputs, outputs = tuple(keys.inputs) or ("input",), _entries(raw.get("outputs"))
-    return Block("block", name, at, params, inputs, graph, outputs)
+    told = keys.description
+    return Block("block", name, at, params, inputs, graph, outputs, told)
 
 
 def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> Statements:

@@ -334,6 +334,7 @@ class Expander:
             inputs=dict(zip(block.inputs, instance.sources, strict=True)),
             outputs={},
             at=statement.at,
+            description=block.description,
         )
         inline = outer if statement.keys.inline else None
         return Context(

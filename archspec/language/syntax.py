@@ -98,6 +98,7 @@ class ExpectKeys(Keys):
 class BlockKeys(Keys):
     """The keys of a block."""
 
+    description: str = key("A sentence, printed in its docstring.", "")
     params: dict[str, Any] = key("Params of its own, which hide the file's.", {})
     inputs: list[str] = key("Its several inputs; without it one, called `input`.", [])
     graph: Any = key(GRAPH)
@@ -105,10 +106,15 @@ class BlockKeys(Keys):
 
 
 class ParamKeys(Keys):
-    """The keys of a param that has both a type and a default."""
+    """The keys of a param of which more is said than a type or a default."""
 
-    type: str = key("A type name, or several, as `int or str`.")
+    type: str = key("A type name, or several, as `int or str`.", ABSENT)
     default: Any = key("Its value where no other is given.", ABSENT)
+    fixed: bool = key(
+        "Whether it only tells presets apart: printed code takes no argument for it. "
+        "Of a file's params, not a block's.",
+        ABSENT,
+    )
 
 
 class NodeKeys(BaseModel):
@@ -301,6 +307,8 @@ class Param(NamedTuple):
     typed: bool = False
     """Whether the declaration names the type, not only a default that has it."""
     required: bool = False
+    fixed: bool | None = None
+    """Whether printed code takes no argument for it; None where that isn't said."""
 
     @property
     def value(self) -> str | None:
@@ -321,6 +329,7 @@ class Block(NamedTuple):
     inputs: tuple[str, ...]
     value: Statements | None
     outputs: dict[str, Entry]
+    description: str = ""
 
     @property
     def graph(self) -> Statements:
@@ -363,4 +372,7 @@ class Unit:
         """The file's own graph; its single input is called `input`."""
         inputs = tuple(self.inputs) if len(self.inputs) > 1 else ("input",)
         name, graph = self.keys.name, self.graph
-        return Block("file", name, self.at, self.params, inputs, graph, self.outputs)
+        told = self.keys.title
+        return Block(
+            "file", name, self.at, self.params, inputs, graph, self.outputs, told
+        )

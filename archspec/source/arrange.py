@@ -27,6 +27,8 @@ from archspec.source.outline import (
 )
 
 FIRST = ("in_channels", "channels")
+CLASSES = "num_classes"
+"""The one argument of a whole net that people give by position."""
 
 
 def arrange(definitions: list[Definition]) -> None:
@@ -341,6 +343,10 @@ def _order(definitions: list[Definition]) -> None:
                 uses.setdefault(id(line.target.definition), []).append(line.target)
     for definition in definitions:
         if definition.model:
+            held = definition.arguments
+            definition.positional = (CLASSES,) if CLASSES in held else ()
+            order = dict.fromkeys((*definition.positional, *held))
+            definition.arguments = {name: held[name] for name in order}
             continue
         callers = uses.get(id(definition), [])
         handed = [

@@ -1,14 +1,20 @@
-"""The docstring of a printed module: what the net is and where it comes from."""
+"""Docstrings: what a printed net is and where it comes from, what its blocks map."""
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 
-from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
-from archspec.source.text import WIDTH, prose
+from archspec.ops import Shape
+from archspec.source.expr import Arg, Expr, names_of
+from archspec.source.outline import Definition
+from archspec.source.text import WIDTH, flat, prose
 
 QUOTES = 3
+LONG = 30
+"""Characters that say too much of one number."""
 
 
 def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
@@ -27,7 +33,7 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
     if graph.preprocessing:
         items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
         lines += _wrapped(f"Preprocessing: {prose(items)}.")
-    return [*lines, f"Fingerprint: {fingerprint(graph)}"]
+    return lines
 
 
 def result(graph: Graph) -> str:
@@ -65,3 +71,133 @@ def _sentence(text: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def described(
+    definition: Definition,
+    shapes: Mapping[str, Shape],
+    indent: int,
+    *,
+    channels_last: bool = False,
+) -> list[str]:
+    """The docstring of one printed definition; `shapes` are those of all values.
+
+    It says what the spec says of the block, and what goes in and comes out: N images
+    of a height H and a width W.
+    """
+    start, width = " " * indent, WIDTH - indent
+    scope = definition.instances[0].scope
+    told, mapping = (
+        prose(scope.description),
+        _mapping(definition, shapes, channels_last),
+    )
+    title = _sentence(prose(definition.title.replace("_", " ")))
+    title = title[:1].upper() + title[1:]
+    both = f"{told}: m{mapping[1:]}"
+    if told and mapping and scope.kind == "file" and len(both) <= width - 2 * QUOTES:
+        told, mapping = both, ""
+    found = [_sentence(told)] if told else []
+    found += [mapping] if mapping else []
+    if not found or len(found[0]) > width - 2 * QUOTES:
+        found.insert(0, title)  # a first line of its own
+    first, *rest = found
+    if not rest:
+        return [f'{start}"""{first}"""']
+    rows = [row for part in rest for row in ("", *_unbroken(part, width))]
+    return [
+        f'{start}"""{first}',
+        *(f"{start}{row}" if row else "" for row in rows),
+        f'{start}"""',
+    ]
+
+
+def _unbroken(text: str, width: int) -> list[str]:
+    """Text in lines, but for what stands in square brackets."""
+    kept = re.sub(r"\[.*?\]", lambda found: found[0].replace(" ", "\0"), text)
+    return [row.replace("\0", " ") for row in textwrap.wrap(kept, width)]
+
+
+def _mapping(
+    definition: Definition, shapes: Mapping[str, Shape], channels_last: bool
+) -> str:
+    """What goes in and what comes out; nothing where no word says it."""
+    trees = definition.instances
+    inputs = [
+        [shapes[tree.scope.inputs[name]] for tree in trees]
+        for name, _ in zip(definition.inputs, definition.reads, strict=False)
+    ]
+    images = next((column for column in inputs if len(column[0]) == 3), [])
+    outputs = [
+        [shapes[tree.outputs[number]] for tree in trees]
+        for number in range(len(definition.channels))
+    ]
+    said = [
+        [
+            _shape(
+                definition, _channels(definition, arg), images, column, channels_last
+            )
+            for arg, column in zip(args, columns, strict=True)
+        ]
+        for args, columns in (
+            (definition.reads, inputs),
+            (definition.channels, outputs),
+        )
+    ]
+    if not all(part and all(part) for part in said):
+        return ""
+    return f"Maps {' to '.join(map(_listed, said))}."
+
+
+def _listed(items: Sequence[str]) -> str:
+    """Items with commas between them, and `and` before the last one."""
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _channels(definition: Definition, arg: Arg) -> str:
+    """A number of channels in words of the definition, where these are few."""
+    known = definition.arguments.keys() | definition.channel_arguments.keys()
+    text = flat(arg)
+    if isinstance(arg, Expr) and arg.is_name() and text not in known:
+        return "C"  # what a caller gives as part of a shape
+    few = names_of(arg) <= known and " if " not in text and len(text) < LONG
+    return text if few else ""
+
+
+def _shape(
+    definition: Definition,
+    channels: str,
+    images: Sequence[Shape],
+    column: Sequence[Shape],
+    channels_last: bool,
+) -> str:
+    """A value's shape in words of the definition; nothing where there are none."""
+    if not channels:
+        return ""
+    if len(column[0]) == 1:
+        return f"[N, {channels}]"
+    pairs = [*zip(images, column, strict=False)]
+    for by, sizes in _scales(definition):
+        if pairs and all(
+            -(-before[n] // size) == after[n]
+            for (before, after), size in zip(pairs, sizes, strict=True)
+            for n in (1, 2)
+        ):
+            sides = f"H{by}, W{by}"
+            break
+    else:
+        if {shape[1:] for shape in column} != {(1, 1)}:
+            return ""
+        sides = "1, 1"
+    return f"[N, {sides}, {channels}]" if channels_last else f"[N, {channels}, {sides}]"
+
+
+def _scales(definition: Definition) -> Iterator[tuple[str, Sequence[int]]]:
+    """By what a block may divide sizes, in words, and what that is in each instance."""
+    count = len(definition.instances)
+    yield "", [1] * count
+    for name, argument in definition.arguments.items():
+        if "stride" in name and all(type(value) is int for value in argument.values):
+            yield f" / {name}", [int(str(value)) for value in argument.values]
+    for size in (2, 4, 8, 16, 32, 64):
+        yield f" / {size}", [size] * count

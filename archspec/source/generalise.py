@@ -141,6 +141,7 @@ class Writer:
             }
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
+        definition.reads = tuple(map(self._outside, channels))
         definition.channels = tuple(map(self._outside, out_channels))
         if definition.listed and not definition.inline and len(outputs) > 1:
             definition.numbers = numbers(self.group[0])

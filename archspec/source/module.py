@@ -21,6 +21,8 @@ def module(
     code: Iterable[str],
     imports: Mapping[str, str],
     helpers: Mapping[str, str],
+    fingerprint: str,
+    remarks: Sequence[str] = (),
 ) -> str:
     """A module's text.
 
@@ -29,6 +31,8 @@ def module(
         code: top-level parts, in order; empty ones are left out.
         imports: for each name that code may read, its import statement.
         helpers: for each name that code may read, the text that defines it.
+        fingerprint: of the net; stands in a comment beside a checksum of the text.
+        remarks: comments for tools.
     """
     body = "\n\n\n".join(part for part in code if part)
     text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
@@ -37,7 +41,9 @@ def module(
     defined = text.startswith(("class ", "def ", "@"))  # ruff leaves two lines then
     gap = "\n\n\n" if defined else "\n\n"
     lead = f"{imported}{gap}" if imported else "\n"
-    return seal(f'"""{head}\n"""\n\n{lead}{text}\n')
+    top, rest = f'"""{head}\n"""\n\n', f"{lead}{text}\n"
+    comments = "\n".join((seal(fingerprint, top + rest), *remarks))
+    return f"{top}{comments}\n\n{rest}"
 
 
 def needed(code: str, helpers: Mapping[str, str]) -> list[str]:

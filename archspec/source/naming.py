@@ -59,6 +59,7 @@ def rename(definitions: Sequence[Definition], taken: Container[str] = TAKEN) -> 
 def _definition(definition: Definition, clashing: set[str]) -> None:
     for line in walk(definition.lines):
         _line(line, clashing)
+    definition.reads = tuple(_arg(arg, clashing) for arg in definition.reads)
     definition.channels = tuple(_arg(arg, clashing) for arg in definition.channels)
     constants = {}
     for name, constant in definition.constants.items():

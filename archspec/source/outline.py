@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from archspec.graph import Value
 from archspec.ops import Op, Shape
 from archspec.source.expr import Arg, Expr, names_of
+from archspec.source.text import flat
 from archspec.source.tree import Tree
 
 SHORT = 4
@@ -195,6 +196,11 @@ class Argument:
         """The Python type of its values, as an annotation."""
         return self.note or annotation(self.values)
 
+    def declaration(self) -> str:
+        """How a signature says it."""
+        text = f"{self.name}: {self.type()}"
+        return f"{text} = {flat(self.default)}" if self.keyword else text
+
 
 @dataclass(slots=True, eq=False)
 class Definition:
@@ -210,7 +216,8 @@ class Definition:
         constants: names that the body computes first.
         lines, outputs: the body, and what it gives.
         instances: what it stands for.
-        channels: the channels of its outputs, in the names of its arguments.
+        reads, channels: the channels of its inputs and outputs, in the names of its
+            arguments.
         channel_arguments: the arguments that are an input's channels, by number.
         positional: the first arguments, which callers give by position.
         numbers: for each output of a list, which child makes it.
@@ -229,12 +236,25 @@ class Definition:
     constants: dict[str, Expr] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     outputs: dict[str, Ref] = field(default_factory=dict)
+    reads: tuple[Arg, ...] = ()
     channels: tuple[Arg, ...] = ()
     channel_arguments: dict[str, int] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     relations: list[tuple[Arg, Arg]] = field(default_factory=list)
     ops: frozenset[str] = frozenset()
+
+    def parameters(self, behind: Sequence[str] = ()) -> list[str]:
+        """What a printed signature says of its arguments and of what stands behind.
+
+        Those of a net that aren't `positional` are given by name alone.
+        """
+        said = [argument.declaration() for argument in self.arguments.values()]
+        if not self.model:
+            return [*said, *behind]
+        first = len(self.positional)
+        rest = [*said[first:], *(text for text in behind if text != "*")]
+        return [*said[:first], *(["*", *rest] if rest else [])]
 
 
 def annotation(values: Sequence[Value]) -> str:

@@ -1,8 +1,8 @@
 """Printed files in a user's project: is one up to date, and was it edited by hand?
 
 Files are compared as syntax trees, so that a project's own formatter changes nothing.
-The docstring ends with a checksum of the code, by which a file that nobody edited is
-known, whichever spec and release it came from.
+A comment holds a checksum of the code, by which a file that nobody edited is known,
+whichever spec and release it came from.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-CHECKSUM = re.compile(r"^Checksum: ([0-9a-f]{16})$", re.MULTILINE)
-END = '\n"""\n'
+SEAL = re.compile(r"# archspec: fingerprint [0-9a-f]{16}, checksum ([0-9a-f]{16})")
+TOOLS = "# mypy: "
+"""How a comment starts that printed text may have besides."""
 
 
-def seal(text: str) -> str:
-    """Printed text with its checksum as the docstring's last line."""
-    return text.replace(END, f"\nChecksum: {checksum(ast.parse(text))}{END}", 1)
+def seal(fingerprint: str, code: str) -> str:
+    """The comment of a printed file: the fingerprint, shortened, and a checksum."""
+    found = checksum(ast.parse(code))
+    return f"# archspec: fingerprint {fingerprint[:16]}, checksum {found}"
 
 
 def same(one: str, other: str) -> bool:
@@ -33,21 +35,21 @@ def same(one: str, other: str) -> bool:
 
 def printed(text: str) -> bool:
     """Whether archspec printed a text; someone may have edited it since."""
-    tree = _parsed(text)
-    return tree is not None and CHECKSUM.search(_docstring(tree)) is not None
+    return _parsed(text) is not None and any(map(SEAL.fullmatch, _comments(text)))
 
 
 def untouched(text: str) -> bool:
     """Whether archspec printed a text and nobody edited it, but for its layout."""
     tree = _parsed(text)
-    if tree is None or _commented(text):
+    if tree is None:
         return False
-    found = CHECKSUM.search(_docstring(tree))
+    said = [found for found in _comments(text) if not found.startswith(TOOLS)]
+    found = SEAL.fullmatch(said[0]) if len(said) == 1 else None
     return found is not None and found[1] == checksum(tree)
 
 
 def checksum(tree: ast.Module) -> str:
-    """16 hex digits that stand for a module, without the line that holds them."""
+    """16 hex digits that stand for a module."""
     return hashlib.sha256("\n".join(_walk(tree)).encode()).hexdigest()[:16]
 
 
@@ -80,18 +82,18 @@ def _docstring(tree: ast.Module) -> str:
     return ast.get_docstring(tree) or ""
 
 
-def _commented(text: str) -> bool:
-    """Whether there are comments; printed text has none."""
+def _comments(text: str) -> list[str]:
+    """The comments; where the text can't be read, something that is none of ours."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     try:
-        return any(token.type == tokenize.COMMENT for token in tokens)
+        return [token.string for token in tokens if token.type == tokenize.COMMENT]
     except (SyntaxError, tokenize.TokenError):
-        return True
+        return ["", ""]
 
 
 def _walk(tree: ast.Module) -> Iterator[str]:
     """A module as parts that are the same in every release of Python."""
-    yield " ".join(CHECKSUM.sub("", _docstring(tree)).split())
+    yield " ".join(_docstring(tree).split())
     body = tree.body[1:] if _docstring(tree) else tree.body
     code = [item for item in body if not isinstance(item, ast.Import | ast.ImportFrom)]
     yield from sorted(_imports(body))  # a project may sort them in its own way

@@ -339,7 +339,7 @@ def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:
     if isinstance(doc, Infix) and len(doc.operators) == 1:
         first, last = doc.operands
         groups = [*_groups(doc)]
-        if groups and not _in_brackets(first):
+        if groups and (groups[0][0] or not _in_brackets(groups[0][1])):
             groups = groups[-1:] if not groups[-1][2] else []
         for before, leaf, after in reversed(groups):  # one may be enough
             rows = layout(leaf, indent, f"{lead}{before}", f"{after}{trail}")

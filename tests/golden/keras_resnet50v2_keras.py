@@ -4,9 +4,9 @@ Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3; output:
 probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
-Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 81cfaa6d29a523ca
 """
+
+# archspec: fingerprint b008eef65132c9a4, checksum 9caa823763d60c5e
 
 import keras
 from keras import KerasTensor, layers
@@ -15,6 +15,10 @@ from keras import KerasTensor, layers
 def bottleneck(
     x: KerasTensor, channels: int, stride: int, projected: bool, name: str
 ) -> KerasTensor:
+    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
+    """
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
     preact_relu = layers.ReLU(name=f"{name}_preact_relu")(y)
     if projected:
@@ -39,6 +43,7 @@ def bottleneck(
 def stage(
     x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
+    """Units in a chain, of which the last has the stride."""
     for i in range(depth):
         x = bottleneck(
             x,
@@ -53,9 +58,11 @@ def stage(
 def KerasResNet50V2(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
     num_classes: int = 1000,
+    *,
     classifier_activation: str = "softmax",
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
+    """Keras ResNet-50 V2: maps [N, H, W, C] to [N, num_classes]."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")

@@ -1,11 +1,13 @@
 """Keras ResNet-50 V2: Pre-activation ResNet-50, as keras.applications' ResNet50V2.
 
 Source: https://arxiv.org/abs/1603.05027
-Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
+Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224; output:
+probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
-Fingerprint: b008eef65132c9a43a57e63252923b52ddc165307e2f403ced744b7ebd218519
-Checksum: 49fb3f6de142ec8f
 """
+
+# archspec: fingerprint b008eef65132c9a4, checksum f37df9f03ca22149
+# mypy: no-warn-return-any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,14 +22,21 @@ def init_weights(module: nn.Module) -> None:
 
 
 class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions, each behind its norm, beside a shortcut.
+
+    Maps [N, in_channels, H, W] to [N, channels * 4, H / stride, W / stride].
+    """
+
     def __init__(
         self, in_channels: int, channels: int, stride: int, projected: bool
     ) -> None:
         super().__init__()
         self.preact_bn = nn.BatchNorm2d(in_channels, eps=1.001e-5, momentum=0.01)
-        self.shortcut: nn.Module | None = None
-        if projected:
-            self.shortcut = nn.Conv2d(in_channels, channels * 4, 1, stride=stride)
+        self.shortcut = (
+            nn.Conv2d(in_channels, channels * 4, 1, stride=stride)
+            if projected
+            else None
+        )
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv2 = nn.Conv2d(
@@ -35,22 +44,25 @@ class Bottleneck(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels, eps=1.001e-5, momentum=0.01)
         self.conv3 = nn.Conv2d(channels, channels * 4, 1)
-        self.pool: nn.Module = nn.Identity()
-        if stride > 1 and not projected:
-            self.pool = nn.MaxPool2d(1, stride=stride)
+        self.pool = (
+            nn.MaxPool2d(1, stride=stride) if stride > 1 and not projected else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         preact_relu = F.relu(self.preact_bn(x))
         if self.shortcut is not None:
             x = self.shortcut(preact_relu)
-        y: Tensor = F.relu(self.bn1(self.conv1(preact_relu)))
+        y = F.relu(self.bn1(self.conv1(preact_relu)))
         y = F.relu(self.bn2(self.conv2(y)))
         y = self.conv3(y)
-        x = self.pool(x)
+        if self.pool is not None:
+            x = self.pool(x)
         return x + y
 
 
 class Stage(nn.Sequential):
+    """Units in a chain, of which the last has the stride."""
+
     def __init__(
         self, in_channels: int, channels: int, depth: int, stride: int
     ) -> None:
@@ -68,7 +80,9 @@ class Stage(nn.Sequential):
 
 
 class KerasResNet50V2(nn.Module):
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
+    """Keras ResNet-50 V2: maps [N, in_channels, H, W] to [N, num_classes]."""
+
+    def __init__(self, num_classes: int = 1000, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1_conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3)
         self.pool1_pool = nn.MaxPool2d(3, stride=2)
@@ -91,5 +105,4 @@ class KerasResNet50V2(nn.Module):
         x = F.relu(self.post_bn(self.conv5(x)))
         x = x.mean((2, 3))
         x = self.predictions(x)
-        x = self.softmax(x)
-        return x
+        return self.softmax(x)

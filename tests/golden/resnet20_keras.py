@@ -5,9 +5,9 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; output: logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: d7dd35d0c6e3a781
 """
+
+# archspec: fingerprint ea9255ac17ffcb58, checksum 4a2b185dcb343b33
 
 from functools import partial
 
@@ -35,12 +35,20 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 
 
 def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """A shortcut without weights, option A of the paper.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
     return ChannelPadding((0, channels - in_channels), name=f"{name}_1")(x)
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Two 3x3 convolutions beside a shortcut; the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     in_channels = x.shape[-1]
     y = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(x)
     y = conv2d(channels, 3, strides=stride, name=f"{name}_conv1")(y)
@@ -55,6 +63,10 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
 
 
 def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """Units in a chain, of which the first has the stride.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     for i in range(3):
         x = basic_block(x, channels, stride, name=f"{name}_{i}")
         stride = 1
@@ -64,8 +76,10 @@ def stage(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
 def ResNet20ForCIFAR(
     input_shape: tuple[int | None, int | None, int] = (32, 32, 3),
     num_classes: int = 10,
+    *,
     name: str = "resnet20",
 ) -> keras.Model:
+    """ResNet-20 for CIFAR: maps [N, H, W, C] to [N, num_classes]."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")

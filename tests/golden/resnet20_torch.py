@@ -3,11 +3,12 @@
 The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32.
+Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32; output: logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
-Fingerprint: ea9255ac17ffcb58e6849069d1d00bdf5476dec38ed3a30932fd1af45da91b7d
-Checksum: e0150cae56f64800
 """
+
+# archspec: fingerprint ea9255ac17ffcb58, checksum bacdcc5905242a9d
+# mypy: no-warn-return-any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,11 @@ def init_weights(module: nn.Module) -> None:
 
 
 class ZeroPadding(nn.Sequential):
+    """A shortcut without weights, option A of the paper.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__(
             nn.MaxPool2d(1, stride=stride),
@@ -31,6 +37,11 @@ class ZeroPadding(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; the first has the stride.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
@@ -39,18 +50,26 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or in_channels != channels:
-            self.downsample = ZeroPadding(in_channels, channels, stride)
+        self.downsample = (
+            ZeroPadding(in_channels, channels, stride)
+            if stride != 1 or in_channels != channels
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        x = self.downsample(x)
+        if self.downsample is not None:
+            x = self.downsample(x)
         return F.relu(y + x)
 
 
 class Stage(nn.Sequential):
+    """Units in a chain, of which the first has the stride.
+
+    Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
+    """
+
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
         for _ in range(3):
@@ -59,7 +78,9 @@ class Stage(nn.Sequential):
 
 
 class ResNet20ForCIFAR(nn.Module):
-    def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:
+    """ResNet-20 for CIFAR: maps [N, in_channels, H, W] to [N, num_classes]."""
+
+    def __init__(self, num_classes: int = 10, *, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
@@ -76,5 +97,4 @@ class ResNet20ForCIFAR(nn.Module):
         x = self.layer2(x)
         x = self.layer3(x)
         x = torch.flatten(self.avgpool(x), 1)
-        x = self.fc(x)
-        return x
+        return self.fc(x)

@@ -3,9 +3,9 @@
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; output: logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: 1b91afefd7143faa8cdd81cd2cdb2b65852c3f6d8f883eb7c05d392f2c491fe0
-Checksum: f20c2f4b2ce6e5ff
 """
+
+# archspec: fingerprint 1b91afefd7143faa, checksum 4a1be19c461dc6a7
 
 from functools import partial
 
@@ -20,25 +20,25 @@ batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1
 
 
 def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """The shortcut of a unit that changes the size or the channels.
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels].
+    """
     x = conv2d(channels, 1, strides=stride, name=f"{name}_0")(x)
     return batch_normalization(name=f"{name}_1")(x)
 
 
-def bottleneck(
-    x: KerasTensor,
-    channels: int,
-    stride: int,
-    groups: int,
-    width_per_group: int,
-    name: str,
-) -> KerasTensor:
+def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+
+    Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
+    """
     in_channels = x.shape[-1]
-    width = channels * width_per_group // 64 * groups
-    y = conv2d(width, 1, name=f"{name}_conv1")(x)
+    y = conv2d(channels, 1, name=f"{name}_conv1")(x)
     y = batch_normalization(name=f"{name}_bn1")(y)
     y = layers.ReLU(name=f"{name}_relu1")(y)
     y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
-    y = conv2d(width, 3, strides=stride, groups=groups, name=f"{name}_conv2")(y)
+    y = conv2d(channels, 3, strides=stride, name=f"{name}_conv2")(y)
     y = batch_normalization(name=f"{name}_bn2")(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
     y = conv2d(channels * 4, 1, name=f"{name}_conv3")(y)
@@ -50,27 +50,22 @@ def bottleneck(
 
 
 def stage(
-    x: KerasTensor,
-    channels: int,
-    groups: int,
-    width_per_group: int,
-    depth: int,
-    stride: int,
-    name: str,
+    x: KerasTensor, channels: int, depth: int, stride: int, name: str
 ) -> KerasTensor:
+    """Units in a chain, of which the first has the stride."""
     for i in range(depth):
-        x = bottleneck(x, channels, stride, groups, width_per_group, name=f"{name}_{i}")
+        x = bottleneck(x, channels, stride, name=f"{name}_{i}")
         stride = 1
     return x
 
 
 def ResNet50(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
-    groups: int = 1,
-    width_per_group: int = 64,
     num_classes: int = 1000,
+    *,
     name: str = "resnet50",
 ) -> keras.Model:
+    """ResNet-50: maps [N, H, W, C] to [N, num_classes]."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
@@ -80,10 +75,10 @@ def ResNet50(
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-    x = stage(x, 64, groups, width_per_group, depth=3, stride=1, name="layer1")
-    x = stage(x, 128, groups, width_per_group, depth=4, stride=2, name="layer2")
-    x = stage(x, 256, groups, width_per_group, depth=6, stride=2, name="layer3")
-    x = stage(x, 512, groups, width_per_group, depth=3, stride=2, name="layer4")
+    x = stage(x, 64, depth=3, stride=1, name="layer1")
+    x = stage(x, 128, depth=4, stride=2, name="layer2")
+    x = stage(x, 256, depth=6, stride=2, name="layer3")
+    x = stage(x, 512, depth=3, stride=2, name="layer4")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)

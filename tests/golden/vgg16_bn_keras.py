@@ -4,9 +4,9 @@ Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; output:
 logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: e255090665e5c2d4
 """
+
+# archspec: fingerprint c0f800bf255fd1e7, checksum 7b134ebcf9df9d5e
 
 from collections.abc import Iterator
 from functools import partial
@@ -24,6 +24,7 @@ dense = partial(layers.Dense, kernel_initializer=NORMAL)
 def stage(
     x: KerasTensor, channels: int, depth: int, names: Iterator[str]
 ) -> KerasTensor:
+    """3x3 convolutions and a max pool."""
     for _ in range(depth):
         x = layers.Conv2D(
             channels, 3, padding="same", kernel_initializer=HE_NORMAL, name=next(names)
@@ -35,10 +36,12 @@ def stage(
 
 def VGG16BN(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
-    dropout: float = 0.5,
     num_classes: int = 1000,
+    *,
+    dropout: float = 0.5,
     name: str = "vgg16_bn",
 ) -> keras.Model:
+    """VGG-16 BN: maps [N, H, W, C] to [N, num_classes]."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")

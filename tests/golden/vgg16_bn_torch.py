@@ -1,11 +1,13 @@
 """VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
 
 Source: https://arxiv.org/abs/1409.1556
-Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224; output:
+logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
-Fingerprint: c0f800bf255fd1e78f3e1ac0c1b35fe5a9c5165f3081c291610c70699584fd54
-Checksum: 680848d2dbfde99f
 """
+
+# archspec: fingerprint c0f800bf255fd1e7, checksum 103a1c3ed7368046
+# mypy: no-warn-return-any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ def init_weights(module: nn.Module) -> None:
 
 
 def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
+    """3x3 convolutions and a max pool."""
     layers: list[nn.Module] = []
     for _ in range(depth):
         layers += [
@@ -34,8 +37,10 @@ def stage(in_channels: int, channels: int, depth: int) -> list[nn.Module]:
 
 
 class VGG16BN(nn.Module):
+    """VGG-16 BN: maps [N, in_channels, H, W] to [N, num_classes]."""
+
     def __init__(
-        self, dropout: float = 0.5, num_classes: int = 1000, in_channels: int = 3
+        self, num_classes: int = 1000, *, dropout: float = 0.5, in_channels: int = 3
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -58,5 +63,4 @@ class VGG16BN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.features(x)
         x = torch.flatten(self.avgpool(x), 1)
-        x = self.classifier(x)
-        return x
+        return self.classifier(x)

@@ -174,6 +174,14 @@ def test_lists_are_no_arguments() -> None:
     assert net(f"params: {{k: 1}}\ngraph: [{conv}]").arguments == ("k",)
 
 
+def test_fixed_params_are_no_arguments() -> None:
+    conv = "{op: conv2d, channels: 2, kernel: =k}"
+    fixed = "{default: 1, fixed: true}"
+    assert net(f"params: {{k: {fixed}}}\ngraph: [{conv}]").arguments == ()
+    graph = net(f"params: {{k: {fixed}}}\ngraph: [{conv}]", k=3)
+    assert graph.params == {"k": 3}
+
+
 # What is read
 
 

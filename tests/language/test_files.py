@@ -196,6 +196,28 @@ def test_an_override_is_of_the_type_that_the_base_fixed(tmp_path: Path) -> None:
         load(tmp_path / "own.yaml", w="x")
 
 
+@pytest.mark.parametrize(
+    ("own", "arguments"),
+    [
+        ("2", ()),
+        ("{default: 2, fixed: false}", ("k",)),
+        ("{type: int, default: 2}", ()),
+        ("{default: 2, fixed: true}", ()),
+    ],
+)
+def test_a_param_stays_fixed(
+    tmp_path: Path, own: str, arguments: tuple[str, ...]
+) -> None:
+    conv = "graph: [{op: conv2d, channels: 2, kernel: =k}]\n"
+    write(
+        tmp_path,
+        base=f"params: {{k: {{default: 1, fixed: true}}}}\n{IMAGE}{conv}",
+        own=f"extends: base.yaml\nparams: {{k: {own}}}\n",
+    )
+    graph = load(tmp_path / "own.yaml").graph
+    assert graph.params == {"k": 2} and graph.arguments == arguments
+
+
 def test_null_removes_from_a_base_only() -> None:
     for text in ("graph: {a: relu, b: null}", "graph: {a: relu}\ntaps: {b: null}"):
         assert told(text)[0].startswith("AS212")

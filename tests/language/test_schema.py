@@ -134,9 +134,9 @@ def test_what_a_file_must_say() -> None:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     text = """\
-params: {a: {type: it}, b: {default: 3}}
+params: {a: {type: it}, b: {fixed: true}}
 blocks:
-  b: {params: {c: {typ: int}}, graph: {x: 3, y: {op: relu, block: b}}}
+  b: {params: {c: {typ: int}, d: {default: 1, fixed: true}}, graph: {x: 3, y: {op: relu, block: b}}}
   c: {graph: {}}
 graph:
   a: {}
@@ -144,8 +144,8 @@ graph:
 expect: {macs: many}
 """
     assert [" ".join(line.split()[:2]) for line in refused(text)] == [
-        *("AS203 1:20", "AS202 1:28"),
-        *("AS202 3:19", "AS201 3:20", "AS203 3:43", "AS204 3:60"),
+        *("AS203 1:20", "AS202 1:25"),
+        *("AS201 3:20", "AS211 3:47", "AS203 3:73", "AS204 3:90"),
         *("AS202 4:14", "AS204 6:3", "AS203 7:15", "AS211 7:29", "AS203 8:16"),
     ]
 

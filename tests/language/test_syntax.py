@@ -208,7 +208,7 @@ def test_keys_as_they_are_written() -> None:
         *("op", "block", "graph", "spec", "from", "when", "repeat", "index"),
         *("inline", "name", "taps"),
     ]
-    assert list(keys_of(ParamKeys)) == ["type", "default"]
+    assert list(keys_of(ParamKeys)) == ["type", "default", "fixed"]
     assert {*keys_of(NodeKeys), "input"} == RESERVED
 
 

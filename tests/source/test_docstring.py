@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from nets import graph_of
 
-from archspec.fingerprint import fingerprint
+from archspec.backend import backend
 from archspec.source.docstring import docstring, result
 
 NET = """
@@ -17,10 +19,7 @@ COUNTS = "Parameters: 112; MACs: 8,640; input: image 3 x 8 x 10."
 
 
 def lines_of(head: str, *, channels_last: bool = False) -> list[str]:
-    graph = graph_of(head + NET)
-    lines = docstring(graph, channels_last=channels_last)
-    assert lines.pop() == f"Fingerprint: {fingerprint(graph)}"
-    return lines
+    return docstring(graph_of(head + NET), channels_last=channels_last)
 
 
 def test_a_net_that_says_nothing() -> None:
@@ -104,3 +103,82 @@ def test_a_long_title_is_cut() -> None:
 def test_free_text_is_plain() -> None:
     head = 'title: "a\\"\\"\\"b"\ndescription: "na\\u00efve \\\\ \\u4e2d"\n'
     assert lines_of(head)[0] == "a'''b: naive / ?."
+
+
+# Blocks
+
+BLOCKS = """
+title: Net
+params: {classes: 10}
+inputs: {image: [3, 16, 12]}
+blocks:
+  unit:
+    params: {channels: int, stride: int}
+    graph:
+      - {op: conv2d, channels: =channels * 2, kernel: 3, padding: 1, stride: =stride}
+      - relu
+  many:
+    description: Nets in a chain, of which only the first of them all differs in any
+      way from all the others.
+    params: {depth: int}
+    graph: [{block: unit, channels: 4, stride: 1, repeat: =depth}]
+  halved:
+    description: Half as large
+    graph: [{op: max_pool2d, kernel: 2}]
+  two:
+    inputs: [high, low]
+    graph: {up: {op: resize, scale: 2, from: low}, both: {op: concat, from: [high, up]}}
+graph:
+  a: {block: unit, channels: 4, stride: 2}
+  b: {block: unit, channels: 3, stride: 1}
+  c: {block: halved}
+  d: {block: two, from: [b, c]}
+  e: {block: many, depth: 2}
+  f: {block: many, depth: 0}
+  pool: global_avg_pool2d
+  fc: {op: linear, features: =classes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "wanted"),
+    [
+        (
+            "torch",
+            "Unit",
+            "Maps [N, in_channels, H, W] to [N, channels * 2, H / stride, W / stride].",
+        ),
+        (
+            "keras",
+            "unit",
+            "Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 2].",
+        ),
+        (
+            "torch",
+            "Halved",
+            "Half as large.\n\nMaps [N, 6, H, W] to [N, 6, H / 2, W / 2].",
+        ),
+        (
+            "torch",
+            "Two",
+            "Maps [N, 6, H, W] and [N, 6, H / 2, W / 2] to [N, 12, H, W].",
+        ),
+        (
+            "torch",
+            "Many",
+            "Many.\n\n"
+            "Nets in a chain, of which only the first of them all differs in any way from "
+            "all the\nothers.\n\nMaps [N, 12, H, W] to [N, 8, H, W].",
+        ),
+        ("torch", "Net", "Net: maps [N, 3, H, W] to [N, classes]."),
+        ("keras", "Net", "Net: maps [N, H, W, 3] to [N, classes]."),
+    ],
+)
+def test_what_a_block_maps(kind: str, title: str, wanted: str) -> None:
+    tree = ast.parse(backend(kind).emit(graph_of(BLOCKS)).text)
+    found = {
+        node.name: ast.get_docstring(node)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    assert found[title] == wanted

@@ -28,10 +28,10 @@ PARTS = [
     *('"', "'", '"""', "'''", "\\", "\n", "\r", "\r\n", "\t", "\x85", "\u2028", "\u2029"),
     *("{", "}", "{x}", "{{", "%s", "${x}", "#", ";", ":", "(", ")", "\\x41", "\\N{DOT}"),
     *("import os", "__import__('os')", "exec", "lambda: 0", "*/", "--"),
-    *("{% if %}", "{{ x }}", " ", "  ", "net", "0", "1e999", "Fingerprint: 0"),
+    *("{% if %}", "{{ x }}", " ", "  ", "net", "0", "1e999", "# archspec: fingerprint 0"),
     *("\u0430", "\ufb01", "\u202e", "\u200b", "\u00e9", "\u00d7", "\U0001f642", "\u00df"),
     *("A" * 3000, "x" * 90, "/" * 100, '"""\nimport os\n"""'),
-    'Checksum: 0123456789abcdef\n"""\n',
+    '# archspec: fingerprint 0123456789abcdef, checksum 0123456789abcdef\n"""\n',
 ]  # fmt: skip
 WORDS = """
 self x y z nn F torch Tensor layers ops keras names label count init initializers inputs

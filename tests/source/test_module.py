@@ -11,7 +11,7 @@ from archspec.source.module import (
     needed,
     read_in,
 )
-from archspec.source.project import untouched
+from archspec.source.project import seal, untouched
 
 IMPORTS = {
     "Tensor": "from torch import Tensor",
@@ -81,15 +81,23 @@ def test_helpers_bring_what_they_read(code: str, names: list[str]) -> None:
 
 def test_a_module() -> None:
     text = module(
-        ["A net.", "", "More."], ["", "NUMBER = 3", "x = pad(NUMBER)"], IMPORTS, HELPERS
+        ["A net.", "", "More."],
+        ["", "NUMBER = 3", "x = pad(NUMBER)"],
+        IMPORTS,
+        HELPERS,
+        "0" * 64,
+        ["# mypy: strict"],
     )
     lines = text.splitlines()
-    assert lines.pop(3).startswith("Checksum: ")
+    sealed = lines.pop(5)
+    assert sealed == seal("0" * 64, text)
     assert lines == [
         '"""A net.',
         "",
         "More.",
         '"""',
+        "",
+        "# mypy: strict",
         "",
         "from torch.nn import functional as F",
         "",
@@ -112,8 +120,8 @@ def test_a_module() -> None:
 
 
 def test_a_module_without_imports() -> None:
-    text = module(["A net."], ["x = 1"], IMPORTS, HELPERS)
-    assert text.splitlines()[2:] == ['"""', "", "", "x = 1"]
+    text = module(["A net."], ["x = 1"], IMPORTS, HELPERS, "0" * 64)
+    assert text.splitlines()[4:] == ["", "", "x = 1"]
 
 
 @pytest.mark.parametrize("package", ["archspec_torch", "archspec_keras"])

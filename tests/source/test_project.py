@@ -9,17 +9,14 @@ import pytest
 from archspec.source.project import checksum, printed, same, seal, untouched
 
 TEXT = '"""A net."""\n\nimport b\nfrom a import c\n\n\ndef f(x):\n    return x + 1\n'
-SEALED = seal(
-    '"""A net.\n"""\n\nimport b\nfrom a import c\n\n\ndef f(x):\n    return x + 1\n'
-)
+SEALED = TEXT.replace("\n\n", f"\n\n{seal('0123456789abcdef' * 4, TEXT)}\n\n", 1)
 
 
-def test_a_sealed_text_has_its_checksum_as_the_last_line_of_its_docstring() -> None:
-    lines = SEALED.splitlines()
-    assert lines[:1] == ['"""A net.']
-    assert lines[1] == f"Checksum: {checksum(ast.parse(SEALED))}"
-    assert lines[2] == '"""'
-    assert len(lines[1]) == len("Checksum: ") + 16
+def test_a_seal_holds_the_fingerprint_and_a_checksum() -> None:
+    comment = SEALED.splitlines()[2]
+    found = checksum(ast.parse(TEXT))
+    assert comment == f"# archspec: fingerprint 0123456789abcdef, checksum {found}"
+    assert len(found) == 16
 
 
 @pytest.mark.parametrize(
@@ -58,7 +55,14 @@ def test_texts_are_compared_as_trees(one: str, other: str, equal: bool) -> None:
         (SEALED.replace("x + 1", "(x + 1)"), True, True),
         (SEALED.replace("x + 1", "x + 2"), True, False),
         (SEALED + "# mine\n", True, False),
-        (SEALED.replace("Checksum: ", "Checksum: 0"), False, False),
+        (SEALED.replace("checksum ", "checksum 0"), False, False),
+        (
+            SEALED.replace("\n\nimport", "\n# mypy: no-warn-return-any\n\nimport"),
+            True,
+            True,
+        ),
+        (SEALED + SEALED.splitlines()[2], True, False),
+        (f"x = {SEALED.splitlines()[2]!r}\n", False, False),
         (TEXT, False, False),
         ("f(", False, False),
         ("", False, False),
@@ -72,7 +76,8 @@ def test_what_was_printed_and_what_was_edited(
 
 
 def test_a_checksum_is_that_of_the_code_alone() -> None:
-    edited = SEALED.replace("Checksum", "checksum")
+    edited = SEALED.replace("A net", "a net")
     assert checksum(ast.parse(edited)) != checksum(ast.parse(SEALED))
+    assert checksum(ast.parse(SEALED)) == checksum(ast.parse(TEXT))
     again = SEALED.replace("\n\n\n", "\n\n")
     assert checksum(ast.parse(again)) == checksum(ast.parse(SEALED))

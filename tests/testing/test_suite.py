@@ -42,8 +42,10 @@ class Textual(TorchBackend):
 
 
 def sealed(text: str) -> str:
-    head, _, rest = text.partition("\nChecksum: ")
-    return seal(head + rest[rest.index("\n") :])
+    made = seal("0" * 64, text)
+    return "\n".join(
+        made if line.startswith(made[:10]) else line for line in text.split("\n")
+    )
 
 
 @pytest.mark.parametrize(

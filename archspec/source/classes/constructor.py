@@ -82,7 +82,9 @@ class Constructor:
             elif line.when is True:
                 made += self._always(line)
             else:
-                made += self._optional(line)
+                made += self._set(
+                    line.name, either(self.child(line.target), line.when, None)
+                )
         self.typed = around
         return made
 
@@ -104,27 +106,11 @@ class Constructor:
             return self._sequence(line.name, target.lines)
         return self._set(line.name, self.child(target))
 
-    def _optional(self, line: Line) -> list[str]:
-        """A child that isn't always there; what doesn't fit on a line is an `if`."""
-        made, base = self.child(line.target), self.dialect.base
-        absent = self.dialect.absent if len(line.reads) == 1 else None
-        found = self._set(line.name, either(made, line.when, absent))
-        if self.dialect.once or (len(found) == 1 and line.name.isidentifier()):
-            return found
-        kind = f"{base} | None" if absent is None else base
-        return [
-            *self._set(line.name, absent, f": {kind}"),
-            *statement("if ", line.when, INDENT, ":"),
-            *self._set(line.name, made, indent=INDENT + STEP),
-        ]
-
-    def _set(
-        self, name: str, doc: Doc, note: str = "", indent: int = INDENT
-    ) -> list[str]:
-        """The statement that sets a child; its type stands there where it must."""
+    def _set(self, name: str, doc: Doc) -> list[str]:
+        """The statement that sets a child."""
         if name.isidentifier():
-            return assignment(f"self.{name}{note}", doc, indent)
-        return layout(self.dialect.put(name, doc), indent)
+            return assignment(f"self.{name}", doc, INDENT)
+        return layout(self.dialect.put(name, doc), INDENT)
 
     # Children with numbers.
 

@@ -95,11 +95,6 @@ class Dialect:
         sequential, listing: children that are called one after the other; children
             that are only numbered.
         member: the type of a container's child, in annotations.
-        absent: what stands for a child that isn't there and whose only input is then
-            its value; None where that can't be called.
-        once: whether an attribute may be set only once.
-        typed: how what is called starts, where a type checker knows that it gives a
-            tensor; "" is everything.
         get, put: how a child is read and set whose name is no identifier.
         reserved: attributes that every module has.
         taken: names that a file may use beside imports and helpers.
@@ -107,6 +102,7 @@ class Dialect:
         start: initial weights, for a graph, its definitions and the classes' names by
             the definitions' ids.
         channels_last: whether images are so, for the docstring.
+        remarks: comments for tools, at the top of a file.
     """
 
     backend: str
@@ -125,9 +121,6 @@ class Dialect:
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     initialised: bool = True
-    absent: Doc = None
-    once: bool = False
-    typed: tuple[str, ...] = ("",)
     get: Callable[[str], str] = _get
     put: Callable[[Doc, Doc], Call] = _put
     reserved: frozenset[str] = frozenset()
@@ -135,3 +128,4 @@ class Dialect:
     extra: Extra | None = None
     start: Callable[[Graph, list[Definition], Mapping[int, str]], Start] | None = None
     channels_last: bool = False
+    remarks: tuple[str, ...] = ()

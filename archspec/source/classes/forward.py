@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.scope import Run, Scope
 from archspec.source.liveness import Variables, variables
-from archspec.source.module import read_in
 from archspec.source.outline import OpUse, Ref
 from archspec.source.text import (
     STEP,
@@ -71,14 +70,10 @@ class Statement:
     value: Doc
     run: Run | None = None
 
-    def lines(self, types: dict[str, str]) -> list[str]:
-        """Its text; `types` loses those of variables that are set here."""
+    def lines(self) -> list[str]:
+        """Its text."""
         start, value = " " * INDENT, self.value
-        target = ", ".join(self.targets)
-        told = {name: types.pop(name) for name in self.targets if name in types}
-        made = [f"{start}{name}: {kind}" for name, kind in told.items()]
-        if told and len(self.targets) == 1:
-            target, made = f"{target}: {told[target]}", []
+        target, made = ", ".join(self.targets), list[str]()
         if isinstance(value, Choice) and flat(value.other) == target:
             return [
                 *statement("if ", value.test, INDENT, ":"),
@@ -112,12 +107,9 @@ def method(
     made = statements(dialect, scope, outputs, names)
     how = Method(dialect, inputs, list(outputs), named)
     result = how.result([Code(name) for name in names.outputs])
-    types: dict[str, str] = {}
     if isinstance(result, Code):
-        made, result = returned(dialect, made, result)
-        needed = untyped(dialect, made, result) - {*inputs}
-        types = dict.fromkeys(needed, dialect.tensor)
-    body = [row for item in made for row in item.lines(types)]
+        made, result = returned(made, result)
+    body = [row for item in made for row in item.lines()]
     return [*how.header(), *body, *statement("return ", result, INDENT)]
 
 
@@ -185,8 +177,6 @@ def expression(
         doc, test = Call(callee, tuple(map(Code, given))), f"{callee} is not None"
         if not line.name.isidentifier():
             test = f'getattr(self, "{line.name}") is not None'
-        if len(line.reads) == 1 and dialect.absent is not None:
-            test = ""
     other = Code(args[0 if line.otherwise is None else -1])
     if line.when is True or not test or doc == other:
         return doc
@@ -207,37 +197,9 @@ def _followed(scope: Scope, number: int) -> bool:
     )
 
 
-def returned(
-    dialect: Dialect, made: list[Statement], result: Code
-) -> tuple[list[Statement], Doc]:
-    """The statements before the return, and what that gives.
-
-    The last value can stand there if a type checker knows the call that makes it; what
-    is no call has the type of its operands.
-    """
+def returned(made: list[Statement], result: Code) -> tuple[list[Statement], Doc]:
+    """The statements before the return, and what that gives: the last value at once."""
     if not made or made[-1].targets != (result.text,) or made[-1].run is not None:
         return made, result
     value = made[-1].value
-    fits = known(dialect, value) or not isinstance(value, Call)
-    return (
-        (made[:-1], value) if fits and not isinstance(value, Choice) else (made, result)
-    )
-
-
-def untyped(dialect: Dialect, made: Sequence[Statement], result: Doc) -> set[str]:
-    """Variables whose type a checker can't know, and the return needs."""
-    if known(dialect, result):
-        return set()
-    last = {name: item for item in made for name in item.targets}
-    return {
-        name
-        for name in read_in(flat(result)) & last.keys()
-        if last[name].run is not None or not known(dialect, last[name].value)
-    }
-
-
-def known(dialect: Dialect, value: Doc) -> bool:
-    """Whether a type checker knows that a value is a tensor."""
-    callee = value.fn if isinstance(value, Call) else ""
-    called = isinstance(callee, str) and callee.startswith(dialect.typed)
-    return (called and callee != "") or "" in dialect.typed
+    return (made, result) if isinstance(value, Choice) else (made[:-1], value)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
 from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
-from archspec.source.docstring import docstring
+from archspec.source.docstring import described, docstring
 from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
 from archspec.source.liveness import LANGUAGE, local_names, output_names
@@ -34,9 +35,9 @@ from archspec.source.text import (
     Names,
     assignment,
     class_name,
-    flat,
     function_name,
     header,
+    prose,
 )
 
 BRACES = re.compile(r"\{.*?\}")
@@ -53,6 +54,8 @@ def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> So
         ["\n".join(start.rules() if start is not None else []), *parts],
         dialect.imports,
         dialect.helpers,
+        fingerprint(graph),
+        dialect.remarks,
     )
     title = printer.titles[id(definitions[-1])]
     return Source(text, title, graph.name, dialect.backend)
@@ -65,6 +68,7 @@ class Printer:
         self, graph: Graph, definitions: list[Definition], dialect: Dialect
     ) -> None:
         self.graph = graph
+        self.shapes = graph.shapes()
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         self.names = Names([*own.union(*map(local_names, definitions))])
@@ -77,6 +81,7 @@ class Printer:
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
         self.nested: list[Definition] = []
+        self.around: dict[int, str] = {}
         self.moved: dict[int, set[str]] = {}
         self.parts: list[str] = []
         for self.current in definitions:
@@ -94,7 +99,7 @@ class Printer:
     def _add(self, definition: Definition) -> None:
         """Prints one definition, after what it uses."""
         extra, title = self.dialect.extra, self.titles[id(definition)]
-        parameters = [_parameter(each) for each in definition.arguments.values()]
+        behind: Sequence[str] = ()
         if extra is not None and any(
             extra.wanted(line.target)
             if isinstance(line.target, OpUse)
@@ -103,12 +108,14 @@ class Printer:
             for line in walk(definition.lines)
         ):
             self.handing.add(id(definition))
-            parameters += extra.parameters
+            behind = extra.parameters
+        parameters = definition.parameters(behind)
         if definition.listed and definition.inline:
             result = f"list[{self.dialect.member}]"
             body = self.constructor.returned(definition.lines)
             lines = [
                 *header(f"def {title}", parameters, result, 0),
+                *self._described(definition),
                 *self._constants(definition, STEP),
                 *body,
             ]
@@ -150,11 +157,21 @@ class Printer:
             body += self.start.last()
         return [
             f"class {title}({base}):",
+            *self._described(definition),
+            "",
             *header("def __init__", ["self", *parameters], "None", STEP),
             *(body or ["        pass"]),
             *([""] if computes else []),
             *computes,
         ]
+
+    def _described(self, definition: Definition) -> list[str]:
+        """The docstring of a definition."""
+        if id(definition) in self.around:
+            told = f"The {definition.title} of a {self.around[id(definition)]}."
+            return [f'{" " * STEP}"""{prose(told)}"""']
+        last = self.dialect.channels_last
+        return described(definition, self.shapes, STEP, channels_last=last)
 
     def _method(
         self, definition: Definition, scope: Scope, outputs: Mapping[str, Ref]
@@ -246,6 +263,7 @@ class Printer:
         )
         self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
+        self.around[id(definition)] = self.titles[id(outer)]
         self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
         self.current = definition
         self._add(definition)
@@ -276,8 +294,3 @@ class Printer:
                     env[key] = constant.value(env)
             made.append(env[name])
         return made
-
-
-def _parameter(argument: Argument) -> str:
-    text = f"{argument.name}: {argument.type()}"
-    return f"{text} = {flat(argument.default)}" if argument.keyword else text

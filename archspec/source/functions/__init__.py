@@ -7,6 +7,7 @@ what they call, and `labels` what layers are called.
 
 from __future__ import annotations
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.source.choices import spell
 from archspec.source.docstring import docstring
@@ -25,5 +26,6 @@ def emit(graph: Graph, dialect: Dialect) -> Source:
     definitions = outline(prepared, dialect.signature, dialect.ops.keys())
     spell(definitions, dialect.ops, dialect.op)
     printer = Printer(prepared, definitions, dialect)
-    text = printer.text(docstring(graph, channels_last=dialect.channels_last))
+    doc = docstring(graph, channels_last=dialect.channels_last)
+    text = printer.text(doc, fingerprint(graph))
     return Source(text, printer.entry, graph.name, dialect.backend)

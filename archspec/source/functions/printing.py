@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from archspec.graph import Graph
+from archspec.source.docstring import described
 from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect
@@ -18,7 +19,6 @@ from archspec.source.text import (
     STEP,
     Names,
     assignment,
-    flat,
     header,
     snake_case,
 )
@@ -43,6 +43,7 @@ class Printer:
         self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
     ) -> None:
         self.definitions = definitions
+        self.shapes, self.last = graph.shapes(), dialect.channels_last
         self.dialect = dialect
         self.frame = dialect.frame(graph)
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
@@ -58,7 +59,7 @@ class Printer:
             self.calls.titles[id(made)] = names.take(snake_case(made.title))
         self.taken = own.difference(INVENTED) | {self.entry, *self.calls.names()}
 
-    def text(self, doc: Sequence[str]) -> str:
+    def text(self, doc: Sequence[str], fingerprint: str) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
         return module(
@@ -66,6 +67,7 @@ class Printer:
             ["\n".join(self.calls.lines()), *functions],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
+            fingerprint,
         )
 
     def _function(self, definition: Definition) -> list[str]:
@@ -95,7 +97,7 @@ class Printer:
         lines, read = _lines(definition, body, channels)
         parameters = [
             *(f"{name}: {tensor}" for name in inputs),
-            *(f"{each.name}: {each.type()}" for each in definition.arguments.values()),
+            *definition.parameters(),
         ]
         self.calls.named[id(definition)] = named if named in read else ""
         if named in read:
@@ -104,7 +106,8 @@ class Printer:
         kinds = kinds if len(kinds) < SEVERAL else [tensor, "..."]
         result = f"tuple[{', '.join(kinds)}]" if len(kinds) > 1 else tensor
         title = self.calls.titles[id(definition)]
-        return [*header(f"def {title}", parameters, result, 0), *lines]
+        told = described(definition, self.shapes, STEP, channels_last=self.last)
+        return [*header(f"def {title}", parameters, result, 0), *told, *lines]
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frame, definition.outputs
@@ -115,13 +118,10 @@ class Printer:
             last = Statement("with ", frame.within, [last])
         body.made.append(last)
         lines, _ = _lines(definition, body, self.given)
-        arguments = (
-            f"{each.name}: {each.type()} = {flat(each.default)}"
-            for each in definition.arguments.values()
-        )
-        parameters = [*frame.before, *arguments, *frame.behind]
+        parameters = [*frame.before, *definition.parameters(frame.behind)]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
-        return [*head, *frame.opening, *lines]
+        told = described(definition, self.shapes, STEP, channels_last=self.last)
+        return [*head, *told, *frame.opening, *lines]
 
 
 def _lines(

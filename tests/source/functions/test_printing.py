@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,10 +32,13 @@ def Net("""
 """What stands before the net's own function."""
 
 
+DOCSTRING = re.compile(r'^ *"""[^"]*"""\n', re.MULTILINE)
+
+
 def printed(spec: str) -> str:
-    """The functions of a spec, without what stands before them."""
+    """The functions of a spec, without docstrings and what stands before them."""
     text = emit(graph_of(textwrap.dedent(spec)), DIALECT).text
-    return text[text.index("\ndef ") + 1 :]
+    return DOCSTRING.sub("", text[text.index("\ndef ") + 1 :])
 
 
 def check(spec: str, wanted: str) -> None:
