@@ -198,7 +198,7 @@ def cause(error: BaseException) -> str:
 def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
     """So many other values of every argument build what the spec's do."""
     entry = getattr(execute(source), source.entry)
-    words = dict(ops(chosen))
+    words: dict[Any, Any] = dict(ops(chosen))
     for name, parameter in inspect.signature(entry).parameters.items():
         if chosen.name == "keras" and (name == "name" or name.endswith("_shape")):
             continue

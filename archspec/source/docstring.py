@@ -39,7 +39,8 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
 def result(graph: Graph) -> str:
     """What a classifier gives, logits or probabilities; nothing for other nets."""
     made = {node.name: node for node in graph.nodes}
-    node = made.get(*graph.outputs.values()) if len(graph.outputs) == 1 else None
+    last = [*graph.outputs.values()]
+    node = made.get(last[0]) if len(last) == 1 else None
     while node is not None and node.op.passes_through():
         node = made.get(node.inputs[0])
     if node is None or len(node.shape) != 1:

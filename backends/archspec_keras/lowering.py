@@ -16,7 +16,7 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
-from archspec.source.functions.dialect import Layer, Lowering, Step
+from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
     group,
     pads,
@@ -215,10 +215,13 @@ def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
     steps: list[Step] = [zeros(use["spatial"])] if pads(use["spatial"]) else []
     if parts(use["channels"]) != (0, 0):
-        channels = group(*parts(use["channels"]))
-        steps.append(
-            Layer(Call("ChannelPadding", (channels,)), "channels" if steps else "")
-        )
+        channels, suffix = group(*parts(use["channels"])), "channels" if steps else ""
+
+        def padded(values: Sequence[Doc], name: Name) -> Doc:
+            named = (("name", name(suffix)),)
+            return Call("pad_channels", (values[0], channels), named)
+
+        steps.append(Function(padded, (suffix,)))
     return steps
 
 
@@ -226,8 +229,8 @@ def resize(use: OpUse) -> Sequence[Step]:
     """UpSampling2D, or a layer that the printed file defines."""
     op: Any = use.ops[0]
     if op.scale is None:
-        size = None if op.size is None else pair(op.size)
-        return [Layer(call(f"{op.mode.title()}Resizing", size=(size, None)))]
+        to = None if op.size is None else pair(op.size)
+        return [Layer(call(f"{op.mode.title()}Resizing", size=(to, None)))]
     if op.mode == "nearest" and not op.repeats():
         return [Layer(Call("NearestScaling", (op.factors(),)))]
     height, width = map(int, op.factors())

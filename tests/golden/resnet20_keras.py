@@ -7,25 +7,19 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; output: logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint ea9255ac17ffcb58, checksum 4a2b185dcb343b33
+# archspec: fingerprint ea9255ac17ffcb58, checksum c9c6ad28cfa0f073
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 from keras.initializers import VarianceScaling, serialize
 
 
-@keras.saving.register_keras_serializable("pytorch")
-class ChannelPadding(layers.Layer):
-    """Zeros before and behind the channels of an image."""
-
-    def __init__(self, padding, **kwargs):
-        super().__init__(**kwargs)
-        self.padding = padding
-
-    def call(self, inputs):
-        return ops.pad(inputs, ((0, 0), (0, 0), (0, 0), self.padding))
+def pad_channels(x: KerasTensor, padding: tuple[int, int], name: str) -> KerasTensor:
+    """Zeros beside the channels, which a layer for channels first takes for columns."""
+    sides = ((0, 0), padding)
+    return layers.ZeroPadding2D(sides, data_format="channels_first", name=name)(x)
 
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
@@ -41,7 +35,7 @@ def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> Keras
     """
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
-    return ChannelPadding((0, channels - in_channels), name=f"{name}_1")(x)
+    return pad_channels(x, (0, channels - in_channels), name=f"{name}_1")
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:

@@ -336,7 +336,7 @@ def test_of_a_vector(op: str, line: str) -> None:
         ),
         (
             "{op: pad, channels: 2}",
-            'ChannelPadding((2, 2), name="n")(x)',
+            'pad_channels(x, (2, 2), name="n")',
         ),
         ("{op: resize, size: 5}", 'NearestResizing(size=(5, 5), name="n")(x)'),
         (
@@ -405,7 +405,7 @@ def test_of_an_image(op: str, line: str) -> None:
             "{op: pad, spatial: 1, channels: [0, 2]}",
             [
                 'layers.ZeroPadding2D(1, name="n")(x)',
-                'ChannelPadding((0, 2), name="n_channels")(x)',
+                'pad_channels(x, (0, 2), name="n_channels")',
             ],
         ),
         ("identity", []),
@@ -581,7 +581,7 @@ def block(op: str, one: dict[str, Any], other: dict[str, Any]) -> list[str]:
             {"p": 0, "c": 2},
             [
                 'layers.ZeroPadding2D(p, name=f"{name}_n")(x)',
-                'ChannelPadding((0, c), name=f"{name}_n_channels")(x)',
+                'pad_channels(x, (0, c), name=f"{name}_n_channels")',
             ],
         ),
         (

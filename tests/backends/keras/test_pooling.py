@@ -13,7 +13,7 @@ import archspec_keras
 import numpy as np
 import pytest
 import torch
-from nets import graph_of
+from nets import graph_of, randomised
 from torch.nn import functional
 
 SIZES = ((7, 8), (10, 13))
@@ -96,3 +96,28 @@ def test_images_of_any_size(pool: str) -> None:
         made = archspec_keras.backend.build(other, {})
         one, two = (np.asarray(net(image.astype("float32"))) for net in (model, made))
         assert np.array_equal(one, two)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("before", ["relu", "tanh"])
+def test_int8(before: str) -> None:
+    """TFLite's interpreter computes what Keras does, within what 8 bits hold."""
+    tf = pytest.importorskip("tensorflow")
+    graph = graph_of(
+        "inputs: {image: [3, 16, 16]}\ngraph:\n"
+        "  conv: {op: conv2d, channels: 4, kernel: 3, padding: 1}\n"
+        f"  act: {before}\n  pool: {{op: max_pool2d, kernel: 3, stride: 2, padding: 1}}"
+    )
+    model = archspec_keras.backend.build(graph, randomised(graph))
+    images = np.random.default_rng(0).normal(size=(8, 1, 16, 16, 3)).astype("float32")
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in images)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images[0])
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    wanted = np.asarray(model(images[0]))
+    assert np.abs(found - wanted).max() <= 0.05 * np.abs(wanted).max()
