@@ -30,7 +30,6 @@ from unfolding import nodes_of, unfolded
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph, Value
-from archspec.source.expr import Arg
 from archspec.source.generalise import outline
 from archspec.source.outline import Definition
 from archspec.source.tree import Signature
@@ -97,7 +96,7 @@ def held(definitions: list[Definition], graph: Graph, other: Any) -> None:
             assert found == (nodes_of(changed), changed.outputs), (name, value)
 
 
-def _others(name: str, value: Arg) -> Iterator[Value]:
+def _others(name: str, value: Any) -> Iterator[Value]:
     if name in LEGAL:
         yield from (v for v in LEGAL[name] if type(v) is type(value) and v != value)
     elif isinstance(value, bool):

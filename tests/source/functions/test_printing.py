@@ -60,7 +60,7 @@ def test_a_chain() -> None:
           relu: relu
         """,
         """
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             x = toy.Pad(name="conv_pad")(image_value)
             x = toy.Conv(channels=4, name="conv")(x)
             x = toy.cut(x, 0, 2)
@@ -93,7 +93,7 @@ def test_a_block_returns_its_last_value_at_once() -> None:
             return toy.Relu(name=f"{name}_relu")(x)
 
 
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             x = basic_block(image_value, 4, name="a")
             x = basic_block(x, 5, name="b")
             return toy.model([image_value], {"": x}, name=name)
@@ -145,7 +145,7 @@ def test_several_values_have_the_names_of_the_spec() -> None:
             return low, high
 
 
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             c3, high = body(image_value, name="body")
             c4 = toy.Add(name="last")([c3, high])
             return toy.model([image_value], {"c3": c3, "c4": c4}, name=name)
@@ -267,7 +267,7 @@ def test_unlike_instances_of_a_repeat_are_numbered_on() -> None:
             graph: [{op: '="relu" if index < 3 else "identity"'}, relu]
         """,
         """
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             x = image_value
             for i in range(3):
                 x = toy.Relu(name=f"body_{i}_0")(x)
@@ -340,7 +340,7 @@ def test_an_inlined_list_takes_the_names_of_the_list_around_it() -> None:
             return toy.cut(x, 0, 3)
 
 
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             names = (f"all_{i}" for i in count())
             x = pair(image_value, names=names)
             for _ in range(2):
@@ -550,7 +550,7 @@ def test_a_function_has_no_name_of_a_loop() -> None:
             return toy.Conv(channels=channels, name=f"{name}_conv")(x)
 
 
-        def Net(image_value: toy.Value, name: str = "net") -> dict[str, toy.Value]:
+        def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
             x = image_value
             for i in range(3):
                 x = i2(x, 4 + i * 2, name=f"stage_{i}")

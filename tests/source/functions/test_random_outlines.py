@@ -33,7 +33,7 @@ def graph(inputs: int) -> Graph:
 
 def text_of(definitions: list[Definition]) -> str:
     read = graph(len(definitions[-1].inputs))
-    return Printer(read, definitions, DIALECT).text(["Net."])
+    return Printer(read, definitions, DIALECT).text(["Net."], "0" * 16)
 
 
 def run(text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
