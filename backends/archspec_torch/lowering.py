@@ -81,7 +81,11 @@ def conv2d(use: OpUse) -> Call:
     }
     if padding == "same":
         if all(pair(op.stride) == (1, 1) for op in ops(use)):
-            return call("nn.Conv2d", *args, padding=("same", 0), **rest)
+            found = {tuple(size - 1 for size in op.extent()) for op in ops(use)}
+            high, wide = next(iter(found))
+            if len(found) == 1 and high % 2 == wide % 2 == 0:  # which all tools read
+                padding = high // 2 if high == wide else (high // 2, wide // 2)
+            return call("nn.Conv2d", *args, padding=(padding, 0), **rest)
         return call("Conv2dSame", *args, stride=(use["stride"], 1), **rest)
     stride: dict[str, tuple[Doc, Any]] = {"stride": (use["stride"], 1)}
     if uneven(padding):
@@ -226,6 +230,19 @@ def called(text: str) -> str:
     return text if text.replace(".", "").isidentifier() else f"({text})"
 
 
+def beside(use: OpUse, first: int) -> tuple[int, ...]:
+    """The shape that lines up one number for each image, or each channel."""
+    return (-1, *(1,) * (len(use.shapes[0][0]) - first))
+
+
+def scale(use: OpUse) -> Call:
+    """Scale; another class where the spec names its parameter."""
+    shape = {"shape": (beside(use, 1), (-1, 1, 1))}
+    if use["weight"] == "weight":
+        return call("Scale", use.channels[0], **shape)
+    return call("NamedScale", use.channels[0], use["weight"], **shape)
+
+
 def simple(name: str) -> Callable[[OpUse], Call]:
     """A module without arguments."""
     return lambda use: Call(name)
@@ -253,7 +270,7 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
         beta=(use["beta"], 0.75),
         k=(use["k"], 1.0),
     ),
-    "scale": lambda use: call("Scale", use.channels[0], name=(use["weight"], "weight")),
+    "scale": scale,
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
     "adaptive_avg_pool2d": lambda use: Call("nn.AdaptiveAvgPool2d", (use["size"],)),
@@ -283,7 +300,9 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "log_softmax": lambda use: Call("nn.LogSoftmax", (), (("dim", 1),)),
     "identity": simple("nn.Identity"),
     "dropout": lambda use: call("nn.Dropout", p=(use["rate"], 0.5)),
-    "drop_path": lambda use: Call("DropPath", (use["rate"],)),
+    "drop_path": lambda use: call(
+        "DropPath", use["rate"], shape=(beside(use, 0), (-1, 1, 1, 1))
+    ),
     "slice": lambda use: Call("ChannelSlice", (use["start"], use["stop"])),
     "flatten": flatten,
     "pad": pad,

@@ -146,7 +146,7 @@ def test_same_padding_looks_at_every_instance() -> None:
             "nn.LocalResponseNorm(3, alpha=0.1, beta=0.5, k=2.0)",
         ),
         ("scale", "Scale(8)"),
-        ("{op: scale, weight: gamma}", 'Scale(8, name="gamma")'),
+        ("{op: scale, weight: gamma}", 'NamedScale(8, "gamma")'),
         ("{op: max_pool2d, kernel: 3}", "nn.MaxPool2d(3)"),
         ("{op: max_pool2d, kernel: 3, stride: 3}", "nn.MaxPool2d(3)"),
         (
