@@ -35,16 +35,17 @@ def test_one_image() -> None:
         inputs: {image: [3, 32, 48]}
         graph: {relu: relu}
         """,
-        """
+        '''
         def Net(
-            input_shape: tuple[int | None, int | None, int] = (32, 48, 3), name: str = "net"
+            input_shape: tuple[int | None, int | None, int] = (32, 48, 3), *, name: str = "net"
         ) -> keras.Model:
+            """Maps [N, H, W, 3] to [N, H, W, 3]."""
             if keras.config.image_data_format() != "channels_last":
                 raise ValueError("call keras.config.set_image_data_format('channels_last')")
             inputs = keras.Input(input_shape, name="image")
             x = layers.ReLU(name="relu")(inputs)
             return keras.Model(inputs, x, name=name)
-        """,
+        ''',
     )
 
 
@@ -57,12 +58,14 @@ def test_several_inputs_and_outputs() -> None:
           a: {op: relu, from: image}
           b: {op: relu, from: words}
         """,
-        """
+        '''
         def Net(
             image_shape: tuple[int | None, int | None, int] = (8, 8, 3),
             words_shape: tuple[int] = (5,),
+            *,
             name: str = "net",
         ) -> keras.Model:
+            """Maps [N, H, W, 3] and [N, 5] to [N, H, W, 3], [N, 5] and [N, 5]."""
             if keras.config.image_data_format() != "channels_last":
                 raise ValueError("call keras.config.set_image_data_format('channels_last')")
             image_input = keras.Input(image_shape, name="image")
@@ -74,7 +77,7 @@ def test_several_inputs_and_outputs() -> None:
                 {"seen": seen, "said": said, "given": words_input},
                 name=name,
             )
-        """,
+        ''',
     )
 
 
@@ -137,7 +140,7 @@ graph:
     assert "groups" not in archspec_keras.backend.emit(graph).text
 
 
-@pytest.mark.parametrize("name", ["input_shape", "inputs", "keras", "avg_pool"])
+@pytest.mark.parametrize("name", ["input_shape", "inputs", "keras", "static_size"])
 def test_a_param_that_is_called_like_what_the_text_uses(name: str) -> None:
     text = function(
         f"""
