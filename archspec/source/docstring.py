@@ -47,7 +47,7 @@ def result(graph: Graph) -> str:
         return ""
     linear = "classes" in node.texts.get("features", "")
     called = node.op.gives or ("logits" if linear else "")
-    return f"; output: {called}" if called else ""
+    return f"; gives {called}" if called else ""
 
 
 def ordered(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:

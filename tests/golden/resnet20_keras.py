@@ -3,11 +3,11 @@
 The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; output: logits.
+Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint ea9255ac17ffcb58, checksum c9c6ad28cfa0f073
+# archspec: fingerprint ea9255ac17ffcb58, checksum c4d49abaae9fcfb1
 
 from functools import partial
 

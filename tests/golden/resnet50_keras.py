@@ -1,11 +1,11 @@
 """ResNet-50 with the layout and the parameter names of torchvision.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; output: logits.
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 1b91afefd7143faa, checksum 4a1be19c461dc6a7
+# archspec: fingerprint 1b91afefd7143faa, checksum 7fb46eef008c4309
 
 from functools import partial
 

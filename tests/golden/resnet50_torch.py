@@ -1,11 +1,11 @@
 """ResNet-50 with the layout and the parameter names of torchvision.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224; output: logits.
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 1b91afefd7143faa, checksum 875b6a3ce23a96e8
+# archspec: fingerprint 1b91afefd7143faa, checksum ac7fc76487db6738
 # mypy: no-warn-return-any
 
 import torch

@@ -1,12 +1,11 @@
 """VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
 
 Source: https://arxiv.org/abs/1409.1556
-Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; output:
-logits.
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 7b134ebcf9df9d5e
+# archspec: fingerprint c0f800bf255fd1e7, checksum 4b6ee302302fe158
 
 from collections.abc import Iterator
 from functools import partial

@@ -42,7 +42,7 @@ def test_a_net_that_says_nothing() -> None:
 )
 def test_what_a_classifier_gives(last: str, called: str) -> None:
     text = f"params: {{num_classes: 3}}\ninputs: {{x: [8]}}\ngraph: {{{last}}}"
-    assert result(graph_of(text)) == (called and f"; output: {called}")
+    assert result(graph_of(text)) == (called and f"; gives {called}")
 
 
 def test_what_is_no_classifier() -> None:

@@ -214,8 +214,8 @@ def test_logits(name: str, changed: dict[str, Any]) -> None:
     (other,) = torch.forward(
         graph, torch.build(graph, weights, dtype="float64"), given
     ).values()
-    assert "; output: probabilities." in spec.codegen("torch").text
-    assert "; output: logits." in logits.codegen("torch").text
+    assert "; gives probabilities." in spec.codegen("torch").text
+    assert "; gives logits." in logits.codegen("torch").text
     assert distance(scipy.special.softmax(other, 1), one) <= TOLERANCE
     for said in ("linear", None):
         model = ours.build(
