@@ -210,12 +210,17 @@ class Weighted(Op):
             if name not in own:
                 names = " and ".join(own)
                 raise ValueError(f"init: there is no parameter {name!r}, but {names}")
-            if init.by_fan and self.role(name) != "kernel":
+            if init.by_fan and not self._has_fan(name, init):
                 raise Unsuited(
                     f"init: {init.name} needs a fan in and a fan out, which {name} "
                     "doesn't have; say constant, normal, trunc_normal or uniform"
                 )
         return self
+
+    def _has_fan(self, name: str, init: AnyInit) -> bool:
+        role = self.role(name)
+        behind = init.of_bias and role == "bias" and "kernel" in self.stored.values()
+        return role == "kernel" or behind
 
 
 def shortest(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How a spec says initial weights: the initialisers of `torch.nn.init`, by name.
+"""How a spec says initial weights: by name, those of `torch.nn.init` and one more.
 
 In YAML an initialiser is a number (a constant), a bare name, or one name with its
 arguments: `{kaiming_normal: {mode: fan_out}}`.
@@ -32,6 +32,8 @@ class Init(BaseModel):
     name: ClassVar[str]
     by_fan: ClassVar[bool] = False
     """Whether it reads a fan, which only a kernel has."""
+    of_bias: ClassVar[bool] = False
+    """Whether it reads the fan of the kernel in front of a bias, too."""
 
 
 class Kaiming(Init):
@@ -71,6 +73,17 @@ class XavierUniform(Init):
     name = "xavier_uniform"
     by_fan = True
     gain: Spread = 1.0
+
+
+class FanInUniform(Init):
+    """U(-b, b) with b = 1 / sqrt(fan_in), as torch.nn's convolutions and Linear start.
+
+    Of a bias too, which is drawn by the fan in of its layer's weight.
+    """
+
+    name = "fan_in_uniform"
+    by_fan = True
+    of_bias = True
 
 
 class TruncNormal(Init):
@@ -135,6 +148,7 @@ AnyInit = (
     | KaimingUniform
     | XavierNormal
     | XavierUniform
+    | FanInUniform
     | TruncNormal
     | Normal
     | Uniform
@@ -147,6 +161,7 @@ BY_NAME: dict[str, type[AnyInit]] = {
         KaimingUniform,
         XavierNormal,
         XavierUniform,
+        FanInUniform,
         TruncNormal,
         Normal,
         Uniform,

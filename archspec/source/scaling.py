@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from archspec.ops.init import (
     AnyInit,
+    FanInUniform,
     Kaiming,
     KaimingNormal,
     TruncNormal,
@@ -43,9 +44,13 @@ def scaling(init: AnyInit, depth: int = 0) -> Scaling | None:
     normal = isinstance(init, KaimingNormal | XavierNormal)
     if isinstance(init, XavierNormal | XavierUniform):
         return Scaling(init.gain**2, "fan_avg", normal)
-    if not isinstance(init, Kaiming):
+    mode: str = "fan_in"
+    if isinstance(init, FanInUniform):
+        scale = 1 / 3
+    elif isinstance(init, Kaiming):
+        scale, mode = GAINS.get(init.nonlinearity, 2.0 / (1.0 + init.a**2)), init.mode
+    else:
         return None
-    scale, mode = GAINS.get(init.nonlinearity, 2.0 / (1.0 + init.a**2)), init.mode
     if not depth:
         return Scaling(scale, mode, normal)
     if mode == "fan_in":

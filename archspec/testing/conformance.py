@@ -244,7 +244,7 @@ class Conformance:
                 assert source.backend == chosen.name and source.name == "net"
                 assert source.entry in defined(source), f"no {source.entry} in it"
                 assert project.untouched(source.text), (
-                    "its docstring has no checksum of it: archspec.source.project.seal"
+                    "it has no checksum of itself: archspec.source.project.seal"
                 )
                 imported = archspec_modules(source)
                 assert not imported, f"it imports {imported}"
@@ -267,8 +267,8 @@ class Conformance:
             graph = graph_of(
                 f"archspec: 1\nname: net\ninputs: {{x: [3]}}\ngraph: [{node}]"
             )
-            text = chosen.emit(graph).text
-            texts.add(text.partition('"""\n\n')[2])
+            _, *code = ast.parse(chosen.emit(graph).text).body
+            texts.add("\n".join(map(ast.unparse, code)))
         assert (len(texts) == 2) == chosen.initialises
 
     def texts(self, chosen: Backend) -> list[str]:

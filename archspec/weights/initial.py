@@ -25,6 +25,7 @@ from archspec.graph import Graph
 from archspec.ops.base import Shape
 from archspec.ops.init import (
     Constant,
+    FanInUniform,
     Initializer,
     KaimingNormal,
     KaimingUniform,
@@ -165,9 +166,13 @@ def allocate(shapes: Mapping[str, Shape], dtype: str) -> dict[str, NDArray[Any]]
 
 def _tensors(graph: Graph) -> Iterator[tuple[str, Shape, Fill]]:
     for node, inputs in graph.located():
-        stored = {**node.op.weights(*inputs), **node.op.buffers(*inputs)}
+        op = node.op
+        stored = {**op.weights(*inputs), **op.buffers(*inputs)}
+        kernels = [shape for name, shape in stored.items() if op.role(name) == "kernel"]
         for name, shape in stored.items():
-            fill = distribution(node.op.initial(name), shape)
+            init = op.initial(name)
+            behind = init.of_bias and op.role(name) == "bias"
+            fill = distribution(init, kernels[0] if behind else shape)
             yield f"{node.name}.{name}", shape, fill
 
 
@@ -191,7 +196,10 @@ def _draw(job: Job) -> None:
 
 
 def distribution(initializer: Initializer, shape: Shape) -> Fill:
-    """What an initialiser means for a tensor of this shape, as torch.nn.init does."""
+    """What an initialiser means for a tensor of this shape, as torch.nn.init does.
+
+    For a bias that is drawn by a fan, the shape is that of its layer's weight.
+    """
     match initializer:
         case Constant(value=value):
             return partial(_constant, value)
@@ -205,6 +213,9 @@ def distribution(initializer: Initializer, shape: Shape) -> Fill:
             return partial(_normal, 0.0, xavier_std(shape, gain))
         case XavierUniform(gain=gain):
             bound = sqrt(3) * xavier_std(shape, gain)
+            return partial(_uniform, -bound, bound)
+        case FanInUniform():
+            bound = 1 / sqrt(fans(shape)[0])
             return partial(_uniform, -bound, bound)
         case KaimingNormal():
             return partial(_normal, 0.0, kaiming_std(shape, initializer))

@@ -12,6 +12,7 @@ from archspec.ops.base import STATISTICS, Role
 from archspec.ops.init import (
     AnyInit,
     Constant,
+    FanInUniform,
     KaimingNormal,
     KaimingUniform,
     Normal,
@@ -43,10 +44,14 @@ Starts = dict[str, AnyInit]
 
 
 class Fill(NamedTuple):
-    """A tensor, and what fills it where it is there: it may be None `sometimes`."""
+    """A tensor, and what fills it where it is there: it may be None `sometimes`.
+
+    `weight` is the weight of its layer, by whose fan in a bias may be drawn.
+    """
 
     init: AnyInit
     tensor: str
+    weight: str
     sometimes: bool = False
 
     def test(self) -> Doc:
@@ -55,10 +60,11 @@ class Fill(NamedTuple):
 
     def rows(self, indent: int) -> list[str]:
         """The statements."""
+        made = filled(self.init, self.tensor, self.weight)
         if not self.sometimes:
-            return layout(filled(self.init, self.tensor), indent)
+            return layout(made, indent)
         test = layout(self.test(), indent, "if ", ":")
-        return [*test, *layout(filled(self.init, self.tensor), indent + 4)]
+        return [*test, *layout(made, indent + 4)]
 
 
 class Present(NamedTuple):
@@ -73,13 +79,19 @@ class Present(NamedTuple):
         return [
             f"{' ' * indent}for name, parameter in {self.owner}.named_parameters():",
             *layout(Display(self.names, "()"), indent + 4, "if name in ", ":"),
-            *Fill(self.init, "parameter").rows(indent + 8),
+            *Fill(self.init, "parameter", f"{self.owner}.{NEXT}").rows(indent + 8),
         ]
 
 
-def filled(init: AnyInit, tensor: str) -> Call:
-    """The call that fills a tensor."""
+NEXT = 'get_parameter(name.removesuffix("bias") + "weight")'
+"""The weight of the layer to which a parameter of this name belongs."""
+
+
+def filled(init: AnyInit, tensor: str, weight: str) -> Call:
+    """The call that fills a tensor, of the layer with this weight."""
     x = Code(tensor)
+    if isinstance(init, FanInUniform):
+        return Call("fan_in_uniform_", (x, Code(weight)))
     if isinstance(init, KaimingNormal | KaimingUniform):
         fn = "normal" if isinstance(init, KaimingNormal) else "uniform"
         return call(
@@ -111,12 +123,13 @@ def filled(init: AnyInit, tensor: str) -> Call:
 
 NATIVE: dict[Role, AnyInit] = {
     "kernel": KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu"),
+    "bias": FanInUniform(),
     "factor": Constant(value=1.0),
     "offset": Constant(value=0.0),
     "scale": Constant(value=1.0),
     "slope": Constant(value=0.25),
 }
-"""What PyTorch's layers start from already; a bias is drawn."""
+"""What PyTorch's layers start from already."""
 
 
 class Initials:
@@ -144,7 +157,7 @@ class Initials:
                 maybe = weights if "affine" in node.texts else ["bias"]
                 self.optional.update(f"{node.name}.{name}" for name in maybe)
             if weights:
-                own = {name: op.initial(name) for name in weights}
+                own = {name: _said(op.initial(name), op.role(name)) for name in weights}
                 self.starts.setdefault(op.kind, {})[node.name] = own
             self.roles |= {(op.kind, name): op.role(name) for name in weights}
         self.common = {k: _usual(of) for k, of in self.starts.items() if k in LAYERS}
@@ -168,12 +181,12 @@ class Initials:
             fills: list[Fill] = []
             for name, init in start:
                 if name != "bias":
-                    fills.append(Fill(init, f"module.{name}"))
+                    fills.append(Fill(init, f"module.{name}", f"module.{name}"))
                 elif biases[init] > 1:
                     shared.setdefault(init, []).extend(kinds)
                 else:
                     sometimes = not self._always_biased(kinds)
-                    fills.append(Fill(init, "module.bias", sometimes))
+                    fills.append(Fill(init, "module.bias", "module.weight", sometimes))
             branches.append((_layers(kinds), fills))
         classes: dict[tuple[Fill | Present, ...], list[str]] = {}
         for definition in self.definitions[:-1]:
@@ -187,7 +200,7 @@ class Initials:
         for init, kinds in shared.items():
             tests = _layers(kinds), Code("module.bias is not None")
             lines += statement("if ", Infix(tests, ("and",)), 4, ":")
-            lines += Fill(init, "module.bias").rows(8)
+            lines += Fill(init, "module.bias", "module.weight").rows(8)
         head = [
             "def init_weights(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
@@ -215,11 +228,11 @@ class Initials:
             if not self.optional.isdisjoint(names):
                 lines += Present(init, "self", tuple(names)).rows(8)
             elif len(names) == 1:
-                tensor = Call("self.get_parameter", (names[0],))
-                lines += Fill(init, flat(tensor)).rows(8)
+                lines += Fill(init, *_gotten("self", names[0])).rows(8)
             else:
                 lines += layout(Display(tuple(names), "()"), 8, "for name in ", ":")
-                lines += Fill(init, "self.get_parameter(name)").rows(12)
+                tensor = "self.get_parameter(name)"
+                lines += Fill(init, tensor, f"self.{NEXT}").rows(12)
         return lines
 
     def _always_biased(self, kinds: list[str]) -> bool:
@@ -245,11 +258,12 @@ class Initials:
                 known = isinstance(line.target, OpUse) and line.target.kind != "scale"
                 if known and name.isidentifier():
                     tested = sometimes or parameter == "bias"
-                    yield Fill(init, f"module.{path}", tested)
+                    weight = f"module.{name}.weight"
+                    yield Fill(init, f"module.{path}", weight, tested)
                 elif sometimes:
                     yield Present(init, "module", (path,))
                 else:  # a type checker doesn't know it
-                    yield Fill(init, flat(Call("module.get_parameter", (path,))))
+                    yield Fill(init, *_gotten("module", path))
 
     def _own(self, line: Line) -> Starts:
         """Where a line's parameters differ from the rule, alike in all instances."""
@@ -261,6 +275,19 @@ class Initials:
         if not own or any(starts != own[0] for starts in own):
             return {}
         return {k: v for k, v in own[0].items() if self._differs(kind, k, v)}
+
+
+def _said(init: AnyInit, role: Role) -> AnyInit:
+    """An initialiser of a parameter in torch's words."""
+    own = role == "kernel" and isinstance(init, FanInUniform)
+    return NATIVE[role] if own else init
+
+
+def _gotten(owner: str, path: str) -> tuple[str, str]:
+    """A parameter by its path, and the weight of the same layer."""
+    weight = path.removesuffix("bias") + "weight"
+    get = f"{owner}.get_parameter"
+    return flat(Call(get, (path,))), flat(Call(get, (weight,)))
 
 
 def _usual(of: Mapping[str, Starts]) -> Starts:
@@ -288,7 +315,7 @@ def _branch(word: str, test: Doc, fills: Sequence[Fill | Present]) -> list[str]:
     first = fills[0]
     if len(fills) == 1 and isinstance(first, Fill) and first.sometimes:
         test = Infix((test, first.test()), ("and",))
-        fills = [Fill(first.init, first.tensor)]
+        fills = [first._replace(sometimes=False)]
     rows = (row for fill in fills for row in fill.rows(8))
     return [*statement(word, test, 4, ":"), *rows]
 

@@ -31,6 +31,7 @@ INITS: list[dict[str, Any]] = [
     {"uniform": {"a": -0.1, "b": 0.3}},
     {"trunc_normal": {"std": 1.0, "a": -2.0, "b": 2.0}},
     {"constant": {"value": 0.25}},
+    {"fan_in_uniform": {}},
 ]
 
 
@@ -60,3 +61,52 @@ def test_the_same_distribution(init: dict[str, Any]) -> None:
             width = float(np.ptp(ours))
             assert values.min() == pytest.approx(ours.min(), abs=0.01 * width)
             assert values.max() == pytest.approx(ours.max(), abs=0.01 * width)
+
+
+OWN: dict[str, tuple[dict[str, Any], dict[str, Any], list[int], Any]] = {
+    "linear": (
+        {"features": 800},
+        {"features": 6},
+        [6],
+        lambda: torch.nn.Linear(6, 800),
+    ),
+    "conv2d": (
+        {"channels": 800, "kernel": [3, 1]},
+        {"channels": 6, "kernel": 1},
+        [6, 8, 8],
+        lambda: torch.nn.Conv2d(6, 800, (3, 1)),
+    ),
+    "conv_transpose2d": (
+        {"channels": 800, "kernel": [3, 1]},
+        {"channels": 6, "kernel": 1},
+        [6, 8, 8],
+        lambda: torch.nn.ConvTranspose2d(6, 800, (3, 1)),
+    ),
+}
+"""A layer, others before it, the input, and torch's own layer."""
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_bias_by_the_fan_of_its_layer(kind: str) -> None:
+    """Beside torch's own layer, in whose rule there are zeros for the other biases."""
+    inits = dict.fromkeys(("weight", "bias"), "fan_in_uniform")
+    node, other, size, own = OWN[kind]
+    made = {name: {"op": kind, **other} for name in "ab"}
+    made["n"] = {"op": kind, **node, "init": inits}
+    graph = graph_of(f"inputs: {{x: {size}}}\ngraph: {json.dumps(made)}\n")
+    ours = initial_weights(graph)["n.bias"]
+    torch.manual_seed(0)
+    keras.utils.set_random_seed(0)
+    drawn = []
+    for backend in (archspec_torch.backend, archspec_keras.backend):
+        source = backend.emit(graph)
+        drawn.append(getattr(execute(source), source.entry)())
+    wanted = own().bias.detach().numpy()
+    assert not drawn[0].a.bias.any()
+    for values in (
+        ours,
+        drawn[0].n.bias.detach().numpy(),
+        np.asarray(drawn[1].get_layer("n").get_weights()[1]),
+    ):
+        assert scipy.stats.ks_2samp(values, wanted).pvalue > 1e-3
+        assert np.abs(values).max() == pytest.approx(np.abs(wanted).max(), rel=0.02)

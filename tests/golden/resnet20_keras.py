@@ -7,13 +7,13 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint ea9255ac17ffcb58, checksum c4d49abaae9fcfb1
+# archspec: fingerprint dfa4b76b343fe733, checksum ca60c6570f044209
 
 from functools import partial
 
 import keras
 from keras import KerasTensor, layers
-from keras.initializers import VarianceScaling, serialize
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 
 def pad_channels(x: KerasTensor, padding: tuple[int, int], name: str) -> KerasTensor:
@@ -23,7 +23,7 @@ def pad_channels(x: KerasTensor, padding: tuple[int, int], name: str) -> KerasTe
 
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
@@ -85,5 +85,10 @@ def ResNet20ForCIFAR(
     x = stage(x, 64, stride=2, name="layer3")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

@@ -7,7 +7,7 @@ Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint ea9255ac17ffcb58, checksum 893c93f3d1e6dc29
+# archspec: fingerprint dfa4b76b343fe733, checksum adc9d741df1751fc
 # mypy: no-warn-return-any
 
 import torch
@@ -19,8 +19,6 @@ def init_weights(module: nn.Module) -> None:
     """Sets the initial weights of a layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)
 
 
 class ZeroPadding(nn.Sequential):

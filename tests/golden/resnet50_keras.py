@@ -5,16 +5,16 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; gives l
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 1b91afefd7143faa, checksum 7fb46eef008c4309
+# archspec: fingerprint 54e66ae05fccbf93, checksum ace739162b661b40
 
 from functools import partial
 
 import keras
 from keras import KerasTensor, layers
-from keras.initializers import VarianceScaling, serialize
+from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
-HE_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
+FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
 conv2d = partial(layers.Conv2D, use_bias=False, kernel_initializer=HE_NORMAL)
 batch_normalization = partial(layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
 
@@ -81,5 +81,10 @@ def ResNet50(
     x = stage(x, 512, depth=3, stride=2, name="layer4")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(num_classes, kernel_initializer=HE_UNIFORM, name="fc")(x)
+    x = layers.Dense(
+        num_classes,
+        kernel_initializer=FAN_IN_UNIFORM,
+        bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
+        name="fc",
+    )(x)
     return keras.Model(inputs, x, name=name)

@@ -5,7 +5,7 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224; gives l
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 1b91afefd7143faa, checksum ac7fc76487db6738
+# archspec: fingerprint 54e66ae05fccbf93, checksum c406f01e26829876
 # mypy: no-warn-return-any
 
 import torch
@@ -17,8 +17,6 @@ def init_weights(module: nn.Module) -> None:
     """Sets the initial weights of a layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)
 
 
 class Projection(nn.Sequential):

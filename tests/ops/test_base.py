@@ -12,7 +12,14 @@ from ops.oracles import IMAGE, PIXEL
 from archspec.errors import ShapeError
 from archspec.ops import base
 from archspec.ops.base import STARTS, STATISTICS, Op, Stored, Weighted, shortest
-from archspec.ops.init import Constant, KaimingNormal, Normal, Unsuited, XavierUniform
+from archspec.ops.init import (
+    Constant,
+    FanInUniform,
+    KaimingNormal,
+    Normal,
+    Unsuited,
+    XavierUniform,
+)
 
 
 class Bare(Op):
@@ -32,6 +39,10 @@ class Counted(Weighted):
 
     kind: ClassVar[str] = "counted"
     stored: ClassVar[Stored] = {str(role): role for role in STARTS}
+
+
+class Shifted(Weighted):
+    stored: ClassVar[Stored] = {"bias": "bias"}
 
 
 class Named(Weighted):
@@ -129,6 +140,17 @@ def test_only_a_kernel_has_fans(role: str) -> None:
         Counted.model_validate(given)
     (fault,) = caught.value.errors()  # type: ignore[attr-defined]  # a ValidationError
     assert isinstance(fault["ctx"]["error"], Unsuited)
+
+
+def test_a_bias_has_the_fan_of_the_kernel_before_it() -> None:
+    given = {"init": {"bias": "fan_in_uniform", "kernel": "fan_in_uniform"}}
+    made = Counted.model_validate(given)
+    assert made.initial("bias") == made.initial("kernel") == FanInUniform()
+    for role in ("offset", "factor", "slope", "scale"):
+        with pytest.raises(ValueError, match=f"which {role} doesn't have"):
+            Counted.model_validate({"init": {role: "fan_in_uniform"}})
+    with pytest.raises(ValueError, match="which bias doesn't have"):
+        Shifted.model_validate(given | {"init": {"bias": "fan_in_uniform"}})
 
 
 def test_a_parameter_whose_name_the_spec_chose() -> None:

@@ -103,17 +103,22 @@ def drawn(draw: random.Random) -> dict[str, str]:
 
 
 class Found:
-    """What a syntax tree holds: kinds of nodes, identifiers, strings, the docstring."""
+    """What a syntax tree holds: kinds of nodes, identifiers, strings, docstrings."""
 
     def __init__(self, text: str) -> None:
         self.shape: list[str] = []
         self.names: set[str] = set()
         self.strings: set[str] = set()
         tree = ast.parse(text)
-        self.doc = ast.get_docstring(tree, clean=False)
-        waiting: list[ast.AST] = [*tree.body[1:]]
+        self.docs: list[str] = []
+        waiting: list[ast.AST] = [tree]
         while waiting:
             node = waiting.pop()
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                doc = ast.get_docstring(node, clean=False)
+                if doc is not None:
+                    self.docs.append(doc)
+                    del node.body[0]
             self.shape.append(type(node).__name__)
             for field in node._fields:
                 value = getattr(node, field, None)
@@ -145,9 +150,9 @@ def check(text: str, plain: Found, words: dict[str, str]) -> None:
     if all(len(word) < 60 for key, word in words.items() if key not in FREE):
         # A long name may want a line of its own; a block called x takes the x.
         assert found.shape == plain.shape or {*REGISTERS} & {*words.values()}
-    doc = found.doc
-    assert doc is not None and doc.isascii()
-    assert doc.replace("\n", "").isprintable()
+    assert found.docs
+    for doc in found.docs:
+        assert doc.isascii() and doc.replace("\n", "").isprintable()
     given = set(words.values())
     starts = ("", "net", "scale", "block")
     for name in found.names - plain.names:

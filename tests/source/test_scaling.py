@@ -12,6 +12,7 @@ import torch
 from archspec.ops.init import (
     AnyInit,
     Constant,
+    FanInUniform,
     KaimingNormal,
     KaimingUniform,
     Normal,
@@ -61,6 +62,16 @@ def test_xavier(gain: float) -> None:
         found = scaling(kind(gain=gain))
         assert found is not None and found.normal is normal
         assert deviation(found) == pytest.approx(wanted, rel=1e-14)
+
+
+def test_what_torchs_layers_start_from() -> None:
+    found = scaling(FanInUniform())
+    assert found is not None and not found.normal
+    bound = math.sqrt(3) * deviation(found)
+    weight = torch.nn.Conv2d(12, 30, 3).weight
+    assert bound == pytest.approx(float(weight.detach().abs().max()), rel=0.01)
+    assert bound == pytest.approx(1 / math.sqrt(FAN_IN), rel=1e-14)
+    assert scaling(FanInUniform(), 3) == Scaling(1.0, "fan_out", False)
 
 
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out"])

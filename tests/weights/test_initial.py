@@ -17,6 +17,7 @@ import pytest
 import scipy.stats
 import torch
 from numpy.typing import NDArray
+from ops.modules import module
 from torch.nn import init
 
 from archspec.errors import Location
@@ -209,6 +210,32 @@ class TestDistribution:
         assert scipy.stats.ks_2samp(ours.ravel(), theirs.ravel()).pvalue > 1e-3
         ratio = ours.std(dtype=np.float64) / theirs.std(dtype=np.float64)
         assert abs(ratio - 1) < 5 / math.sqrt(ours.size)
+
+
+LAYERS: dict[str, tuple[dict[str, Any], Shape]] = {
+    "conv2d": ({"channels": 900, "kernel": [3, 2], "groups": 4}, (8, 6, 6)),
+    "conv_transpose2d": ({"channels": 900, "kernel": 3, "groups": 3}, (6, 6, 6)),
+    "linear": ({"features": 900}, (7,)),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_layers_start_as_torchs_own(kind: str) -> None:
+    """Both their weight and their bias, by the fan in of the weight."""
+    attributes, shape = LAYERS[kind]
+    inits = dict.fromkeys(("weight", "bias"), "fan_in_uniform")
+    op = BY_KIND[kind].model_validate({**attributes, "init": inits})
+    ours = initial_weights(net({"x": op}, shape))
+    torch.manual_seed(0)
+    parameters = dict(module(op, shape).named_parameters())
+    bound = 1 / math.sqrt(fan(tuple(parameters["weight"].shape), "fan_in"))
+    for name, theirs in parameters.items():
+        assert ours[f"x.{name}"].shape == theirs.shape
+        values, wanted = ours[f"x.{name}"].ravel(), theirs.detach().numpy().ravel()
+        assert scipy.stats.ks_2samp(values, wanted).pvalue > 1e-3
+        for found in (values, wanted):
+            assert np.abs(found).max() == pytest.approx(bound, rel=0.02)
+            assert np.abs(found).max() <= np.float32(bound)
 
 
 def test_uniform_reaches_its_bounds() -> None:

@@ -22,6 +22,8 @@
 prints, for a stem and two units that add what they read,
 
     class Unit(toy.Module):
+        \"\"\"Maps [N, 4, H, W] to [N, 4, H, W].\"\"\"
+
         def __init__(self) -> None:
             super().__init__()
             self.conv = toy.Conv(4, 4, 3)
@@ -33,6 +35,8 @@ prints, for a stem and two units that add what they read,
 
 
     class Net(toy.Module):
+        \"\"\"Maps [N, 3, H, W] to [N, 4, H, W].\"\"\"
+
         def __init__(self) -> None:
             super().__init__()
             self.stem = toy.Conv(3, 4, 1)

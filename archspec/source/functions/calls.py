@@ -47,8 +47,7 @@ class Calls:
         steps = self.lowered[id(use)] = [*self.dialect.lowerings[use.kind](use)]
         for number, step in enumerate(steps):
             if isinstance(step, Layer) and not step.suffix:
-                made = self.dialect.initial(use, step.made, self.constants)
-                steps[number] = Layer(made)
+                steps[number] = self.dialect.initial(use, step, self.constants)
         return [step.made for step in steps if isinstance(step, Layer)]
 
     def names(self) -> set[str]:

@@ -39,10 +39,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer that has the op's name, with `suffix` behind it, called on the values."""
+    """A layer that has the op's name, with `suffix` behind it, called on the values.
+
+    `reading` are keywords whose values are computed from the value that is read first.
+    """
 
     made: Call
     suffix: str = ""
+    reading: tuple[tuple[str, Callable[[Doc], Doc]], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +55,8 @@ class Layer:
 
     def value(self, values: Sequence[Doc], name: Name) -> Doc:
         """The value of the statement."""
-        named = *self.made.kwargs, ("name", name(self.suffix))
+        computed = ((key, value(values[0])) for key, value in self.reading)
+        named = *self.made.kwargs, *computed, ("name", name(self.suffix))
         read = values[0] if len(values) == 1 else Display((*values,))
         return Call(replace(self.made, kwargs=named), (read,))
 
@@ -104,7 +109,7 @@ class Dialect:
     Attributes:
         backend: the backend's name.
         lowerings: for each kind of op its steps.
-        initial: the call of a layer that has the op's own name, with its weights.
+        initial: a layer that has the op's own name, with its initial weights.
         signature: what of an op can't be an argument of a printed function.
         tensor, model: the types of values, and of what the net's function gives.
         separator: what stands between the parts of a layer's name.
@@ -128,7 +133,7 @@ class Dialect:
     channels: str
     title: Callable[[str], str]
     frame: Callable[[Graph], Frame]
-    initial: Callable[[OpUse, Call, Constants], Call] = lambda use, made, known: made
+    initial: Callable[[OpUse, Layer, Constants], Layer] = lambda use, made, known: made
     prepared: Callable[[Graph], Graph] = lambda graph: graph
     imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)

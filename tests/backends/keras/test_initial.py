@@ -6,12 +6,16 @@ import json
 from typing import Any
 
 import archspec_keras
+import keras
+import numpy as np
 import pytest
+import torch
 from archspec_keras.initial import USUAL, undrawn
 from nets import graph_of
 
 from archspec.errors import UnsupportedError
 from archspec.ops import BY_KIND
+from archspec.source.program import execute
 
 
 def printed(node: str, shape: str = "[4, 8, 8]") -> tuple[str, str]:
@@ -108,6 +112,70 @@ def test_what_draws(init: dict[str, Any], constant: str) -> None:
 )
 def test_what_draws_nothing(node: str, layer: str) -> None:
     assert printed(node) == ("", layer)
+
+
+@pytest.mark.parametrize(
+    ("node", "shape", "fan"),
+    [
+        ("{op: linear, features: 3, init: %s}", "[4]", "inputs.shape[-1] ** -0.5"),
+        (
+            "{op: conv2d, channels: 6, kernel: 1, init: %s}",
+            "",
+            "inputs.shape[-1] ** -0.5",
+        ),
+        (
+            "{op: conv2d, channels: 6, kernel: [3, 2], init: %s}",
+            "",
+            "(inputs.shape[-1] * 6) ** -0.5",
+        ),
+        (
+            "{op: conv2d, channels: 6, kernel: 3, groups: 2, init: %s}",
+            "",
+            "(inputs.shape[-1] // 2 * 9) ** -0.5",
+        ),
+        (
+            "{op: conv2d, channels: 6, kernel: =k, groups: =g, init: %s}",
+            "",
+            "(inputs.shape[-1] // g * k * k) ** -0.5",
+        ),
+        (
+            "{op: conv2d, channels: 6, kernel: =k + 1, groups: =g - 1, init: %s}",
+            "",
+            "(inputs.shape[-1] // (g - 1) * (k + 1) * (k + 1)) ** -0.5",
+        ),
+        ("{op: conv2d, channels: 8, kernel: 3, groups: 4, init: %s}", "", "9**-0.5"),
+        ("{op: conv2d, channels: 8, kernel: 1, groups: 4, init: %s}", "", "1**-0.5"),
+        (
+            "{op: conv2d, channels: 4, kernel: =k, groups: 4, init: %s}",
+            "",
+            "(k * k) ** -0.5",
+        ),
+        (
+            "{op: conv_transpose2d, channels: 6, kernel: 2, init: %s}",
+            "",
+            "(6 * 4) ** -0.5",
+        ),
+        ("{op: conv_transpose2d, channels: =k, kernel: 1, init: %s}", "", "k**-0.5"),
+    ],
+)
+def test_a_bias_that_is_drawn_by_a_fan(node: str, shape: str, fan: str) -> None:
+    """By that of torch's own layer, to which its own draw comes near."""
+    text = node % "{bias: fan_in_uniform}"
+    graph = graph_of(
+        f"params: {{k: 3, g: 2}}\ninputs: {{image: {shape or '[4, 8, 8]'}}}\n"
+        f"graph:\n  n: {text}\n"
+    )
+    source = archspec_keras.backend.emit(graph)
+    joined = " ".join(source.text.split()).replace("( ", "(").replace(" )", ")")
+    joined = joined.replace(",)", ")")
+    assert f"bias_initializer=RandomUniform(-({fan}), {fan})," in joined
+    op, shapes = graph.nodes[0].op, [*graph.inputs.values()]
+    weight: Any = torch.empty(op.weights(*shapes)["weight"])
+    bound = weight[0].numel() ** -0.5
+    keras.utils.set_random_seed(0)
+    net = getattr(execute(source), source.entry)()
+    bias = np.asarray(net.get_layer("n").get_weights()[1])
+    assert bound / 4 < np.abs(bias).max() <= bound
 
 
 def test_a_depthwise_convolution_draws_where_keras_would_count_otherwise() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import archspec_torch
 import pytest
+import torch
 from archspec_torch.initial import filled
 from nets import graph_of
 
 from archspec.ops.init import (
     AnyInit,
     Constant,
+    FanInUniform,
     KaimingNormal,
     KaimingUniform,
     Normal,
@@ -22,6 +24,8 @@ from archspec.ops.init import (
 )
 from archspec.source.program import execute
 from archspec.source.text import flat
+
+LIKE = "{kaiming_uniform: {nonlinearity: leaky_relu, a: 2.23606797749979}}"
 
 
 def said(spec: str) -> str:
@@ -63,11 +67,12 @@ def made(spec: str, **arguments: Any) -> Any:
         (Constant(value=0.0), "nn.init.zeros_(w)"),
         (Constant(value=1.0), "nn.init.ones_(w)"),
         (Constant(value=0.5), "nn.init.constant_(w, 0.5)"),
+        (FanInUniform(), "fan_in_uniform_(w, v)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_statements(init: AnyInit, text: str) -> None:
-    assert flat(filled(init, "w")) == text
+    assert flat(filled(init, "w", "v")) == text
 
 
 @pytest.mark.parametrize(
@@ -178,6 +183,88 @@ graph:
 def test_rules(spec: str, text: str) -> None:
     assert said(spec) == text
     made(spec)
+
+
+OWN = "{weight: fan_in_uniform, bias: fan_in_uniform}"
+
+
+@pytest.mark.parametrize("weight", ["fan_in_uniform", LIKE])
+def test_what_torchs_layers_do_by_themselves_is_not_said(weight: str) -> None:
+    inits = f"{{weight: {weight}, bias: fan_in_uniform}}"
+    spec = f"""
+inputs: {{image: [4, 8, 8]}}
+graph:
+  a: {{op: conv2d, channels: 4, kernel: 3, padding: same, stride: 2, init: {inits}}}
+  b: {{op: conv_transpose2d, channels: 4, kernel: 2, init: {inits}}}
+  pool: global_avg_pool2d
+  fc: {{op: linear, features: 3, init: {inits}}}
+"""
+    assert said(spec) == ""
+    torch.manual_seed(3)
+    found = made(spec).fc
+    torch.manual_seed(3)
+    torch.nn.Conv2d(4, 4, 3)
+    torch.nn.ConvTranspose2d(4, 4, 2)
+    wanted = torch.nn.Linear(4, 3)
+    assert torch.equal(found.weight, wanted.weight)
+    assert torch.equal(found.bias, wanted.bias)
+
+
+BIASES = f"""
+params: {{free: true}}
+inputs: {{image: [9, 8, 8]}}
+blocks:
+  unit:
+    graph:
+      conv: {{op: conv2d, channels: 9, kernel: 3, groups: 3, init: {OWN}}}
+      list:
+        graph:
+          - {{op: conv2d, channels: 9, kernel: 1, init: {OWN}}}
+  chain:
+    graph:
+      - {{op: conv2d, channels: 9, kernel: 1, init: {OWN}}}
+  other:
+    graph:
+      conv: {{op: conv2d, channels: 9, kernel: 1, bias: =free, init: {OWN}}}
+      list:
+        graph:
+          - {{op: conv2d, channels: 9, kernel: 1, bias: =free, init: {OWN}}}
+graph:
+  usual:
+    block: plain
+    repeat: 9
+  one: {{block: unit}}
+  chain: {{block: chain}}
+  other: {{block: other}}
+  last: {{op: conv2d, channels: 9, kernel: 1, bias: =free, init: {OWN}}}
+  ones: {{op: conv2d, channels: 9, kernel: 2, init: {OWN}}}
+  two: {{op: conv2d, channels: 9, kernel: 1, init: {OWN}}}
+""".replace(
+    "blocks:",
+    "blocks:\n  plain:\n    graph: {conv: {op: conv2d, channels: 9, kernel: 1}}",
+    1,
+)
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_a_bias_that_is_drawn_where_others_are_zero(free: bool) -> None:
+    net = made(BIASES, free=free)
+    names = ["one.conv", "one.list.0", "chain.0", "ones", "two"]
+    names += ["other.conv", "other.list.0", "last"] if free else []
+    biases = {n for n, p in net.named_parameters() if n.endswith("bias") and p.any()}
+    assert biases == {f"{name}.bias" for name in names}
+    for name in names:
+        weight, bias = net.get_submodule(name).parameters()
+        bound = weight[0].numel() ** -0.5
+        for values in (weight, bias):
+            assert bound / 2 < values.abs().max() <= bound
+
+
+@pytest.mark.parametrize("spec", [BIASES, BIASES.replace("bias: =free, ", "")])
+def test_how_it_is_drawn(spec: str) -> None:
+    text = archspec_torch.backend.emit(graph_of(spec)).text
+    assert text.count("def fan_in_uniform_") == 1
+    assert "fan_in_uniform_(module.conv.bias, module.conv.weight)" in text
 
 
 FLAGS = """

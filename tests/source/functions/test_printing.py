@@ -459,12 +459,13 @@ def test_names_that_the_text_uses_itself() -> None:
 def test_a_constant_is_said_once() -> None:
     """Its name is no argument's; calls without a name of a layer share nothing."""
 
-    def initial(use: OpUse, made: Call, constants: Constants) -> Call:
+    def initial(use: OpUse, made: Layer, constants: Constants) -> Layer:
         if use.kind != "relu":
             return made
         big, other = constants.name("BIG", Call("toy.big")), constants.name("BIG", 2)
         assert constants.name("BIG", Call("toy.big")) == big
-        return replace(made, args=(big, other, Code("kernel_of_all")))
+        call = replace(made.made, args=(big, other, Code("kernel_of_all")))
+        return replace(made, made=call)
 
     dialect = replace(DIALECT, initial=initial)
     spec = "params: {BIG: 4}\ninputs: {image: [4, 8, 8]}\ngraph:\n  a: relu\n"

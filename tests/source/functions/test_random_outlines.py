@@ -33,7 +33,7 @@ def graph(inputs: int) -> Graph:
 
 def text_of(definitions: list[Definition]) -> str:
     read = graph(len(definitions[-1].inputs))
-    return Printer(read, definitions, DIALECT).text(["Net."], "0" * 16)
+    return Printer(read, definitions, DIALECT).text(["Net.", "", "More."], "0" * 64)
 
 
 def run(text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
