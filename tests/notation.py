@@ -46,7 +46,7 @@ def code(arg: Arg) -> str:
 def _definition(definition: Definition) -> Iterator[str]:
     given = []
     for name, argument in definition.arguments.items():
-        default = f" = {lit(argument.default)}" if argument.keyword else ""
+        default = f" = {code(argument.default)}" if argument.keyword else ""
         given.append(f"{name}: {argument.type()}{default}")
     flags = [word for word in ("listed", "inline") if getattr(definition, word)]
     channels = ", ".join(map(code, definition.channels))

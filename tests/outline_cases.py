@@ -96,7 +96,7 @@ def held(definitions: list[Definition], graph: Graph, other: Any) -> None:
             assert found == (nodes_of(changed), changed.outputs), (name, value)
 
 
-def _others(name: str, value: Value) -> Iterator[Value]:
+def _others(name: str, value: Any) -> Iterator[Value]:
     if name in LEGAL:
         yield from (v for v in LEGAL[name] if type(v) is type(value) and v != value)
     elif isinstance(value, bool):

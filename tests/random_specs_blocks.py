@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
-from archspec_keras.lowering import OPS as keras_ops
-from archspec_torch.lowering import OPS as torch_ops
 from random_specs_checks import (
     Case,
     Fault,
@@ -23,6 +21,7 @@ from random_specs_checks import (
     fault,
     load,
     making,
+    ops,
     others,
     refuse_surplus,
 )
@@ -78,16 +77,6 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
                     if key in said or key not in scope.defaults
                 }
                 compare(case, chosen, scope, changed, params)
-
-
-def ops(chosen: Backend) -> Iterator[tuple[str, Any]]:
-    """The kinds of ops that an argument may be, and what the framework calls them."""
-    if chosen.name == "keras":
-        yield from ((kind, word.strip('"')) for kind, word in keras_ops.items())
-        return
-    from torch import nn
-
-    yield from ((kind, getattr(nn, word[3:])) for kind, word in torch_ops.items())
 
 
 def compare(

@@ -9,13 +9,15 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from archspec_keras.lowering import OPS as keras_ops
+from archspec_torch.lowering import OPS as torch_ops
 from nets import Arrays, computed, images, randomised
 from random_specs_formulas import ROLES
 from random_specs_text import loaded
@@ -196,25 +198,39 @@ def cause(error: BaseException) -> str:
 def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
     """So many other values of every argument build what the spec's do."""
     entry = getattr(execute(source), source.entry)
+    words: dict[Any, Any] = dict(ops(chosen))
     for name, parameter in inspect.signature(entry).parameters.items():
         if chosen.name == "keras" and (name == "name" or name.endswith("_shape")):
             continue
         param, default = name.rstrip("_"), parameter.default
-        if case.net.graph.params.get(param) != default:
+        given = case.net.graph.params.get(param)
+        if default not in (given, words.get(given)):
             detail = f"{name}={default!r}, {dict(case.net.graph.params)}"
             raise Fault(f"{chosen.name}: argument: no such default", detail)
-        for value in others(param, default)[:values]:
+        legal = [*words] if given in words else others(param, default)
+        for value in [value for value in legal if value != given][:values]:
             net = case.given(**{param: value})
             if net is None:
                 continue
-            where = f"{source.entry}({name}={value!r})"
+            word = words.get(value, value)
+            where = f"{source.entry}({name}={word!r})"
             try:
-                found = made(chosen, lambda: entry(**{name: value}), net)  # noqa: B023  # called at once
+                found = made(chosen, lambda: entry(**{name: word}), net)  # noqa: B023  # called at once
             except Exception as error:
                 if emitted(chosen, net.graph) is None:
                     continue
                 raise fault(f"{chosen.name}: argument", error, where) from None
             net.compare(f"{chosen.name}: argument: output", found, where)
+
+
+def ops(chosen: Backend) -> Iterator[tuple[str, Any]]:
+    """The kinds of ops that an argument may be, and what the framework calls them."""
+    if chosen.name == "keras":
+        yield from ((kind, word.strip('"')) for kind, word in keras_ops.items())
+        return
+    from torch import nn
+
+    yield from ((kind, getattr(nn, word[3:])) for kind, word in torch_ops.items())
 
 
 def others(name: str, value: Any) -> list[Any]:

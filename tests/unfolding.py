@@ -46,7 +46,7 @@ def unfolded(
 ) -> tuple[Nodes, dict[str, str]]:
     """The nodes of a net for some arguments, and what its outputs are."""
     net = definitions[-1]
-    given = {name: held.default for name, held in net.arguments.items()}
+    given: dict[str, Any] = {k: held.default for k, held in net.arguments.items()}
     unfolding = Unfolding(bool(any(d.positional for d in definitions)))
     inputs = [Made(name, shape) for name, shape in graph.inputs.items()]
     names = Numbers(net.listed)

@@ -78,6 +78,13 @@ class Builder:
         self.fixed |= found.taint
         return found
 
+    def choose(self, raw: str, variables: Variables, at: Location) -> str:
+        """The op that a formula names; `none` is the one that does nothing."""
+        found = known(raw, variables, at, "`op` is a name", (str,))
+        self.used |= found.taint
+        self.fixed |= variables.taint(subscripts(raw[1:].strip()))
+        return "identity" if found.value == "none" else str(found.value)
+
     def set_sizes(
         self, variables: Variables, names: Iterable[str], values: Iterable[str]
     ) -> None:

@@ -244,11 +244,14 @@ class Expander:
         instance.given = statement.given(variables)
         instance.target = statement.target if statement.nested is None else ""
         if is_formula(instance.target):
-            at, words = statement.place(statement.kind), f"`{statement.kind}` is a name"
-            found = self.built.fix(statement.target, variables, at, words, (str,))
-            instance.target = str(found.value)
+            at = statement.place(statement.kind)
             if statement.kind == "op":
+                instance.target = self.built.choose(statement.target, variables, at)
                 op_of(instance.context.unit, instance.target, at)
+            else:
+                words = "`block` is a name"
+                found = self.built.fix(statement.target, variables, at, words, (str,))
+                instance.target = str(found.value)
 
     def _made(self, instance: Instance) -> Member:
         """Makes the nodes of an instance, by itself or as a copy of an earlier one."""

@@ -156,6 +156,7 @@ class Softmax(Pointwise):
     """exp(x) over its sum over the channels."""
 
     kind = "softmax"
+    gives = "probabilities"
 
     def nonnegative(self, *inputs: bool) -> bool:
         return True
@@ -165,6 +166,7 @@ class LogSoftmax(Pointwise):
     """Logarithm of the softmax over the channels."""
 
     kind = "log_softmax"
+    gives = "log-probabilities"
 
 
 class Unchanged(Pointwise):

@@ -103,6 +103,9 @@ class Op(BaseModel):
     centres: ClassVar[bool] = False
     """Whether, in training, it takes away what is added to a whole channel."""
 
+    gives: ClassVar[str] = ""
+    """What its output is called where it is a net's: probabilities, say."""
+
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape; raises ShapeError when the inputs don't fit."""
         raise NotImplementedError

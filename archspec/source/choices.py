@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from archspec.source.expr import IS, Arg, Copying, Expr
-from archspec.source.outline import CHOSEN, Definition, Line, OpUse, Use, walk
+from archspec.source.outline import CHOSEN, Argument, Definition, Line, OpUse, Use, walk
 from archspec.source.plan import Place, Unfit
 
 Names = dict[int, set[str]]
@@ -45,6 +45,8 @@ def check(definitions: Sequence[Definition], kinds: Sequence[str]) -> None:
                 _line(line, spelling)
             for name, value in definition.constants.items():
                 spelling.constant(name, value)
+            for argument in _defaults(definition, names):
+                spelling.op(argument.default)
         except Unspoken:
             own = definition.instances[0].scope.definition
             split: frozenset[Place] = frozenset(
@@ -77,6 +79,8 @@ def spell(
         definition.ops = frozenset(names[id(definition)])
         for name in definition.ops & definition.arguments.keys():
             definition.arguments[name].note = note
+        for argument in _defaults(definition, names):
+            argument.default = spelling.op(argument.default)
 
 
 def _chosen(definitions: Sequence[Definition]) -> bool:
@@ -84,6 +88,13 @@ def _chosen(definitions: Sequence[Definition]) -> bool:
     lines = (line for made in definitions for line in walk(made.lines))
     uses = (line.target for line in lines if isinstance(line.target, OpUse))
     return any(use.kind == CHOSEN for use in uses)
+
+
+def _defaults(definition: Definition, names: Names) -> list[Argument]:
+    """The arguments that stand for ops and have a default, which the whole net's do."""
+    held = definition.arguments.values()
+    own = names[id(definition)]
+    return [a for a in held if a.name in own and a.default is not None]
 
 
 def find(definitions: Sequence[Definition]) -> Names:

@@ -28,12 +28,26 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
         lines += _wrapped(f"Source: {prose(graph.source)}")
     lines += _wrapped(
         f"Parameters: {graph.parameter_count():,}; MACs: {graph.macs():,}; "
-        f"input: {shapes}."
+        f"input: {shapes}{result(graph)}."
     )
     if graph.preprocessing:
         items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
         lines += _wrapped(f"Preprocessing: {prose(items)}.")
     return lines
+
+
+def result(graph: Graph) -> str:
+    """What a classifier gives, logits or probabilities; nothing for other nets."""
+    made = {node.name: node for node in graph.nodes}
+    last = [*graph.outputs.values()]
+    node = made.get(last[0]) if len(last) == 1 else None
+    while node is not None and node.op.passes_through():
+        node = made.get(node.inputs[0])
+    if node is None or len(node.shape) != 1:
+        return ""
+    linear = "classes" in node.texts.get("features", "")
+    called = node.op.gives or ("logits" if linear else "")
+    return f"; gives {called}" if called else ""
 
 
 def ordered(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:

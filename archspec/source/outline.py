@@ -187,7 +187,7 @@ class Argument:
 
     name: str
     values: list[Value]
-    default: Value = None
+    default: Arg = None
     keyword: bool = False
     invented: bool = False
     note: str = ""

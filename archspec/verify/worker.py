@@ -41,7 +41,7 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
 
         save(request["file"], bench[0].ask(Task(**request["task"])), {})
     except ArchspecError as error:
-        return str(error)
+        return f"{error} [{error.code}]"
     except Exception as error:
         traceback.print_exc()
         text = str(error).strip().splitlines()

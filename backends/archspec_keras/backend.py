@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from archspec.backend import (
     refuse_unsupported,
     save_weights,
 )
-from archspec.errors import BackendError, Location, UnsupportedError
+from archspec.errors import BackendError, Location
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.functions import emit
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
     from archspec.weights.layouts import Place
 
     Arrays = dict[str, NDArray[Any]]
-
-
-CALLED = re.compile(r"\bops\.(?:image\.)?(\w+)\(")
-OPERATORS = ("add", "multiply", "power", "true_divide")
-"""The names of what `local_response_norm` says with operators."""
 
 
 class KerasBackend:
@@ -59,10 +53,8 @@ class KerasBackend:
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
-        refuse_unread(graph)
-        source = emit(graph, KERAS)
-        refuse_names(graph, source.text)
-        return source
+        refuse_names(graph)
+        return emit(graph, KERAS)
 
     def build(
         self,
@@ -77,6 +69,7 @@ class KerasBackend:
         """A functional model with these weights; they are copied."""
         made = source or self.emit(graph)
         keras = framework()
+        refuse_channels_first(graph, keras)
         make = getattr(execute(made), made.entry)
         with keras.device(device) if device else nullcontext(), policy(keras, dtype):
             with undrawn(keras):
@@ -156,31 +149,21 @@ class KerasBackend:
         write_whole(path, lambda draft: write(str(draft)))
 
 
-def refuse_unread(graph: Graph) -> None:
-    """Raises UnsupportedError for a layer with weights that only lends its size.
-
-    A functional model holds the layers that its outputs are computed from, and no size
-    is computed: it is known when the model is made.
-    """
-    live = set(graph.outputs.values())
-    for node in reversed(graph.nodes):
-        if node.name in live:
-            live.update(node.op.computed_from(node.inputs))
-    for node, shapes in graph.located():
-        held = node.op.weights(*shapes) or node.op.buffers(*shapes)
-        if held and node.name not in live:
-            raise UnsupportedError(
-                f"Keras has no place for {node.name!r}: nothing reads its values, a "
-                "resize only reads its size",
-                at=node.at,
-                hint="let the resize read what it reads",
-            )
+def refuse_channels_first(graph: Graph, keras: Any) -> None:
+    """Raises BackendError where Keras takes images for channels first."""
+    images = any(len(shape) == 3 for shape in graph.inputs.values())
+    if images and keras.config.image_data_format() != "channels_last":
+        raise BackendError(
+            "Keras is set to images with the channels first, archspec's nets have them "
+            "last",
+            code="AS514",
+            hint='keras.config.set_image_data_format("channels_last"), or '
+            '"image_data_format" in keras.json',
+        )
 
 
-def refuse_names(graph: Graph, text: str) -> None:
-    """Raises UnsupportedError where a name is another's, or one that Keras gives."""
-    called = {"get_item", *CALLED.findall(text)}
-    called.update(OPERATORS if "local_response_norm" in text else ())
+def refuse_names(graph: Graph) -> None:
+    """Raises UnsupportedError where two paths are one name."""
     seen: dict[str, str] = {}
     found: dict[Location, str] = {}
     places = dict.fromkeys(graph.inputs, graph.root.at)
@@ -189,8 +172,6 @@ def refuse_names(graph: Graph, text: str) -> None:
         name = path.replace(".", "_")
         if seen.setdefault(name, path) != path:
             found[at] = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
-        elif re.sub(r"_\d+$", "", name) in called:
-            found[at] = f"Keras names an op of its own {name!r}"
     refuse_places(found)
 
 

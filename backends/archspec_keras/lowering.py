@@ -18,21 +18,19 @@ from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal, parts
 from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
-    applied,
     group,
-    indexed,
     pads,
-    sides,
-    twice,
 )
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Code, Doc, call, each, span
+from archspec.source.text import Call, Doc, call
 from archspec_keras.initial import undrawn
+from archspec_keras.pooling import POOLS, SIZES, strided, zeros
+from archspec_keras.pooling import fixed as fixed_sizes
+from archspec_keras.signs import ZeroPadded
 
 Options = dict[str, tuple[Any, Any]]
 """A layer's keywords, each with its value and what Keras takes by itself."""
 
-SIZES = ("kernel", "stride", "padding")
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "conv_transpose2d": (*SIZES, "output_padding", "dilation", "groups"),
@@ -63,7 +61,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         if op.padding == "same":  # of one that strides and dilates it would differ
             named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
     if isinstance(op, Pool):
-        named += [name for name in SIZES if not isinstance(getattr(op, name), int)]
+        named += fixed_sizes(op)
+        fixed["zeros"] = isinstance(op, ZeroPadded)
     if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
         named.append("size")
     return fixed | {name: getattr(op, name) for name in named}
@@ -84,14 +83,9 @@ def plain(name: str, *args: Doc, **options: Doc) -> Lowering:
     return lambda use: [Layer(Call(f"layers.{name}", args, (*options.items(),)))]
 
 
-def helper(name: str, *attributes: str) -> Lowering:
-    """A function that the printed file defines."""
-    return lambda use: [applied(name, **{a: use[a] for a in attributes})]
-
-
-def zeros(padding: Any, suffix: str = "") -> Layer:
-    """Zeros around an image."""
-    return Layer(Call("layers.ZeroPadding2D", (padding,)), suffix)
+def own(name: str, *attributes: str) -> Lowering:
+    """A layer that the printed file defines."""
+    return lambda use: [Layer(call(name, **{a: (use[a], None) for a in attributes}))]
 
 
 def padded(use: OpUse) -> tuple[Sequence[Step], str]:
@@ -113,7 +107,7 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     op: Any = use.ops[0]
     steps, padding = padded(use)
     depth = multiplier(op, use.shapes[0])
-    stride, thinning = strided(use, bool(depth))
+    stride, after = thinning(use, bool(depth))
     options: Options = {
         "strides": (stride, 1),
         "padding": (padding, "valid"),
@@ -126,10 +120,10 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     else:
         options["groups"] = (use["groups"], 1)
         made = call("layers.Conv2D", use["channels"], use["kernel"], **options)
-    return [*steps, Layer(made), *thinning]
+    return [*steps, Layer(made), *after]
 
 
-def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
+def thinning(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     """The stride of a convolution, and what strides behind it.
 
     No layer of Keras strides and dilates at once, nor does a depthwise one stride
@@ -138,11 +132,11 @@ def strided(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     stride, dilation = use["stride"], use["dilation"]
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
-        return once, [applied("thinned", stride, dilation)]
+        return once, [strided(choice(1, equal(dilation, 1), stride), "stride")]
     down, across = parts(stride)
     if (stride == 1 or dilation in (1, (1, 1))) and not (depthwise and down != across):
         return stride, []
-    return 1, [indexed(f":, {each(down)}, {each(across)}, :")]
+    return 1, [strided(stride, "stride")]
 
 
 def conv_transpose2d(use: OpUse) -> Sequence[Step]:
@@ -190,41 +184,6 @@ def prelu(use: OpUse) -> Sequence[Step]:
     return [Layer(call("layers.PReLU", shared_axes=(axes, ())))]
 
 
-def pool(kind: str) -> Lowering:
-    """Max or average pooling.
-
-    What is padded with -inf never wins; a printed function averages where not all of a
-    window counts.
-    """
-
-    def lower(use: OpUse) -> Sequence[Step]:
-        kernel, stride, padding = (use[name] for name in SIZES)
-        same, around, average = padding == "same", pads(padding), kind == "Average"
-        counted = average and bool(use["count_include_pad"]) and not same
-        sizes = {"kernel": twice(kernel), "stride": twice(stride or kernel)}
-        outside = {} if same else {"padding": group(*sides(padding))}
-        if average and (same or use["ceil_mode"] or (around and not counted)):
-            flags = {"ceil_mode": use["ceil_mode"], "count_padding": counted}
-            told = {name: True for name, flag in flags.items() if flag}
-            return [applied("avg_pool", **sizes, **outside, **told)]
-        before: list[Step] = []
-        if use["ceil_mode"]:
-            before = [applied("pad_up", **sizes, **outside)]
-        elif around and average:
-            before = [zeros(padding, "pad")]
-        elif around and not same:
-            width = group((0, 0), *sides(padding), (0, 0))
-            infinite = Code('float("-inf")')
-            before = [applied("ops.pad", width, constant_values=infinite)]
-        options: Options = {
-            "strides": (None if stride == kernel else stride, None),
-            "padding": ("same" if same else "valid", "valid"),
-        }
-        return [*before, Layer(call(f"layers.{kind}Pooling2D", kernel, **options))]
-
-    return lower
-
-
 def adaptive(kind: str) -> Lowering:
     """Adaptive pooling; a global pool where one value is left."""
     whole = plain(f"Global{kind}Pooling2D", keepdims=True)
@@ -237,10 +196,10 @@ def adaptive(kind: str) -> Lowering:
 
 
 def leaky_relu(use: OpUse) -> Sequence[Step]:
-    """LeakyReLU; an op where the slope may be below 0, which the layer refuses."""
+    """LeakyReLU; our own where the slope may be below 0, which Keras' refuses."""
     slope: Any = use["negative_slope"]
     if isinstance(slope, Expr) or slope < 0:
-        return [applied("ops.leaky_relu", negative_slope=slope)]
+        return [Layer(Call("LeakyReLU", (slope,)))]
     return [Layer(call("layers.LeakyReLU", negative_slope=(slope, 0.3)))]
 
 
@@ -256,26 +215,24 @@ def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
     steps: list[Step] = [zeros(use["spatial"])] if pads(use["spatial"]) else []
     if parts(use["channels"]) != (0, 0):
-        none, channels = (0, 0), group(*parts(use["channels"]))
-        steps.append(applied("ops.pad", group(none, none, none, channels)))
+        channels, suffix = group(*parts(use["channels"])), "channels" if steps else ""
+
+        def padded(values: Sequence[Doc], name: Name) -> Doc:
+            named = (("name", name(suffix)),)
+            return Call("pad_channels", (values[0], channels), named)
+
+        steps.append(Function(padded, (suffix,)))
     return steps
 
 
 def resize(use: OpUse) -> Sequence[Step]:
-    """UpSampling2D, or a function that the printed file defines."""
+    """UpSampling2D, or a layer that the printed file defines."""
     op: Any = use.ops[0]
-
-    def sized(values: Sequence[Doc], name: Name) -> Doc:
-        other = Call("static_size", (*values[1:],))
-        args = values[0], other if op.size is None else pair(op.size)
-        if op.mode == "nearest":
-            return Call("resize_nearest", args)
-        return Call("ops.image.resize", args, (("interpolation", op.mode),))
-
     if op.scale is None:
-        return [Function(sized)]
+        to = None if op.size is None else pair(op.size)
+        return [Layer(call(f"{op.mode.title()}Resizing", size=(to, None)))]
     if op.mode == "nearest" and not op.repeats():
-        return [applied("scale_nearest", op.factors())]
+        return [Layer(Call("NearestScaling", (op.factors(),)))]
     height, width = map(int, op.factors())
     size = height if height == width else (height, width)
     mode = op.mode, "nearest"
@@ -305,10 +262,11 @@ LOWERINGS: dict[str, Lowering] = {
     "batch_norm": batch_norm,
     "layer_norm": of("LayerNormalization", **NORM),
     "group_norm": of("GroupNormalization", "groups", **NORM),
-    "local_response_norm": helper("local_response_norm", "size", "alpha", "beta", "k"),
+    "local_response_norm": own(
+        "LocalResponseNormalization", "size", "alpha", "beta", "k"
+    ),
     "scale": scale,
-    "max_pool2d": pool("Max"),
-    "avg_pool2d": pool("Average"),
+    **POOLS,
     "adaptive_avg_pool2d": adaptive("Average"),
     "adaptive_max_pool2d": adaptive("Max"),
     "global_avg_pool2d": plain("GlobalAveragePooling2D"),
@@ -321,7 +279,7 @@ LOWERINGS: dict[str, Lowering] = {
     "gelu": lambda use: [
         Layer(Call("layers.Activation", ("gelu",)))
         if use["approximate"] == "none"
-        else applied("ops.gelu", approximate=True)
+        else Layer(Call("ApproximateGELU"))
     ],
     **{name: plain("Activation", name) for name in ACTIVATIONS},
     "hard_swish": plain("Activation", "hard_silu"),
@@ -333,17 +291,18 @@ LOWERINGS: dict[str, Lowering] = {
     "subtract": plain("Subtract"),
     "multiply": plain("Multiply"),
     "concat": plain("Concatenate"),
-    "slice": lambda use: [indexed(f"..., {span(use['start'], use['stop'])}")],
+    "slice": lambda use: [Layer(Call("ChannelSlice", (use["start"], use["stop"])))],
     "flatten": flatten,
     "pad": pad,
     "resize": resize,
-    "pixel_shuffle": helper("pixel_shuffle", "factor"),
-    "channel_shuffle": helper("channel_shuffle", "groups"),
+    "pixel_shuffle": own("PixelShuffle", "factor"),
+    "channel_shuffle": own("ChannelShuffle", "groups"),
     CHOSEN: of("Activation", CHOSEN),
 }
 OPS = {
     **{name: f'"{name}"' for name in ("relu", "relu6", "elu", "gelu", *ACTIVATIONS)},
     "hard_swish": '"hard_silu"',
+    "softmax": '"softmax"',
     "identity": '"linear"',
 }
 """Ops that an argument may be: what Keras calls activations."""

@@ -15,8 +15,10 @@ from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.engines import DRAWING
 from archspec_keras.initial import started
 from archspec_keras.lowering import LOWERINGS, OPS, signature
+from archspec_keras.signs import with_zeros
 
 SIZED = "this net needs an input_shape with a height and a width"
+LAST = "call keras.config.set_image_data_format('channels_last')"
 MODULES = {
     "keras": ("KerasTensor", "initializers", "layers", "ops"),
     "keras.initializers": ("serialize", *DRAWING),
@@ -44,9 +46,13 @@ def frame(graph: Graph) -> Frame:
             f"    if None in {told}:",
             f'        raise ValueError("{SIZED}")',
         ]
-    if len(graph.nodes) > DEEP:
-        limit = f"max(sys.getrecursionlimit(), {20 * len(graph.nodes)})"
-        opening.insert(0, f"    sys.setrecursionlimit({limit})")
+    if images:
+        opening[:0] = [
+            '    if keras.config.image_data_format() != "channels_last":',
+            f'        raise ValueError("{LAST}")',
+        ]
+    limit = Code(str(20 * len(graph.nodes)))
+    deep = Call("recursion_limit", (limit,)) if len(graph.nodes) > DEEP else None
 
     def model(outputs: Mapping[str, str]) -> Doc:
         read, named = map(Code, variables), {k: Code(v) for k, v in outputs.items()}
@@ -55,7 +61,7 @@ def frame(graph: Graph) -> Frame:
         return Call("keras.Model", (inputs, result), (("name", Code("name")),))
 
     behind = [f"name: str = {lit(graph.name)}"]
-    return Frame(before, behind, opening, variables, given, model)
+    return Frame(before, behind, opening, variables, given, model, deep)
 
 
 def prepared(graph: Graph) -> Graph:
@@ -67,7 +73,7 @@ def prepared(graph: Graph) -> Graph:
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
     arguments = tuple(name for name in graph.arguments if name not in computed)
-    return replace(without_order(graph), arguments=arguments)
+    return with_zeros(replace(without_order(graph), arguments=arguments))
 
 
 KERAS = Dialect(
@@ -85,6 +91,8 @@ KERAS = Dialect(
     prepared=prepared,
     imports={
         "sys": "import sys",
+        "Iterator": "from collections.abc import Iterator",
+        "contextmanager": "from contextlib import contextmanager",
         "keras": "import keras",
         "np": "import numpy as np",
         **{

@@ -219,10 +219,9 @@ graph:
 @pytest.mark.parametrize(
     "last",
     [
-        "{op: max_pool2d, kernel: 2, ceil_mode: true}",
+        "{op: max_pool2d, kernel: 2, padding: 1, ceil_mode: true}",
         "{op: avg_pool2d, kernel: 3, padding: 1, count_include_pad: false}",
         "{op: resize, scale: 1.5}",
-        "{op: pixel_shuffle, factor: 2}",
         "flatten\n  fc: {op: linear, features: 3}",
     ],
 )

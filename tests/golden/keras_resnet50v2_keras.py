@@ -1,11 +1,12 @@
 """Keras ResNet-50 V2: Pre-activation ResNet-50, as keras.applications' ResNet50V2.
 
 Source: https://arxiv.org/abs/1603.05027
-Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3.
+Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3; gives
+probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum c2ccaa8b81e0ab6e
+# archspec: fingerprint b008eef65132c9a4, checksum 51810ddf8c5c5675
 
 import keras
 from keras import KerasTensor, layers
@@ -58,9 +59,12 @@ def KerasResNet50V2(
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
     num_classes: int = 1000,
     *,
+    classifier_activation: str = "softmax",
     name: str = "keras_resnet50v2",
 ) -> keras.Model:
     """Keras ResNet-50 V2: maps [N, H, W, C] to [N, num_classes]."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_conv_pad")(inputs)
     x = layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
@@ -74,5 +78,5 @@ def KerasResNet50V2(
     x = layers.ReLU(name="post_relu")(x)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     x = layers.Dense(num_classes, name="predictions")(x)
-    x = layers.Softmax(name="softmax")(x)
+    x = layers.Activation(classifier_activation, name="softmax")(x)
     return keras.Model(inputs, x, name=name)

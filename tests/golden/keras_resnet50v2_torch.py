@@ -1,11 +1,12 @@
 """Keras ResNet-50 V2: Pre-activation ResNet-50, as keras.applications' ResNet50V2.
 
 Source: https://arxiv.org/abs/1603.05027
-Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224.
+Parameters: 25,568,360; MACs: 3,482,255,360; input: image 3 x 224 x 224; gives
+probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum e77e3d8e663e6cce
+# archspec: fingerprint b008eef65132c9a4, checksum c0c88337ff29adda
 # mypy: no-warn-return-any
 
 from torch import Tensor, nn

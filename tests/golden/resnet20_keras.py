@@ -3,17 +3,24 @@
 The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3.
+Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum 8cfa52598c6891d8
+# archspec: fingerprint dfa4b76b343fe733, checksum ca60c6570f044209
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 from keras.initializers import RandomUniform, VarianceScaling, serialize
+
+
+def pad_channels(x: KerasTensor, padding: tuple[int, int], name: str) -> KerasTensor:
+    """Zeros beside the channels, which a layer for channels first takes for columns."""
+    sides = ((0, 0), padding)
+    return layers.ZeroPadding2D(sides, data_format="channels_first", name=name)(x)
+
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
 FAN_IN_UNIFORM = serialize(VarianceScaling(1 / 3, "fan_in", "uniform"))
@@ -28,7 +35,7 @@ def zero_padding(x: KerasTensor, channels: int, stride: int, name: str) -> Keras
     """
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_0")(x)
-    return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - in_channels)))
+    return pad_channels(x, (0, channels - in_channels), name=f"{name}_1")
 
 
 def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
@@ -67,6 +74,8 @@ def ResNet20ForCIFAR(
     name: str = "resnet20",
 ) -> keras.Model:
     """ResNet-20 for CIFAR: maps [N, H, W, C] to [N, num_classes]."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     x = conv2d(16, 3, padding="same", name="conv1")(inputs)
     x = batch_normalization(name="bn1")(x)

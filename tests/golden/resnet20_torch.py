@@ -3,11 +3,11 @@
 The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32.
+Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum f9fe807eb2c55942
+# archspec: fingerprint dfa4b76b343fe733, checksum adc9d741df1751fc
 # mypy: no-warn-return-any
 
 import torch

@@ -1,16 +1,16 @@
 """ResNet-50 with the layout and the parameter names of torchvision.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3.
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum 6f92f3f5963f1b63
+# archspec: fingerprint 54e66ae05fccbf93, checksum ace739162b661b40
 
 from functools import partial
 
 import keras
-from keras import KerasTensor, layers, ops
+from keras import KerasTensor, layers
 from keras.initializers import RandomUniform, VarianceScaling, serialize
 
 HE_NORMAL = serialize(VarianceScaling(2.0, "fan_out", "untruncated_normal"))
@@ -66,12 +66,14 @@ def ResNet50(
     name: str = "resnet50",
 ) -> keras.Model:
     """ResNet-50: maps [N, H, W, C] to [N, num_classes]."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
     x = conv2d(64, 7, strides=2, name="conv1")(x)
     x = batch_normalization(name="bn1")(x)
     x = layers.ReLU(name="relu")(x)
-    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=float("-inf"))
+    x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
     x = stage(x, 64, depth=3, stride=1, name="layer1")
     x = stage(x, 128, depth=4, stride=2, name="layer2")

@@ -1,11 +1,11 @@
 """ResNet-50 with the layout and the parameter names of torchvision.
 
 Source: https://arxiv.org/abs/1512.03385
-Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224.
+Parameters: 25,557,032; MACs: 4,089,184,256; input: image 3 x 224 x 224; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum 98c4cb755abbe6a9
+# archspec: fingerprint 54e66ae05fccbf93, checksum c406f01e26829876
 # mypy: no-warn-return-any
 
 import torch

@@ -1,11 +1,11 @@
 """VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
 
 Source: https://arxiv.org/abs/1409.1556
-Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3.
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 94480bd47d68dcdf
+# archspec: fingerprint c0f800bf255fd1e7, checksum 4b6ee302302fe158
 
 from collections.abc import Iterator
 from functools import partial
@@ -41,6 +41,8 @@ def VGG16BN(
     name: str = "vgg16_bn",
 ) -> keras.Model:
     """VGG-16 BN: maps [N, H, W, C] to [N, num_classes]."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError("call keras.config.set_image_data_format('channels_last')")
     inputs = keras.Input(input_shape, name="image")
     names = (f"features_{i}" for i in count())
     x = inputs

@@ -1,11 +1,11 @@
 """VGG-16 BN: VGG D with batch norm, as torchvision's vgg16_bn.
 
 Source: https://arxiv.org/abs/1409.1556
-Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224.
+Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum ef71941b1ddc4d7b
+# archspec: fingerprint c0f800bf255fd1e7, checksum 4c2eba29daaa4c7a
 # mypy: no-warn-return-any
 
 import torch

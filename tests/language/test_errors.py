@@ -159,7 +159,7 @@ def test_a_file_that_is_none(code: str, data: bytes, tmp_path: Path) -> None:
 
 FRAMEWORKS = {
     *("AS500", "AS502", "AS503", "AS506", "AS507", "AS609"),
-    *("AS510", "AS511", "AS512", "AS513"),
+    *("AS510", "AS511", "AS512", "AS513", "AS514"),
 }
 """Raised by backends and weights; their tests are tests of these."""
 

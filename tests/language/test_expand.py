@@ -151,6 +151,23 @@ def test_arguments(raw: str, graph: str, found: tuple[str, ...]) -> None:
     assert graph_of(f"{text}graph: {{{graph}}}").arguments == found
 
 
+@pytest.mark.parametrize(
+    ("op", "found"),
+    [("=c", ("c",)), ("'=[\"relu\", c][1]'", ("c",)), ("'=[c, \"relu\"][n]'", ("c",))],
+)
+def test_what_names_an_op_is_an_argument(op: str, found: tuple[str, ...]) -> None:
+    """But for what looks it up."""
+    made = net(f"params: {{c: tanh, n: 0}}\ngraph: {{a: {{op: {op}}}, b: {{op: =c}}}}")
+    assert made.arguments == found
+    made = net("params: {c: u}\nblocks: {u: {graph: [relu]}}\ngraph: [{block: =c}]")
+    assert made.arguments == ()
+
+
+def test_no_op_is_an_op_that_does_nothing() -> None:
+    text = "params: {act: none}\ngraph: {a: {op: =act}, b: relu}"
+    assert [node.op.kind for node in net(text).nodes] == ["identity", "relu"]
+
+
 def test_lists_are_no_arguments() -> None:
     conv = "{op: conv2d, channels: 2, kernel: =k}"
     assert net(f"params: {{k: [1, 1]}}\ngraph: [{conv}]").arguments == ()

@@ -63,6 +63,44 @@ def test_a_param_that_names_an_op_is_an_argument() -> None:
     assert spoken([unit, whole]) == ["act", "nn.RELU", "nn.SILU"]
 
 
+WHOLE = """
+params: {act: relu, other: silu}
+inputs: {image: [4, 6, 6]}
+graph: [{op: =act}, GRAPH]
+"""
+
+
+def test_a_param_of_the_net_that_names_an_op_is_an_argument_with_a_default() -> None:
+    graph = graph_of(WHOLE.replace("GRAPH", "{op: conv2d, channels: 4, kernel: 1}"))
+    (whole,) = outline(graph, lambda op, shapes: {}, KINDS)
+    spell([whole], WORDS, "type[nn.Module]")
+    argument = whole.arguments["act"]
+    assert argument.type() == "type[nn.Module]"
+    assert isinstance(argument.default, Expr)
+    assert argument.default.code() == "nn.RELU"
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        "{op: conv2d, channels: '=4 if act == \"none\" else 8', kernel: 1}",
+        "{op: tanh, when: true}, {op: '=[\"silu\", act][0]'}",
+    ],
+)
+def test_a_param_of_the_net_that_is_more_than_an_op(op: str) -> None:
+    graph = graph_of(WHOLE.replace("act: relu", "act: relu").replace("GRAPH", op))
+    (whole,) = outline(graph, lambda op, shapes: {}, KINDS)
+    spell([whole], WORDS, "type[nn.Module]")
+    assert ("act" in whole.arguments) is ("tanh" in op)
+
+
+def test_an_op_that_no_framework_may_be_given_is_none_of_its_arguments() -> None:
+    text = "params: {act: none}\ninputs: {image: [4, 6, 6]}\ngraph: [{op: =act}, relu]"
+    for kinds in (KINDS, ()):
+        (whole,) = outline(graph_of(text), lambda op, shapes: {}, kinds)
+        assert not whole.arguments
+
+
 def test_words_that_are_texts_stay_texts() -> None:
     definitions = net("[{block: unit, act: relu}, {block: unit, act: silu}]")
     spell(definitions, {"relu": "'r'", "silu": "'s'"}, "str")
@@ -196,14 +234,15 @@ def test_what_is_handed_on_is_spelled() -> None:
     text = spelled("of_the_net_handed_on")
     assert "stage(act: type[Module]) -> 3" in text
     assert "  a: unit[act=act](input)\n" in text and 'b: unit[act="tanh"](a)' in text
-    assert "a: stage[act=nn.ReLU](input)" in text and "b: stage[act=silu](a)" in text
+    assert "net(act: type[Module] = nn.ReLU) -> 3" in text
+    assert "a: stage[act=act](input)" in text and "b: stage[act=silu](a)" in text
 
 
 def test_choices_and_tables_are_spelled() -> None:
     text = spelled("chosen_by_a_condition_and_by_a_list")
-    assert "unit(deep: bool) -> 3" in text
-    assert 'act: op[op="tanh" if deep else nn.ReLU](input)' in text
-    assert 'for i, op in range(3), (nn.ReLU, "tanh", nn.ReLU): graph(b)' in text
+    assert "unit(act: type[Module], deep: bool) -> 3" in text
+    assert 'act: op[op="tanh" if deep else act](input)' in text
+    assert 'x: op[op=(nn.ReLU, "tanh", act)[i]](input)' in text
     text = spelled("a_row_of_a_table")
     assert 'range(3), (4, 6, 5), (nn.ReLU, "tanh", silu): unit[' in text
     assert "act=act, width=width](input)" in text
@@ -232,7 +271,7 @@ def test_names_that_stand_for_ops() -> None:
     definitions = CASES["of_the_net_handed_on"].found()
     found = find(definitions)
     titles = {d.title: found[id(d)] for d in definitions}
-    assert titles == {"unit": {"act"}, "stage": {"act"}, "net": set()}
+    assert titles == {"unit": {"act"}, "stage": {"act"}, "net": {"act"}}
     definitions = CASES["a_param_that_is_computed"].found()
     found = find(definitions)
     assert found[id(definitions[0])] == {"inner", "act"}

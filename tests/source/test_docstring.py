@@ -8,7 +8,7 @@ import pytest
 from nets import graph_of
 
 from archspec.backend import backend
-from archspec.source.docstring import docstring
+from archspec.source.docstring import docstring, result
 
 NET = """
 inputs: {image: [3, 8, 10]}
@@ -24,6 +24,31 @@ def lines_of(head: str, *, channels_last: bool = False) -> list[str]:
 
 def test_a_net_that_says_nothing() -> None:
     assert lines_of("") == ["net.", "", COUNTS]
+
+
+@pytest.mark.parametrize(
+    ("last", "called"),
+    [
+        ("fc: {op: linear, features: =num_classes}", "logits"),
+        ("fc: {op: linear, features: =num_classes}, a: dropout, b: identity", ""),
+        ("fc: {op: linear, features: =num_classes}, a: softmax", "probabilities"),
+        (
+            "fc: {op: linear, features: 3}, a: log_softmax, b: identity",
+            "log-probabilities",
+        ),
+        ("fc: {op: linear, features: 3}", ""),
+        ("a: identity", ""),
+    ],
+)
+def test_what_a_classifier_gives(last: str, called: str) -> None:
+    text = f"params: {{num_classes: 3}}\ninputs: {{x: [8]}}\ngraph: {{{last}}}"
+    assert result(graph_of(text)) == (called and f"; gives {called}")
+
+
+def test_what_is_no_classifier() -> None:
+    image = "inputs: {x: [8, 4, 4]}\ngraph: [softmax]"
+    two = "inputs: {x: [8]}\ngraph: {a: softmax}\noutputs: {a: a, x: input}"
+    assert result(graph_of(image)) == result(graph_of(two)) == ""
 
 
 def test_channels_last() -> None:

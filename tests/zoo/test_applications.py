@@ -10,7 +10,9 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import scipy.special
 from keras.src.legacy.saving import legacy_h5_format
+from nets import randomised
 from numpy.typing import NDArray
 from published import distance
 from typer.testing import CliRunner
@@ -179,6 +181,51 @@ def test_counts(name: str) -> None:
     graph = archspec.load(name).graph
     trained = graph.parameter_count()
     assert (trained + graph.buffer_count(), trained) == COUNTED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("keras_resnet50", {"depths": [1] * 4, "widths": [4] * 4}),
+        ("keras_resnet50v2", {"depths": [1] * 4, "widths": [4] * 4}),
+        ("keras_vgg16", {"widths": [4] * 5, "hidden": [8, 8]}),
+        ("sample_resnet", {}),
+        ("sample_vgg16", {"widths": [4] * 5, "hidden": 8}),
+    ],
+)
+def test_logits(name: str, changed: dict[str, Any]) -> None:
+    """As an argument of the printed function, and of the spec for the class."""
+    spec = archspec.load(name, size=(SIZE, SIZE), num_classes=5, **changed)
+    logits = archspec.load(
+        name,
+        size=(SIZE, SIZE),
+        num_classes=5,
+        classifier_activation="none",
+        **changed,
+    )
+    given = {"image": np.random.default_rng(0).normal(size=(2, 3, SIZE, SIZE))}
+    weights = randomised(spec.graph)
+    torch, ours = backend("torch"), backend("keras")
+    graph = spec.graph
+    (one,) = torch.forward(
+        graph, torch.build(graph, weights, dtype="float64"), given
+    ).values()
+    graph = logits.graph
+    (other,) = torch.forward(
+        graph, torch.build(graph, weights, dtype="float64"), given
+    ).values()
+    assert "; gives probabilities." in spec.codegen("torch").text
+    assert "; gives logits." in logits.codegen("torch").text
+    assert distance(scipy.special.softmax(other, 1), one) <= TOLERANCE
+    for said in ("linear", None):
+        model = ours.build(
+            spec.graph,
+            weights,
+            dtype="float64",
+            arguments={"classifier_activation": said},
+        )
+        (found,) = ours.forward(spec.graph, model, given).values()
+        assert distance(found, other) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["keras_resnet50", "keras_resnet50v2"])

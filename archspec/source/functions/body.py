@@ -17,10 +17,10 @@ from archspec.source.text import STEP, Code, Display, Doc, Names, flat, statemen
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`x = value`, `return value` or `if value:`, by its lead; or a loop.
+    """`x = value`, `return value`, `if value:`, `with value:` by its lead, or a loop.
 
-    `body` is what is done where a condition holds, or in every turn of `loop`, whose
-    value is the number of turns.
+    `body` is what is done where a condition holds, within a context, or in every turn
+    of `loop`, whose value is the number of turns.
     """
 
     lead: str

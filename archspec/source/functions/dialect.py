@@ -90,6 +90,7 @@ class Frame:
         inputs: the variables that then hold the inputs.
         given: arguments that are no parameters, and the code that computes them.
         result: what it returns, from the variables of the outputs by their names.
+        within: the context manager in which that is computed, if any.
     """
 
     before: Sequence[str]
@@ -98,6 +99,7 @@ class Frame:
     inputs: Sequence[str]
     given: Mapping[str, str]
     result: Callable[[Mapping[str, str]], Doc]
+    within: Doc | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,10 @@ class Printer:
         frame, outputs = self.frame, definition.outputs
         results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
-        body.made.append(Statement("return ", made))
+        last = Statement("return ", made)
+        if frame.within is not None:
+            last = Statement("with ", frame.within, [last])
+        body.made.append(last)
         lines, _ = _lines(definition, body, self.given)
         parameters = [*frame.before, *definition.parameters(frame.behind)]
         head = header(f"def {self.entry}", parameters, self.dialect.model, 0)

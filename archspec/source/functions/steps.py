@@ -8,18 +8,13 @@ from archspec.ops import pair
 from archspec.ops.base import four_sides
 from archspec.source.expr import Expr
 from archspec.source.functions.dialect import Function
-from archspec.source.text import Call, Code, Display, Doc, flat
+from archspec.source.text import Call, Display, Doc
 
 
 def applied(fn: str, *args: Doc, **options: Doc) -> Function:
     """A function of a value."""
     made = (*options.items(),)
     return Function(lambda values, name: Call(fn, (values[0], *args), made))
-
-
-def indexed(index: str) -> Function:
-    """A part of a value."""
-    return Function(lambda values, name: Code(f"{flat(values[0])}[{index}]"))
 
 
 def group(*items: Doc) -> Doc:

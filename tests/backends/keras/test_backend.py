@@ -34,10 +34,9 @@ def model_of(graph: Graph, **arguments: Any) -> Any:
 
 
 def names(graph: Graph) -> list[str]:
-    """The names of a model's layers but for its inputs, and but for Keras' own ops."""
-    own = ("InputLayer", "GetItem", "Pad")
+    """The names of a model's layers but for its inputs."""
     layers = model_of(graph).layers
-    return [layer.name for layer in layers if type(layer).__name__ not in own]
+    return [layer.name for layer in layers if type(layer).__name__ != "InputLayer"]
 
 
 def agree(graph: Graph) -> None:
@@ -98,8 +97,8 @@ def test_an_op_without_a_layer_in_a_counted_list() -> None:
           b: {block: body, wide: false}
         """
     )
-    first = ["a_0", "a_1", "a_4", "a_5", "a_9"]
-    assert names(graph) == [*first, "b_0", "b_3", "b_4", "b_8"]
+    first = ["a_0", "a_1", "a_2", "a_4", "a_5", "a_6_some", "a_9"]
+    assert names(graph) == [*first, "b_0", "b_1", "b_3", "b_4", "b_5_some", "b_8"]
     agree(graph)
 
 
@@ -237,32 +236,61 @@ def test_a_source_of_its_own_and_its_arguments() -> None:
 # Layers of its own: checked against torch, training and gradients included.
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        "{op: batch_norm, running_var: unbiased, momentum: 0.3}",
-        "{op: leaky_relu, negative_slope: -0.25}",
-        "{op: local_response_norm, size: 3, alpha: 0.5}",
-        "{op: conv_transpose2d, channels: 3, kernel: 1, stride: 3, output_padding: 2}",
-        "{op: conv_transpose2d, channels: 3, kernel: 3, stride: 2, padding: 1}",
-        "{op: max_pool2d, kernel: 3, stride: 2, padding: 1, ceil_mode: true}",
-        "{op: max_pool2d, kernel: [3, 2], padding: [[1, 0], [0, 1]]}",
-        "{op: avg_pool2d, kernel: 3, stride: 2, padding: 1, ceil_mode: true}",
-        "{op: avg_pool2d, kernel: 3, stride: 2, padding: same}",
-        "{op: avg_pool2d, kernel: 3, padding: 1, count_include_pad: false}",
-        "{op: resize, scale: [1.5, 0.5]}",
-        "{op: resize, size: [5, 11]}",
-        "{op: pixel_shuffle, factor: 2}",
-        "{op: channel_shuffle, groups: 2}",
-        "{op: pad, spatial: [[0, 1], [2, 0]], channels: [1, 2]}",
-        "{op: prelu, shared: false}",
-        "flatten",
-    ],
+OWN = (
+    "{op: batch_norm, running_var: unbiased, momentum: 0.3}",
+    "{op: leaky_relu, negative_slope: -0.25}",
+    "{op: gelu, approximate: tanh}",
+    "{op: local_response_norm, size: 3, alpha: 0.5}",
+    "{op: conv_transpose2d, channels: 3, kernel: 1, stride: 3, output_padding: 2}",
+    "{op: conv_transpose2d, channels: 3, kernel: 3, stride: 2, padding: 1}",
+    "{op: max_pool2d, kernel: 2, stride: 2, padding: 1, ceil_mode: true}",
+    "{op: max_pool2d, kernel: 3, stride: 2, padding: 1, ceil_mode: true}",
+    "{op: max_pool2d, kernel: [3, 2], padding: [[1, 0], [0, 1]]}",
+    "{op: avg_pool2d, kernel: 3, stride: 2, padding: 1, ceil_mode: true}",
+    "{op: avg_pool2d, kernel: 3, stride: 2, padding: same}",
+    "{op: avg_pool2d, kernel: 3, padding: 1, count_include_pad: false}",
+    "{op: resize, scale: [1.5, 0.5]}",
+    "{op: resize, size: [5, 11]}",
+    "{op: resize, from: [input, low]}",
+    "{op: resize, size: [5, 11], mode: bilinear}",
+    "{op: resize, from: [input, low], mode: bilinear}",
+    "{op: pixel_shuffle, factor: 2}",
+    "{op: channel_shuffle, groups: 2}",
+    "{op: pad, spatial: [[0, 1], [2, 0]], channels: [1, 2]}",
+    "{op: slice, start: 1, stop: 3}",
+    "{op: prelu, shared: false}",
+    "flatten",
 )
+
+
+def of_one(node: str) -> Graph:
+    """A net of one op, or of two where it reads another's size."""
+    low = "  low: {op: avg_pool2d, kernel: 2}\n" if "low" in node else ""
+    return net(f"inputs: {{image: [4, 7, 8]}}\ngraph:\n{low}  n: {node}\n")
+
+
+@pytest.mark.parametrize("node", OWN)
 def test_an_op(node: str) -> None:
-    graph = net(f"inputs: {{image: [4, 7, 8]}}\ngraph:\n  n: {node}\n")
-    forward, gradient = errors(graph, training=True)
-    assert forward <= 1e-12 and gradient <= 1e-9
+    forward, gradient = errors(of_one(node), training=True)
+    native = "bilinear" in node or "gelu" in node  # TensorFlow's own rounding
+    assert forward <= (1e-6 if native else 1e-12)
+    assert gradient <= (1e-6 if native else 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("node", OWN)
+def test_whole_models_are_saved_and_loaded(node: str, tmp_path: Any) -> None:
+    """In Keras' format and in its older one: all that is printed is a layer."""
+    import keras
+
+    graph = of_one(node)
+    weights = {k: a.astype("float32") for k, a in randomised(graph).items()}
+    model = KERAS.build(graph, weights)
+    given = images(graph)["image"].transpose(0, 2, 3, 1).astype("float32")
+    for suffix in (".keras", ".h5"):
+        model.save(tmp_path / f"net{suffix}")
+        loaded = keras.saving.load_model(tmp_path / f"net{suffix}", compile=False)
+        assert np.array_equal(loaded(given), model(given))
 
 
 def test_running_statistics() -> None:
@@ -300,6 +328,7 @@ def test_more_pixels_than_a_half_counts() -> None:
 
 
 def test_a_layer_that_only_lends_its_size() -> None:
+    """It is in the model, with its weights, of which no gradient is but 0."""
     graph = net(
         """
         inputs: {image: [4, 8, 8]}
@@ -310,55 +339,31 @@ def test_a_layer_that_only_lends_its_size() -> None:
           d: {op: resize, from: [a, c]}
         """
     )
-    with pytest.raises(UnsupportedError, match="no place for 'b'") as found:
-        KERAS.emit(graph)
-    assert str(found.value.at) == "net.yaml:7:3"
+    assert names(graph) == ["a", "b", "c", "d"]
+    forward, gradient = errors(graph, training=True)
+    assert forward <= 1e-12 and gradient <= 1e-9
 
 
-@pytest.mark.parametrize(
-    ("name", "node"),
-    [
-        ("pad", "{op: pad, channels: 1}"),
-        ("pad_3", "{op: pad, channels: 1}"),
-        ("get_item", "{op: slice, stop: 2}"),
-        ("take", "{op: channel_shuffle, groups: 2}"),
-        ("resize", "{op: resize, size: 5, mode: bilinear}"),
-        ("true_divide", "{op: local_response_norm, size: 3}"),
-    ],
-)
-def test_a_name_that_keras_gives_itself(name: str, node: str) -> None:
-    spec = f"inputs: {{image: [4, 8, 8]}}\ngraph:\n  {name}: relu\n  n: {node}\n"
-    with pytest.raises(UnsupportedError, match=f"an op of its own '{name}'") as found:
-        KERAS.emit(net(spec))
-    assert str(found.value.at) == "net.yaml:5:3" and found.value.code == "AS507"
-    other = f"inputs: {{{name}: [4, 8, 8]}}\ngraph:\n  n: {node}\n"
-    with pytest.raises(UnsupportedError, match=f"an op of its own '{name}'"):
-        KERAS.emit(net(other))
-
-
-def test_all_names_that_keras_gives_itself_are_told_at_once() -> None:
+def test_names_that_are_one_are_told_at_once() -> None:
     graph = net(
         """
-        inputs: {image: [4, 8, 8], low_b: [6, 8, 8]}
+        inputs: {image: [4, 8, 8], low_b: [4, 8, 8], low_c: [4, 8, 8]}
         graph:
-          pad: {op: relu, from: image}
-          get_item: relu
-          wider: {op: pad, channels: 1}
-          low: {graph: {b: relu}}
-          low_c: {op: add, from: [low, low_b]}
+          low: {from: image, graph: {b: relu, c: relu}}
+          all: {op: add, from: [low, low_b, low_c]}
         """
     )
-    with pytest.raises(UnsupportedError, match="an op of its own 'pad'") as found:
+    with pytest.raises(UnsupportedError, match="are both 'low_b' in Keras") as found:
         KERAS.emit(graph)
-    assert found.value.notes == (
-        "net.yaml:7:3: Keras names an op of its own 'get_item'",
-        "net.yaml:9:17: 'low_b' and 'low.b' are both 'low_b' in Keras",
-    )
+    assert found.value.code == "AS507"
+    (note,) = found.value.notes
+    assert note.endswith("'low_c' and 'low.c' are both 'low_c' in Keras")
 
 
-def test_a_name_that_keras_gives_is_fine_where_it_gives_none() -> None:
-    spec = "inputs: {image: [4, 8, 8]}\ngraph:\n  pad: {op: pad, spatial: 1}\n  add_1: relu"
-    assert names(net(spec)) == ["pad", "add_1"]
+@pytest.mark.parametrize("node", ["{op: pad, channels: 1}", "{op: slice, stop: 2}"])
+def test_keras_gives_no_names_itself(node: str) -> None:
+    spec = f"inputs: {{image: [4, 8, 8]}}\ngraph:\n  pad: relu\n  get_item: {node}"
+    assert names(net(spec)) == ["pad", "get_item"]
 
 
 # Engines.

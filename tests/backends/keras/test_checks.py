@@ -17,14 +17,3 @@ def test_a_pool_without_a_derivative_on_tensorflow(size: list[int]) -> None:
     )
     with pytest.raises(UnsupportedError, match="nobody wrote"):
         backend("keras").emit(graph)
-
-
-def test_weights_that_only_lend_a_size() -> None:
-    graph = graph_of(
-        "inputs: {image: [2, 5, 6]}\ngraph:\n"
-        "  n: {op: conv2d, channels: 2, kernel: 3}\n"
-        "  m: {op: resize, from: [input, n]}\n"
-    )
-    with pytest.raises(UnsupportedError, match="only reads its size") as caught:
-        backend("keras").emit(graph)
-    assert str(caught.value.at) == "net.yaml:5:3"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import textwrap
+from functools import partial
+from pathlib import Path
 
 import archspec_keras
+import numpy as np
 import pytest
-from archspec_keras.model import DEEP, frame, prepared
+from archspec_keras.model import DEEP, LAST, frame, prepared
 from nets import graph_of
+
+from archspec.graph import Graph
+from archspec.source.program import execute
 
 
 def function(spec: str) -> str:
@@ -31,6 +40,8 @@ def test_one_image() -> None:
             input_shape: tuple[int | None, int | None, int] = (32, 48, 3), *, name: str = "net"
         ) -> keras.Model:
             """Maps [N, H, W, 3] to [N, H, W, 3]."""
+            if keras.config.image_data_format() != "channels_last":
+                raise ValueError("call keras.config.set_image_data_format('channels_last')")
             inputs = keras.Input(input_shape, name="image")
             x = layers.ReLU(name="relu")(inputs)
             return keras.Model(inputs, x, name=name)
@@ -55,6 +66,8 @@ def test_several_inputs_and_outputs() -> None:
             name: str = "net",
         ) -> keras.Model:
             """Maps [N, H, W, 3] and [N, 5] to [N, H, W, 3], [N, 5] and [N, 5]."""
+            if keras.config.image_data_format() != "channels_last":
+                raise ValueError("call keras.config.set_image_data_format('channels_last')")
             image_input = keras.Input(image_shape, name="image")
             words_input = keras.Input(words_shape, name="words")
             seen = layers.ReLU(name="a")(image_input)
@@ -127,7 +140,7 @@ graph:
     assert "groups" not in archspec_keras.backend.emit(graph).text
 
 
-@pytest.mark.parametrize("name", ["input_shape", "inputs", "keras", "avg_pool"])
+@pytest.mark.parametrize("name", ["input_shape", "inputs", "keras", "static_size"])
 def test_a_param_that_is_called_like_what_the_text_uses(name: str) -> None:
     text = function(
         f"""
@@ -156,17 +169,75 @@ graph: {a: {block: inputs}, b: {block: input_shape}}
     assert "def inputs2(" in text and "def input_shape2(" in text
 
 
-def test_a_deep_net_raises_the_limit_of_recursion() -> None:
-    def opening(depth: int) -> str:
-        nodes = "".join(f"  n{n}: relu\n" for n in range(depth))
-        graph = graph_of(f"inputs: {{image: [3, 8, 8]}}\ngraph:\n{nodes}")
-        return frame(graph).opening[0]
+def chain(depth: int) -> Graph:
+    """So many nodes, one behind another."""
+    nodes = "".join(f"  n{n}: relu\n" for n in range(depth))
+    return graph_of(f"inputs: {{image: [3, 8, 8]}}\ngraph:\n{nodes}")
 
-    assert opening(DEEP).startswith("    inputs = ")
-    limit = 20 * (DEEP + 1)
-    assert opening(DEEP + 1) == (
-        f"    sys.setrecursionlimit(max(sys.getrecursionlimit(), {limit}))"
+
+def test_only_a_deep_net_has_another_limit_of_recursion() -> None:
+    assert frame(chain(DEEP)).within is None
+    text = archspec_keras.backend.emit(chain(DEEP + 1)).text
+    assert text.endswith(
+        f"    with recursion_limit({20 * (DEEP + 1)}):\n"
+        "        return keras.Model(inputs, x, name=name)\n"
     )
+
+
+def test_the_limit_of_recursion_is_as_it_was_when_a_deep_net_is_made() -> None:
+    graph, before = chain(DEEP + 1), sys.getrecursionlimit()
+    source = archspec_keras.backend.emit(graph)
+    make = getattr(execute(source), source.entry)
+    assert len(make().layers) == DEEP + 2
+    assert sys.getrecursionlimit() == before
+    model = archspec_keras.backend.build(graph, {})
+    given = {"image": np.ones((1, 3, 8, 8), "float32")}
+    assert archspec_keras.backend.forward(graph, model, given)[""].all()
+    assert sys.getrecursionlimit() == before
+
+
+FIRST = """
+import sys
+
+import archspec
+from archspec.errors import BackendError
+from archspec.source.program import execute
+
+import keras
+assert keras.config.image_data_format() == "channels_first"
+spec = archspec.load(sys.argv[1])
+source = spec.codegen("keras")
+try:
+    getattr(execute(source), source.entry)()
+except ValueError as error:
+    print(error)
+try:
+    spec.build("keras")
+except BackendError as error:
+    print(error.code)
+keras.config.set_image_data_format("channels_last")
+assert spec.build("keras").output_shape == (None, 8, 8, 3)
+"""
+
+
+def test_channels_first_is_refused(tmp_path: Path) -> None:
+    """A model that Keras' own setting would make another one, or break."""
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
+    net = tmp_path / "net.yaml"
+    net.write_text(
+        "archspec: 1\nname: net\ninputs: {image: [3, 8, 8]}\ngraph: [batch_norm]\n"
+    )
+    around = {**os.environ, "KERAS_HOME": str(tmp_path)}
+    ran = partial(subprocess.run, env=around, text=True, capture_output=True)
+    made = ran([sys.executable, "-c", FIRST, str(net)], check=True)
+    assert made.stdout.split("\n") == [LAST, "AS514", ""]
+    command = [sys.executable, "-m", "archspec", "verify", str(net)]
+    checked = ran([*command, "--backends", "torch,keras"])
+    assert checked.returncode == 1 and "[AS514]" in checked.stdout
+    words = tmp_path / "words.yaml"
+    words.write_text("archspec: 1\nname: net\ninputs: {words: [3]}\ngraph: [relu]\n")
+    made = ran([sys.executable, "-m", "archspec", "build", str(words), "-b", "keras"])
+    assert made.returncode == 0, made.stderr
 
 
 def test_the_name_and_the_docstring() -> None:

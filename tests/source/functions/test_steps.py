@@ -11,7 +11,6 @@ from archspec.source.functions.dialect import Constants, Layer
 from archspec.source.functions.steps import (
     applied,
     group,
-    indexed,
     pads,
     sides,
     twice,
@@ -37,7 +36,6 @@ def test_a_layer_is_named_last_and_called_on_its_values() -> None:
 def test_a_function_reads_the_first_value() -> None:
     step = applied("ops.pad", group(P, 1), constant_values=0)
     assert flat(step.value([X, Y], name)) == "ops.pad(x, (p, 1), constant_values=0)"
-    assert flat(indexed("..., :3").value([X], name)) == "x[..., :3]"
 
 
 def test_a_tuple_of_one() -> None:

@@ -1,0 +1,123 @@
+"""archspec_keras.pooling: every padding, against PyTorch and on each engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import archspec_keras
+import numpy as np
+import pytest
+import torch
+from nets import graph_of, randomised
+from torch.nn import functional
+
+SIZES = ((7, 8), (10, 13))
+
+
+def pools() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every kind of window, as PyTorch's functions take them."""
+    windows = product((1, 2, 3, 5), (1, 2, 3), (0, 1, 2), (False, True))
+    for kernel, stride, padding, ceil in windows:
+        if 2 * padding <= kernel:
+            told = {"kernel": kernel, "stride": stride, "padding": padding}
+            yield "max", {**told, "ceil_mode": ceil}
+            for counted in (False, True) if padding else (True,):
+                yield "avg", {**told, "ceil_mode": ceil, "count_include_pad": counted}
+
+
+def check(height: int, width: int) -> None:
+    """All of them, of what may be below 0 and of what is not."""
+    whole, lines, wanted = np.random.default_rng(0), [], {}
+    image = whole.normal(size=(2, 3, height, width))
+    for number, (kind, told) in enumerate(pools()):
+        given = dict(told)
+        given["kernel_size"] = given.pop("kernel")
+        pool = getattr(functional, f"{kind}_pool2d")
+        for name, value in {"image": image, "relu": np.maximum(image, 0)}.items():
+            text = ", ".join(f"{k}: {str(v).lower()}" for k, v in told.items())
+            node = f"  {name}{number}: {{op: {kind}_pool2d, from: {name}, {text}}}\n"
+            read = "input" if name == "image" else name
+            lines.append(node.replace(f"from: {name}", f"from: {read}"))
+            wanted[f"{name}{number}"] = pool(torch.from_numpy(value), **given).numpy()
+    text = f"inputs: {{image: [3, {height}, {width}]}}\ngraph:\n  relu: relu\n"
+    text += "".join(lines) + f"outputs: {{{', '.join(f'{n}: {n}' for n in wanted)}}}"
+    graph = graph_of(text)
+    model = archspec_keras.backend.build(graph, {}, dtype="float64")
+    found = archspec_keras.backend.forward(graph, model, {"image": image})
+    for name, array in wanted.items():
+        assert np.abs(found[name] - array).max() <= 1e-12, (name, lines)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_padding(size: tuple[int, int]) -> None:
+    check(*size)
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_every_padding_on_another_engine(engine: str) -> None:
+    code = "from keras_engine import keep_float64; keep_float64(); "
+    code += "from backends.keras.test_pooling import check; check(7, 8); check(10, 13)"
+    around = {**os.environ, "KERAS_BACKEND": engine}
+    subprocess.run([sys.executable, "-c", code], env=around, check=True)
+
+
+def model_of(text: str, **arguments: Any) -> Any:
+    from archspec.source.program import execute
+
+    source = archspec_keras.backend.emit(graph_of(text))
+    return getattr(execute(source), source.entry)(**arguments)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "{op: avg_pool2d, kernel: 2, ceil_mode: true, count_include_pad: false}",
+        "{op: avg_pool2d, kernel: 2, padding: same}",
+        "{op: max_pool2d, kernel: 3, stride: 2, padding: 1}",
+        "{op: max_pool2d, kernel: 3, stride: 2, ceil_mode: true}",
+        "{op: max_pool2d, kernel: 2, ceil_mode: true}",
+        "{op: max_pool2d, kernel: 4, stride: 2, padding: 1}",
+    ],
+)
+def test_images_of_any_size(pool: str) -> None:
+    """One model for all sizes gives what a model for each gives."""
+    graph = f"graph: {{pool: {pool}}}"
+    model = model_of(
+        f"inputs: {{image: [2, 8, 8]}}\n{graph}", input_shape=(None, None, 2)
+    )
+    for height, width in SIZES:
+        other = graph_of(f"inputs: {{image: [2, {height}, {width}]}}\n{graph}")
+        image = np.random.default_rng(1).normal(size=(1, height, width, 2))
+        made = archspec_keras.backend.build(other, {})
+        one, two = (np.asarray(net(image.astype("float32"))) for net in (model, made))
+        assert np.array_equal(one, two)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("before", ["relu", "tanh"])
+def test_int8(before: str) -> None:
+    """TFLite's interpreter computes what Keras does, within what 8 bits hold."""
+    tf = pytest.importorskip("tensorflow")
+    graph = graph_of(
+        "inputs: {image: [3, 16, 16]}\ngraph:\n"
+        "  conv: {op: conv2d, channels: 4, kernel: 3, padding: 1}\n"
+        f"  act: {before}\n  pool: {{op: max_pool2d, kernel: 3, stride: 2, padding: 1}}"
+    )
+    model = archspec_keras.backend.build(graph, randomised(graph))
+    images = np.random.default_rng(0).normal(size=(8, 1, 16, 16, 3)).astype("float32")
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in images)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images[0])
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    wanted = np.asarray(model(images[0]))
+    assert np.abs(found - wanted).max() <= 0.05 * np.abs(wanted).max()
