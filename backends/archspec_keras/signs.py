@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archspec.graph import Graph
-from archspec.nodes import Node, Scope
+from archspec.graph import Graph, Node, Scope
 from archspec.ops.base import pair
 from archspec.ops.pooling import MaxPool2d
 
