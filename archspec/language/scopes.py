@@ -249,7 +249,7 @@ class Expander:
                 instance.target = self.built.choose(statement.target, variables, at)
                 op_of(instance.context.unit, instance.target, at)
             else:
-                words = "`block` is a name"
+                words = f"`{statement.kind}` is a name"
                 found = self.built.fix(statement.target, variables, at, words, (str,))
                 instance.target = str(found.value)
 

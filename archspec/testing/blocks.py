@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph, Scope, Value
-from archspec.ops import Shape
+from archspec.ops import BY_KIND, Shape
 from archspec.source.program import Source
 from archspec.testing.printed import defined
 from archspec.testing.specs import graph_of
@@ -132,6 +132,8 @@ def _block(
     arguments = {
         key: shape[0] if key == CHANNELS else params[key.rstrip("_")] for key in taken
     }
+    if any(value in BY_KIND for value in arguments.values()):
+        return None  # a backend has its own word for an op
     return Block(entry, arguments, shape, graph, other)
 
 

@@ -138,7 +138,7 @@ def arguments(text: str) -> tuple[str, ...]:
         ("a: {op: conv2d, channels: =p, kernel: 1, when: =p > 2}", ()),
         ("a: {op: relu, repeat: =q}", ()),
         ("'a{q}': relu", ()),
-        ('a: {op: ="relu" if b else "tanh"}', ()),
+        ('a: {op: ="relu" if b else "tanh"}', ("b",)),
         ('a: relu, b: {op: tanh, from: ="a" if b else "input"}', ()),
         # Nor is what indexes a list, nor what has no formula as a whole.
         ("a: {op: conv2d, channels: '=[4, 8, 16][q]', kernel: 1}", ()),
