@@ -11,6 +11,7 @@ from archspec.ops import Shape
 from archspec.source.expr import Arg, Expr, names_of
 from archspec.source.outline import Definition
 from archspec.source.text import WIDTH, flat, prose
+from archspec.source.tree import Tree
 
 QUOTES = 3
 LONG = 30
@@ -197,8 +198,21 @@ def _scales(definition: Definition) -> Iterator[tuple[str, Sequence[int]]]:
     """By what a block may divide sizes, in words, and what that is in each instance."""
     count = len(definition.instances)
     yield "", [1] * count
+    if any(map(_fixes, definition.instances)):
+        return
     for name, argument in definition.arguments.items():
         if "stride" in name and all(type(value) is int for value in argument.values):
             yield f" / {name}", [int(str(value)) for value in argument.values]
     for size in (2, 4, 8, 16, 32, 64):
         yield f" / {size}", [size] * count
+
+
+def _fixes(tree: Tree) -> bool:
+    """Whether something inside gives images of a size of its own, whatever it reads."""
+    items = [item for group in tree.lines.values() for item in group]
+    return any(
+        _fixes(item)
+        if isinstance(item, Tree)
+        else getattr(item.op, "size", None) is not None
+        for item in items
+    )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import archspec_keras
@@ -62,7 +63,8 @@ def test_every_padding(size: tuple[int, int]) -> None:
 def test_every_padding_on_another_engine(engine: str) -> None:
     code = "from keras_engine import keep_float64; keep_float64(); "
     code += "from backends.keras.test_pooling import check; check(7, 8); check(10, 13)"
-    around = {**os.environ, "KERAS_BACKEND": engine}
+    tests = str(Path(__file__).parents[2])
+    around = {**os.environ, "KERAS_BACKEND": engine, "PYTHONPATH": tests}
     subprocess.run([sys.executable, "-c", code], env=around, check=True)
 
 
