@@ -231,9 +231,8 @@ class Body:
             inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
         else:
             return self._flow(line, flow, outer, made, items)
-        assert self.writer.holds(
-            inner, cells, [self._reads(cell.item) for cell in cells]
-        )
+        values = [self._reads(cell.item) for cell in cells]
+        inner = self.writer.checked(inner, cells, values, "in_channels")
         line.target, _ = self._target(cells, [inner], index, depth)
         self.words.reserved.discard(flow)
         return (after,)

@@ -367,9 +367,11 @@ def ordered(trees: list[Tree]) -> list[str]:
             if previous is not None:
                 found.add(previous)
             previous = key
-    place = {key: (0, n) for n, key in enumerate(before)}
-    if trees[0].scope.listed:  # of two that are nowhere both, the text has one first
-        place = {key: (int(key.partition("@")[0]), n) for key, (_, n) in place.items()}
+    listed = trees[0].scope.listed  # of two that are nowhere both one is first there
+    place = {
+        key: (int(key.partition("@")[0]) if listed else 0, n)
+        for n, key in enumerate(before)
+    }
     sorter = TopologicalSorter(before)
     sorter.prepare()
     ready: list[tuple[tuple[int, int], str]] = []

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
 from archspec.ops.shaping import Resize
@@ -24,7 +23,7 @@ from archspec.source.functions.steps import (
 from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, Doc, call
 from archspec_keras.initial import undrawn
-from archspec_keras.pooling import POOLS, SIZES, strided, zeros
+from archspec_keras.pooling import POOLS, SIZES, centred, strided, zeros
 from archspec_keras.pooling import fixed as fixed_sizes
 from archspec_keras.signs import ZeroPadded
 
@@ -95,10 +94,8 @@ def padded(use: OpUse) -> tuple[Sequence[Step], str]:
     if padding == "same" or not pads(padding):
         return [], "same" if padding == "same" else "valid"
     varied = any(isinstance(use[name], Expr) for name in (*SIZES, "dilation"))
-    if not varied and use["stride"] in (1, (1, 1)):
-        axes = zip(four_sides(padding), op.extent(), strict=True)
-        if all(2 * low == 2 * high == covered - 1 for (low, high), covered in axes):
-            return [], "same"  # TensorFlow's, at any size of the image
+    if not varied and use["stride"] in (1, (1, 1)) and centred(op):
+        return [], "same"  # TensorFlow's, at any size of the image
     return [zeros(padding, "pad")], "valid"
 
 

@@ -108,8 +108,8 @@ def halves(op: Pool) -> bool:
     return op.ceil_mode and twos and not any(map(any, four_sides(op.padding)))
 
 
-def centred(op: Pool) -> bool:
-    """Whether padding centres every window on a pixel."""
+def centred(op: Any) -> bool:
+    """Whether padding centres every window, of a pool or a convolution, on a pixel."""
     axes = zip(four_sides(op.padding), op.extent(), strict=True)
     return all(2 * low == 2 * high == k - 1 for (low, high), k in axes)
 

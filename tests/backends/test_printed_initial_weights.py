@@ -14,6 +14,7 @@ import scipy.stats
 import torch
 from nets import graph_of
 
+from archspec.graph import Graph
 from archspec.source.program import execute
 from archspec.weights import initial_weights
 
@@ -35,17 +36,23 @@ INITS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("init", INITS, ids=json.dumps)
-def test_the_same_distribution(init: dict[str, Any]) -> None:
-    node = {"op": "linear", "features": 300, "init": {"weight": init}}
-    graph = graph_of(f"inputs: {{x: [100]}}\ngraph: {{fc: {json.dumps(node)}}}\n")
-    ours = initial_weights(graph)["fc.weight"].astype("float64").ravel()
+def models(graph: Graph) -> list[Any]:
+    """What the printed files of a graph make in PyTorch and in Keras."""
     torch.manual_seed(0)
     keras.utils.set_random_seed(0)
     drawn = []
     for backend in (archspec_torch.backend, archspec_keras.backend):
         source = backend.emit(graph)
         drawn.append(getattr(execute(source), source.entry)())
+    return drawn
+
+
+@pytest.mark.parametrize("init", INITS, ids=json.dumps)
+def test_the_same_distribution(init: dict[str, Any]) -> None:
+    node = {"op": "linear", "features": 300, "init": {"weight": init}}
+    graph = graph_of(f"inputs: {{x: [100]}}\ngraph: {{fc: {json.dumps(node)}}}\n")
+    ours = initial_weights(graph)["fc.weight"].astype("float64").ravel()
+    drawn = models(graph)
     theirs = [
         drawn[0].fc.weight.detach().numpy().ravel(),
         np.asarray(drawn[1].get_layer("fc").get_weights()[0]).ravel(),
@@ -95,12 +102,7 @@ def test_a_bias_by_the_fan_of_its_layer(kind: str) -> None:
     made["n"] = {"op": kind, **node, "init": inits}
     graph = graph_of(f"inputs: {{x: {size}}}\ngraph: {json.dumps(made)}\n")
     ours = initial_weights(graph)["n.bias"]
-    torch.manual_seed(0)
-    keras.utils.set_random_seed(0)
-    drawn = []
-    for backend in (archspec_torch.backend, archspec_keras.backend):
-        source = backend.emit(graph)
-        drawn.append(getattr(execute(source), source.entry)())
+    drawn = models(graph)
     wanted = own().bias.detach().numpy()
     assert not drawn[0].a.bias.any()
     for values in (
