@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from math import prod
 
 from archspec.invariants import check
-from archspec.nodes import Node, Scope, Value
+from archspec.nodes import Alias, Node, Scope, Value
 from archspec.ops.base import Op, Shape
 
-__all__ = ["Graph", "Node", "Scope", "Value"]
+__all__ = ["Alias", "Graph", "Node", "Scope", "Value"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

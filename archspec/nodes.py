@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from archspec.errors import Location
 from archspec.ops.base import Op, Shape
@@ -13,6 +14,22 @@ Value = bool | int | float | str | None | tuple["Value", ...]
 """What a formula or an attribute evaluates to."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class Alias(NamedTuple):
+    """What a spec has names of layers say for a part of a path, instead of that.
+
+    Attributes:
+        pieces: the text, with the formulas that stood in braces at odd places.
+        numbers: the values of these formulas.
+    """
+
+    pieces: tuple[str, ...]
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        numbers = map(str, self.numbers)
+        return "".join(next(numbers) if n % 2 else p for n, p in enumerate(self.pieces))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,6 +49,7 @@ class Scope:
         kind: "file", "block" or "graph".
         listed: its children are numbered; a chain.
         inline: its children take their names from the parent.
+        alias: what its name is in names of layers, if another one.
         index, count: which of how many instances of a repeat; index None without one.
         counter: the name by which formulas read the index; empty for `index` itself.
         params: the values of its own params (a nested graph has none).
@@ -56,6 +74,7 @@ class Scope:
     definition: str
     title: str
     description: str = field(default="", kw_only=True)
+    alias: Alias | None = field(default=None, kw_only=True)
     kind: str
     listed: bool
     inline: bool
@@ -92,6 +111,7 @@ class Node:
         slot: which statement of the scope's definition made it (see `Scope.slot`).
         shape: the output's shape, without the batch axis.
         at: where its statement stands.
+        alias: what its name is in names of layers, if another one.
         index, count: which of how many instances of a repeated op; None without one.
         counter: the name by which formulas read the index; empty for `index` itself.
         texts: for an attribute that a formula gave: the formula, in the scope's names;
@@ -107,6 +127,7 @@ class Node:
     slot: str
     shape: Shape
     at: Location
+    alias: Alias | None = field(default=None, kw_only=True)
     index: int | None = None
     count: int = 1
     counter: str = field(default="", kw_only=True)
@@ -114,6 +135,18 @@ class Node:
     when: str | None = None
     repeat: str | None = None
     taint: frozenset[str] = frozenset()
+
+    def layer(self, separator: str = "_") -> str:
+        """Its name where that is one text, as in Keras: the path, or its aliases."""
+        parts: list[str] = []
+        at: Node | Scope = self
+        above: Scope | None = self.scope
+        while above is not None:
+            own = at.name[len(above.name) :].removeprefix(".")
+            parts.append(str(at.alias or own))
+            at, above = above, above.parent
+        path = ".".join(part for part in reversed(parts) if part)
+        return path.replace(".", separator)
 
 
 def settled(

@@ -1,4 +1,7 @@
-"""Scopes name what is there: outputs that nobody reads, and inputs for these alone."""
+"""Scopes name what is there: outputs that nobody reads, and inputs for these alone.
+
+And what layers are called.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +59,22 @@ def test_another_instance_may_have_it() -> None:
     assert [*scopes["more.cross"].inputs] == ["x", "skip"]
     assert [*scopes["body.cross"].inputs] == ["x"]
     assert max(errors(graph)) <= 1e-12
+
+
+def test_a_layer_is_called_by_its_path_or_its_aliases() -> None:
+    graph = graph_of(
+        IMAGE
+        + """
+blocks:
+  unit: {params: {n: int}, graph: {a: relu, b: {op: relu, alias: "{n}_{n + 1}"}}}
+graph:
+  rows: {graph: [{block: unit, repeat: 3, n: 5, alias: "row{index + 1}"}]}
+  own{index}: {block: unit, repeat: 2, n: =index, alias: "{index}"}
+  flat: {inline: true, graph: {c: {op: relu, alias: last}}}
+"""
+    )
+    rows = [f"rows_row{n}_{name}" for n in (1, 2, 3) for name in ("a", "5_6")]
+    own = ["0_a", "0_0_1", "1_a", "1_1_2"]
+    assert [node.layer() for node in graph.nodes] == [*rows, *own, "last"]
+    assert graph.nodes[1].layer(".") == "rows.row1.5_6"
+    assert graph.nodes[1].name == "rows.0.b"

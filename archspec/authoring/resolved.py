@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.graph import Graph, Node
+from archspec.graph import Graph, Node, Scope
 from archspec.language.reader import CONSTANTS
 from archspec.ops.init import Init
 
@@ -36,6 +36,7 @@ class Part:
 
     path: str
     depth: int
+    alias: str = ""
     children: dict[str, Part | Node] = field(default_factory=dict)
     reads: dict[str, None] = field(default_factory=dict)
     """Values made elsewhere, in the order in which they are read."""
@@ -83,13 +84,15 @@ def _parts(graph: Graph) -> Part:
     """The tree of all paths, each part with what crosses its border."""
     root = Part("", 0)
     around: dict[str, list[Part]] = {}
+    aliases = _aliases(graph)
     for node in graph.nodes:
         *way, last = node.name.split(".")
         parts = [root]
         for step in way:
             above = parts[-1]
             path = f"{above.path}.{step}".removeprefix(".")
-            part = above.children.setdefault(step, Part(path, above.depth + 1))
+            new = Part(path, above.depth + 1, aliases.get(path, ""))
+            part = above.children.setdefault(step, new)
             assert isinstance(part, Part)
             parts.append(part)
         parts[-1].children[last] = node
@@ -99,6 +102,16 @@ def _parts(graph: Graph) -> Part:
     for value in (*graph.outputs.values(), *graph.taps.values()):
         _cross(value, around.get(value, [root]), [root])
     return root
+
+
+def _aliases(graph: Graph) -> dict[str, str]:
+    """The aliases of scopes, by their paths."""
+    found: dict[str, str] = {}
+    scopes: set[Scope | None] = {node.scope for node in graph.nodes}
+    while scopes:
+        found |= {s.name: str(s.alias) for s in scopes if s and s.alias}
+        scopes = {scope.parent for scope in scopes if scope}
+    return found
 
 
 def _cross(value: str, made: list[Part], read: list[Part]) -> None:
@@ -134,6 +147,7 @@ def _body(
         source = read[0] if len(read) == 1 else read
         if child.block():
             call = {"block": _block(child, blocks), "from": source}
+            call |= {"alias": child.alias} if child.alias else {}
             lines.append(f"{indent}{key}: {flow(call)}")
             names.update((v, f"{name}.out{n}") for n, v in enumerate(child.gives))
             last = None
@@ -141,6 +155,8 @@ def _body(
             (value,) = child.gives
             inner = dict.fromkeys(child.reads, "input")
             lines += [f"{indent}{key}:", f"{indent}  from: {flow(source)}"]
+            if child.alias:
+                lines.append(f"{indent}  alias: {flow(child.alias)}")
             lines.append(f"{indent}  graph:")
             lines += _body(child, inner, value, blocks, f"{indent}    ")
             names[value], last = name, value
@@ -178,6 +194,7 @@ def _keys(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "op": node.op.kind,
         "from": read[0] if len(read) == 1 else read,
+        **({"alias": str(node.alias)} if node.alias else {}),
         **{
             key: _plain(given[key])
             for key in type(node.op).model_fields

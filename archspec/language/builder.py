@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError
-from archspec.graph import Node
+from archspec.graph import Alias, Node
 from archspec.language import names as naming
 from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
@@ -31,6 +31,7 @@ class Instance:
         index, count: which of how many of a repeat; index None without one.
         when, repeat: these formulas' texts.
         key, name: what it is called in its scope, and its whole path.
+        alias: what names of layers say instead of the key.
         target: the kind of op, or the name of a block or a file.
         given: its attributes, evaluated.
     """
@@ -45,6 +46,7 @@ class Instance:
     when: str | None = None
     key: str = ""
     name: str = ""
+    alias: Alias | None = None
     target: str = ""
     given: dict[str, Known] = field(default_factory=dict)
 
@@ -142,6 +144,7 @@ class Builder:
             instance.repeat,
             taints[0],
             counter=statement.keys.index or "",
+            alias=instance.alias,
         )
         self.put(node, taints)
         return node.name

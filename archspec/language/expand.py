@@ -181,6 +181,7 @@ def _around(node: Node) -> list[Scope]:
 def _check_flat_names(graph: Graph) -> None:
     """Paths stay apart where no dot may stand in a name, as in a resolved spec."""
     made: dict[str, str] = {}
+    layers: dict[str, str] = {}
     for node in graph.nodes:
         other = made.setdefault(node.name.replace(".", "_"), node.name)
         if other != node.name:
@@ -189,3 +190,8 @@ def _check_flat_names(graph: Graph) -> None:
                 f"{paths} are one name where a '.' is a '_', as in names of layers"
             )
             raise SpecError(message, code="AS311", at=node.at, hint="rename one")
+        other = layers.setdefault(name := node.layer(), node.name)
+        if other != node.name:
+            message = f"the layers of {other!r} and {node.name!r} are both {name!r}"
+            hint = "give one another `alias`"
+            raise SpecError(message, code="AS311", at=node.at, hint=hint)

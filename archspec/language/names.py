@@ -31,6 +31,7 @@ NONE: Reserved = {}
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NUMBER = re.compile(r"0|[1-9][0-9]*")
 SPEC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+ALIAS = re.compile(r"[A-Za-z0-9_]+")
 LENGTH = 100
 
 
@@ -55,6 +56,13 @@ def _reason(name: str, reserved: Reserved) -> str | None:
     owners = (backend for backend, names in reserved.items() if name in names)
     owner = next(owners, None)
     return f"is reserved: every module of {owner} has one of its own" if owner else None
+
+
+def check_alias(alias: str, at: Location) -> None:
+    """Raises SpecError for what can't stand in a layer's name."""
+    if not ALIAS.fullmatch(alias) or len(alias) > LENGTH:
+        message = f"the alias {alias!r} may hold letters, digits and '_'"
+        raise SpecError(message, code="AS310", at=at)
 
 
 def check_spec(name: str, at: Location | None = None) -> None:

@@ -58,12 +58,13 @@ def replay(built: Builder, original: Original, instance: Instance) -> Member:
         """What is for the copy as a scope is for the original."""
         assert scope.parent is not None
         parent = twins.get(scope.parent) or twin(scope.parent)
-        index = instance.index if scope.parent is outer else scope.index
+        own = scope.parent is outer
         found = twins[scope] = replace(
             scope,
             name=start + scope.name[length:],
             parent=parent,
-            index=index,
+            index=instance.index if own else scope.index,
+            alias=instance.alias if own else scope.alias,
             inputs=_renamed(scope.inputs, names),
             outputs=_renamed(scope.outputs, names),
         )
@@ -86,6 +87,7 @@ def replay(built: Builder, original: Original, instance: Instance) -> Member:
             node.repeat,
             node.taint,
             counter=node.counter,
+            alias=instance.alias if scope is outer else node.alias,
         )
         built.put(copy, taints[node.name])
     units = Budget.COPY * len(original.nodes)

@@ -166,6 +166,10 @@ def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> State
         removed = {k: entry.key for k, entry in entries.items() if entry.value is None}
     given = {key: entry for key, entry in entries.items() if key not in removed}
     items = _kept(errors, _statement, given, listed, errors)
+    aliases = [s for s in items.values() if s.keys.alias is not None]
+    if listed and 0 < len(aliases) < len(given):
+        message = "in a list every node has a alias, or none has"
+        errors.report(SpecError(message, code="AS211", at=aliases[0].at))
     return Statements(listed, items, at, removed)
 
 
@@ -195,7 +199,7 @@ def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> State
         )
     (kind,) = kinds
     attributes = {key: raw[key] for key in keys.model_extra or {}}
-    _refuse_strange(kind, raw, keys, listed)
+    _refuse_strange(kind, raw, keys, listed, "{" in key)
     nested = None
     if kind == "graph":
         graph = _graph(_entries(raw)["graph"], errors)
@@ -203,7 +207,9 @@ def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> State
     return Statement(key, entry, listed, kind, raw[kind], keys, attributes, nested)
 
 
-def _refuse_strange(kind: str, raw: Map, keys: NodeKeys, listed: bool) -> None:
+def _refuse_strange(
+    kind: str, raw: Map, keys: NodeKeys, listed: bool, braced: bool
+) -> None:
     """Raises SpecError for a key that can't stand beside the others."""
     attributes = keys.model_extra or {}
     strange = [
@@ -212,6 +218,12 @@ def _refuse_strange(kind: str, raw: Map, keys: NodeKeys, listed: bool) -> None:
         ("index", "repeat" not in raw, "`index` names the counter of a `repeat`"),
         ("inline", kind == "op" and keys.inline, "an op has nothing to inline"),
         ("taps", kind != "spec", "`taps` makes the taps of a `spec` its outputs"),
+        ("alias", keys.inline, "what is inlined has no name, and so no alias"),
+        (
+            "alias",
+            "repeat" in raw and not (listed or braced),
+            "only braces in its own name give an instance of a `repeat` one of its own",
+        ),
         *((k, kind == "graph", "a nested graph has no attribute") for k in attributes),
     ]
     for key, wrong, message in strange:

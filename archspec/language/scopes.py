@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from archspec.errors import ArchspecError, SpecError, Told
-from archspec.graph import Scope
+from archspec.errors import ArchspecError, Location, SpecError, Told
+from archspec.graph import Alias, Scope
 from archspec.language import names as naming
 from archspec.language.builder import Builder, Instance
 from archspec.language.context import Context, Member, Outputs, Space, no_path
@@ -174,6 +174,12 @@ class Expander:
         elif instance.index is not None:
             instance.key = f"{statement.key}.{instance.index}"
         instance.name = context.space.full(instance.key)
+        alias = statement.keys.alias
+        if alias is not None:
+            at, pieces = statement.place("alias"), tuple(BRACES.split(alias))
+            told = [self._number(p, instance.variables, at) for p in pieces[1::2]]
+            instance.alias = Alias(pieces, tuple(told))
+            naming.check_alias(str(instance.alias), at)
 
     def _present(self, instance: Instance) -> bool:
         statement, variables = instance.statement, instance.variables
@@ -189,13 +195,16 @@ class Expander:
         """The name that the formulas in braces give."""
 
         def value(match: re.Match[str]) -> str:
-            words = "braces in a name hold a whole number"
-            raw, at = f"={match[1]}", statement.at
-            return str(self.built.fix(raw, variables, at, words, (int,)).value)
+            return str(self._number(match[1], variables, statement.at))
 
         name = BRACES.sub(value, statement.key)
         naming.check(name, statement.at, naming.RESERVED, number=True)
         return name
+
+    def _number(self, text: str, variables: Variables, at: Location) -> int:
+        """The value of a formula in braces."""
+        words = "braces in a name hold a whole number"
+        return int(str(self.built.fix(f"={text}", variables, at, words, (int,)).value))
 
     def _repeat(
         self, context: Context, statement: Statement, sources: tuple[str, ...]
@@ -284,6 +293,10 @@ class Expander:
         if statement.keys.inline and block.graph.listed != context.space.listed:
             message = "a list is inlined into a list, a mapping into a mapping"
             raise SpecError(message, code="AS211", at=statement.place("inline"))
+        aliases = (s for s in block.graph.items.values() if s.keys.alias is not None)
+        if block.graph.listed and statement.keys.inline and any(aliases):
+            message = f"{block} is numbered on in another list, so it has no aliases"
+            raise SpecError(message, code="AS211", at=statement.place("inline"))
         if block.kind == "file" and not self.inspect(unit):
             raise Told
         fresh: dict[str, Callable[[], Variables]] = {
@@ -335,6 +348,7 @@ class Expander:
             outputs={},
             at=statement.at,
             description=block.description,
+            alias=instance.alias,
         )
         inline = outer if statement.keys.inline else None
         return Context(

@@ -134,6 +134,11 @@ class NodeKeys(BaseModel):
     index: str = key("With repeat: another name for `index` in formulas.", ABSENT)
     inline: bool = key("Whether its children are named in the enclosing scope.", False)
     name: str | None = key("In a list: a name for taps, outputs and messages.", None)
+    alias: str | None = key(
+        "What names of layers in Keras say instead of its own name; formulas that give "
+        "numbers may stand in braces.",
+        None,
+    )
     taps: bool = key("With spec: taps for outputs, without the head.", False)
 
 
@@ -261,6 +266,8 @@ class Statement:
     def inside(self) -> Iterator[tuple[Any, Location]]:
         """The values in which they do, but for those of nested statements."""
         yield from ((f"={text}", self.at) for text in BRACES.findall(self.key))
+        at = self.place("alias")
+        yield from ((f"={t}", at) for t in BRACES.findall(self.keys.alias or ""))
         yield self.keys.when, self.place("when")
         yield from ((raw, self.place(key)) for key, raw in self.attributes.items())
         if self.nested is None:

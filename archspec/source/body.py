@@ -187,6 +187,7 @@ class Body:
             for item in group
         ]
         line.nodes = [cell.item.name for cell in cells]
+        line.alias = self._alias(cells, None)
         channels = [self._channels_at(ref) for ref in refs]
         line.target, made = self._target(cells, channels, None, self.depth)
         return made
@@ -214,6 +215,7 @@ class Body:
         line.count = count = self._count(items, first, key)
         self.words.loop(variable, count)
         index = named(variable, "int")
+        line.alias = self._alias(cells, index)
         if "{" in key:
             line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
@@ -296,6 +298,28 @@ class Body:
             if cell.item.name.rpartition(".")[2] != name:
                 raise place
         return text
+
+    def _alias(self, cells: list[Cell], index: Expr | None) -> tuple[Arg, ...]:
+        """What names of layers say of a line instead of its name, in pieces."""
+        items = [cell.item for cell in cells] if self.forest.aliased else []
+        places = [item if isinstance(item, Node) else item.scope for item in items]
+        aliases = [at.alias for at in places]
+        told = {alias and alias.pieces for alias in aliases}
+        if told <= {None}:
+            return ()
+        if len(told) > 1:  # of an inlined part in the place of another
+            names = [str(at.alias or at.name.rpartition(".")[2]) for at in places]
+            return (self.writer.choose(cells, names, [None] * len(names), "alias"),)
+        made: list[Arg] = []
+        for n, piece in enumerate(next(alias for alias in aliases if alias).pieces):
+            if n % 2 == 0:
+                made += [piece] if piece else []
+                continue
+            numbers = [alias.numbers[n // 2] for alias in aliases if alias]
+            texts = [self._text(piece, item, index) for item in items]
+            word = _variable(index)
+            made.append(self.writer.choose(cells, numbers, texts, "number", word))
+        return tuple(made)
 
     def _reads(self, item: Item) -> int:
         """How many channels an instance reads."""

@@ -43,19 +43,23 @@ LONG = 9
 
 
 def outline(
-    graph: Graph, signature: Signature, chosen: Collection[str] = ()
+    graph: Graph,
+    signature: Signature,
+    chosen: Collection[str] = (),
+    *,
+    aliased: bool = False,
 ) -> list[Definition]:
     """Definitions in the order of use, the net last.
 
     `signature` says what of an op can't be an argument, and `chosen` holds the kinds
-    of ops that can be one themselves. There always is an outline: the last plan says
-    everything literally.
+    of ops that can be one themselves; `aliased` asks for aliases of lines. There always
+    is an outline: the last plan says everything literally.
     """
     plan = Plan(set(graph.arguments))
     while True:
         before = len(plan.variable)
         try:
-            forest = Forest(graph, signature, plan, chosen)
+            forest = Forest(graph, signature, plan, chosen, aliased)
             found = Generaliser(graph, forest).definitions()
             if len(plan.variable) > before:
                 continue

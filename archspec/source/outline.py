@@ -103,6 +103,8 @@ class Line:
 
     Attributes:
         name: the child's name, or "" in a list, whose children are numbered.
+        alias: what names of layers say of it instead of its name, in pieces of text and
+            numbers; only where these are asked for.
         template: what names the children of a loop, with its index: `layer{i + 1}`; the
             scope is then a chain.
         target: what it does.
@@ -136,6 +138,7 @@ class Line:
     otherwise: Ref | None = None
     instead: bool = False
     template: str = ""
+    alias: tuple[Arg, ...] = ()
 
     @property
     def reads(self) -> tuple[Ref, ...]:
@@ -170,6 +173,7 @@ class Line:
             yield self.count
         yield from self.start.values()
         yield from self.carried.values()
+        yield from self.alias
         if isinstance(self.target, OpUse):
             yield from self.target.attributes.values()
             yield from self.target.channels
@@ -320,6 +324,7 @@ def rewrite(line: Line, change: Callable[[Arg], Arg], *, nested: bool = True) ->
     """
     for inner in walk([line]) if nested else [line]:
         inner.when = change(inner.when)
+        inner.alias = tuple(map(change, inner.alias))
         if inner.count is not None:
             inner.count = change(inner.count)
         if inner is not line:

@@ -53,8 +53,10 @@ class Forest:
         signature: Signature,
         plan: Plan,
         chosen: Collection[str] = (),
+        aliased: bool = False,
     ) -> None:
         self.graph = graph
+        self.aliased = aliased
         self.chosen = chosen
         self.signature = signature
         self.plan = plan

@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     Attributes:
         name, shape: canonical.
-        path: of the node; the layer's name is the path with `_` for `.`.
+        layer: its name in a Keras model that archspec prints.
         attribute: the layer's attribute. A layer's variables stand in the order in
             which `places` gives them.
         into, back: from the canonical layout to Keras', and from there.
@@ -44,25 +44,21 @@ class Place(NamedTuple):
 
     name: str
     shape: Shape
-    path: str
+    layer: str
     attribute: str
     into: Move
     back: Move
-
-    @property
-    def layer(self) -> str:
-        """The layer's name in a Keras model that archspec prints."""
-        return self.path.replace(".", "_")
 
 
 def places(graph: Graph) -> Iterator[Place]:
     """Every parameter and buffer of a graph, in canonical order of the nodes."""
     for node, shapes in graph.located():
         stored = {**node.op.weights(*shapes), **node.op.buffers(*shapes)}
+        layer = node.layer() if stored else ""
         for name, shape in stored.items():
             attribute = ATTRIBUTES[node.op.role(name)]
             into, back = moves(node.op, attribute, shape, shapes)
-            yield Place(f"{node.name}.{name}", shape, node.name, attribute, into, back)
+            yield Place(f"{node.name}.{name}", shape, layer, attribute, into, back)
 
 
 def moves(

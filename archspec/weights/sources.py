@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from archspec.weights.layouts import Move
 
-Names = tuple[tuple[str, str], ...]
-"""Regular expressions for a whole name, and what replaces the first that matches."""
-
 TIMM: tuple[tuple[str, str, int], ...] = (
     # timm's VGG has its hidden layers as convolutions of 7 x 7 and of one pixel.
     (r"classifier\.0\.(weight|bias)", r"pre_logits.fc1.\1", 7),
@@ -32,17 +29,6 @@ TIMM: tuple[tuple[str, str, int], ...] = (
     (r"classifier\.6\.(weight|bias)", r"head.fc.\1", 0),
 )
 """A canonical name, timm's, and the kernel that a linear weight is a convolution of."""
-
-APPLICATIONS: Names = (
-    (r"(conv\d+)_(\d+)_(conv|bn)(\d)", r"\1_block{\2}_\4_\3"),
-    (r"(conv\d+)_(\d+)_shortcut_1", r"\1_block{\2}_0_bn"),
-    (r"(conv\d+)_(\d+)_shortcut(?:_0)?", r"\1_block{\2}_0_conv"),
-    (r"(conv\d+)_(\d+)_(preact_bn)", r"\1_block{\2}_\3"),
-)
-"""A layer of our Keras model, and what keras.applications calls it.
-
-Numbers in braces count from 0 here and from 1 there.
-"""
 
 
 class Place(NamedTuple):
@@ -128,14 +114,13 @@ def _convolved(place: Place, key: str, kernel: int) -> Place:
     )
 
 
-def _keras(graph: Graph, names: Names = ()) -> Iterator[Place]:
+def _keras(graph: Graph) -> Iterator[Place]:
     from numpy import empty
 
     counts: Counter[str] = Counter()
     for place in layouts.places(graph):
-        layer = _renamed(place.layer, names)
-        key = f"{layer}/{counts[layer]}"
-        counts[layer] += 1
+        key = f"{place.layer}/{counts[place.layer]}"
+        counts[place.layer] += 1
         # Elements of no bytes: only the shape is wanted.
         stored = place.into(empty(place.shape, "V0")).shape
         yield Place(
@@ -145,22 +130,9 @@ def _keras(graph: Graph, names: Names = ()) -> Iterator[Place]:
             stored,
             place.into,
             place.back,
-            layer,
+            place.layer,
             place.attribute,
         )
-
-
-def _applications(graph: Graph) -> Iterator[Place]:
-    return _keras(graph, APPLICATIONS)
-
-
-def _renamed(name: str, names: Names) -> str:
-    for pattern, replacement in names:
-        found = re.fullmatch(pattern, name)
-        if found is not None:
-            text = found.expand(replacement)
-            return re.sub(r"\{(\d+)\}", lambda m: str(int(m[1]) + 1), text)
-    return name
 
 
 def _same(array: NDArray[Any]) -> NDArray[Any]:
@@ -172,9 +144,13 @@ SOURCES = (
     Source("torchvision", False, _canonical),
     Source("timm", False, _timm),
     Source("keras", True, _keras),
-    Source("keras.applications", True, _applications),
+    Source("keras.applications", True, _keras),
 )
-"""All sources; of two that agree with a file equally well, the first is taken."""
+"""All sources; of two that agree with a file equally well, the first is taken.
+
+The layers of our Keras models of keras.applications' nets have its names: an `alias` in
+their specs says them. So the last two differ in who writes the files.
+"""
 
 KINDS = {
     "conv2d": "conv2d",

@@ -166,10 +166,9 @@ def refuse_names(graph: Graph) -> None:
     """Raises UnsupportedError where two paths are one name."""
     seen: dict[str, str] = {}
     found: dict[Location, str] = {}
-    places = dict.fromkeys(graph.inputs, graph.root.at)
-    places |= {node.name: node.at for node in graph.nodes}
-    for path, at in places.items():
-        name = path.replace(".", "_")
+    places = [(name, name, graph.root.at) for name in graph.inputs]
+    places += [(node.name, node.layer(), node.at) for node in graph.nodes]
+    for path, name, at in places:
         if seen.setdefault(name, path) != path:
             found[at] = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
     refuse_places(found)

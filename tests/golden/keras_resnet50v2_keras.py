@@ -6,7 +6,7 @@ probabilities.
 Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum 51810ddf8c5c5675
+# archspec: fingerprint b008eef65132c9a4, checksum c79f343d1081fe5a
 
 import keras
 from keras import KerasTensor, layers
@@ -22,19 +22,19 @@ def bottleneck(
     y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_preact_bn")(x)
     preact_relu = layers.ReLU(name=f"{name}_preact_relu")(y)
     if projected:
-        x = layers.Conv2D(channels * 4, 1, strides=stride, name=f"{name}_shortcut")(
+        x = layers.Conv2D(channels * 4, 1, strides=stride, name=f"{name}_0_conv")(
             preact_relu
         )
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv1")(preact_relu)
-    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn1")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_1_conv")(preact_relu)
+    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_1_bn")(y)
+    y = layers.ReLU(name=f"{name}_1_relu")(y)
+    y = layers.ZeroPadding2D(1, name=f"{name}_2_conv_pad")(y)
     y = layers.Conv2D(
-        channels, 3, strides=stride, use_bias=False, name=f"{name}_conv2"
+        channels, 3, strides=stride, use_bias=False, name=f"{name}_2_conv"
     )(y)
-    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn2")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels * 4, 1, name=f"{name}_conv3")(y)
+    y = layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_2_bn")(y)
+    y = layers.ReLU(name=f"{name}_2_relu")(y)
+    y = layers.Conv2D(channels * 4, 1, name=f"{name}_3_conv")(y)
     if stride > 1 and not projected:
         x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_pool")(x)
     return layers.Add(name=f"{name}_out")([x, y])
@@ -50,7 +50,7 @@ def stage(
             channels,
             stride=stride if i == depth - 1 else 1,
             projected=i == 0,
-            name=f"{name}_{i}",
+            name=f"{name}_block{i + 1}",
         )
     return x
 

@@ -206,7 +206,7 @@ def test_every_key_says_what_it_means(model: type[Keys]) -> None:
 def test_keys_as_they_are_written() -> None:
     assert list(keys_of(NodeKeys)) == [
         *("op", "block", "graph", "spec", "from", "when", "repeat", "index"),
-        *("inline", "name", "taps"),
+        *("inline", "name", "alias", "taps"),
     ]
     assert list(keys_of(ParamKeys)) == ["type", "default", "fixed"]
     assert {*keys_of(NodeKeys), "input"} == RESERVED

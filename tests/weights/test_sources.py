@@ -141,33 +141,6 @@ class TestKeras:
         assert np.array_equal(place.into(array), array.transpose(2, 3, 1, 0))
         assert np.array_equal(place.back(place.into(array)), array)
 
-    @pytest.mark.parametrize(
-        ("ours", "theirs"),
-        [
-            ("conv1_conv", "conv1_conv"),
-            ("conv2.0.conv1", "conv2_block1_1_conv"),
-            ("conv2.0.bn1", "conv2_block1_1_bn"),
-            ("conv5.9.conv3", "conv5_block10_3_conv"),
-            ("conv3.11.bn2", "conv3_block12_2_bn"),
-            ("conv2.0.shortcut", "conv2_block1_0_conv"),
-            ("conv2.0.shortcut.0", "conv2_block1_0_conv"),
-            ("conv2.0.shortcut.1", "conv2_block1_0_bn"),
-            ("conv2.0.preact_bn", "conv2_block1_preact_bn"),
-            ("conv2.0.conv1.x", "conv2_0_conv1_x"),
-            ("x.conv2.0.conv1", "x_conv2_0_conv1"),
-            ("block1_conv1", "block1_conv1"),
-        ],
-    )
-    def test_names_of_keras_applications(self, ours: str, theirs: str) -> None:
-        """The right ones stand in keras.applications' ResNet50(V2) and VGG16."""
-        path = ours.split(".")
-        text = "{op: conv2d, channels: 3, kernel: 1}"
-        for name in reversed(path[1:]):
-            text = f'{{graph: {{"{name}": {text}}}}}'
-        graph = graph_of(f"inputs: {{image: [3, 4, 4]}}\ngraph:\n  {path[0]}: {text}\n")
-        found = [p.key for p in source("keras.applications").places(graph)]
-        assert found == [f"{theirs}/0", f"{theirs}/1"]
-
 
 @pytest.mark.parametrize("name", [known.name for known in SOURCES])
 def test_a_source_by_name(name: str) -> None:
@@ -205,15 +178,17 @@ def test_the_source_that_agrees_most(keys: set[str], layered: bool, name: str) -
     assert guessed(graph_of(HEAD), keys, layered).name == name
 
 
-def test_keras_applications_are_guessed() -> None:
+def test_layers_of_keras_are_called_by_their_aliases() -> None:
     graph = graph_of(
-        "inputs: {x: [3, 4, 4]}\ngraph:\n  stem: {op: conv2d, channels: 3, kernel: 1}\n"
-        "  conv2: {graph: [{graph: {conv1: {op: conv2d, channels: 3, kernel: 1}}}]}\n"
+        "inputs: {x: [3, 4, 4]}\ngraph:\n"
+        "  stage:\n    graph:\n"
+        "      - {alias: block1, graph: {conv: {op: conv2d, alias: 1_conv, "
+        "channels: 3, kernel: 1}}}\n"
     )
-    assert guessed(graph, ["stem/0", "conv2_block1_1_conv/0"], True).name == (
-        "keras.applications"
-    )
-    assert guessed(graph, ["stem/0", "conv2_0_conv1/0"], True).name == "keras"
+    for name in ("keras", "keras.applications"):
+        found = [p.key for p in source(name).places(graph)]
+        assert found == ["stage_block1_1_conv/0", "stage_block1_1_conv/1"]
+    assert guessed(graph, found, layered=True).name == "keras"
 
 
 class TestLayers:

@@ -176,6 +176,29 @@ def test_files_in_and_out(net: Published, tmp_path: Path) -> None:
         assert all(map(np.array_equal, values, wanted))
 
 
+NAMED = ("Add", "Activation", "MaxPooling2D", "GlobalAveragePooling2D", "Flatten")
+"""Layers without weights that the library names; not its V2 nets' `max_pooling2d`."""
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_layers_have_the_names_of_the_library(net: Published, tmp_path: Path) -> None:
+    """And so its weights are loaded by name."""
+    graph = archspec.load(net.name, size=(SIZE, SIZE)).graph
+    ours = backend("keras").build(graph, randomised(graph), dtype="float64")
+    theirs = net.model.layers
+    named = [x for x in theirs if x.weights or type(x).__name__ in NAMED]
+    wanted = [x.name for x in named if not x.name.startswith("max_pooling2d")]
+    assert len(wanted) > len({x.name for x in theirs if x.weights})
+    assert not set(wanted).difference(x.name for x in ours.layers)
+    weighted = [x.name for x in theirs if x.weights]
+    assert sorted(weighted) == sorted(x.name for x in ours.layers if x.weights)
+    path = tmp_path / "published.h5"
+    save(net.model, path)
+    ours.load_weights(path, by_name=True)
+    (found,) = backend("keras").forward(graph, ours, {"image": net.image}).values()
+    assert distance(found, net.output) <= TOLERANCE
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_counts(name: str) -> None:
     graph = archspec.load(name).graph

@@ -23,7 +23,7 @@ def emit(graph: Graph, dialect: Dialect) -> Source:
     Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
     """
     prepared = dialect.prepared(graph)
-    definitions = outline(prepared, dialect.signature, dialect.ops.keys())
+    definitions = outline(prepared, dialect.signature, dialect.ops.keys(), aliased=True)
     spell(definitions, dialect.ops, dialect.op)
     printer = Printer(prepared, definitions, dialect)
     doc = docstring(graph, channels_last=dialect.channels_last)

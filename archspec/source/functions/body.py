@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from archspec.source.functions.calls import Calls
-from archspec.source.functions.labels import Label, numbers
+from archspec.source.functions.labels import Label, numbers, template
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref
@@ -98,17 +98,18 @@ class Body:
         lines, listed = around.lines, around.listed
         if label.counter:
             return [label] * len(lines)
-        found = [Label(label.text + (line.template or line.name)) for line in lines]
+        told = [template(line.alias) or line.template or line.name for line in lines]
+        found = [Label(label.text + text) for text in told]
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):
             repeats = line.count is not None or line.single
-            if listed or (repeats and not line.template):
+            if not line.alias and (listed or (repeats and not line.template)):
                 groups.setdefault("" if listed else line.name, []).append(number)
         for name, group in groups.items():
             text = label.text if listed else self.calls.below(label.text + name)
-            told = numbers([lines[number] for number in group])
-            made = [Label(text + end) for end in told or ()]
-            if told is None:
+            ends = numbers([lines[number] for number in group])
+            made = [Label(text + end) for end in ends or ()]
+            if ends is None:
                 counter = self.names.take("names")
                 self._put(f"{counter} = ", Label(text).counted())
                 made = [Label("", counter)] * len(group)

@@ -30,7 +30,7 @@ class Calls:
         names: Names,
     ) -> None:
         self.dialect = dialect
-        self.taken = {node.name.replace(".", dialect.separator) for node in graph.nodes}
+        self.taken = {node.layer(dialect.separator) for node in graph.nodes}
         self.constants = Constants(names)
         self.lowered: dict[int, list[Step]] = {}
         self.titles: dict[int, str] = {}
