@@ -202,8 +202,15 @@ def takes_any_size(make: Any) -> None:
         assert np.linalg.norm(free(image) - wanted) <= 1e-6 * np.linalg.norm(wanted)
 
 
-@pytest.mark.parametrize("last", ["scale: 2", "mode: bilinear, scale: [3, 2]"])
-def test_whole_factors_take_any_image_size(last: str) -> None:
+@pytest.mark.parametrize(
+    "last",
+    [
+        *("scale: 2", "mode: bilinear, scale: [3, 2]"),
+        *("from: [conv, input]", "mode: bilinear, from: [conv, input]"),
+        "mode: bilinear, from: [input, conv]",
+    ],
+)
+def test_resizing_takes_any_image_size(last: str) -> None:
     source = backend("keras").emit(graph_of(STATIC % f"{{op: resize, {last}}}"))
     takes_any_size(getattr(execute(source), source.entry))
 
