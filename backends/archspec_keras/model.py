@@ -15,6 +15,7 @@ from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.engines import DRAWING
 from archspec_keras.initial import started
 from archspec_keras.lowering import LOWERINGS, OPS, signature
+from archspec_keras.pooling import with_vectors
 from archspec_keras.signs import with_zeros
 
 SIZED = "this net needs an input_shape with a height and a width"
@@ -73,7 +74,8 @@ def prepared(graph: Graph) -> Graph:
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
     computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
     arguments = tuple(name for name in graph.arguments if name not in computed)
-    return with_zeros(replace(without_order(graph), arguments=arguments))
+    found = with_vectors(without_order(graph))
+    return with_zeros(replace(found, arguments=arguments))
 
 
 KERAS = Dialect(

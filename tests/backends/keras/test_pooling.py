@@ -14,7 +14,7 @@ import archspec_keras
 import numpy as np
 import pytest
 import torch
-from nets import graph_of, randomised
+from nets import errors, graph_of, randomised
 from torch.nn import functional
 
 SIZES = ((7, 8), (10, 13))
@@ -123,3 +123,61 @@ def test_int8(before: str) -> None:
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     wanted = np.asarray(model(images[0]))
     assert np.abs(found - wanted).max() <= 0.05 * np.abs(wanted).max()
+
+
+BLOCK = """
+inputs: {image: [3, 8, 8]}
+blocks:
+  head:
+    params: {size: 1}
+    graph:
+      pool: {op: adaptive_avg_pool2d, size: =size}
+      flat: flatten
+  plain: {graph: {pool: {op: adaptive_max_pool2d, size: 1}, flat: flatten}}
+graph:
+"""
+
+
+@pytest.mark.parametrize(
+    ("graph", "flattens"),
+    [
+        ("  a: {op: adaptive_avg_pool2d, size: 1}\n  b: flatten\n", 0),
+        ("  a: {graph: [{op: adaptive_max_pool2d, size: [1, 1]}, flatten]}\n", 0),
+        ("  a: {block: plain}\n", 0),
+        # What reads the pixel, or is said elsewhere, keeps it.
+        ("  a: {op: adaptive_avg_pool2d, size: 2}\n  b: flatten\n", 1),
+        ("  a: {graph: [{op: adaptive_avg_pool2d, size: 1}]}\n  b: flatten\n", 1),
+        (
+            "  a: {op: adaptive_avg_pool2d, size: 1}\n  b: flatten\n"
+            "  c: {op: flatten, from: a}\n  d: {op: add, from: [b, c]}\n",
+            2,
+        ),
+        (
+            "  a: {op: adaptive_avg_pool2d, size: 1}\n  b: {op: flatten, when: true}\n",
+            0,
+        ),
+        ("  a: {block: head}\n", 1),
+        (
+            "  a: {block: head}\n  b: {block: head, size: 2, from: input}\n"
+            "  c: {op: concat, from: [a, b]}\n",
+            2,
+        ),
+    ],
+)
+def test_a_global_pool_and_a_flatten_are_one_layer(graph: str, flattens: int) -> None:
+    made = graph_of(BLOCK + graph)
+    text = archspec_keras.backend.emit(made).text
+    assert text.count("layers.Flatten(") == flattens
+    assert text.count("keepdims=True") == (0 if flattens == 0 else text.count("Global"))
+    assert max(errors(made)) <= 1e-12
+
+
+def test_a_pixel_that_is_an_output_stays_one() -> None:
+    made = graph_of(
+        "outputs: {pixel: a, all: b}\n"
+        + BLOCK
+        + "  a: {op: adaptive_avg_pool2d, size: 1}\n"
+        "  b: flatten\n"
+    )
+    assert "layers.Flatten(" in archspec_keras.backend.emit(made).text
+    assert max(errors(made)) <= 1e-12
