@@ -34,6 +34,7 @@ class Graph:
         arguments: scalar params that reach nothing but op attributes, so that a printed
             model may take them as arguments.
         root: the scope of the whole net.
+        family: the title of the file that wrote the graph, which others may extend.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Graph:
     description: str = ""
     source: str = ""
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
+    family: str = ""
 
     def shapes(self) -> dict[str, Shape]:
         """Every value's shape, by name: the inputs' and the nodes'."""

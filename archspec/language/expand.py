@@ -103,6 +103,7 @@ def _expanded(
         description=unit.keys.description,
         source=unit.keys.source,
         preprocessing=unit.preprocessing,
+        family=unit.family,
     )
     _check_flat_names(graph)
     graph.check()
