@@ -51,7 +51,12 @@ def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> So
     start, parts = printer.start, printer.parts
     text = module(
         docstring(graph, channels_last=dialect.channels_last),
-        ["\n".join(start.rules() if start is not None else []), *parts],
+        [
+            "\n".join(dialect.constants.values()),
+            "\n".join(start.rules() if start is not None else []),
+            *parts,
+            *dialect.last.values(),
+        ],
         dialect.imports,
         dialect.helpers,
         fingerprint(graph),
@@ -71,6 +76,7 @@ class Printer:
         self.shapes = graph.shapes()
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
+        own |= {*dialect.constants, *dialect.last}
         self.names = Names([*own.union(*map(local_names, definitions))])
         title = class_name(graph.title or graph.name)
         self.titles = {id(definitions[-1]): self.names.take(title)}

@@ -48,6 +48,7 @@ class Printer:
         self.frame = dialect.frame(graph)
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
         own |= {*dialect.helpers, *self.frame.inputs}
+        own |= {*dialect.constants, *dialect.last}
         own |= {text.partition(":")[0] for text in self.frame.before}
         rename(definitions, own)
         given = self.frame.given.items()
@@ -62,9 +63,10 @@ class Printer:
     def text(self, doc: Sequence[str], fingerprint: str) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
+        constants = [*self.dialect.constants.values(), *self.calls.lines()]
         return module(
             doc,
-            ["\n".join(self.calls.lines()), *functions],
+            ["\n".join(constants), *functions, *self.dialect.last.values()],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
             fingerprint,
