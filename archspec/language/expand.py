@@ -104,6 +104,7 @@ def _expanded(
         source=unit.keys.source,
         preprocessing=unit.preprocessing,
         family=unit.family,
+        weights={} if given else unit.keys.weights,
     )
     _check_flat_names(graph)
     graph.check()

@@ -124,7 +124,8 @@ MERGED = ("params", "require", "inputs", "defaults", "blocks", "outputs", "taps"
 def merge(base: Unit | None, own: Unit) -> Unit:
     """`own` on top of what it extends; null removes, a replaced entry keeps its place.
 
-    Its name, title, description, source, publisher and what it expects are its own.
+    Its name, title, description, source, publisher, weights and what it expects are its
+    own.
     """
     errors = Collector()
     parts: dict[str, Any] = {

@@ -63,7 +63,12 @@ def printed(
     doc = shared(family, last) if family else docstring(graph, channels_last=last)
     text = module(
         doc,
-        ["\n".join(start.rules() if start is not None else []), *printer.parts],
+        [
+            "\n".join(dialect.constants.values()),
+            "\n".join(start.rules() if start is not None else []),
+            *printer.parts,
+            *dialect.last.values(),
+        ],
         dialect.imports,
         dialect.helpers,
         family.fingerprint() if family else fingerprint(graph),
@@ -86,6 +91,7 @@ class Printer:
         self.shapes = graph.shapes()
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
+        own |= {*dialect.constants, *dialect.last}
         self.names = Names([*own.union(*map(local_names, definitions))])
         printed = [d for d in definitions if not (d.model and family)]
         self.titles: dict[int, str] = {}

@@ -64,7 +64,7 @@ class Printer:
         self.dialect, self.family = dialect, family
         self.frames: dict[Definition, Frame] = {}
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
-        own |= {*dialect.helpers}
+        own |= {*dialect.helpers, *dialect.constants, *dialect.last}
         for net in (made for made in self.definitions if made.net):
             nets = family.graphs_of(net) if family else [graph]
             nets.sort(key=lambda graph: -len(graph.nodes))
@@ -95,9 +95,10 @@ class Printer:
         if self.family is not None:
             builders = self.family.builders(self.whole, self.clashing)
             functions += map("\n".join, map(self._builder, builders, self.entries))
+        constants = [*self.dialect.constants.values(), *self.calls.lines()]
         return module(
             doc,
-            ["\n".join(self.calls.lines()), *functions],
+            ["\n".join(constants), *functions, *self.dialect.last.values()],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
             fingerprint,
