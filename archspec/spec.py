@@ -57,15 +57,22 @@ class Spec:
 
         return render(self.graph, depth)
 
-    def codegen(self, backend: str) -> Source:
+    def codegen(self, backend: str, *, with_weights: bool = False) -> Source:
         """The source that a backend prints; needs no framework.
 
-        Raises BackendError for an unknown backend, UnsupportedError for an op that it
-        can't express exactly.
+        Args:
+            backend: its name, such as `torch`.
+            with_weights: prints a function `load_weights` as well. It reads what the
+                spec says is published, or a safetensors file beside the module.
+
+        Raises BackendError for an unknown backend, or one that prints no such function;
+        UnsupportedError for an op that it can't express exactly.
         """
         from archspec.backend import backend as find
+        from archspec.backend import loading
 
-        return find(backend).emit(self.graph)
+        chosen = find(backend)
+        return (loading(chosen) if with_weights else chosen).emit(self.graph)
 
     def build(
         self,

@@ -35,6 +35,9 @@ def codegen(
     params: options.Params = None,
     input_size: options.Size = None,
     taps: options.Taps = False,
+    with_weights: Annotated[
+        bool, typer.Option("--with-weights", help="Prints load_weights, too.")
+    ] = False,
 ) -> None:
     """Prints source that needs the framework and nothing else."""
     from archspec import load
@@ -44,7 +47,8 @@ def codegen(
     if check and output == "-":
         raise typer.BadParameter("--check wants the --output that it checks")
     given, size = options.params(params), options.image_size(input_size)
-    text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
+    net = load(spec, params=given, size=size, taps=taps)
+    text = net.codegen(backend, with_weights=with_weights).text
     if output == "-":
         print(text, end="")
         return

@@ -20,6 +20,7 @@ from archspec.source.program import Source, execute
 from archspec_keras.engines import framework, gradients, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,14 @@ class KerasBackend:
     reserved: frozenset[str] = frozenset()
     initialises = True
 
+    def __init__(self, *, loads: bool = False) -> None:
+        """With `loads` printed files load weights."""
+        self.loads = loads
+
+    def loading(self) -> KerasBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return KerasBackend(loads=True)
+
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
         start(engine, dtype)
@@ -54,7 +63,7 @@ class KerasBackend:
         """The source of a function that makes a model; never imports keras."""
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_names(graph)
-        return emit(graph, KERAS)
+        return emit(graph, loading(KERAS, graph) if self.loads else KERAS)
 
     def build(
         self,

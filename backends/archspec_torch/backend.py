@@ -20,6 +20,7 @@ from archspec.source.program import Source, execute
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
 from archspec_torch.reserved import RESERVED
+from archspec_torch.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,13 +43,18 @@ class TorchBackend:
     reserved = RESERVED
     initialises = True
 
-    def __init__(self, *, channels_last: bool = False) -> None:
+    def __init__(self, *, channels_last: bool = False, loads: bool = False) -> None:
         """With `channels_last` images lie so in memory.
 
         That takes other kernels of torch for the same net: how far the two are apart is
-        what torch itself rounds.
+        what torch itself rounds. With `loads` printed files load weights.
         """
         self.channels_last = channels_last
+        self.loads = loads
+
+    def loading(self) -> TorchBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return TorchBackend(channels_last=self.channels_last, loads=True)
 
     def on(self, engine: str, dtype: str) -> TorchBackend:
         """PyTorch with images laid out as the engine says."""
@@ -63,7 +69,7 @@ class TorchBackend:
         """The source of a module; never imports torch."""
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
-        return emit(graph, DIALECT)
+        return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
 
     def build(
         self,

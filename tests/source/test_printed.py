@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from nets import graph_of
+from serving import LAYOUTS, publishing
 
 from archspec import load
 from archspec.backend import backend
@@ -33,6 +34,7 @@ SOME = (
     "seresnet18",
     "resnetrs50",
 )
+SUFFIXES = ("pth", "safetensors", "h5")
 LIGHT = ("resnet20", "resnetv2_18", "seresnet18", "resnet18d")
 BACKENDS = pytest.mark.parametrize("kind", ["torch", "keras"])
 MYPY = {"torch": ["--strict"], "keras": ["--ignore-missing-imports"]}
@@ -55,12 +57,24 @@ def write(specs: tuple[str, ...], kind: str, folder: Path) -> dict[str, Any]:
     return made
 
 
+def write_loaders(kind: str, folder: Path) -> None:
+    """Prints files that load weights: their own, and published ones of every kind."""
+    long = "https://example.org/a-folder-whose-name-is-long/and-another-one-in-it/"
+    texts = [LAYOUTS, *(publishing(f"{long}n.{s}", "0" * 64) for s in SUFFIXES)]
+    texts.append(publishing("https://a.b/layouts-01234567.pth", "01234567"))
+    for number, text in enumerate(texts):
+        (folder / "layouts.yaml").write_text(text)
+        found = load(folder / "layouts.yaml").codegen(kind, with_weights=True)
+        (folder / f"loader{number}.py").write_text(found.text)
+
+
 @BACKENDS
 def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
     for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
         backbone = load(spec, taps=True).codegen(kind).text
         (tmp_path / f"{spec}_taps.py").write_text(backbone)
+    write_loaders(kind, tmp_path)
     for path in ODD.glob("*.yaml"):
         odd = graph_of(path.read_text(encoding="utf-8"))
         (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
@@ -75,8 +89,9 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
 )
 def test_mypy_finds_nothing(specs: tuple[str, ...], kind: str, tmp_path: Path) -> None:
     write(specs, kind, tmp_path)
+    write_loaders(kind, tmp_path)
     cache = f"--cache-dir={tmp_path / '.cache'}"
-    files = [f"{spec}.py" for spec in specs]
+    files = [path.name for path in tmp_path.glob("*.py")]
     tool("mypy", "--config-file=", cache, *MYPY[kind], *files, at=tmp_path)
 
 
