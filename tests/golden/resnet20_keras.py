@@ -7,7 +7,7 @@ Parameters: 269,722; MACs: 40,551,040; input: image 32 x 32 x 3; gives logits.
 Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum ca60c6570f044209
+# archspec: fingerprint dfa4b76b343fe733, checksum dc5793f87f20255a
 
 from functools import partial
 
@@ -83,8 +83,7 @@ def ResNet20ForCIFAR(
     x = stage(x, 16, stride=1, name="layer1")
     x = stage(x, 32, stride=2, name="layer2")
     x = stage(x, 64, stride=2, name="layer3")
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = layers.Dense(
         num_classes,
         kernel_initializer=FAN_IN_UNIFORM,

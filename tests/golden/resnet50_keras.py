@@ -5,7 +5,7 @@ Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; gives l
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum ace739162b661b40
+# archspec: fingerprint 54e66ae05fccbf93, checksum 5842c859f7c8b1c1
 
 from functools import partial
 
@@ -79,8 +79,7 @@ def ResNet50(
     x = stage(x, 128, depth=4, stride=2, name="layer2")
     x = stage(x, 256, depth=6, stride=2, name="layer3")
     x = stage(x, 512, depth=3, stride=2, name="layer4")
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = layers.Dense(
         num_classes,
         kernel_initializer=FAN_IN_UNIFORM,
