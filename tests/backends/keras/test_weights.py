@@ -144,3 +144,14 @@ def test_names_that_cannot_be_told_apart() -> None:
         UnsupportedError, match="'weight' and 'gamma' are both a kernel"
     ):
         backend("keras").loading().emit(graph)  # type: ignore[attr-defined]
+
+
+def test_layers_that_have_other_names_than_weights() -> None:
+    graph = graph_of(
+        "inputs: {x: [4, 8, 8]}\n"
+        "graph: [{op: conv2d, alias: one, channels: 4, kernel: 1}]\n"
+    )
+    with pytest.raises(
+        UnsupportedError, match="no weights of '0': its `alias` differs"
+    ):
+        backend("keras").loading().emit(graph)  # type: ignore[attr-defined]
