@@ -7,17 +7,17 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`, and one whose
-printed files can load weights a method `loading()`, which gives the backend that prints
-them so. There is no version of the protocol to keep in step: `backend` looks at the
-object itself, whether all is there and takes what it will be given, and says what is
-not.
+and methods of `Backend`; one that can train has those of `Trainer`. Two methods more
+are for printing: `emit_family(family)` prints several nets into one file, and
+`loading()` gives the backend whose files can load weights. There is no version of the
+protocol to keep in step: `backend` looks at the object itself, whether all is there and
+takes what it will be given, and says what is not.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec.errors import BackendError, Location, UnsupportedError, nearest
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
+from archspec.source.family import Family
 from archspec.source.program import Source
 
 if TYPE_CHECKING:
@@ -288,6 +289,15 @@ def loading(chosen: Backend) -> Backend:
             code="AS515",
         )
     made: Backend = chosen.loading()
+    return made
+
+
+def emit_family(chosen: Backend, graphs: Sequence[Graph]) -> Source:
+    """The source of several nets in one file; BackendError where there is none."""
+    if not hasattr(chosen, "emit_family"):
+        message = f"the backend {chosen.name!r} prints one net a file"
+        raise BackendError(message, code="AS516")
+    made: Source = chosen.emit_family(Family(tuple(graphs)))
     return made
 
 

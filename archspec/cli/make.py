@@ -25,7 +25,7 @@ Output = Annotated[
 
 @options.ended
 def codegen(
-    spec: options.Spec,
+    specs: Annotated[list[str], options.SPEC],
     backend: options.Backend,
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
     check: Annotated[
@@ -39,16 +39,24 @@ def codegen(
         bool, typer.Option("--with-weights", help="Prints load_weights, too.")
     ] = False,
 ) -> None:
-    """Prints source that needs the framework and nothing else."""
-    from archspec import load
+    """Prints source that needs the framework and nothing else.
+
+    Several nets are printed into one file, with a function that builds each.
+    """
     from archspec.files import write_whole
     from archspec.source import project
+    from archspec.spec import family, load
 
     if check and output == "-":
         raise typer.BadParameter("--check wants the --output that it checks")
     given, size = options.params(params), options.image_size(input_size)
-    net = load(spec, params=given, size=size, taps=taps)
-    text = net.codegen(backend, with_weights=with_weights).text
+    if with_weights and len(specs) > 1:
+        raise typer.BadParameter("--with-weights wants one net a file")
+    nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
+    if len(nets) > 1:
+        text = family(nets, backend).text
+    else:
+        text = nets[0].codegen(backend, with_weights=with_weights).text
     if output == "-":
         print(text, end="")
         return
