@@ -28,7 +28,7 @@ MARK = "<!-- keras -->"
 SIZE = 64
 OTHER = 96, 65
 """Another height and width."""
-SMALL = {"depths": [2, 1, 1, 1], "widths": [16, 32, 32, 64], "num_classes": 10}
+SMALL = {"depths": [1, 1, 1, 1], "widths": [16, 32, 32, 64], "num_classes": 10}
 VGG = {"widths": [8, 16, 16, 32, 32], "hidden": [32, 32], "num_classes": 10}
 NETS: dict[str, tuple[dict[str, Any], str]] = {
     "resnet18": (SMALL, "layer4_0_relu2"),
@@ -39,14 +39,14 @@ NETS: dict[str, tuple[dict[str, Any], str]] = {
     "resnet50d": (SMALL, "layer4_0_relu3"),
     "resnetrs50": (SMALL, "layer4_0_relu3"),
     "resnetv2_50": (SMALL, "act"),
-    "wrn_16_8": ({"widths": [8, 16, 16]}, "act"),
+    "wrn_16_8": ({"depths": [1, 1, 1], "widths": [8, 16, 16]}, "act"),
     "vgg11_bn": (VGG, "features_27"),
     "keras_resnet50": (SMALL, "conv5_block1_out"),
     "keras_resnet50v2": (SMALL, "post_relu"),
     "keras_vgg16": (VGG, "block5_conv3"),
     "fpn_resnet50": ({}, "backbone_layer4_2_relu3"),
     "fcn_resnet50": ({"num_classes": 4}, "backbone_layer4_2_relu3"),
-    "examples/nets/densenet121": ({"depths": [2, 2, 2, 2]}, "features_relu5"),
+    "examples/nets/densenet121": ({"depths": [2, 1, 1, 1]}, "features_relu5"),
     "examples/nets/mobilenet_v3_large": ({"hidden": 32}, "features_16_2"),
 }
 """Specs, what makes them quick, and the layer that Grad-CAM looks at."""

@@ -9,7 +9,7 @@ Input: image 224 x 224 x 3; gives logits.
 Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 2e112a3569684210
+# archspec: fingerprint 88f3d52213117ddf, checksum 7197956366b9d20e
 
 from functools import partial
 
@@ -127,8 +127,7 @@ def basic_block_resnet(
     x = basic_block_stage(x, 128, depth=depths[1], stride=2, name="layer2")
     x = basic_block_stage(x, 256, depth=depths[2], stride=2, name="layer3")
     x = basic_block_stage(x, 512, depth=depths[3], stride=2, name="layer4")
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = dense(
         num_classes,
         bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
@@ -168,8 +167,7 @@ def bottleneck_resnet(
     x = bottleneck_stage(
         x, 512, groups, width_per_group, depth=depths[3], stride=2, name="layer4"
     )
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="avgpool")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     x = dense(
         num_classes,
         bias_initializer=RandomUniform(-(x.shape[-1] ** -0.5), x.shape[-1] ** -0.5),
