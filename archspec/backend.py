@@ -7,11 +7,11 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`, and one whose
-printed files can load weights a method `loading()`, which gives the backend that prints
-them so. There is no version of the protocol to keep in step: `backend` looks at the
-object itself, whether all is there and takes what it will be given, and says what is
-not.
+and methods of `Backend`; one that can train has those of `Trainer`. Two more are for
+what may be printed besides: `loading()` gives the backend whose files can load weights,
+and `test(graph, small, tested)` a test of a file (`archspec.source.recorded`). There is
+no version of the protocol to keep in step: `backend` looks at the object itself,
+whether all is there and takes what it will be given, and says what is not.
 """
 
 from __future__ import annotations
@@ -280,15 +280,13 @@ def trainer(chosen: Backend) -> Trainer:
     return found
 
 
-def loading(chosen: Backend) -> Backend:
-    """The backend that prints `load_weights` as well; BackendError where none does."""
-    if not hasattr(chosen, "loading"):
-        raise BackendError(
-            f"the backend {chosen.name!r} prints no function that loads weights",
-            code="AS515",
-        )
-    made: Backend = chosen.loading()
-    return made
+def method(chosen: Backend, name: str, what: str) -> Callable[..., Any]:
+    """A method that not all backends have, for what it prints; else BackendError."""
+    found: Callable[..., Any] | None = getattr(chosen, name, None)
+    if found is None:
+        told = f"the backend {chosen.name!r} prints no {what}"
+        raise BackendError(told, code="AS516")
+    return found
 
 
 def require(chosen: Backend) -> None:

@@ -36,6 +36,7 @@ class Graph:
         arguments: scalar params that reach nothing but op attributes, so that a printed
             model may take them as arguments.
         root: the scope of the whole net.
+        family: the title of the file that wrote the graph, which others may extend.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Graph:
     source: str = ""
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
 
     def shapes(self) -> dict[str, Shape]:
         """Every value's shape, by name: the inputs' and the nodes'."""

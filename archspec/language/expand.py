@@ -104,6 +104,7 @@ def _expanded(
         source=unit.keys.source,
         preprocessing=unit.preprocessing,
         weights={} if given else unit.keys.weights,
+        family=unit.family,
     )
     _check_flat_names(graph)
     graph.check()

@@ -88,6 +88,7 @@ def _unit(raw: Map, file: str) -> Unit:
         },
         blocks=_kept(errors, _block, entries["blocks"], errors),
         graph=graph,
+        family=keys.title or keys.name,
         **{k: entries[k] for k in ("require", "inputs", "outputs", "taps", "expect")},
     )
     errors.end()

@@ -379,6 +379,8 @@ class Unit:
     outputs: dict[str, Entry]
     taps: dict[str, Entry]
     expect: dict[str, Entry]
+    family: str
+    """The title of the file that wrote the graph: this one, or what it extends."""
 
     def default(self, kind: str) -> dict[str, Entry]:
         """The attributes that the file gives to every op of a kind."""

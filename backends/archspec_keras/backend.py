@@ -17,9 +17,11 @@ from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_keras.engines import framework, gradients, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.recorded import test
 from archspec_keras.weights import loading
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ class KerasBackend:
         refuse_unsupported(graph, "Keras", unsupported)
         refuse_names(graph)
         return emit(graph, loading(KERAS, graph) if self.loads else KERAS)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,

@@ -17,8 +17,10 @@ from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.classes import emit
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
 from archspec_torch.weights import loading
 
@@ -70,6 +72,10 @@ class TorchBackend:
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
         return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from archspec.errors import BackendError
 from archspec.graph import Graph
 from archspec.ops.base import STATISTICS, Role
 from archspec.ops.init import (
@@ -146,8 +147,9 @@ class Initials:
         titles: Mapping[int, str],
     ) -> None:
         self.titles = titles
-        self.definitions = definitions
+        self.blocks = [made for made in definitions if not (made.net or made.model)]
         self.starts: dict[str, dict[str, Starts]] = {}
+        self.parameters: dict[str, tuple[str, str, AnyInit]] = {}
         self.roles: dict[tuple[str, str], Role] = {}
         self.optional: set[str] = set()
         for node, shapes in graph.located():
@@ -159,6 +161,8 @@ class Initials:
             if weights:
                 own = {name: _said(op.initial(name), op.role(name)) for name in weights}
                 self.starts.setdefault(op.kind, {})[node.name] = own
+                for name, init in own.items():
+                    self.parameters[f"{node.name}.{name}"] = op.kind, name, init
             self.roles |= {(op.kind, name): op.role(name) for name in weights}
         self.common = {k: _usual(of) for k, of in self.starts.items() if k in LAYERS}
 
@@ -189,7 +193,7 @@ class Initials:
                     fills.append(Fill(init, "module.bias", "module.weight", sometimes))
             branches.append((_layers(kinds), fills))
         classes: dict[tuple[Fill | Present, ...], list[str]] = {}
-        for definition in self.definitions[:-1]:
+        for definition in self.blocks:
             title = self.titles[id(definition)]
             classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
         branches += [(_is(titles), found) for found, titles in classes.items()]
@@ -207,25 +211,42 @@ class Initials:
         ]
         return [*head, *lines] if lines else []
 
-    def last(self) -> list[str]:
+    def last(self, net: Definition) -> list[str]:
         """Statements for the parameters that no rule covers, by name."""
         covered = {
             f"{node}.{parameter}"
-            for definition in self.definitions[:-1]
+            for definition in self.blocks
             for _, line in _children(definition)
             for parameter in self._own(line)
             for node in line.nodes
         }
+        found: dict[str, list[AnyInit | None]] = {}
+        optional: set[str] = set()
+        for tree in net.instances:
+            start = f"{tree.name}." if tree.name else ""
+            for name, (kind, parameter, init) in self.parameters.items():
+                if not name.startswith(start):
+                    continue
+                path = name.removeprefix(start)
+                differs = name not in covered and self._differs(kind, parameter, init)
+                found.setdefault(path, []).append(init if differs else None)
+                if name in self.optional:
+                    optional.add(path)
         by_init: dict[AnyInit, list[str]] = {}
-        for kind, of in self.starts.items():
-            for node, starts in of.items():
-                for parameter, init in starts.items():
-                    name = f"{node}.{parameter}"
-                    if name not in covered and self._differs(kind, parameter, init):
-                        by_init.setdefault(init, []).append(name)
+        for path, inits in found.items():
+            if len({*inits}) > 1:
+                raise BackendError(
+                    f"{path!r} starts unlike in nets that share a class",
+                    code="AS515",
+                    hint="print them into files of their own",
+                )
+            if inits[0] is not None:
+                by_init.setdefault(inits[0], []).append(path)
+            if len(inits) < len(net.instances):
+                optional.add(path)
         lines = ["        self.apply(init_weights)"] if self.rules() else []
         for init, names in by_init.items():
-            if not self.optional.isdisjoint(names):
+            if not optional.isdisjoint(names):
                 lines += Present(init, "self", tuple(names)).rows(8)
             elif len(names) == 1:
                 lines += Fill(init, *_gotten("self", names[0])).rows(8)

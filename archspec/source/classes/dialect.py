@@ -56,8 +56,8 @@ class Start(Protocol):
         """What stands before the classes."""
         ...
 
-    def last(self) -> list[str]:
-        """The last statements of the net's `__init__`."""
+    def last(self, net: Definition) -> list[str]:
+        """The last statements of a net's `__init__`."""
         ...
 
 
