@@ -51,8 +51,8 @@ class Graph:
     description: str = ""
     source: str = ""
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
-    weights: Mapping[str, str] = field(default_factory=dict)
     family: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def shapes(self) -> dict[str, Shape]:
         """Every value's shape, by name: the inputs' and the nodes'."""

@@ -279,6 +279,14 @@ def rebuilt(
     return _made(change.visit(copy) if change else copy, kinds)
 
 
+def put(arg: Arg, words: Mapping[str, Arg]) -> Arg:
+    """An expression with other words for some of its names."""
+    if not isinstance(arg, Expr) or arg.names().isdisjoint(words):
+        return arg
+    kinds = dict(arg.kinds)
+    return arg.replaced(lambda name: words.get(name, named(name, kinds[name])))
+
+
 def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:
     """The value behind an argument."""
     return arg.value(env) if isinstance(arg, Expr) else arg

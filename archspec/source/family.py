@@ -21,7 +21,7 @@ from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Shape
 from archspec.source.arrange import CLASSES
-from archspec.source.expr import Arg, Expr, named, names_of
+from archspec.source.expr import Arg, Expr, named, names_of, put
 from archspec.source.naming import TAKEN
 from archspec.source.outline import Argument, Definition, Use
 from archspec.source.tree import FAMILY
@@ -95,6 +95,7 @@ class Family:
             definition="",
             title=self.title,
             kind=FAMILY,
+            listed=False,
             params=params,
             texts=texts,
             defaults={},
@@ -151,11 +152,18 @@ class Builder:
     use: Use
 
     def parameters(
-        self, before: Sequence[str] = (), behind: Sequence[str] = ()
+        self,
+        before: Sequence[str] = (),
+        behind: Sequence[str] = (),
+        known: Container[str] = (),
     ) -> list[str]:
-        """What its signature says: `num_classes` may be given by position."""
-        first = [CLASSES] if CLASSES in self.arguments else []
-        rest = [name for name in self.arguments if name not in first]
+        """What its signature says: `num_classes` may be given by position.
+
+        An argument that is `known` from others isn't one.
+        """
+        names = [name for name in self.arguments if name not in known]
+        first = [name for name in names if name == CLASSES]
+        rest = [name for name in names if name != CLASSES]
         said = [self.arguments[name].declaration() for name in (*first, *rest)]
         rest = [*said[len(first) :], *behind]
         return [*before, *said[: len(first)], *(["*", *rest] if rest else [])]
@@ -199,11 +207,14 @@ class _Member:
 
     def plain(self, arg: Arg) -> Arg:
         """An expression over the root's params, in the builder's names."""
-        if not isinstance(arg, Expr):
-            return arg
-        names = {self.own(name): self.safe(name) for name in self.graph.arguments}
-        kinds = dict(arg.kinds)
-        return arg.replaced(lambda name: named(names.get(name, name), kinds[name]))
+        kinds = dict(arg.kinds) if isinstance(arg, Expr) else {}
+        return put(
+            arg,
+            {
+                self.own(name): named(self.safe(name), kinds.get(self.own(name), ""))
+                for name in self.graph.arguments
+            },
+        )
 
     def nodes(self, root: Scope) -> list[Node]:
         """The net's nodes, in scopes that stand in the root."""

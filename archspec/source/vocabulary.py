@@ -377,9 +377,17 @@ def scope_id(group: Sequence[Tree]) -> str:
 
 
 def length(values: Sequence[Value]) -> int:
-    """How many items lists have; 0 where values are no lists of one length."""
+    """How many items lists have; 0 where values are no lists of one length.
+
+    A table is none: its length would make an annotation that nobody reads.
+    """
     sizes = {len(value) if isinstance(value, tuple) else 0 for value in values}
-    return sizes.pop() if len(sizes) == 1 else 0
+    items = (item for value in values if isinstance(value, tuple) for item in value)
+    return sizes.pop() if len(sizes) == 1 and not any(map(_listed, items)) else 0
+
+
+def _listed(value: Value) -> bool:
+    return isinstance(value, tuple)
 
 
 def same(values: Sequence[Value]) -> bool:

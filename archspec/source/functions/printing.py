@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from archspec.graph import Graph
 from archspec.source.docstring import built, described
+from archspec.source.expr import named, put, translated
 from archspec.source.family import Builder, Family
 from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
@@ -91,10 +92,10 @@ class Printer:
     def text(self, doc: Sequence[str], fingerprint: str) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
-        constants = [*self.dialect.constants.values(), *self.calls.lines()]
         if self.family is not None:
             builders = self.family.builders(self.whole, self.clashing)
             functions += map("\n".join, map(self._builder, builders, self.entries))
+        constants = [*self.dialect.constants.values(), *self.calls.lines()]
         return module(
             doc,
             ["\n".join(constants), *functions, *self.dialect.last.values()],
@@ -151,6 +152,10 @@ class Printer:
             last = Statement("with ", frame.within, [last])
         body.made.append(last)
         given = {self._safe(name): code for name, code in frame.given.items()}
+        if not definition.model:
+            channels, inputs = self.dialect.channels.format, frame.inputs
+            held = definition.channel_arguments.items()
+            given = {name: channels(inputs[number]) for name, number in held}
         lines, _ = _lines(definition, body, given)
         parameters = [*frame.before, *definition.parameters(frame.behind)]
         title = self.calls.titles[id(definition)]
@@ -162,12 +167,16 @@ class Printer:
     def _builder(self, builder: Builder, title: str) -> list[str]:
         """The function that makes one net of a family."""
         frame, model = self.dialect.frame(builder.graph), builder.use.definition
-        given = dict(builder.use.arguments)
+        words = {
+            self._safe(name): translated(code, named)
+            for name, code in frame.given.items()
+        }
+        given = {k: put(arg, words) for k, arg in builder.use.arguments.items()}
         read, last = map(_codes, (frame.before, frame.behind))
         first = [given.pop(name) for name in model.positional]
         rest: tuple[tuple[str, Doc], ...] = (*given.items(), *last.items())
         call = Call(self.calls.titles[id(model)], (*read.values(), *first), rest)
-        parameters = builder.parameters(frame.before, frame.behind)
+        parameters = builder.parameters(frame.before, frame.behind, words)
         return [
             *header(f"def {title}", parameters, self.dialect.model, 0),
             *built(builder.graph, STEP),
