@@ -7,17 +7,18 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`. Two more are for
-what may be printed besides: `loading()` gives the backend whose files can load weights,
-and `test(graph, small, tested)` a test of a file (`archspec.source.recorded`). There is
-no version of the protocol to keep in step: `backend` looks at the object itself,
-whether all is there and takes what it will be given, and says what is not.
+and methods of `Backend`; one that can train has those of `Trainer`. Three methods more
+are for printing: `emit_family(family)` prints several nets into one file, `loading()`
+gives the backend whose files can load weights, and `test(graph, small, imported)` is the
+text of a file's test (`archspec.source.recorded`). There is no version of the protocol
+to keep in step: `backend` looks at the object itself, whether all is there and takes
+what it will be given, and says what is not.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec.errors import BackendError, Location, UnsupportedError, nearest
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
+from archspec.source.family import Family
 from archspec.source.program import Source
 
 if TYPE_CHECKING:
@@ -285,8 +287,17 @@ def method(chosen: Backend, name: str, what: str) -> Callable[..., Any]:
     found: Callable[..., Any] | None = getattr(chosen, name, None)
     if found is None:
         told = f"the backend {chosen.name!r} prints no {what}"
-        raise BackendError(told, code="AS516")
+        raise BackendError(told, code="AS515")
     return found
+
+
+def emit_family(chosen: Backend, graphs: Sequence[Graph]) -> Source:
+    """The source of several nets in one file; BackendError where there is none."""
+    if not hasattr(chosen, "emit_family"):
+        message = f"the backend {chosen.name!r} prints one net a file"
+        raise BackendError(message, code="AS516")
+    made: Source = chosen.emit_family(Family(tuple(graphs)))
+    return made
 
 
 def require(chosen: Backend) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -181,6 +181,18 @@ def load(
             hint="taps: {name: node} names the features that a backbone gives",
         )
     return Spec(with_outputs(graph, graph.taps), unit, True, graph)
+
+
+def family(specs: Sequence[Spec], backend: str) -> Source:
+    """The source of several nets in one file: blocks once, a builder for each net.
+
+    Raises what `Spec.codegen` does, and BackendError for nets that can't be in one
+    file.
+    """
+    from archspec.backend import backend as find
+    from archspec.backend import emit_family
+
+    return emit_family(find(backend), [spec.graph for spec in specs])
 
 
 def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:

@@ -232,7 +232,7 @@ backend = Toy()
     assert spec.codegen("toy").text == spec.codegen("torch").text
     with pytest.raises(BackendError, match="'toy' prints no function") as caught:
         spec.codegen("toy", with_weights=True)
-    assert caught.value.code == "AS516"
+    assert caught.value.code == "AS515"
 
 
 def test_forward_only(packages: Packages) -> None:

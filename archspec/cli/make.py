@@ -26,7 +26,7 @@ Output = Annotated[
 
 @options.ended
 def codegen(
-    spec: options.Spec,
+    specs: Annotated[list[str], options.SPEC],
     backend: options.Backend,
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
     check: Annotated[
@@ -43,19 +43,28 @@ def codegen(
         bool, typer.Option("--with-test", help="Writes a pytest file beside it, too.")
     ] = False,
 ) -> None:
-    """Prints source that needs the framework and nothing else."""
-    from archspec import load
+    """Prints source that needs the framework and nothing else.
+
+    Several nets are printed into one file, with a function that builds each.
+    """
     from archspec.backend import backend as find
     from archspec.backend import method
     from archspec.files import write_whole
     from archspec.source import recorded
+    from archspec.spec import family, load
 
     if output == "-" and (check or with_test):
         told = "--check wants the --output that it checks"
         raise typer.BadParameter(told if check else "--with-test wants an --output")
     given, size = options.params(params), options.image_size(input_size)
-    net = load(spec, params=given, size=size, taps=taps)
-    source = net.codegen(backend, with_weights=with_weights)
+    if len(specs) > 1 and (with_weights or with_test):
+        told = "--with-weights" if with_weights else "--with-test"
+        raise typer.BadParameter(f"{told} wants one net a file")
+    nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
+    if len(nets) > 1:
+        source = family(nets, backend)
+    else:
+        source = nets[0].codegen(backend, with_weights=with_weights)
     if output == "-":
         print(source.text, end="")
         return
@@ -65,11 +74,11 @@ def codegen(
         place = recorded.placed(path, source.entry)
 
         def resized(size: tuple[int, int]) -> Graph:
-            return load(spec, params=given, size=size, taps=taps).graph
+            return load(specs[0], params=given, size=size, taps=taps).graph
 
-        small = recorded.smaller(net.graph, resized)
+        small = recorded.smaller(nets[0].graph, resized)
         test = method(find(backend), "test", "test of its files")
-        texts[path.with_name(f"test_{path.name}")] = test(net.graph, small, place)
+        texts[path.with_name(f"test_{path.name}")] = test(nets[0].graph, small, place)
     if check:
         for path, text in texts.items():
             _check(path, text)

@@ -46,11 +46,11 @@ class Family:
         for graph in self.graphs:
             if graph.name in seen:
                 message = f"two nets of one file are called {graph.name!r}"
-                raise BackendError(message, code="AS515", hint="rename one")
+                raise BackendError(message, code="AS516", hint="rename one")
             if not graph.inputs.keys().isdisjoint(graph.outputs.values()):
                 message = f"{graph.name!r} gives an input of its own as an output"
                 hint = "print it into a file of its own"
-                raise BackendError(message, code="AS515", hint=hint)
+                raise BackendError(message, code="AS516", hint=hint)
             seen.add(graph.name)
 
     @property

@@ -20,6 +20,8 @@ SHORT = 4
 """Tuples of so many items have a type for each item."""
 
 
+LONG = 66
+"""Characters that the type of a list may have."""
 CHOSEN = "op"
 """The kind, and the only attribute, of a use whose op is what its caller says."""
 
@@ -273,7 +275,8 @@ class Definition:
 def annotation(values: Sequence[Value], *, sized: bool = False) -> str:
     """The annotation that covers all values; an int may stand for a float.
 
-    It has a type for each item of lists of one length that are short, or `sized`.
+    It has a type for each item of lists of one length that are short, or `sized`, if
+    that has room in a line.
     """
     tuples = [value for value in values if isinstance(value, tuple)]
     kinds = {type(value).__name__ for value in values if not isinstance(value, tuple)}
@@ -282,12 +285,13 @@ def annotation(values: Sequence[Value], *, sized: bool = False) -> str:
     found = {"None" if kind == "NoneType" else kind for kind in kinds}
     if tuples:
         sizes = {len(value) for value in tuples}
+        every = [item for value in tuples for item in value]
+        text = f"tuple[{annotation(every) if every else 'int'}, ...]"
         if len(sizes) == 1 and (sized or 1 < max(sizes) <= SHORT):
             items = [annotation(column) for column in zip(*tuples, strict=True)]
-            found.add(f"tuple[{', '.join(items)}]")
-        else:
-            every = [item for value in tuples for item in value]
-            found.add(f"tuple[{annotation(every) if every else 'int'}, ...]")
+            each = f"tuple[{', '.join(items)}]"
+            text = text if len(each) > LONG else each
+        found.add(text)
     return " | ".join(sorted(found, key=lambda name: (name == "None", name)))
 
 

@@ -15,6 +15,7 @@ from archspec.backend import (
 from archspec.errors import BackendError, Location
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
+from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
@@ -63,9 +64,14 @@ class KerasBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
-        refuse_unsupported(graph, "Keras", unsupported)
-        refuse_names(graph)
+        _refuse(graph)
         return emit(graph, loading(KERAS, graph) if self.loads else KERAS)
+
+    def emit_family(self, family: Family) -> Source:
+        """The source of a module for several nets."""
+        for graph in family.graphs:
+            _refuse(graph)
+        return emit(family, KERAS)
 
     def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
         """A test of a printed file, recorded with the graph at a small size."""
@@ -162,6 +168,11 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
+
+
+def _refuse(graph: Graph) -> None:
+    refuse_unsupported(graph, "Keras", unsupported)
+    refuse_names(graph)
 
 
 def refuse_channels_first(graph: Graph, keras: Any) -> None:

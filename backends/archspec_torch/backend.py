@@ -16,6 +16,7 @@ from archspec.backend import (
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.classes import emit
+from archspec.source.family import Family
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
 from archspec_torch.dialect import DIALECT
@@ -69,9 +70,18 @@ class TorchBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
+        self._refuse(graph)
+        return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
+
+    def emit_family(self, family: Family) -> Source:
+        """The source of a module for several nets."""
+        for graph in family.graphs:
+            self._refuse(graph)
+        return emit(family, DIALECT)
+
+    def _refuse(self, graph: Graph) -> None:
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
-        return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
 
     def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
         """A test of a printed file, recorded with the graph at a small size."""

@@ -237,7 +237,7 @@ class Initials:
             if len({*inits}) > 1:
                 raise BackendError(
                     f"{path!r} starts unlike in nets that share a class",
-                    code="AS515",
+                    code="AS516",
                     hint="print them into files of their own",
                 )
             if inits[0] is not None:
