@@ -7,12 +7,12 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`. Three methods more
-are for printing: `emit_family(family)` prints several nets into one file, `loading()`
-gives the backend whose files can load weights, and `test(graph, small, imported)` is the
-text of a file's test (`archspec.source.recorded`). There is no version of the protocol
-to keep in step: `backend` looks at the object itself, whether all is there and takes
-what it will be given, and says what is not.
+and methods of `Backend`; one that can train has those of `Trainer`. More is for
+printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
+whose files can load weights; `test(graph, small, imported)`, a file's test
+(`archspec.source.recorded`). There is no version of the protocol to keep in step:
+`backend` looks at the object itself, whether all is there and takes what it will be
+given, and says what is not.
 """
 
 from __future__ import annotations
@@ -286,8 +286,7 @@ def method(chosen: Backend, name: str, what: str) -> Callable[..., Any]:
     """A method that not all backends have, for what it prints; else BackendError."""
     found: Callable[..., Any] | None = getattr(chosen, name, None)
     if found is None:
-        told = f"the backend {chosen.name!r} prints no {what}"
-        raise BackendError(told, code="AS515")
+        raise BackendError(f"{chosen.name!r} prints no {what}", code="AS515")
     return found
 
 
