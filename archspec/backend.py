@@ -7,11 +7,12 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`. Two methods more
-are for printing: `emit_family(family)` prints several nets into one file, and
-`loading()` gives the backend whose files can load weights. There is no version of the
-protocol to keep in step: `backend` looks at the object itself, whether all is there and
-takes what it will be given, and says what is not.
+and methods of `Backend`; one that can train has those of `Trainer`. More is for
+printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
+whose files can load weights; `test(graph, small, imported)`, a file's test
+(`archspec.source.recorded`). There is no version of the protocol to keep in step:
+`backend` looks at the object itself, whether all is there and takes what it will be
+given, and says what is not.
 """
 
 from __future__ import annotations
@@ -281,15 +282,12 @@ def trainer(chosen: Backend) -> Trainer:
     return found
 
 
-def loading(chosen: Backend) -> Backend:
-    """The backend that prints `load_weights` as well; BackendError where none does."""
-    if not hasattr(chosen, "loading"):
-        raise BackendError(
-            f"the backend {chosen.name!r} prints no function that loads weights",
-            code="AS515",
-        )
-    made: Backend = chosen.loading()
-    return made
+def method(chosen: Backend, name: str, what: str) -> Callable[..., Any]:
+    """A method that not all backends have, for what it prints; else BackendError."""
+    found: Callable[..., Any] | None = getattr(chosen, name, None)
+    if found is None:
+        raise BackendError(f"{chosen.name!r} prints no {what}", code="AS515")
+    return found
 
 
 def emit_family(chosen: Backend, graphs: Sequence[Graph]) -> Source:

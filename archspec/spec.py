@@ -69,10 +69,12 @@ class Spec:
         UnsupportedError for an op that it can't express exactly.
         """
         from archspec.backend import backend as find
-        from archspec.backend import loading
+        from archspec.backend import method
 
         chosen = find(backend)
-        return (loading(chosen) if with_weights else chosen).emit(self.graph)
+        if with_weights:
+            chosen = method(chosen, "loading", "function that loads weights")()
+        return chosen.emit(self.graph)
 
     def build(
         self,

@@ -18,9 +18,11 @@ from archspec.graph import Graph, Value
 from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_keras.engines import framework, gradients, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.recorded import test
 from archspec_keras.weights import loading
 
 if TYPE_CHECKING:
@@ -70,6 +72,10 @@ class KerasBackend:
         for graph in family.graphs:
             _refuse(graph)
         return emit(family, KERAS)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,

@@ -18,8 +18,10 @@ from archspec.graph import Graph, Value
 from archspec.source.classes import emit
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
 from archspec_torch.weights import loading
 
@@ -80,6 +82,10 @@ class TorchBackend:
     def _refuse(self, graph: Graph) -> None:
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import done
+from edits import CURIOUS, HIDDEN, noticed
 from nets import graph_of
 from serving import LAYOUTS, publishing
 
@@ -68,6 +70,37 @@ def write_loaders(kind: str, folder: Path) -> None:
         (folder / f"loader{number}.py").write_text(found.text)
 
 
+def write_tests(kind: str, folder: Path) -> None:
+    """Prints the tests of some files, beside these."""
+    (folder / "curious.yaml").write_text(CURIOUS)
+    for spec in ("resnet20", "fpn_resnet50", "keras_resnet50", "curious.yaml"):
+        path = folder / f"{Path(spec).stem}.py"
+        given = folder / spec if spec.endswith(".yaml") else spec
+        done("codegen", given, "-b", kind, "--with-test", "-o", path)
+
+
+@BACKENDS
+def test_ruff_finds_nothing_in_tests(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tests(kind, tmp_path)
+    tests = [path.name for path in tmp_path.glob("test_*.py")]
+    rules = "E,F,I,UP,B,SIM,C4,RUF,D,N,RET,PL,ARG,PT,ANN"
+    either = ("--ignore", "D203,D213")  # each is the opposite of another rule
+    tool("ruff", "check", "--isolated", "--select", rules, *either, *tests, at=tmp_path)
+    tool("ruff", "format", "--isolated", "--check", *tests, at=tmp_path)
+
+
+@pytest.mark.proof
+@BACKENDS
+@pytest.mark.parametrize("spec", ZOO)
+def test_the_test_of_every_net_passes(spec: str, kind: str, tmp_path: Path) -> None:
+    done("codegen", spec, "-b", kind, "--with-test", "-o", tmp_path / f"{spec}.py")
+    (tmp_path / "conftest.py").write_text(HIDDEN)
+    assert noticed(tmp_path) == {spec: False}
+
+
 @BACKENDS
 def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
@@ -90,6 +123,7 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
 def test_mypy_finds_nothing(specs: tuple[str, ...], kind: str, tmp_path: Path) -> None:
     write(specs, kind, tmp_path)
     write_loaders(kind, tmp_path)
+    write_tests(kind, tmp_path)
     cache = f"--cache-dir={tmp_path / '.cache'}"
     files = [path.name for path in tmp_path.glob("*.py")]
     tool("mypy", "--config-file=", cache, *MYPY[kind], *files, at=tmp_path)
