@@ -1,7 +1,7 @@
 """Uses of printed Keras nets, run one by one: the Keras half of docs/uses.md.
 
 `python -m uses.keras_uses` runs all and writes the table of docs/uses.md anew; with the
-name of an engine and of nets it says in JSON what they raise there.
+name of an engine and of a net it says in JSON what that raises there.
 
 Every use is compared with what the net itself computes.
 """
@@ -39,7 +39,7 @@ NETS: dict[str, tuple[dict[str, Any], str]] = {
     "resnet50d": (SMALL, "layer4_0_relu3"),
     "resnetrs50": (SMALL, "layer4_0_relu3"),
     "resnetv2_50": (SMALL, "act"),
-    "wrn_16_8": ({"depths": [1, 1, 1], "widths": [8, 16, 16]}, "act"),
+    "wrn_16_8": ({"depths": [1, 1, 1], "widths": [16, 32, 64]}, "act"),
     "vgg11_bn": (VGG, "features_27"),
     "keras_resnet50": (SMALL, "conv5_block1_out"),
     "keras_resnet50v2": (SMALL, "post_relu"),
@@ -338,8 +338,12 @@ def run(engine: str, name: str) -> dict[str, str]:
 
 
 def measured(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What each use of each net raises, a process for each engine."""
-    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    """What each use of each net raises, a process for each net and engine."""
+    return {name: _measured(name) for name in names}
+
+
+def _measured(name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for engine in dict.fromkeys(engine for engine, _ in USES.values()):
         env = {
             **os.environ,
@@ -348,11 +352,10 @@ def measured(names: Sequence[str]) -> dict[str, dict[str, str]]:
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         }
-        command = [sys.executable, "-m", "uses.keras_uses", engine, *names]
+        command = [sys.executable, "-m", "uses.keras_uses", engine, name]
         made = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
-        told = json.loads(made.stdout.splitlines()[-1])
-        found = {name: held | told[name] for name, held in found.items()}
-    return {name: {use: held[use] for use in USES} for name, held in found.items()}
+        found |= json.loads(made.stdout.splitlines()[-1])
+    return {use: found[use] for use in USES}
 
 
 def unexpected(found: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -385,10 +388,9 @@ def table(found: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs nets on one engine, or all and writes the page's section."""
+    """Runs a net on one engine, or all and writes the page's section."""
     if arguments:
-        engine, *names = arguments
-        print(json.dumps({name: run(engine, name) for name in names}))
+        print(json.dumps(run(*arguments)))
         return
     found = measured([*NETS])
     if unexpected(found):
