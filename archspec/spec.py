@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archspec.source.program import Source
+    from archspec.weights import Wish
 
 Size = tuple[int, int]
 
@@ -117,23 +118,29 @@ class Spec:
             with canonical.drawing(self.graph, seed, dtype) as drawn:
                 return chosen.build(self.graph, drawn, dtype=dtype, device=device)
         if isinstance(weights, str | Path):
-            weights = self._loaded(weights)
+            weights = self.read_weights(weights)
         else:
             weights = self._own(weights)
             expected = {**self.graph.parameters(), **self.graph.buffers()}
             canonical.check(weights, expected)
         return chosen.build(self.graph, weights, dtype=dtype, device=device)
 
-    def _loaded(self, path: str | Path) -> Mapping[str, NDArray[Any]]:
-        """The weights of a file, which may be the whole net's."""
+    def read_weights(
+        self, path: str | Path, wish: Wish | None = None
+    ) -> Mapping[str, NDArray[Any]]:
+        """The weights of a file, which may be the whole net's, as `build` takes them.
+
+        What the user knows of the file is a `wish`. Raises WeightsError.
+        """
         from archspec import weights as canonical
 
+        wish = wish or canonical.Wish()
         try:
-            return canonical.load(path, self.graph)
+            return canonical.load(path, self.graph, wish=wish)
         except WeightsError:
             if self.whole is None:
                 raise
-        return self._own(canonical.load(path, self.whole))
+        return self._own(canonical.load(path, self.whole, wish=wish))
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""

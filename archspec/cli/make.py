@@ -143,6 +143,9 @@ def build(
     weights: Annotated[
         Path | None, typer.Option(help="A weight file of any kind.")
     ] = None,
+    part: options.Part = None,
+    prefix: options.Prefix = None,
+    rename: options.Rename = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
@@ -164,12 +167,13 @@ def build(
         options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
+    wish = options.wish(part, prefix, rename)
     _note(f"building {found.name} for {backend}")
     _start(chosen)
     start = time.perf_counter()
     model = found.build(
         backend,
-        weights=weights,
+        weights=weights and found.read_weights(weights, wish),
         seed=seed,
         dtype=kind,
         device=device,
