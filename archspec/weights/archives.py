@@ -31,6 +31,16 @@ COUNTERS = ("num_batches_tracked", "n_averaged")
 """torch's states that are not canonical: of batch norms and of averaged models."""
 
 
+BRAIN = "bfloat16"
+"""What numpy lacks: each is the upper half of a float32."""
+
+
+def widened(halves: NDArray[Any]) -> NDArray[Any]:
+    """The float32 of bfloat16 values, which come as uint16."""
+    found: NDArray[Any] = (halves.astype("uint32") << 16).view("float32")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A tensor in a file.
