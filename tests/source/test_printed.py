@@ -70,6 +70,13 @@ def write_loaders(kind: str, folder: Path) -> None:
         (folder / f"loader{number}.py").write_text(found.text)
 
 
+def write_tapped(kind: str, folder: Path) -> None:
+    """Prints files that give features beside a head."""
+    for spec in ("resnet18", "vgg11_bn", "fpn_resnet50", "fcn_resnet50"):
+        found = load(spec).codegen(kind, with_taps=True, with_weights=True)
+        (folder / f"tapped_{spec}.py").write_text(found.text)
+
+
 def write_tests(kind: str, folder: Path) -> None:
     """Prints the tests of some files, beside these."""
     (folder / "curious.yaml").write_text(CURIOUS)
@@ -108,6 +115,7 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
         backbone = load(spec, taps=True).codegen(kind).text
         (tmp_path / f"{spec}_taps.py").write_text(backbone)
     write_loaders(kind, tmp_path)
+    write_tapped(kind, tmp_path)
     for path in ODD.glob("*.yaml"):
         odd = graph_of(path.read_text(encoding="utf-8"))
         (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
@@ -124,6 +132,7 @@ def test_mypy_finds_nothing(specs: tuple[str, ...], kind: str, tmp_path: Path) -
     write(specs, kind, tmp_path)
     write_loaders(kind, tmp_path)
     write_tests(kind, tmp_path)
+    write_tapped(kind, tmp_path)
     cache = f"--cache-dir={tmp_path / '.cache'}"
     files = [path.name for path in tmp_path.glob("*.py")]
     tool("mypy", "--config-file=", cache, *MYPY[kind], *files, at=tmp_path)
