@@ -90,7 +90,7 @@ def _weights(graph: Graph) -> Iterator[Weight]:
 
     located = {node.name: (node.op, shapes) for node, shapes in graph.located()}
     for place in places(graph):
-        op, shapes = located[place.path]
+        op, shapes = located[place.name.rpartition(".")[0]]
         shape = place.into(empty(place.shape, "V0")).shape
         depthwise = multiplier(op, shapes) or (op.kind == "scale" and len(shape) == 4)
         inputs = prod(shape[:2] if depthwise else shape[:-1])
