@@ -44,10 +44,6 @@ NETS: dict[str, tuple[dict[str, Any], str]] = {
     "keras_resnet50": (SMALL, "conv5_block1_out"),
     "keras_resnet50v2": (SMALL, "post_relu"),
     "keras_vgg16": (VGG, "block5_conv3"),
-    "fpn_resnet50": ({}, "backbone_layer4_2_relu3"),
-    "fcn_resnet50": ({"num_classes": 4}, "backbone_layer4_2_relu3"),
-    "examples/nets/densenet121": ({"depths": [2, 1, 1, 1]}, "features_relu5"),
-    "examples/nets/mobilenet_v3_large": ({"hidden": 32}, "features_16_2"),
 }
 """Specs, what makes them quick, and the layer that Grad-CAM looks at."""
 
@@ -284,11 +280,6 @@ LIMITS: dict[tuple[str, str], tuple[str, str]] = {
         "SymbolicValueError: Unsupported: ONNX export of operator adaptive_avg_pool2d",
         "torch's export, which Keras calls, has no adaptive pooling of 2 pixels to 7: "
         "images are of multiples of 224 pixels.",
-    ),
-    ("fpn_resnet50", "ONNX"): (
-        "UnsupportedOperatorError: Exporting the operator 'aten::ravel'",
-        "torch's export, which Keras calls, has no `ravel`, of which Keras makes the "
-        "`keras.ops.take` of a resize to another image's size.",
     ),
     ("keras_vgg16", "`(None, None, 3)`"): (
         "ValueError: this net needs an input_shape with a height and a width",
