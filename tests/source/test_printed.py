@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from nets import graph_of
+from printed_style import RULES
 
 from archspec import load
 from archspec.backend import backend
@@ -21,6 +22,8 @@ from archspec.weights import initial_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ODD = Path(__file__).parents[1] / "odd"
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("**/*.yaml"))
+STRICT = ("--strict", "--config-file=", "--cache-dir=.cache")
 ZOO = names()
 SOME = (
     "resnet50",
@@ -35,13 +38,18 @@ SOME = (
 )
 LIGHT = ("resnet20", "resnetv2_18", "seresnet18", "resnet18d")
 BACKENDS = pytest.mark.parametrize("kind", ["torch", "keras"])
-MYPY = {"torch": ["--strict"], "keras": ["--ignore-missing-imports"]}
+STUBS = Path(__file__).parents[1] / "stubs"
+"""What printed files use of Keras, which ships no types itself."""
 
 
 def tool(*args: str, at: Path) -> None:
     """Runs a linter in a folder, without this project's settings."""
     run = subprocess.run(
-        [sys.executable, "-m", *args], cwd=at, capture_output=True, text=True
+        [sys.executable, "-m", *args],
+        cwd=at,
+        env={**os.environ, "MYPYPATH": str(STUBS)},
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -55,29 +63,41 @@ def write(specs: tuple[str, ...], kind: str, folder: Path) -> dict[str, Any]:
     return made
 
 
+def write_odd(kind: str, folder: Path) -> None:
+    """Prints examples, backbones and specs of odd forms."""
+    for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
+        backbone = load(spec, taps=True).codegen(kind).text
+        (folder / f"{spec}_taps.py").write_text(backbone)
+    for path in EXAMPLES:
+        (folder / f"{path.stem}.py").write_text(load(str(path)).codegen(kind).text)
+    for path in ODD.glob("*.yaml"):
+        odd = graph_of(path.read_text(encoding="utf-8"))
+        (folder / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
+
+
 @BACKENDS
 def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
-    for spec in ("vgg11_bn", "resnet18", "resnetv2_18", "keras_vgg16"):
-        backbone = load(spec, taps=True).codegen(kind).text
-        (tmp_path / f"{spec}_taps.py").write_text(backbone)
-    for path in ODD.glob("*.yaml"):
-        odd = graph_of(path.read_text(encoding="utf-8"))
-        (tmp_path / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
-    rules = "E,F,I,UP,B,SIM,C4,RUF,ARG"
-    tool("ruff", "check", "--isolated", "--select", rules, ".", at=tmp_path)
+    write_odd(kind, tmp_path)
+    tool("ruff", "check", "--isolated", *RULES, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
 
 
 @BACKENDS
-@pytest.mark.parametrize(
-    "specs", [SOME, pytest.param(ZOO, marks=pytest.mark.proof)], ids=["some", "all"]
-)
-def test_mypy_finds_nothing(specs: tuple[str, ...], kind: str, tmp_path: Path) -> None:
-    write(specs, kind, tmp_path)
-    cache = f"--cache-dir={tmp_path / '.cache'}"
-    files = [f"{spec}.py" for spec in specs]
-    tool("mypy", "--config-file=", cache, *MYPY[kind], *files, at=tmp_path)
+def test_mypy_finds_nothing(kind: str, tmp_path: Path) -> None:
+    write(SOME, kind, tmp_path)
+    tool("mypy", *STRICT, *(f"{spec}.py" for spec in SOME), at=tmp_path)
+
+
+@pytest.mark.proof
+@BACKENDS
+def test_type_checkers_find_nothing(kind: str, tmp_path: Path) -> None:
+    write(ZOO, kind, tmp_path)
+    write_odd(kind, tmp_path)
+    tool("mypy", *STRICT, *(p.name for p in tmp_path.glob("*.py")), at=tmp_path)
+    settings = {"typeCheckingMode": "standard", "stubPath": str(STUBS)}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    tool("pyright", "--pythonpath", sys.executable, at=tmp_path)
 
 
 def outputs(specs: tuple[str, ...], kind: str, folder: Path) -> None:

@@ -181,7 +181,7 @@ class Printer:
         named = definition.model and list(outputs) != [""]
         inputs = tuple(self.graph.inputs) if definition.model else definition.inputs
         if len(inputs) == 1:
-            inputs = ("x",)
+            inputs = (dialect.sequential.reads if definition.listed else "x",)
         if definition.listed and not numbers:
             if not named:
                 return []
