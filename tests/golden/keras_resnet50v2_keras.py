@@ -3,10 +3,11 @@
 Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3; gives
 probabilities.
-Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
+Preprocessing: size 224, range [0, 1], channels RGB, mean [0.5, 0.5, 0.5], std [0.5,
+0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum 51810ddf8c5c5675
+# archspec: fingerprint b008eef65132c9a4, checksum 4f469a86d7966a54
 
 import keras
 from keras import KerasTensor, layers

@@ -88,7 +88,13 @@ class Printer:
             self._add(self.current)
 
     def _title(self, definition: Definition, around: str = "") -> str:
-        """A class's or function's name; a letter says little without what is around."""
+        """A class's or function's name; a letter says little without what is around.
+
+        A spec in a spec is called by its title, as the class of its own file is.
+        """
+        scope = definition.instances[0].scope
+        if scope.kind == "file" and scope.description and not around:
+            return self.names.take(class_name(scope.description))
         name = function_name(BRACES.sub("", definition.title) or definition.title)
         if definition.listed and definition.inline:
             return self.names.take(name)
