@@ -208,7 +208,7 @@ def distributed(kind: str, make: Made, size: int) -> None:
 def step(model: nn.Module, x: Tensor) -> None:
     """One step of training, with the statistics of norms as they are."""
     made = torch.optim.SGD(model.parameters(), lr=0.01)
-    loss(model(x)).backward()
+    torch.autograd.backward(loss(model(x)))
     made.step()
 
 
@@ -258,7 +258,8 @@ def channels_last(make: Made, size: int) -> None:
     """memory_format=torch.channels_last."""
     model, x = make(), images(size)
     wanted = model(x)
-    other = make().to(memory_format=torch.channels_last)
+    other: Any = make()
+    other = other.to(memory_format=torch.channels_last)
     agree(other(x.to(memory_format=torch.channels_last)), wanted)
 
 
@@ -288,7 +289,7 @@ def alone(make: Made, size: int) -> None:
         {n: out[:1] for n, out in enumerate(tensors(model(x)))},
         dict(enumerate(tensors(model(x[:1])))),
     )
-    loss(model.train()(x[:1])).backward()
+    gradients(model.train(), x[:1])
 
 
 USES: dict[str, Callable[[Made, int], None]] = {

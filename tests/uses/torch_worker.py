@@ -10,9 +10,10 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 from torch.distributed.device_mesh import init_device_mesh
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -49,4 +50,5 @@ if __name__ == "__main__":
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(work, (port, kind, entry, int(size), file, to), nprocs=2)
+    start: Any = torch.multiprocessing
+    start.spawn(work, (port, kind, entry, int(size), file, to), nprocs=2)

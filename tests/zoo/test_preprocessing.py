@@ -57,7 +57,8 @@ def applied(told: Any, image: Any) -> torch.Tensor:
     low, high = told["range"]
     values = values / 255 * (high - low) + low
     mean, std = (torch.tensor(told[k]).view(3, 1, 1) for k in ("mean", "std"))
-    return (values - mean) / std
+    made: torch.Tensor = (values - mean) / std
+    return made
 
 
 def preprocessing(spec: str) -> Any:
