@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from archspec import errors
@@ -44,8 +46,15 @@ def build(spec: str | Path, backend: str, **params: Given) -> Any:
     return load(spec, params=params).build(backend)
 
 
-def codegen(spec: str | Path, backend: str, **params: Given) -> Source:
-    """`load(spec, **params).codegen(backend)`; its `text` is the source."""
-    from archspec.spec import load
+def codegen(
+    spec: str | Path | Sequence[str | Path], backend: str, **params: Given
+) -> Source:
+    """`load(spec, **params).codegen(backend)`; its `text` is the source.
 
-    return load(spec, params=params).codegen(backend)
+    Several specs give one source, with what they share once and a builder for each.
+    """
+    from archspec.spec import family, load
+
+    if isinstance(spec, (str, PathLike)):
+        return load(spec, params=params).codegen(backend)
+    return family([load(one, params=params) for one in spec], backend)

@@ -7,15 +7,18 @@ A backend is an import package of its own that names an object in the entry-poin
     toy = "archspec_toy:backend"
 
 Importing it imports no framework; building a model does. The object has the attributes
-and methods of `Backend`; one that can train has those of `Trainer`. There is no version
-of the protocol to keep in step: `backend` looks at the object itself, whether all is
-there and takes what it will be given, and says what is not.
+and methods of `Backend`; one that can train has those of `Trainer`. More is for
+printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
+whose files can load weights; `test(graph, small, imported)`, a file's test
+(`archspec.source.recorded`). There is no version of the protocol to keep in step:
+`backend` looks at the object itself, whether all is there and takes what it will be
+given, and says what is not.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec.errors import BackendError, Location, UnsupportedError, nearest
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
+from archspec.source.family import Family
 from archspec.source.program import Source
 
 if TYPE_CHECKING:
@@ -276,6 +280,23 @@ def trainer(chosen: Backend) -> Trainer:
     made: Any = chosen
     found: Trainer = made
     return found
+
+
+def method(chosen: Backend, name: str, what: str) -> Callable[..., Any]:
+    """A method that not all backends have, for what it prints; else BackendError."""
+    found: Callable[..., Any] | None = getattr(chosen, name, None)
+    if found is None:
+        raise BackendError(f"{chosen.name!r} prints no {what}", code="AS515")
+    return found
+
+
+def emit_family(chosen: Backend, graphs: Sequence[Graph]) -> Source:
+    """The source of several nets in one file; BackendError where there is none."""
+    if not hasattr(chosen, "emit_family"):
+        message = f"the backend {chosen.name!r} prints one net a file"
+        raise BackendError(message, code="AS516")
+    made: Source = chosen.emit_family(Family(tuple(graphs)))
+    return made
 
 
 def require(chosen: Backend) -> None:

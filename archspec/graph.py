@@ -25,6 +25,8 @@ class Graph:
 
     Attributes:
         name, title, description, source, preprocessing: as the spec says.
+        weights: the url and the hash of the published weights, if these are of this
+            very net.
         inputs: input names and their shapes.
         nodes: in topological order.
         outputs: output names and the values there; one named "" when it is the only
@@ -34,6 +36,7 @@ class Graph:
         arguments: scalar params that reach nothing but op attributes, so that a printed
             model may take them as arguments.
         root: the scope of the whole net.
+        family: the title of the file that wrote the graph, which others may extend.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Graph:
     description: str = ""
     source: str = ""
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
+    family: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def shapes(self) -> dict[str, Shape]:
         """Every value's shape, by name: the inputs' and the nodes'."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,15 +57,24 @@ class Spec:
 
         return render(self.graph, depth)
 
-    def codegen(self, backend: str) -> Source:
+    def codegen(self, backend: str, *, with_weights: bool = False) -> Source:
         """The source that a backend prints; needs no framework.
 
-        Raises BackendError for an unknown backend, UnsupportedError for an op that it
-        can't express exactly.
+        Args:
+            backend: its name, such as `torch`.
+            with_weights: prints a function `load_weights` as well. It reads what the
+                spec says is published, or a safetensors file beside the module.
+
+        Raises BackendError for an unknown backend, or one that prints no such function;
+        UnsupportedError for an op that it can't express exactly.
         """
         from archspec.backend import backend as find
+        from archspec.backend import method
 
-        return find(backend).emit(self.graph)
+        chosen = find(backend)
+        if with_weights:
+            chosen = method(chosen, "loading", "function that loads weights")()
+        return chosen.emit(self.graph)
 
     def build(
         self,
@@ -172,6 +181,18 @@ def load(
             hint="taps: {name: node} names the features that a backbone gives",
         )
     return Spec(with_outputs(graph, graph.taps), unit, True, graph)
+
+
+def family(specs: Sequence[Spec], backend: str) -> Source:
+    """The source of several nets in one file: blocks once, a builder for each net.
+
+    Raises what `Spec.codegen` does, and BackendError for nets that can't be in one
+    file.
+    """
+    from archspec.backend import backend as find
+    from archspec.backend import emit_family
+
+    return emit_family(find(backend), [spec.graph for spec in specs])
 
 
 def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:

@@ -2,7 +2,8 @@
 
     KERAS_BACKEND=torch python tests/random_specs_run.py 0 5000 --keep faults
 
-checks the specs 0 to 4999 on both backends and writes the smallest spec of every kind
+checks the specs 0 to 4999 on both backends (with `--families` each beside itself with
+other values of its params, in one file) and writes the smallest spec of every kind
 of fault into a folder. Each spec depends on nothing but its number, so that several
 processes share the work by taking numbers of their own. Ends with 1 where one failed.
 """
@@ -22,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import random_families
 from random_specs import numbered
 from random_specs_checks import Case, Fault, check
 from random_specs_lint import lint, typed
@@ -41,9 +43,15 @@ class Run:
     """The faults found so far, with the smallest specs of each kind."""
 
     def __init__(
-        self, kinds: tuple[str, ...], examples: int = 1, thorough: bool = True
+        self,
+        kinds: tuple[str, ...],
+        examples: int = 1,
+        *,
+        thorough: bool = True,
+        families: bool = False,
     ) -> None:
-        self.kinds, self.examples, self.thorough = kinds, examples, thorough
+        self.kinds, self.examples = kinds, examples
+        self.thorough, self.families = thorough, families
         self.checked = self.invalid = self.typed = 0
         self.found: Counter[str] = Counter()
         self.specs: dict[str, list[tuple[int, dict[str, Any], str]]] = {}
@@ -61,7 +69,10 @@ class Run:
         for kind in self.kinds:
             try:
                 with limited(kind):
-                    source = check(case, kind, self.thorough)
+                    if self.families:
+                        source = random_families.check(case, number, kind)
+                    else:
+                        source = check(case, kind, self.thorough)
             except Exception as error:
                 self.add(number, spec, fault_of(error))
                 continue
@@ -130,7 +141,7 @@ def forget() -> None:
 
     keras.backend.clear_session()
     for name in list(sys.modules):
-        if re.match(r"archspec_(torch|keras)_(net|base|part)_", name):
+        if re.match(r"archspec_(torch|keras)_(net|base|part|family)\d*_", name):
             del sys.modules[name]
 
 
@@ -155,10 +166,16 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=1, help="reduced of each kind")
     parser.add_argument("--seconds", type=float, default=1e9, help="the longest time")
     parser.add_argument("--quick", action="store_true", help="less of each spec")
+    parser.add_argument("--families", action="store_true", help="several nets a file")
     parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
     prepare()
-    run = Run(tuple(given.backends.split(",")), given.examples, not given.quick)
+    run = Run(
+        tuple(given.backends.split(",")),
+        given.examples,
+        thorough=not given.quick,
+        families=given.families,
+    )
     run.typed = given.types
     start, busy = time.monotonic(), time.process_time()
     for number in range(given.first, given.first + given.count):
@@ -173,7 +190,7 @@ def main() -> int:
     for kind, times in run.found.most_common():
         numbers = ", ".join(str(number) for number, *_ in run.specs[kind])
         print(f"{times:5} {kind}, spec {numbers}", flush=True)
-    for kind in run.found if given.keep else ():
+    for kind in run.found if given.keep and not given.families else ():
         for number, spec, detail in run.specs[kind]:
             keep(given.keep, kind, number, spec, detail)
     return int(bool(run.found))

@@ -213,6 +213,28 @@ def test_ours_are_backends(name: str) -> None:
     assert trains(one) and not list(module._faults(one, name))
 
 
+def test_one_that_prints_no_loader(packages: Packages) -> None:
+    code = """
+from archspec_torch.backend import TorchBackend
+
+class Toy(TorchBackend):
+    name = "toy"
+
+    def __getattribute__(self, name):
+        if name == "loading":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+backend = Toy()
+"""
+    packages.add("archspec_toy", "toy", code)
+    spec = archspec.load("resnet20")
+    assert spec.codegen("toy").text == spec.codegen("torch").text
+    with pytest.raises(BackendError, match="'toy' prints no function") as caught:
+        spec.codegen("toy", with_weights=True)
+    assert caught.value.code == "AS515"
+
+
 def test_forward_only(packages: Packages) -> None:
     code = """
 from archspec_torch.backend import TorchBackend

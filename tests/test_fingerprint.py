@@ -127,6 +127,7 @@ graph:
         f"# a comment\n{GRAPH}",
         f"title: Another\ndescription: of the same net\nsource: x{GRAPH}",
         f"{GRAPH}expect: {{params: 112}}",
+        f'weights: {{url: "https://a.b/c.pth", hash: "0123abcd"}}{GRAPH}',
         f"params: {{c: 4}}{GRAPH.replace('channels: 4', 'channels: =c')}",
         GRAPH.replace("kernel: 3", "kernel: 3, stride: 1"),
     ],

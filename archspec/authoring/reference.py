@@ -132,6 +132,7 @@ def markdown() -> str:
         ("Keys of a param that has a type and a default", schema.PARAM),
         ("Keys of a node", schema.NODE),
         ("Keys of `expect`", schema.EXPECT),
+        ("Keys of `weights`", schema.WEIGHTS),
     ):
         parts += [f"## {title}", _table("key", "meaning", keys.items())]
     parts.append("## Ops")

@@ -56,6 +56,7 @@ def render(graph: Graph) -> str:
         "description": graph.description,
         "source": graph.source,
         "preprocessing": dict(graph.preprocessing),
+        "weights": dict(graph.weights),
         "inputs": graph.inputs,
     }
     lines = [f"{key}: {flow(value)}" for key, value in head.items() if value]

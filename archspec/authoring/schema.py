@@ -20,6 +20,7 @@ from archspec.language.syntax import (
     FileKeys,
     NodeKeys,
     ParamKeys,
+    WeightsKeys,
     keys_of,
 )
 from archspec.ops import OPS, Op, Weighted
@@ -33,6 +34,7 @@ BLOCK = keys_of(BlockKeys)
 PARAM = keys_of(ParamKeys)
 NODE = keys_of(NodeKeys)
 EXPECT = keys_of(ExpectKeys)
+WEIGHTS = keys_of(WeightsKeys)
 FORMULA: Json = {"type": "string", "pattern": "^=", "description": "A formula."}
 
 
@@ -115,6 +117,7 @@ def _file() -> Json:
         "graph": _scope("node", "entry", removable=True),
         "outputs": _map(path),
         "taps": _map(path),
+        "weights": _object(WeightsKeys, {}, required=["url", "hash"]),
         "expect": _object(ExpectKeys, {}),
     }
 

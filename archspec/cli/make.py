@@ -17,6 +17,7 @@ from archspec.errors import ArchspecError, BackendError
 if TYPE_CHECKING:
     from archspec import Spec
     from archspec.backend import Backend
+    from archspec.graph import Graph
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -25,7 +26,7 @@ Output = Annotated[
 
 @options.ended
 def codegen(
-    spec: options.Spec,
+    specs: Annotated[list[str], options.SPEC],
     backend: options.Backend,
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
     check: Annotated[
@@ -35,33 +36,73 @@ def codegen(
     params: options.Params = None,
     input_size: options.Size = None,
     taps: options.Taps = False,
+    with_weights: Annotated[
+        bool, typer.Option("--with-weights", help="Prints load_weights, too.")
+    ] = False,
+    with_test: Annotated[
+        bool, typer.Option("--with-test", help="Writes a pytest file beside it, too.")
+    ] = False,
 ) -> None:
-    """Prints source that needs the framework and nothing else."""
-    from archspec import load
-    from archspec.files import write_whole
-    from archspec.source import project
+    """Prints source that needs the framework and nothing else.
 
-    if check and output == "-":
-        raise typer.BadParameter("--check wants the --output that it checks")
+    Several nets are printed into one file, with a function that builds each.
+    """
+    from archspec.backend import backend as find
+    from archspec.backend import method
+    from archspec.files import write_whole
+    from archspec.source import recorded
+    from archspec.spec import family, load
+
+    if output == "-" and (check or with_test):
+        told = "--check wants the --output that it checks"
+        raise typer.BadParameter(told if check else "--with-test wants an --output")
     given, size = options.params(params), options.image_size(input_size)
-    text = load(spec, params=given, size=size, taps=taps).codegen(backend).text
+    if len(specs) > 1 and (with_weights or with_test):
+        told = "--with-weights" if with_weights else "--with-test"
+        raise typer.BadParameter(f"{told} wants one net a file")
+    nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
+    if len(nets) > 1:
+        source = family(nets, backend)
+    else:
+        source = nets[0].codegen(backend, with_weights=with_weights)
     if output == "-":
-        print(text, end="")
+        print(source.text, end="")
         return
     path = Path(output)
+    texts = {path: source.text}
+    if with_test:
+        place = recorded.placed(path, source.entry)
+
+        def resized(size: tuple[int, int]) -> Graph:
+            return load(specs[0], params=given, size=size, taps=taps).graph
+
+        small = recorded.smaller(nets[0].graph, resized)
+        test = method(find(backend), "test", "test of its files")
+        texts[path.with_name(f"test_{path.name}")] = test(nets[0].graph, small, place)
     if check:
-        _check(path, text)
+        for path, text in texts.items():
+            _check(path, text)
         return
-    if path.exists() and not force:
-        old = _read(path)
-        if project.same(old, text):
-            return
-        if not project.untouched(old):
-            found = "has been edited" if project.printed(old) else "isn't archspec's"
-            raise ArchspecError(
-                f"{output} {found}", code="AS190", hint="--force overwrites it"
-            )
-    write_whole(path, text)
+    stale = [path for path, text in texts.items() if force or not _current(path, text)]
+    for path in stale:
+        write_whole(path, texts[path])
+
+
+def _current(path: Path, text: str) -> bool:
+    """Whether a file is up to date; ArchspecError where it isn't ours to overwrite."""
+    from archspec.source import project
+
+    if not path.exists():
+        return False
+    old = _read(path)
+    if project.same(old, text):
+        return True
+    if not project.untouched(old):
+        found = "has been edited" if project.printed(old) else "isn't archspec's"
+        raise ArchspecError(
+            f"{path} {found}", code="AS190", hint="--force overwrites it"
+        )
+    return False
 
 
 def _read(path: Path) -> str:

@@ -103,6 +103,8 @@ def _expanded(
         description=unit.keys.description,
         source=unit.keys.source,
         preprocessing=unit.preprocessing,
+        family=unit.family,
+        weights={} if given else unit.keys.weights,
     )
     _check_flat_names(graph)
     graph.check()

@@ -124,7 +124,8 @@ MERGED = ("params", "require", "inputs", "defaults", "blocks", "outputs", "taps"
 def merge(base: Unit | None, own: Unit) -> Unit:
     """`own` on top of what it extends; null removes, a replaced entry keeps its place.
 
-    Its name, title, description, source, publisher and what it expects are its own.
+    Its name, title, description, source, publisher, weights and what it expects are its
+    own.
     """
     errors = Collector()
     parts: dict[str, Any] = {
@@ -135,7 +136,8 @@ def merge(base: Unit | None, own: Unit) -> Unit:
         parts["preprocessing"] = own.preprocessing or base.preprocessing
     graph = errors.keep(_graphs, base and base.graph, own.graph, errors)
     errors.end()
-    return replace(own, graph=graph, **parts)
+    family = base.family if base and own.graph is None else own.family
+    return replace(own, graph=graph, family=family, **parts)
 
 
 def _over(part: str, base: Any, own: Any, errors: Collector) -> dict[str, Any]:

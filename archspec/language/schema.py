@@ -27,6 +27,7 @@ from archspec.language.syntax import (
     Statement,
     Statements,
     Unit,
+    WeightsKeys,
     bare,
     keys_of,
 )
@@ -38,6 +39,8 @@ EXPECTED = {
     "when": "true, false or a formula",
     "repeat": "a whole number or a formula",
     "require": "a formula for each condition",
+    "url": "an address that ends in .pth, .safetensors or .h5",
+    "hash": "8 to 64 hex digits in lower case, in quotes",
 }
 """What a key takes, where the types don't say it."""
 
@@ -64,8 +67,9 @@ def unit(raw: Map, file: str) -> Unit:
 def _unit(raw: Map, file: str) -> Unit:
     keys: FileKeys = _checked(FileKeys, raw)
     errors = Collector()
-    if isinstance(raw.get("expect"), Map):
-        errors.keep(_checked, ExpectKeys, raw["expect"])
+    for part, model in (("expect", ExpectKeys), ("weights", WeightsKeys)):
+        if raw.get(part):
+            errors.keep(_checked, model, raw[part])
     entries = {key: _entries(raw.get(key)) for key in keys_of(FileKeys)}
     graph = None
     if keys.graph is not None:
@@ -84,6 +88,7 @@ def _unit(raw: Map, file: str) -> Unit:
         },
         blocks=_kept(errors, _block, entries["blocks"], errors),
         graph=graph,
+        family=keys.title or keys.name,
         **{k: entries[k] for k in ("require", "inputs", "outputs", "taps", "expect")},
     )
     errors.end()

@@ -277,7 +277,7 @@ class Expander:
             message = f"scopes nest {self.limits.depth} deep"
             raise self.limits.error("depth", "AS121", message, statement.at)
         unit, block = self._block(instance)
-        if block.kind != "graph" and _definition(unit, block) in context.open:
+        if block.kind != "graph" and _definition(unit.file, block) in context.open:
             message, at = f"{block} contains itself", statement.place(statement.kind)
             raise SpecError(message, code="AS318", at=at)
         check_inputs(block, statement, len(instance.sources))
@@ -309,7 +309,9 @@ class Expander:
     ) -> Context:
         """Opens the scope of an instance, whose variables are those inside."""
         statement, variables = instance.statement, instance.variables
-        outer, definition = instance.outer, _definition(unit, block)
+        outer = instance.outer
+        # Of the text: a block that files inherit is one.
+        definition = _definition(block.graph.at.file, block)
         if outer is not None and block.kind == "graph":
             definition = f"{outer.scope.definition}/{statement.key}"
         texts = {name: item.text for name, item in instance.given.items() if item.text}
@@ -344,7 +346,7 @@ class Expander:
             scope=scope,
             space=inline.space if inline else Space(instance.name, block.graph.listed),
             graph=block.graph,
-            open=(*(outer.open if outer else ()), definition),
+            open=(*(outer.open if outer else ()), _definition(unit.file, block)),
             outer=inline,
         )
 
@@ -367,6 +369,6 @@ class Expander:
         return unit, unit.block()._replace(outputs=unit.taps)
 
 
-def _definition(unit: Unit, block: Block) -> str:
-    """The identity of a block's or a file's text."""
-    return f"{unit.file}#{block.name if block.kind == 'block' else ''}"
+def _definition(file: str, block: Block) -> str:
+    """The identity of a block or a file."""
+    return f"{file}#{block.name if block.kind == 'block' else ''}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -86,6 +86,9 @@ class FileKeys(Keys):
     graph: Any = key(f"The net: {GRAPH[0].lower()}{GRAPH[1:]}", None)
     outputs: dict[str, Any] = key(OUTPUTS, {})
     taps: dict[str, Any] = key("Names of features and the paths of their nodes.", {})
+    weights: dict[str, Any] = key(
+        "The published weights, which `codegen --with-weights` loads: url, hash.", {}
+    )
     expect: dict[str, Any] = key("What `validate` compares: params, macs, output.", {})
 
 
@@ -97,6 +100,20 @@ class ExpectKeys(Keys):
     macs: int = key("Multiply-accumulates of one image.", ABSENT)
     output: list[int] | dict[str, list[int]] = key(
         "The output's shape, or each output's by name.", ABSENT
+    )
+
+
+class WeightsKeys(Keys):
+    """Where the weights of a net are published."""
+
+    url: Annotated[
+        str, Field(pattern=r"^https?://[!#-&(-\[\]-~]+\.(pth|safetensors|h5)$")
+    ] = key(
+        "A .safetensors or .pth file with canonical names, or an .h5 file of Keras."
+    )
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] = key(
+        "The file's SHA-256 in hex, of which torch needs eight digits and Keras all; "
+        "for Keras' files the MD5 will do."
     )
 
 
@@ -367,6 +384,8 @@ class Unit:
     outputs: dict[str, Entry]
     taps: dict[str, Entry]
     expect: dict[str, Entry]
+    family: str
+    """The title of the file that wrote the graph: this one, or what it extends."""
 
     def default(self, kind: str) -> dict[str, Entry]:
         """The attributes that the file gives to every op of a kind."""

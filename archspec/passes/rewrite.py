@@ -74,6 +74,7 @@ def rewrite(
         taps=taps,
         root=root,
         arguments=arguments,
+        weights={},  # they are of another net
     )
     whole.check()
     return whole

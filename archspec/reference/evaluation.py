@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ def evaluate(
     *,
     training: bool = False,
     kept: Mapping[str, Array] | None = None,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Array]:
     """Every value of a graph by its name: the inputs and the output of each node.
 
@@ -71,7 +72,9 @@ def evaluate(
         training: whether norms use the batch's statistics, and dropouts drop.
         kept: in training, what each dropout keeps, by its node; see `dropped` in
             `archspec.reference.activation`. One of rate 0 keeps all.
+        wanted: values that are enough: others go as soon as nothing reads them.
     """
+    last = {name: node for node in graph.nodes for name in node.inputs}
     values = {name: np.asarray(inputs[name]) for name in graph.inputs}
     dtype = np.result_type(*values.values())
     for node, shapes in graph.located():
@@ -83,6 +86,10 @@ def evaluate(
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
         values[node.name] = compute(node.op, *read, stored=stored, training=training)
+        if wanted is not None:
+            read_last = {name for name in node.inputs if last[name] is node}
+            for name in read_last.difference(wanted):
+                del values[name]
     return values
 
 

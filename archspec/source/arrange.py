@@ -9,12 +9,14 @@ rows. Arguments get an order.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping
 
 from archspec.errors import SpecError
 from archspec.graph import Value
 from archspec.source.expr import Arg, Expr, kind_of, named, names_of, rebuilt
 from archspec.source.outline import (
+    Argument,
     Definition,
     Line,
     Nested,
@@ -342,11 +344,20 @@ def _order(definitions: list[Definition]) -> None:
             if isinstance(line.target, Use):
                 uses.setdefault(id(line.target.definition), []).append(line.target)
     for definition in definitions:
-        if definition.model:
+        if definition.net:
             held = definition.arguments
-            definition.positional = (CLASSES,) if CLASSES in held else ()
-            order = dict.fromkeys((*definition.positional, *held))
+            if not definition.model:
+                for argument in held.values():
+                    _common(argument)
+            first = [name for name, argument in held.items() if not argument.keyword]
+            first += [name for name in (CLASSES,) if held.keys() >= {name}]
+            definition.positional = tuple(first)
+            last = definition.channel_arguments.keys()
+            rest = [name for name in held if name not in last]
+            order = dict.fromkeys((*first, *rest, *held))
             definition.arguments = {name: held[name] for name in order}
+            for use in uses.get(id(definition), []):
+                use.arguments = {name: use.arguments[name] for name in order}
             continue
         callers = uses.get(id(definition), [])
         handed = [
@@ -359,6 +370,15 @@ def _order(definitions: list[Definition]) -> None:
         definition.arguments = {name: definition.arguments[name] for name in order}
         for use in callers:
             use.arguments = {name: use.arguments[name] for name in order}
+
+
+def _common(argument: Argument) -> None:
+    """Gives an argument of nets the value that most of them have as its default."""
+    if any(isinstance(value, tuple) for value in argument.values):
+        return
+    counts = Counter((type(value), value) for value in argument.values)
+    (_, argument.default), _ = counts.most_common(1)[0]
+    argument.keyword = True
 
 
 def _handed(name: str, definition: Definition, callers: list[Use]) -> bool:

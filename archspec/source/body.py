@@ -20,6 +20,7 @@ from archspec.source.expr import (
     over_turns,
     over_zero,
     parts,
+    settled,
     value_of,
     without_term,
 )
@@ -460,6 +461,8 @@ class Body:
             arguments[name] = self.writer.choose(
                 cells, values, texts, name, _variable(index)
             )
+            if argument.sized:
+                self._fix_length(definition, name, arguments[name])
         self._widen(trees, channels, index)
         self._relate(definition, trees[0], arguments, index)
         made: list[Arg] = []
@@ -469,8 +472,31 @@ class Body:
                 arg = self._untold(cells, number, self.words.behind(read))
             elif isinstance(arg, Expr):
                 arg = arg.replaced(lambda name: arguments[name])
+            if self.writer.definition.net and not self.writer.definition.model:
+                arg = self._settled(arg, cells)
             made.append(arg)
         return Use(definition, arguments), tuple(made)
+
+    def _settled(self, arg: Arg, cells: Sequence[Cell]) -> Arg:
+        """An expression without choices that are one in all nets of a family.
+
+        What tells the nets apart is no caller's choice: no stage of theirs is empty.
+        """
+        held, words = self.writer.definition.arguments, self.words
+        told = {name for name in held if not words.behind_root(name)}
+        told |= words.fixed_loops
+        return settled(arg, told, [cell.env for cell in cells])
+
+    def _fix_length(self, definition: Definition, name: str, arg: Arg) -> None:
+        """Notes that a list has a fixed length here, since a block asks for one."""
+        if not isinstance(arg, Expr):
+            return
+        plan, own = self.forest.plan, self.writer.definition.arguments.get(arg.text)
+        if own is None or own.invented:
+            place = definition.instances[0].scope.definition, name
+            raise Unfit(f"{name} has any length", split=frozenset((place,)))
+        if not own.sized:
+            plan.lengths.add((self.writer.group[0].scope.definition, arg.text))
 
     def _relate(
         self,

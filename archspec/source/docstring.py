@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from archspec.graph import Graph
 from archspec.ops import Shape
 from archspec.source.expr import Arg, Expr, names_of
+from archspec.source.family import Family
 from archspec.source.outline import Definition
 from archspec.source.text import WIDTH, flat, prose
 from archspec.source.tree import Tree
@@ -20,21 +21,57 @@ LONG = 30
 
 def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
     """Its lines; free text of the spec comes as plain printable ASCII."""
-    shapes = ", ".join(
-        f"{name} {' x '.join(map(str, ordered(shape, channels_last)))}"
-        for name, shape in graph.inputs.items()
-    )
     lines = [*_about(prose(graph.title or graph.name), prose(graph.description)), ""]
     if graph.source:
         lines += _wrapped(f"Source: {prose(graph.source)}")
     lines += _wrapped(
         f"Parameters: {graph.parameter_count():,}; MACs: {graph.macs():,}; "
-        f"input: {shapes}{result(graph)}."
+        f"input: {_inputs(graph, channels_last)}{result(graph)}."
     )
-    if graph.preprocessing:
-        items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
-        lines += _wrapped(f"Preprocessing: {prose(items)}.")
+    return [*lines, *_preprocessing(graph)]
+
+
+def shared(family: Family, channels_last: bool) -> list[str]:
+    """The lines for nets in one file: what they are, and what all of them have."""
+    names = _listed([graph.name for graph in family.graphs])
+    title = _sentence(prose(family.title)[: WIDTH - QUOTES - 1])
+    lines = [title, "", *_wrapped(f"Nets: {names}.")]
+    sources = dict.fromkeys(graph.source for graph in family.graphs if graph.source)
+    for source in sources:
+        lines += _wrapped(f"Source: {prose(source)}")
+    told = {_inputs(graph, channels_last) + result(graph) for graph in family.graphs}
+    if len(told) == 1:
+        lines += _wrapped(f"Input: {told.pop()}.")
+    prepared = [_preprocessing(graph) for graph in family.graphs]
+    if prepared[0] and all(found == prepared[0] for found in prepared):
+        lines += prepared[0]
     return lines
+
+
+def _preprocessing(graph: Graph) -> list[str]:
+    if not graph.preprocessing:
+        return []
+    items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
+    return _wrapped(f"Preprocessing: {prose(items)}.")
+
+
+def _inputs(graph: Graph, channels_last: bool) -> str:
+    return ", ".join(
+        f"{name} {' x '.join(map(str, ordered(shape, channels_last)))}"
+        for name, shape in graph.inputs.items()
+    )
+
+
+def built(graph: Graph, indent: int) -> list[str]:
+    """The docstring of a function that makes one net."""
+    start, width = " " * indent, WIDTH - indent
+    title = prose(graph.title or graph.name)
+    counts = f"{graph.parameter_count():,} parameters, {graph.macs():,} MACs"
+    told = f"{title}: {counts}."
+    if len(told) <= width - 2 * QUOTES:
+        return [f'{start}"""{told}"""']
+    rows = [f'{start}"""{_sentence(title)[: width - QUOTES]}', "", f"{start}{counts}."]
+    return [*rows, f'{start}"""']
 
 
 def result(graph: Graph) -> str:
@@ -79,6 +116,7 @@ def described(
     definition: Definition,
     shapes: Mapping[str, Shape],
     indent: int,
+    title: str = "",
     *,
     channels_last: bool = False,
 ) -> list[str]:
@@ -90,7 +128,7 @@ def described(
     start, width = " " * indent, WIDTH - indent
     scope = definition.instances[0].scope
     told, mapping = (
-        prose(scope.description),
+        prose(title or scope.description),
         _mapping(definition, shapes, channels_last),
     )
     title = _sentence(prose(definition.title.replace("_", " ")))
@@ -158,7 +196,8 @@ def _listed(items: Sequence[str]) -> str:
 
 def _channels(definition: Definition, arg: Arg) -> str:
     """A number of channels in words of the definition, where these are few."""
-    known = definition.arguments.keys() | definition.channel_arguments.keys()
+    known = {*definition.arguments}
+    known |= set() if definition.net else {*definition.channel_arguments}
     text = flat(arg)
     if isinstance(arg, Expr) and arg.is_name() and text not in known:
         return "C"  # what a caller gives as part of a shape

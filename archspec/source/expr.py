@@ -15,7 +15,8 @@ true of floats. Brackets come from `ast.unparse`, never from joining texts.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -178,6 +179,60 @@ class _Turns(ast.NodeTransformer):
         return super().visit(node)
 
 
+def of_length(arg: Arg, lengths: Mapping[str, int]) -> Arg:
+    """An expression in which lists have a known length.
+
+    >>> of_length(translated("len(a) * 2", lambda name: named(name, "list")), {"a": 3})
+    6
+    """
+    if not isinstance(arg, Expr) or not arg.names() & lengths.keys():
+        return arg
+    return rebuilt(arg, _Lengths(lengths), dict(arg.kinds))
+
+
+class _Lengths(ast.NodeTransformer):
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        self.lengths = lengths
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        of = node.args[0]
+        if "len" in _called(node) and isinstance(of, ast.Name):
+            return ast.Constant(self.lengths[of.id]) if of.id in self.lengths else node
+        return self.generic_visit(node)
+
+
+def settled(
+    arg: Arg, names: AbstractSet[str], envs: Sequence[Mapping[str, Value]]
+) -> Arg:
+    """An expression without choices that are the same in all environments.
+
+    Only such choices count as read nothing but some names.
+
+    >>> count = named("n", "int")
+    >>> settled(choice(count, over_zero(count), 8), {"n"}, [{"n": 1}, {"n": 2}]).code()
+    'n'
+    """
+    if not isinstance(arg, Expr) or arg.names().isdisjoint(names):
+        return arg
+    return rebuilt(arg, _Settled(names, envs), dict(arg.kinds))
+
+
+class _Settled(ast.NodeTransformer):
+    def __init__(
+        self, names: AbstractSet[str], envs: Sequence[Mapping[str, Value]]
+    ) -> None:
+        self.names = names
+        self.envs = envs
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        read = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
+        if read - _called(node.test) <= self.names:
+            found = {bool(computed(node.test, env)) for env in self.envs}
+            if len(found) == 1:
+                return self.visit(node.body if found.pop() else node.orelse)
+        return self.generic_visit(node)
+
+
 def without_term(arg: Arg, name: str) -> Arg | None:
     """What a sum of integers adds to a name; None where it is no such sum.
 
@@ -222,6 +277,14 @@ def rebuilt(
     """An expression, or a part of it, after a change of a copy of its tree."""
     copy = deepcopy(arg.tree if tree is None else tree)
     return _made(change.visit(copy) if change else copy, kinds)
+
+
+def put(arg: Arg, words: Mapping[str, Arg]) -> Arg:
+    """An expression with other words for some of its names."""
+    if not isinstance(arg, Expr) or arg.names().isdisjoint(words):
+        return arg
+    kinds = dict(arg.kinds)
+    return arg.replaced(lambda name: words.get(name, named(name, kinds[name])))
 
 
 def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:

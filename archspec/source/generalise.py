@@ -35,7 +35,16 @@ from archspec.source.outline import (
     free_names,
 )
 from archspec.source.plan import Plan, Unfit
-from archspec.source.tree import Forest, Signature, Tree, kept, numbers, ordered
+from archspec.source.tree import (
+    FAMILY,
+    Forest,
+    Signature,
+    Tree,
+    in_family,
+    kept,
+    numbers,
+    ordered,
+)
 from archspec.source.vocabulary import Unsayable, Vocabulary, same
 
 LONG = 9
@@ -53,11 +62,11 @@ def outline(
     """
     plan = Plan(set(graph.arguments))
     while True:
-        before = len(plan.variable)
+        before = len(plan.variable) + len(plan.lengths)
         try:
             forest = Forest(graph, signature, plan, chosen)
             found = Generaliser(graph, forest).definitions()
-            if len(plan.variable) > before:
+            if len(plan.variable) + len(plan.lengths) > before:
                 continue
             arrange(found)
             rename(found)
@@ -78,7 +87,10 @@ class Generaliser:
 
     def definitions(self) -> list[Definition]:
         """All definitions, the net last."""
-        uses: dict[int, set[int]] = {n: set() for n in range(len(self.forest.groups))}
+        groups = range(len(self.forest.groups))
+        family = self.forest.root.scope.kind == FAMILY
+        # They were found from the end.
+        uses: dict[int, set[int]] = {n: set() for n in groups[:: -1 if family else 1]}
         for tree in self.forest.trees.values():
             if tree.group < 0 or tree.scope.parent is None:
                 continue
@@ -104,6 +116,7 @@ class Writer:
         self.definition = Definition(
             title=scope.title,
             model=scope.parent is None,
+            net=in_family(scope),
             listed=scope.listed,
             inline=scope.inline,
             inputs=tuple(scope.inputs),
@@ -139,6 +152,9 @@ class Writer:
                 name: outputs[values.index(value)]
                 for name, value in graph.outputs.items()
             }
+        elif definition.net:
+            made, told = self.group[0].outputs, self.group[0].scope.outputs
+            definition.outputs = {k: outputs[made.index(v)] for k, v in told.items()}
         else:
             definition.outputs = {str(n): ref for n, ref in enumerate(outputs)}
         definition.reads = tuple(map(self._outside, channels))

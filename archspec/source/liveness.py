@@ -80,7 +80,7 @@ def variables(
 def output_names(definition: Definition) -> tuple[str, ...]:
     """The names of a definition's outputs as the spec has them; some may be numbers."""
     names = tuple(definition.outputs)
-    if definition.model or not definition.instances:
+    if definition.net or not definition.instances:
         return names
     tree = definition.instances[0]
     told = {value: name for name, value in reversed(tree.scope.outputs.items())}

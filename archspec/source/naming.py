@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
+from archspec.graph import Value
 from archspec.source.expr import Arg, Expr, named
 from archspec.source.outline import Argument, Definition, Line, Use, rewrite, walk
+from archspec.source.tree import file_of
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs
@@ -54,6 +56,40 @@ def rename(definitions: Sequence[Definition], taken: Container[str] = TAKEN) -> 
         return
     for definition in definitions:
         _definition(definition, clashing)
+
+
+def told_apart(titles: Mapping[Definition, str]) -> dict[Definition, str]:
+    """What tells definitions of one title apart, where a text of the spec does.
+
+    Two stages of units that a param names are of `basic_block` and of `bottleneck`.
+    """
+    groups: dict[str, list[Definition]] = {}
+    for definition, title in titles.items():
+        groups.setdefault(title, []).append(definition)
+    return {
+        definition: text
+        for group in groups.values()
+        for definition, text in zip(group, _texts(group), strict=True)
+    }
+
+
+def _texts(group: Sequence[Definition]) -> list[str]:
+    """The first text param that is another in each definition; or nothing."""
+    nothing = [""] * len(group)
+    if len(group) == 1:
+        return nothing
+    scopes = [[tree.scope for tree in made.instances] for made in group]
+    held = [[{**file_of(s).params, **s.params} for s in of] for of in scopes]
+    for name in held[0][0]:
+        values = [{params.get(name) for params in of} for of in held]
+        texts = [str(*of) for of in values if len(of) == 1 and _text(*of)]
+        if len({*texts}) == len(group):
+            return texts
+    return nothing
+
+
+def _text(value: Value) -> bool:
+    return isinstance(value, str)
 
 
 def _definition(definition: Definition, clashing: set[str]) -> None:

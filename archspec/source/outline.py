@@ -20,6 +20,8 @@ SHORT = 4
 """Tuples of so many items have a type for each item."""
 
 
+LONG = 66
+"""Characters that the type of a list may have."""
 CHOSEN = "op"
 """The kind, and the only attribute, of a use whose op is what its caller says."""
 
@@ -182,7 +184,7 @@ class Argument:
     """An argument of a definition: its value in each instance, its default if any.
 
     `invented` says that no param of the spec stands for it; `note` is its annotation
-    where that isn't the type of its values.
+    where that isn't the type of its values. A `sized` one is a list of fixed length.
     """
 
     name: str
@@ -191,10 +193,11 @@ class Argument:
     keyword: bool = False
     invented: bool = False
     note: str = ""
+    sized: bool = False
 
     def type(self) -> str:
         """The Python type of its values, as an annotation."""
-        return self.note or annotation(self.values)
+        return self.note or annotation(self.values, sized=self.sized)
 
     def declaration(self) -> str:
         """How a signature says it."""
@@ -208,7 +211,8 @@ class Definition:
 
     Attributes:
         title: the block's name.
-        model: whether it is the whole net.
+        model: whether it is the whole of what is printed.
+        net: whether it is a whole net, which is the same but in a family of nets.
         listed, inline: a chain of numbered children; one whose children stand in the
             list that uses it.
         inputs: names of what it reads.
@@ -232,6 +236,7 @@ class Definition:
     inline: bool
     inputs: tuple[str, ...]
     instances: list[Tree]
+    net: bool = False
     arguments: dict[str, Argument] = field(default_factory=dict)
     constants: dict[str, Expr] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
@@ -244,21 +249,35 @@ class Definition:
     relations: list[tuple[Arg, Arg]] = field(default_factory=list)
     ops: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """The whole is a net, unless nets stand in it."""
+        self.net = self.net or self.model
+
+    def asks(self, name: str, arg: Arg) -> bool:
+        """Whether a caller must give an argument its value."""
+        default = self.arguments[name].default
+        other = type(arg) is not type(default) or arg != default
+        return name in self.positional or other
+
     def parameters(self, behind: Sequence[str] = ()) -> list[str]:
         """What a printed signature says of its arguments and of what stands behind.
 
         Those of a net that aren't `positional` are given by name alone.
         """
         said = [argument.declaration() for argument in self.arguments.values()]
-        if not self.model:
+        if not self.net:
             return [*said, *behind]
         first = len(self.positional)
         rest = [*said[first:], *(text for text in behind if text != "*")]
         return [*said[:first], *(["*", *rest] if rest else [])]
 
 
-def annotation(values: Sequence[Value]) -> str:
-    """The annotation that covers all values; an int may stand for a float."""
+def annotation(values: Sequence[Value], *, sized: bool = False) -> str:
+    """The annotation that covers all values; an int may stand for a float.
+
+    It has a type for each item of lists of one length that are short, or `sized`, if
+    that has room in a line.
+    """
     tuples = [value for value in values if isinstance(value, tuple)]
     kinds = {type(value).__name__ for value in values if not isinstance(value, tuple)}
     if "float" in kinds:
@@ -266,12 +285,13 @@ def annotation(values: Sequence[Value]) -> str:
     found = {"None" if kind == "NoneType" else kind for kind in kinds}
     if tuples:
         sizes = {len(value) for value in tuples}
-        if len(sizes) == 1 and 1 < max(sizes) <= SHORT:
+        every = [item for value in tuples for item in value]
+        text = f"tuple[{annotation(every) if every else 'int'}, ...]"
+        if len(sizes) == 1 and (sized or 1 < max(sizes) <= SHORT):
             items = [annotation(column) for column in zip(*tuples, strict=True)]
-            found.add(f"tuple[{', '.join(items)}]")
-        else:
-            every = [item for value in tuples for item in value]
-            found.add(f"tuple[{annotation(every) if every else 'int'}, ...]")
+            each = f"tuple[{', '.join(items)}]"
+            text = text if len(each) > LONG else each
+        found.add(text)
     return " | ".join(sorted(found, key=lambda name: (name == "None", name)))
 
 

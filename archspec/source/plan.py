@@ -20,6 +20,7 @@ class Unfit(Exception):
 
     Attributes:
         params: params of the net that can't be arguments because of it.
+        lengths: params of blocks that are lists, in all instances of one length.
         split: params of blocks by whose values instances must be told apart.
         repeat: the repeat whose instances could be written one by one instead.
         definition: the definition that it happened in.
@@ -30,12 +31,14 @@ class Unfit(Exception):
         message: str,
         *,
         params: frozenset[str] = frozenset(),
+        lengths: frozenset[Place] = frozenset(),
         split: frozenset[Place] = frozenset(),
         repeat: Place | None = None,
         definition: str = "",
     ) -> None:
         super().__init__(message)
         self.params = params
+        self.lengths = lengths
         self.split = split
         self.repeat = repeat
         self.definition = definition
@@ -49,6 +52,7 @@ class Plan:
         arguments: the params that the printed net takes.
         variable: params of definitions that are equal in all instances, but that a
             caller computes from its own arguments.
+        lengths: params of definitions that are lists of one length, which is fixed.
         split: params of definitions whose instances share one only if they are equal.
         lines: definitions whose instances share one only if they have the same lines.
         apart: definitions whose instances share none.
@@ -58,6 +62,7 @@ class Plan:
 
     arguments: set[str]
     variable: set[Place] = field(default_factory=set)
+    lengths: set[Place] = field(default_factory=set)
     split: set[Place] = field(default_factory=set)
     lines: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
@@ -66,7 +71,9 @@ class Plan:
 
     def give_up(self, unfit: Unfit) -> None:
         """Makes the plan more literal by one step, the one that keeps the most."""
-        if unfit.params & self.arguments:
+        if not unfit.lengths <= self.lengths:
+            self.lengths |= unfit.lengths
+        elif unfit.params & self.arguments:
             self.arguments -= unfit.params
         elif not unfit.split <= self.split:
             self.split |= unfit.split

@@ -130,7 +130,7 @@ class _Simplify(ast.NodeTransformer):
             if twice and self._kind(operand) == "bool":
                 assert isinstance(operand, ast.UnaryOp)
                 return operand.operand
-            if isinstance(operand, ast.Compare) and _is_equality(operand):
+            if isinstance(operand, ast.Compare) and _has_opposite(operand):
                 return negated(operand)
         return _computed(ast.UnaryOp(node.op, operand))
 
@@ -274,6 +274,8 @@ OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.GtE: ast.Lt,
     ast.Gt: ast.LtE,
     ast.LtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
 }
 
 
@@ -341,8 +343,10 @@ def _summed(node: ast.BinOp) -> ast.expr:
     return ast.BinOp(left.left, op, ast.Constant(abs(total)))
 
 
-def _is_equality(tree: ast.Compare) -> bool:
-    return len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Eq | ast.NotEq)
+def _has_opposite(tree: ast.Compare) -> bool:
+    """Whether another comparison holds just where it doesn't, whatever the values."""
+    alike = ast.Eq | ast.NotEq | ast.In | ast.NotIn
+    return len(tree.ops) == 1 and isinstance(tree.ops[0], alike)
 
 
 def _is_constant(tree: ast.expr) -> bool:

@@ -221,6 +221,8 @@ class Forest:
         several = len(tree.outputs) > 1
         shape[""] = self._made(tree) if several else len(tree.outputs)
         shape["#"] = self._told_apart(tree)
+        if in_family(tree.scope):
+            shape["#"] = shape["#"], *tree.scope.inputs, *tree.scope.outputs
         return shape
 
     def _told_apart(self, tree: Tree) -> Kind:
@@ -293,6 +295,15 @@ class Forest:
             group.reverse()
 
 
+FAMILY = "family"
+"""The kind of a root whose children are whole nets, each of a file."""
+
+
+def in_family(scope: Scope) -> bool:
+    """Whether a scope is a whole net beside others."""
+    return scope.parent is not None and scope.parent.kind == FAMILY
+
+
 def _name(item: tuple[str, Hashable]) -> str:
     return item[0]
 
@@ -300,7 +311,7 @@ def _name(item: tuple[str, Hashable]) -> str:
 def file_of(scope: Scope) -> Scope:
     """The file that a block's text stands in."""
     above: Scope | None = scope.parent
-    while above is not None and above.kind != "file":
+    while above is not None and above.kind not in ("file", FAMILY):
         above = above.parent
     assert above is not None
     return above

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from archspec.graph import Scope, Value
 from archspec.language.formula import CONSTANTS, names
 from archspec.source.columns import Text
-from archspec.source.expr import Arg, Expr, kind_of, named, names_of, translated
+from archspec.source.expr import (
+    Arg,
+    Expr,
+    kind_of,
+    named,
+    names_of,
+    of_length,
+    translated,
+)
 from archspec.source.outline import Argument, Definition
 from archspec.source.plan import Place, Unfit
 from archspec.source.tree import Forest, Tree, file_of
@@ -99,7 +107,8 @@ class Vocabulary:
     def argument(self, name: str, values: Sequence[Value]) -> Expr:
         """An argument of the definition; made where there is none of the name."""
         if name not in self.definition.arguments:
-            self.definition.arguments[name] = Argument(name, list(values))
+            sized = (scope_id(self.group), name) in self.forest.plan.lengths
+            self.definition.arguments[name] = Argument(name, list(values), sized=sized)
             self._bind(name, values)
         return self.word(name)
 
@@ -176,20 +185,28 @@ class Vocabulary:
         definition = self.definition
         held = definition.arguments
         invented = frozenset(name for name in depends if held[name].invented)
-        params = frozenset(
-            root for name in depends for root in self._roots(name) & self.arguments
-        )
+        params = frozenset(root for name in depends for root in self.behind_root(name))
         split: frozenset[Place] = frozenset(
             (scope_id(self.group), self._told(name)) for name in depends - invented
         )
+        lengths = frozenset(
+            (scope_id(self.group), name)
+            for name in depends - invented
+            if length(held[name].values)
+        )
         if definition.model:
-            params, split = depends | params, frozenset()
+            params, split, lengths = depends | params, frozenset(), frozenset()
         return Unfit(
             message,
             params=params,
+            lengths=lengths,
             split=split,
             definition=scope_id(self.group),
         )
+
+    def behind_root(self, name: str) -> frozenset[str]:
+        """The arguments of the whole that an argument depends on."""
+        return self._roots(name) & self.arguments
 
     def _told(self, name: str) -> str:
         """What of a scope's names an argument stands for."""
@@ -221,7 +238,11 @@ class Vocabulary:
                 failed = name
                 depends |= unsayable.depends
         if not failed:
-            return translated(text.text, words.__getitem__)
+            found = translated(text.text, words.__getitem__)
+            held = self.definition.arguments
+            read = names_of(found) & held.keys()
+            sized = (name for name in read if held[name].sized)
+            return of_length(found, {n: length(held[n].values) for n in sized})
         for word in words.values():
             depends |= self.behind(names_of(word))
         raise Unsayable(failed, frozenset(depends))
@@ -277,10 +298,10 @@ class Vocabulary:
 
     def _size(self, name: str, scope: Scope) -> Arg:
         """A height or a width, as a constant; whoever uses it checks it everywhere."""
-        if id(scope) not in self._own_scopes or self.definition.model:
+        if id(scope) not in self._own_scopes or self.definition.net:
             # Inside, it may depend on any argument: on a stride, say.
             behind = scope.taints.get(name, frozenset()) & self.arguments
-            if not self.definition.model:
+            if not self.definition.net:
                 behind = frozenset(self.definition.arguments)
             if behind:
                 raise Unsayable(name, behind)
@@ -353,6 +374,20 @@ class Vocabulary:
 def scope_id(group: Sequence[Tree]) -> str:
     """The definition that all instances of a group are of."""
     return group[0].scope.definition
+
+
+def length(values: Sequence[Value]) -> int:
+    """How many items lists have; 0 where values are no lists of one length.
+
+    A table is none: its length would make an annotation that nobody reads.
+    """
+    sizes = {len(value) if isinstance(value, tuple) else 0 for value in values}
+    items = (item for value in values if isinstance(value, tuple) for item in value)
+    return sizes.pop() if len(sizes) == 1 and not any(map(_listed, items)) else 0
+
+
+def _listed(value: Value) -> bool:
+    return isinstance(value, tuple)
 
 
 def same(values: Sequence[Value]) -> bool:

@@ -55,12 +55,22 @@ class Archive:
             `layer/0`, `layer/1`, …; else they have names of their own.
         tensors: by name, in the order of the file.
         metadata: texts stored beside them.
+        parts: all sets of tensors that the file holds, where there are several, by
+            where they stand in it; `tensors` is one of them.
     """
 
     kind: str
     layered: bool
     tensors: Mapping[str, Stored]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kind: str, parts: Mapping[str, Mapping[str, Stored]]) -> Archive:
+        """A file that holds sets of tensors, of which the largest is shown."""
+        most = max(parts, key=lambda part: len(parts[part]))
+        told = f"{kind}, its {most!r}" if most else kind
+        return cls(told, False, parts[most], {}, parts)
 
 
 Opener = Callable[[Path], AbstractContextManager[Archive]]

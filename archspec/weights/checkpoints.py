@@ -1,37 +1,85 @@
-"""torch checkpoints: a `state_dict` in a .pth file, read without running what is in it.
+"""torch checkpoints: the tensors of a .pth file, read and written without torch.
 
-torch's `weights_only` reader builds tensors and plain containers and refuses whatever
-else a pickle asks for.
+There are two containers. In torch's zip archive `data.pkl` is a pickle that says of
+each tensor which part of which storage it is, and each storage is a member of its own.
+In the older one several pickles stand in a row, and the storages behind them. Storages
+are mapped: pages are loaded when they are touched, copied when they are written to, and
+the file stays as it is.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
+import pickle
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from archspec.errors import WeightsError
 from archspec.files import write_whole
 from archspec.weights.archives import Archive, Stored, beginning, foreign
+from archspec.weights.pickles import (
+    DTYPES,
+    Opaque,
+    Pickles,
+    Storage,
+    Tensor,
+    Unreadable,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Where training scripts put the state_dict, beside epochs and optimizers."""
+MAGIC = 0x1950A86A20F9469CFC6C
+"""What the older container's first pickle holds."""
+HEADER = 30
+"""Bytes of a zip member's local header, before its name."""
+LARGEST = 64 << 20
+"""Bytes of the pickle in an archive, which only says where tensors are."""
+ALIGNED = 64
+"""Where storages start in an archive: at a multiple of this."""
+DEPTH = 8
+"""How deep the weights may stand in other things."""
+BRAIN = "bfloat16"
+"""What numpy lacks: each is the upper half of a float32."""
+WIDTHS = {
+    kind: 2 if kind == BRAIN else np.dtype(kind).itemsize for kind in DTYPES.values()
+}
+"""Bytes of a value."""
 
-SAFE_SINCE = (2, 6)
-"""Earlier releases of torch could be made to run code by a file (CVE-2025-32434)."""
+Starts = Mapping[str, tuple[int, int]]
+"""By the key of a storage, where its bytes start in the file, and how many."""
+
+
+class Damaged(Exception):
+    """A container that is broken."""
+
+
+REFUSED = (
+    Damaged,
+    Unreadable,
+    zipfile.BadZipFile,
+    NotImplementedError,  # an archive of a later version
+    ValueError,
+)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """The tensors of a checkpoint; in torch's zip format they are mapped, not read."""
-    torch = _torch(path)
+    """The tensors of a checkpoint: nothing in it is run, and torch isn't needed.
+
+    Raises:
+        WeightsError: the file is missing, damaged or of another format, or holds no
+            mapping from names to tensors.
+    """
     name = os.fspath(path)
     what = foreign(beginning(path))
     if what is not None and "HDF5" in what:
@@ -39,82 +87,246 @@ def opened(path: Path) -> Iterator[Archive]:
             f"{name!r} is no torch checkpoint: it is {what}", code="AS606"
         )
     try:
-        held = torch.load(
-            path,
-            map_location="cpu",
-            weights_only=True,
-            mmap=zipfile.is_zipfile(path),
-        )
-    # What a hostile or damaged pickle makes torch raise is anyone's guess.
-    except Exception as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0]
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        held, starts = (_zipped if zipfile.is_zipfile(path) else _rowed)(data)
+    except REFUSED as error:
         raise WeightsError(
-            f"{name!r} is damaged, no torch checkpoint, or holds more than tensors; "
-            f"nothing in it was run: {reason or type(error).__name__}",
+            f"{name!r} is damaged, or no torch checkpoint: {error}",
+            code="AS605",
+            hint="nothing in it was run",
+        ) from error
+    parts = {
+        part: {key: _stored(key, tensor, data, starts) for key, tensor in of.items()}
+        for part, of in states(held).items()
+    }
+    if not parts:
+        raise WeightsError(
+            f"{name!r} holds no mapping from names to tensors: {_kind(held)}",
             code="AS605",
             hint="store the model's state_dict() on its own",
-        ) from error
-    state, kind = held, "a torch checkpoint"
-    for key in WRAPPERS:
-        if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
-            state, kind = held[key], f"a torch checkpoint, its {key!r}"
-            break
-    if not isinstance(state, Mapping):
-        raise WeightsError(
-            f"{name!r} holds no state_dict: {type(held).__name__}", code="AS605"
         )
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+    yield Archive.of("a torch checkpoint", parts)
+
+
+# Containers
+
+
+def _zipped(data: mmap.mmap) -> tuple[Any, Starts]:
+    """What torch's zip archive holds, and where its storages are."""
+    with zipfile.ZipFile(cast(IO[bytes], data)) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+    pickles = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
+    if len(pickles) != 1:
+        raise Damaged(f"an archive with {len(pickles)} members data.pkl")
+    folder = pickles[0].removesuffix("data.pkl")
+    order = members.get(f"{folder}byteorder")
+    if order is not None and data[slice(*_span(data, order))] != b"little":
+        raise Damaged("its values are not little-endian")
+    start, stop = _span(data, members[pickles[0]])
+    if stop - start > LARGEST:
+        raise Damaged(f"its data.pkl has {stop - start:,} bytes")
+    lead = f"{folder}data/"
+    spans = {
+        name.removeprefix(lead): _span(data, info)
+        for name, info in members.items()
+        if name.startswith(lead)
+    }
+    held = Pickles(data[start:stop]).next()
+    return held, {key: (start, stop - start) for key, (start, stop) in spans.items()}
+
+
+def _span(data: mmap.mmap, info: zipfile.ZipInfo) -> tuple[int, int]:
+    """Where the bytes of a member start and end; Damaged where they are no bytes."""
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        raise Damaged(
+            f"its member {info.filename!a} is compressed, as torch's never are"
+        )
+    header = data[info.header_offset : info.header_offset + HEADER]
+    if len(header) < HEADER or not header.startswith(b"PK\x03\x04"):
+        raise Damaged(f"its member {info.filename!a} is missing")
+    name, extra = (int.from_bytes(header[n : n + 2], "little") for n in (26, 28))
+    start = info.header_offset + HEADER + name + extra
+    if start + info.file_size > len(data):
+        raise Damaged(f"its member {info.filename!a} is cut off")
+    return start, start + info.file_size
+
+
+def _rowed(data: mmap.mmap) -> tuple[Any, Starts]:
+    """What the older container holds, and where its storages are."""
+    pickles = Pickles(cast(IO[bytes], data))
+    if pickles.next() != MAGIC:
+        raise Damaged("it starts as neither of torch's containers does")
+    _, _, held, keys = (pickles.next() for _ in range(4))
+    starts: dict[str, tuple[int, int]] = {}
+    at = data.tell()
+    for key in keys if isinstance(keys, list) else ():
+        storage = pickles.storages.get(key) if isinstance(key, str) else None
+        width = WIDTHS.get(storage.dtype, 1) if storage else 0
+        size = int.from_bytes(data[at : at + 8], "little") * width
+        if storage is None or at + 8 + size > len(data):
+            raise Damaged("it is cut off")
+        starts[key] = at + 8, size
+        at += 8 + size
+    return held, starts
+
+
+# What they hold
+
+
+def states(held: Any) -> dict[str, dict[str, Tensor]]:
+    """All mappings from names to tensors, by their paths; also those of whole modules.
+
+    Things beside tensors are passed over, and so is what has no name, such as the
+    tensors of an optimiser.
+    """
+    found: dict[str, dict[str, Tensor]] = {}
+    seen: set[int] = set()
+    waiting: list[tuple[str, Any, int]] = [("", held, 0)]
+    for path, value, depth in waiting:
+        of = _module(value) if isinstance(value, Opaque) else value
+        if isinstance(of, dict):
+            tensors = {k: v for k, v in of.items() if isinstance(v, Tensor)}
+            tensors = {k: v for k, v in tensors.items() if isinstance(k, str)}
+            if tensors or (value == {} and not path):
+                found[path] = tensors
+        if id(value) in seen or depth > DEPTH:
+            continue
+        seen.add(id(value))
+        lead = f"{path}." if path else ""
+        waiting += [
+            (f"{lead}{key}", inner, depth + 1)
+            for key, inner in _items(of)
+            if isinstance(inner, dict | list | tuple | Opaque)
+        ]
+    return found
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(key, inner) for key, inner in value.items() if isinstance(key, str)]
+    if isinstance(value, list | tuple) and not isinstance(value, Tensor | Storage):
+        return [(str(number), inner) for number, inner in enumerate(value)]
+    return []
+
+
+def _module(whole: Opaque) -> dict[str, Tensor]:
+    """The tensors of a module that was stored as a whole, by their names in it."""
+    found: dict[str, Tensor] = {}
+    waiting, seen = [("", whole)], {id(whole)}
+    while waiting:
+        lead, module = waiting.pop(0)
+        state = module.state if isinstance(module.state, dict) else {}
+        for held in (state.get("_parameters"), state.get("_buffers")):
+            for key, value in _items(held):
+                if isinstance(value, Tensor):
+                    found[f"{lead}{key}"] = value
+        for key, child in _items(state.get("_modules")):
+            if isinstance(child, Opaque) and id(child) not in seen:
+                seen.add(id(child))
+                waiting.append((f"{lead}{key}.", child))
+    return found
+
+
+def _kind(held: Any) -> str:
+    if isinstance(held, Tensor):
+        return "it is one tensor"
+    if isinstance(held, dict) and held:
+        key, value = next(iter(held.items()))
+        return f"its {key!r} is {value!r}"[:80]
+    return f"it is {held!r}"[:80]
+
+
+def _stored(name: str, tensor: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
+    storage, offset, shape, strides = tensor
+    kind = storage.dtype
+
+    def values() -> NDArray[Any]:
+        if kind not in WIDTHS:
             raise WeightsError(
-                f"{name!r} holds no state_dict: {key!r} is {type(value).__name__}",
-                code="AS605",
-                hint="store the model's state_dict() on its own",
+                f"{name!r} holds {kind} values, which numpy can't read", code="AS607"
             )
-    yield Archive(kind, False, {k: _stored(torch, k, v) for k, v in state.items()})
-
-
-def _stored(torch: Any, name: str, tensor: Any) -> Stored:
-    def read() -> NDArray[Any]:
-        # numpy has no bfloat16; each is a float32 too.
-        plain = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
-        try:
-            array: NDArray[Any] = plain.detach().numpy()
-        except (TypeError, RuntimeError) as error:
+        start, size = starts.get(storage.key, (0, -1))
+        count = size // WIDTHS[kind]
+        pairs = zip(shape, strides, strict=True)
+        last = offset + sum((length - 1) * stride for length, stride in pairs)
+        if size < 0 or (0 not in shape and last >= count):
             raise WeightsError(
-                f"{name!r} is a {tensor.dtype} tensor: {error}", code="AS607"
-            ) from error
-        return array
+                f"{name!r} reaches beyond its values: the file is damaged", code="AS605"
+            )
+        if prod(shape) > count:
+            raise WeightsError(
+                f"{name!r} repeats its values: it is {list(shape)} of {count}",
+                code="AS607",
+                hint="store what .contiguous() gives",
+            )
+        plain = "uint16" if kind == BRAIN else kind
+        flat = np.frombuffer(data, plain, count, start)
+        steps = [stride * WIDTHS[kind] for stride in strides]
+        view = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
+        if kind == BRAIN:
+            return (view.astype("uint32") << 16).view("float32")
+        return np.require(view, requirements=["C", "A"])
 
-    return Stored(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), read)
+    return Stored(shape, kind, values)
+
+
+# Writing
 
 
 def save(path: str | os.PathLike[str], weights: Mapping[str, NDArray[Any]]) -> None:
-    """Writes a state_dict, whole or not at all; ArchspecError if it can't."""
-    torch = _torch(Path(path))
-    import numpy as np
+    """Writes a state_dict, whole or not at all; ArchspecError if it can't.
 
-    state = {
-        name: torch.from_numpy(np.require(array, requirements=["C", "W"]))
-        for name, array in weights.items()
-    }
-    write_whole(path, partial(torch.save, state))
+    `torch.load(path, weights_only=True)` gives it back.
+    """
+    write_whole(path, partial(_write, weights))
 
 
-def _torch(path: Path) -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise WeightsError(
-            f"{os.fspath(path)!r}: torch checkpoints need torch, which isn't installed",
-            code="AS609",
-            hint='pip install "archspec-nn[torch]"',
-        ) from error
-    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
-    if version < SAFE_SINCE:
-        raise WeightsError(
-            f"{os.fspath(path)!r}: torch {torch.__version__} can't read a .pth file "
-            "safely (CVE-2025-32434)",
-            code="AS609",
-            hint="upgrade torch, or give a .safetensors file",
+def _write(weights: Mapping[str, NDArray[Any]], draft: Path) -> None:
+    with zipfile.ZipFile(draft, "w") as archive:
+        _add(archive, "data.pkl", _pickled(weights))
+        _add(archive, "byteorder", b"little")
+        for number, array in enumerate(weights.values()):
+            _add(archive, f"data/{number}", np.asarray(array, order="C").data)
+        _add(archive, "version", b"3\n")
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes | memoryview) -> None:
+    """A member that starts where torch can map it."""
+    info = zipfile.ZipInfo(f"archive/{name}")
+    at = archive.fp.tell() + HEADER + len(info.filename) + 4  # type: ignore[union-attr]  # open
+    filler = -at % ALIGNED
+    info.extra = struct.pack("<2sH", b"FB", filler) + b"Z" * filler
+    archive.writestr(info, data.cast("B") if isinstance(data, memoryview) else data)
+
+
+def _pickled(weights: Mapping[str, NDArray[Any]]) -> bytes:
+    """What torch pickles for a state_dict, in opcodes of protocol 2."""
+    kinds = {kind: name for name, kind in DTYPES.items()}
+    made = bytearray(b"\x80\x02ccollections\nOrderedDict\n)R(")
+    for number, (name, array) in enumerate(weights.items()):
+        steps = [
+            step // array.itemsize for step in np.asarray(array, order="C").strides
+        ]
+        made += _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
+        made += (
+            _text("storage") + f"ctorch\n{kinds[array.dtype.name]}Storage\n".encode()
         )
-    return torch
+        made += _text(str(number)) + _text("cpu") + _number(array.size) + b"tQK\x00"
+        made += _numbers(array.shape) + _numbers(steps)
+        made += b"\x89ccollections\nOrderedDict\n)RtR"
+    return bytes(made + b"u.")
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def _numbers(values: Sequence[int]) -> bytes:
+    return b"(" + b"".join(map(_number, values)) + b"t"
+
+
+def _number(value: int) -> bytes:
+    data = pickle.encode_long(value)
+    return pickle.LONG1 + bytes([len(data)]) + data

@@ -15,11 +15,15 @@ from archspec.backend import (
 from archspec.errors import BackendError, Location
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
+from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_keras.engines import framework, gradients, policy, start, undrawn
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.recorded import test
+from archspec_keras.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +45,14 @@ class KerasBackend:
     reserved: frozenset[str] = frozenset()
     initialises = True
 
+    def __init__(self, *, loads: bool = False) -> None:
+        """With `loads` printed files load weights."""
+        self.loads = loads
+
+    def loading(self) -> KerasBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return KerasBackend(loads=True)
+
     def on(self, engine: str, dtype: str) -> KerasBackend:
         """Keras on this engine, in this process for good."""
         start(engine, dtype)
@@ -52,9 +64,18 @@ class KerasBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
-        refuse_unsupported(graph, "Keras", unsupported)
-        refuse_names(graph)
-        return emit(graph, KERAS)
+        _refuse(graph)
+        return emit(graph, loading(KERAS, graph) if self.loads else KERAS)
+
+    def emit_family(self, family: Family) -> Source:
+        """The source of a module for several nets."""
+        for graph in family.graphs:
+            _refuse(graph)
+        return emit(family, KERAS)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,
@@ -147,6 +168,11 @@ class KerasBackend:
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
         write_whole(path, lambda draft: write(str(draft)))
+
+
+def _refuse(graph: Graph) -> None:
+    refuse_unsupported(graph, "Keras", unsupported)
+    refuse_names(graph)
 
 
 def refuse_channels_first(graph: Graph, keras: Any) -> None:

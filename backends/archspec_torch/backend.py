@@ -16,10 +16,14 @@ from archspec.backend import (
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.classes import emit
+from archspec.source.family import Family
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
+from archspec_torch.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,13 +46,18 @@ class TorchBackend:
     reserved = RESERVED
     initialises = True
 
-    def __init__(self, *, channels_last: bool = False) -> None:
+    def __init__(self, *, channels_last: bool = False, loads: bool = False) -> None:
         """With `channels_last` images lie so in memory.
 
         That takes other kernels of torch for the same net: how far the two are apart is
-        what torch itself rounds.
+        what torch itself rounds. With `loads` printed files load weights.
         """
         self.channels_last = channels_last
+        self.loads = loads
+
+    def loading(self) -> TorchBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return TorchBackend(channels_last=self.channels_last, loads=True)
 
     def on(self, engine: str, dtype: str) -> TorchBackend:
         """PyTorch with images laid out as the engine says."""
@@ -61,9 +70,22 @@ class TorchBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
+        self._refuse(graph)
+        return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
+
+    def emit_family(self, family: Family) -> Source:
+        """The source of a module for several nets."""
+        for graph in family.graphs:
+            self._refuse(graph)
+        return emit(family, DIALECT)
+
+    def _refuse(self, graph: Graph) -> None:
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
-        return emit(graph, DIALECT)
+
+    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
+        """A test of a printed file, recorded with the graph at a small size."""
+        return test(graph, small, tested)
 
     def build(
         self,

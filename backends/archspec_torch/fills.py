@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.ops.init import (
@@ -15,7 +16,17 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
 )
-from archspec.source.text import Call, Code, Display, Doc, call, layout
+from archspec.source.text import (
+    Call,
+    Code,
+    Display,
+    Doc,
+    Infix,
+    call,
+    flat,
+    layout,
+    statement,
+)
 
 
 class Fill(NamedTuple):
@@ -94,3 +105,26 @@ def filled(init: AnyInit, tensor: str, weight: str) -> Call:
     if init.value in (0.0, 1.0):
         return Call("nn.init.ones_" if init.value else "nn.init.zeros_", (x,))
     return Call("nn.init.constant_", (x, init.value))
+
+
+def gotten(owner: str, path: str) -> tuple[str, str]:
+    """A parameter by its path, and the weight of the same layer."""
+    weight = path.removesuffix("bias") + "weight"
+    get = f"{owner}.get_parameter"
+    return flat(Call(get, (path,))), flat(Call(get, (weight,)))
+
+
+def kind_of(classes: list[str]) -> Call:
+    """Whether a module is of one of these classes."""
+    either = Infix(tuple(map(Code, classes)), ("|",) * (len(classes) - 1))
+    return Call("isinstance", (Code("module"), either))
+
+
+def branch(word: str, test: Doc, fills: Sequence[Fill | Present]) -> list[str]:
+    """The statements for a kind of modules; a lone test of a tensor joins theirs."""
+    first = fills[0]
+    if len(fills) == 1 and isinstance(first, Fill) and first.sometimes:
+        test = Infix((test, first.test()), ("and",))
+        fills = [first._replace(sometimes=False)]
+    rows = (row for fill in fills for row in fill.rows(8))
+    return [*statement(word, test, 4, ":"), *rows]

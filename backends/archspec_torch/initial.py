@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from archspec.errors import BackendError
 from archspec.graph import Graph
 from archspec.ops.base import STATISTICS, Role
 from archspec.ops.init import (
@@ -22,12 +23,11 @@ from archspec.source.text import (
     Display,
     Doc,
     Infix,
-    flat,
     layout,
     snake_case,
     statement,
 )
-from archspec_torch.fills import NEXT, Fill, Present
+from archspec_torch.fills import NEXT, Fill, Present, branch, gotten, kind_of
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -77,6 +77,8 @@ class Initials:
             if weights:
                 own = {name: _said(op.initial(name), op.role(name)) for name in weights}
                 starts.setdefault(op.kind, {})[node.name] = own
+                for name, init in own.items():
+                    known.parameters[f"{node.name}.{name}"] = op.kind, name, init
             known.roles |= {(op.kind, name): op.role(name) for name in weights}
         self.groups = [*_groups(known, starts)]
 
@@ -89,9 +91,9 @@ class Initials:
         found = [rules for group in self.groups if (rules := group.rules())]
         return [*"\n\n\n".join(map("\n".join, found)).splitlines()]
 
-    def last(self) -> list[str]:
-        """The statements of the net's class that set weights."""
-        return [row for group in self.groups for row in group.last()]
+    def last(self, net: Definition) -> list[str]:
+        """The statements of a net's class that set weights."""
+        return [row for group in self.groups for row in group.last(net)]
 
 
 @dataclass(slots=True)
@@ -100,12 +102,14 @@ class Known:
 
     Attributes:
         definitions, titles: the printed classes, and their names by their ids.
+        parameters: for each name its node's kind, its own name and what it starts from.
         roles: the role of each kind's parameters.
         optional: names of parameters that an argument may leave out.
     """
 
     definitions: list[Definition]
     titles: Mapping[int, str]
+    parameters: dict[str, tuple[str, str, AnyInit]] = field(default_factory=dict)
     roles: dict[tuple[str, str], Role] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
 
@@ -116,8 +120,8 @@ class Known:
 
 def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
     """The whole net; or the parts that agree with most of it, and then the others."""
-    whole = Group(known, starts)
-    lines = {line.name: line for line in known.definitions[-1].lines}
+    whole, net = Group(known, starts), known.definitions[-1]
+    lines = {line.name: line for line in net.lines}
     parts = {_part(node) for of in starts.values() for node in of}
     odd = {
         _part(node): True
@@ -128,7 +132,8 @@ def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
         and whole.differs(kind, parameter, init)
         and not (_part(node) in lines and isinstance(lines[_part(node)].target, OpUse))
     }
-    apart = len(known.definitions[-1].lines) == len(lines) and all(
+    apart = net.net and len(net.lines) == len(lines)
+    apart = apart and all(
         part in lines and part.isidentifier() and lines[part].when is True
         for part in parts
     )
@@ -185,7 +190,16 @@ class Group:
         title: str = "init_weights",
         parts: Sequence[str] = (),
     ) -> None:
-        self.definitions, self.titles = known.definitions, known.titles
+        self.titles = known.titles
+        self.blocks = [
+            made for made in known.definitions if not (made.net or made.model)
+        ]
+        nodes = {node for of in starts.values() for node in of}
+        self.parameters = {
+            name: found
+            for name, found in known.parameters.items()
+            if name.rpartition(".")[0] in nodes
+        }
         self.roles, self.optional = known.roles, known.optional
         self.starts, self.title, self.parts = starts, title, parts
         self.common = {k: _usual(of) for k, of in starts.items() if k in LAYERS}
@@ -213,14 +227,14 @@ class Group:
                     fills.append(Fill(init, "module.bias", "module.weight", sometimes))
             branches.append((_layers(kinds), fills))
         classes: dict[tuple[Fill | Present, ...], list[str]] = {}
-        for definition in self.definitions[:-1]:
+        for definition in self.blocks:
             title = self.titles[id(definition)]
             classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
-        branches += [(_is(titles), found) for found, titles in classes.items()]
+        branches += [(kind_of(titles), found) for found, titles in classes.items()]
         lines: list[str] = []
         for test, found in branches:
             if found:
-                lines += _branch("elif " if lines else "if ", test, found)
+                lines += branch("elif " if lines else "if ", test, found)
         for init, kinds in shared.items():
             tests = _layers(kinds), Code("module.bias is not None")
             lines += statement("if ", Infix(tests, ("and",)), 4, ":")
@@ -231,30 +245,47 @@ class Group:
         ]
         return [*head, *lines] if lines else []
 
-    def last(self) -> list[str]:
+    def last(self, net: Definition) -> list[str]:
         """Statements for the parameters that no rule covers, by name."""
         covered = {
             f"{node}.{parameter}"
-            for definition in self.definitions[:-1]
+            for definition in self.blocks
             for _, line in _children(definition)
             for parameter in self._own(line)
             for node in line.nodes
         }
+        found: dict[str, list[AnyInit | None]] = {}
+        optional: set[str] = set()
+        for tree in net.instances:
+            start = f"{tree.name}." if tree.name else ""
+            for name, (kind, parameter, init) in self.parameters.items():
+                if not name.startswith(start):
+                    continue
+                path = name.removeprefix(start)
+                differs = name not in covered and self.differs(kind, parameter, init)
+                found.setdefault(path, []).append(init if differs else None)
+                if name in self.optional:
+                    optional.add(path)
         by_init: dict[AnyInit, list[str]] = {}
-        for kind, of in self.starts.items():
-            for node, starts in of.items():
-                for parameter, init in starts.items():
-                    name = f"{node}.{parameter}"
-                    if name not in covered and self.differs(kind, parameter, init):
-                        by_init.setdefault(init, []).append(name)
+        for path, inits in found.items():
+            if len({*inits}) > 1:
+                raise BackendError(
+                    f"{path!r} starts unlike in nets that share a class",
+                    code="AS516",
+                    hint="print them into files of their own",
+                )
+            if inits[0] is not None:
+                by_init.setdefault(inits[0], []).append(path)
+            if len(inits) < len(net.instances):
+                optional.add(path)
         lines = self._applied() if self.rules() else []
         for init, names in by_init.items():
-            if not self.optional.isdisjoint(names):
+            if not optional.isdisjoint(names):
                 lines += Present(init, "self", tuple(names)).rows(8)
-            elif len(names) == 1 and _typed(self.definitions[-1], names[0]):
+            elif len(names) == 1 and _typed(net, names[0]):
                 lines += Fill(init, f"self.{names[0]}", f"self.{names[0]}").rows(8)
             elif len(names) == 1:
-                lines += Fill(init, *_gotten("self", names[0])).rows(8)
+                lines += Fill(init, *gotten("self", names[0])).rows(8)
             else:
                 lines += layout(Display(tuple(names), "()"), 8, "for name in ", ":")
                 tensor = "self.get_parameter(name)"
@@ -297,7 +328,7 @@ class Group:
                 elif sometimes:
                     yield Present(init, "module", (path,))
                 else:  # a type checker doesn't know it
-                    yield Fill(init, *_gotten("module", path))
+                    yield Fill(init, *gotten("module", path))
 
     def _own(self, line: Line) -> Starts:
         """Where a line's parameters differ from the rule, alike in all instances."""
@@ -330,13 +361,6 @@ def _typed(within: Definition | Nested, path: str) -> bool:
     return name.isidentifier() and _typed(inner, rest)
 
 
-def _gotten(owner: str, path: str) -> tuple[str, str]:
-    """A parameter by its path, and the weight of the same layer."""
-    weight = path.removesuffix("bias") + "weight"
-    get = f"{owner}.get_parameter"
-    return flat(Call(get, (path,))), flat(Call(get, (weight,)))
-
-
 def _usual(of: Mapping[str, Starts]) -> Starts:
     """The commonest initialiser of each parameter."""
     counts: dict[str, Counter[AnyInit]] = {}
@@ -348,23 +372,7 @@ def _usual(of: Mapping[str, Starts]) -> Starts:
 
 def _layers(kinds: list[str]) -> Call:
     """Whether a module is a layer of one of these kinds."""
-    return _is([LAYERS[kind] for kind in kinds])
-
-
-def _is(classes: list[str]) -> Call:
-    """Whether a module is of one of these classes."""
-    either = Infix(tuple(map(Code, classes)), ("|",) * (len(classes) - 1))
-    return Call("isinstance", (Code("module"), either))
-
-
-def _branch(word: str, test: Doc, fills: Sequence[Fill | Present]) -> list[str]:
-    """The statements for a kind of modules; a lone test of a tensor joins theirs."""
-    first = fills[0]
-    if len(fills) == 1 and isinstance(first, Fill) and first.sometimes:
-        test = Infix((test, first.test()), ("and",))
-        fills = [first._replace(sometimes=False)]
-    rows = (row for fill in fills for row in fill.rows(8))
-    return [*statement(word, test, 4, ":"), *rows]
+    return kind_of([LAYERS[kind] for kind in kinds])
 
 
 def _children(definition: Definition) -> Iterator[tuple[str, Line]]:

@@ -12,11 +12,17 @@ import pytest
 from bad_specs import cases, prelude
 from typer.testing import CliRunner
 
-from archspec.authoring.schema import BLOCK, EXPECT, FILE, NODE, schema
+from archspec.authoring.schema import BLOCK, EXPECT, FILE, NODE, WEIGHTS, schema
 from archspec.catalog import root
 from archspec.cli.app import application
 from archspec.language.reader import parse
-from archspec.language.syntax import BlockKeys, ExpectKeys, FileKeys, NodeKeys
+from archspec.language.syntax import (
+    BlockKeys,
+    ExpectKeys,
+    FileKeys,
+    NodeKeys,
+    WeightsKeys,
+)
 
 HERE = Path(__file__).parents[2]
 GUIDE = (HERE / "docs" / "language.md").read_text()
@@ -37,6 +43,7 @@ def test_every_key_is_documented() -> None:
         (BlockKeys, BLOCK),
         (NodeKeys, NODE),
         (ExpectKeys, EXPECT),
+        (WeightsKeys, WEIGHTS),
     ):
         names = {f.alias or name for name, f in model.model_fields.items()}
         assert names == set(texts)

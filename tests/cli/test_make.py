@@ -187,3 +187,58 @@ def test_build(name: str, backend: str) -> None:
     assert f"parameters: {graph.parameter_count():,}" in run.stdout
     assert f"MACs: {graph.macs():,}" in run.stdout
     assert "mean nan" not in run.stdout and "built in " in run.stdout
+
+
+class TestOfAFile:
+    """`--with-test`: what the tests notice is seen in tests/backends."""
+
+    @BACKENDS
+    def test_written_and_checked(self, kind: str) -> None:
+        Path("models").mkdir()
+        wanted = ["-o", "models/net.py", "--with-test"]
+        assert codegen(kind, *wanted).exit_code == 0
+        assert {path.name for path in Path("models").iterdir()} == {
+            *("net.py", "test_net.py"),
+        }
+        text = Path("models/test_net.py").read_text()
+        assert "from net import Small\n" in text and "import archspec" not in text
+        assert project.untouched(text)
+        assert codegen(kind, *wanted, "--check").exit_code == 0
+        Path("models/test_net.py").unlink()
+        missing = codegen(kind, *wanted, "--check")
+        assert missing.exit_code == 1 and "test_net.py is not there" in missing.stderr
+
+    @BACKENDS
+    def test_stale_and_edited(self, kind: str) -> None:
+        wanted = ["-o", "net.py", "--with-test"]
+        codegen(kind, *wanted)
+        Path("small.yaml").write_text(SPEC.replace("act: relu", "act: relu6"))
+        Path("net.py").unlink()
+        codegen(kind, "-o", "net.py")  # only the test is stale now
+        stale = codegen(kind, *wanted, "--check")
+        assert stale.exit_code == 1 and "test_net.py is out of date" in stale.stderr
+        Path("test_net.py").write_text(Path("test_net.py").read_text() + "EDITED = 1\n")
+        edited = codegen(kind, *wanted)
+        assert edited.exit_code == 1 and "test_net.py has been edited" in edited.stderr
+        assert codegen(kind, *wanted, "--force").exit_code == 0
+        assert codegen(kind, *wanted, "--check").exit_code == 0
+
+    def test_none_is_written_where_one_may_not_be(self) -> None:
+        Path("test_net.py").write_text("own = 1\n")
+        refused = codegen("torch", "-o", "net.py", "--with-test")
+        assert refused.exit_code == 1 and "isn't archspec's" in refused.stderr
+        assert not Path("net.py").exists()
+
+    def test_a_package(self) -> None:
+        Path("__init__.py").touch()
+        codegen("torch", "-o", "net.py", "--with-test")
+        assert "\n\nfrom .net import Small\n\n" in Path("test_net.py").read_text()
+
+    def test_what_no_test_can_import(self) -> None:
+        refused = codegen("torch", "-o", "small-net.py", "--with-test")
+        assert refused.exit_code == 1
+        assert "a test can't import a file of this name" in refused.stderr
+        assert "resnet50.py" in refused.stderr
+
+    def test_it_needs_a_file(self) -> None:
+        assert codegen("torch", "--with-test").exit_code == 2

@@ -111,6 +111,7 @@ COMMANDS = {
     "AS501": ["build", "resnet18", "-b", "jaxx"],
     "AS504": ["build", "vgg16", "-b", "torch", "--set", "hidden=[9999999, 9]"],
     "AS505": ["build", "resnet18", "-b", "torch", "-o", "model.zip"],
+    "AS516": ["codegen", "resnet18", "resnet18", "-b", "torch"],
     "AS601": ["weights", "convert", "other.safetensors", *TINY],
     "AS602": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
     "AS604": ["weights", "inspect", "damaged.safetensors"],
@@ -158,8 +159,8 @@ def test_a_file_that_is_none(code: str, data: bytes, tmp_path: Path) -> None:
 
 
 FRAMEWORKS = {
-    *("AS500", "AS502", "AS503", "AS506", "AS507", "AS609"),
-    *("AS510", "AS511", "AS512", "AS513", "AS514"),
+    *("AS500", "AS502", "AS503", "AS506", "AS507", "AS515", "AS609"),
+    *("AS510", "AS511", "AS512", "AS513", "AS514", "AS515"),
 }
 """Raised by backends and weights; their tests are tests of these."""
 

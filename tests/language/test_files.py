@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from spelled import CONV, IMAGE, net, refused, shape, spoken, told, wired
@@ -156,6 +157,19 @@ def test_what_the_base_says_stays_where_it_was(tmp_path: Path) -> None:
     assert list(wired(graph)) == ["a", "b", "c", "d"]
     assert graph.preprocessing == {"size": 8}
     assert load(tmp_path / "other.yaml").graph.preprocessing == {"size": 9}
+
+
+def test_published_weights_are_each_files_own(tmp_path: Path) -> None:
+    weights = {"url": "https://a.b/c.pth", "hash": "0123abcd"}
+    told = f"weights: {weights}\n"
+    params = "params: {w: 4}\n"
+    body = f"{IMAGE}graph: [relu, {{op: tanh, name: t}}]\ntaps: {{t: t}}\n"
+    write(tmp_path, base=told + params + body, own="extends: base.yaml\n")
+    assert load(tmp_path / "base.yaml").graph.weights == weights
+    assert load(tmp_path / "own.yaml").graph.weights == {}
+    for other in ({"params": {"w": 5}}, {"taps": True}):
+        given: Any = other
+        assert load(tmp_path / "base.yaml", **given).graph.weights == {}
 
 
 TYPED = "params: {w: 1, s: same, a: any, f: 1.5}\n"

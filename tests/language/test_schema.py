@@ -84,6 +84,21 @@ def test_a_file_that_says_little() -> None:
         ("tile: x", ["AS201 1:1 unknown key 'tile' (did you mean 'title'?)"]),
         ("title: 3", ["AS203 1:8 title must be text, found 3"]),
         ("title: null", ["AS203 1:8 title must be text, found null"]),
+        (
+            "weights: {url: https://a.b/c.bin, hash: 12345678, sha: x}",
+            [
+                "AS203 1:16 url must be an address that ends in .pth, .safetensors or "
+                ".h5, found 'https://a.b/c.bin'",
+                "AS203 1:41 hash must be 8 to 64 hex digits in lower case, in quotes, "
+                "found 12345678",
+                "AS201 1:51 unknown key 'sha' (known are url, hash)",
+            ],
+        ),
+        (
+            "weights: {url: https://a.b/c.pth}",
+            ["AS202 1:10 the key 'hash' is missing"],
+        ),
+        ("weights: x.pth", ["AS203 1:10 weights must be a mapping, found 'x.pth'"]),
         ("extends: null", ["AS203 1:10 extends must be text, found null"]),
         ("params: [a]", ["AS203 1:9 params must be a mapping, found ['a']"]),
         ("taps: no", ["AS203 1:7 taps must be a mapping, found 'no'"]),

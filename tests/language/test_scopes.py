@@ -505,7 +505,7 @@ def test_the_scope_of_a_file() -> None:
     graph = net("graph: {body: {spec: resnet18, num_classes: 5}}")
     scope = scope_of(graph, "body")
     assert (scope.kind, scope.title, scope.slot) == ("file", "resnet18", "body")
-    assert scope.definition.endswith("resnet18.yaml#")
+    assert scope.definition.endswith("families/resnet.yaml#")  # whose text it is
     assert scope.params["num_classes"] == 5
     assert scope.inputs == {"input": "image"}
     block = scope_of(graph, "body.layer1.0")

@@ -18,6 +18,7 @@ from archspec.language.syntax import (
     Param,
     ParamKeys,
     Statement,
+    WeightsKeys,
     bare,
     keys_of,
 )
@@ -193,7 +194,7 @@ def test_a_param_without_a_type_removes() -> None:
     assert Param(None, at, at, "any").value == "any"
 
 
-MODELS = (FileKeys, BlockKeys, ParamKeys, NodeKeys, ExpectKeys)
+MODELS = (FileKeys, BlockKeys, ParamKeys, NodeKeys, ExpectKeys, WeightsKeys)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import done
+from edits import CURIOUS, HIDDEN, noticed
 from nets import graph_of
 from printed_style import RULES
+from serving import LAYOUTS, publishing
 
 from archspec import load
 from archspec.backend import backend
@@ -36,18 +39,19 @@ SOME = (
     "seresnet18",
     "resnetrs50",
 )
+SUFFIXES = ("pth", "safetensors", "h5")
 LIGHT = ("resnet20", "resnetv2_18", "seresnet18", "resnet18d")
 BACKENDS = pytest.mark.parametrize("kind", ["torch", "keras"])
 STUBS = Path(__file__).parents[1] / "stubs"
 """What printed files use of Keras, which ships no types itself."""
 
 
-def tool(*args: str, at: Path) -> None:
+def tool(*args: str, at: Path, stubs: str = str(STUBS)) -> None:
     """Runs a linter in a folder, without this project's settings."""
     run = subprocess.run(
         [sys.executable, "-m", *args],
         cwd=at,
-        env={**os.environ, "MYPYPATH": str(STUBS)},
+        env={**os.environ, "MYPYPATH": stubs},
         capture_output=True,
         text=True,
     )
@@ -75,10 +79,53 @@ def write_odd(kind: str, folder: Path) -> None:
         (folder / f"odd_{path.stem}.py").write_text(backend(kind).emit(odd).text)
 
 
+def write_loaders(kind: str, folder: Path) -> None:
+    """Prints files that load weights: their own, and published ones of every kind."""
+    long = "https://example.org/a-folder-whose-name-is-long/and-another-one-in-it/"
+    texts = [LAYOUTS, *(publishing(f"{long}n.{s}", "0" * 64) for s in SUFFIXES)]
+    texts.append(publishing("https://a.b/layouts-01234567.pth", "01234567"))
+    for number, text in enumerate(texts):
+        (folder / "layouts.yaml").write_text(text)
+        found = load(folder / "layouts.yaml").codegen(kind, with_weights=True)
+        (folder / f"loader{number}.py").write_text(found.text)
+
+
+def write_tests(kind: str, folder: Path) -> None:
+    """Prints the tests of some files, beside these."""
+    (folder / "curious.yaml").write_text(CURIOUS)
+    for spec in ("resnet20", "fpn_resnet50", "keras_resnet50", "curious.yaml"):
+        path = folder / f"{Path(spec).stem}.py"
+        given = folder / spec if spec.endswith(".yaml") else spec
+        done("codegen", given, "-b", kind, "--with-test", "-o", path)
+
+
+@BACKENDS
+def test_ruff_finds_nothing_in_tests(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tests(kind, tmp_path)
+    tests = [path.name for path in tmp_path.glob("test_*.py")]
+    rules = "E,F,I,UP,B,SIM,C4,RUF,D,N,RET,PL,ARG,PT,ANN"
+    either = ("--ignore", "D203,D213")  # each is the opposite of another rule
+    tool("ruff", "check", "--isolated", "--select", rules, *either, *tests, at=tmp_path)
+    tool("ruff", "format", "--isolated", "--check", *tests, at=tmp_path)
+
+
+@pytest.mark.proof
+@BACKENDS
+@pytest.mark.parametrize("spec", ZOO)
+def test_the_test_of_every_net_passes(spec: str, kind: str, tmp_path: Path) -> None:
+    done("codegen", spec, "-b", kind, "--with-test", "-o", tmp_path / f"{spec}.py")
+    (tmp_path / "conftest.py").write_text(HIDDEN)
+    assert noticed(tmp_path) == {spec: False}
+
+
 @BACKENDS
 def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
     write_odd(kind, tmp_path)
+    write_loaders(kind, tmp_path)
     tool("ruff", "check", "--isolated", *RULES, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
 
@@ -87,6 +134,16 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
 def test_mypy_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(SOME, kind, tmp_path)
     tool("mypy", *STRICT, *(f"{spec}.py" for spec in SOME), at=tmp_path)
+
+
+@BACKENDS
+def test_mypy_finds_nothing_in_loaders_and_tests(kind: str, tmp_path: Path) -> None:
+    write_loaders(kind, tmp_path)
+    write_tests(kind, tmp_path)
+    strict = ["--strict"] if kind == "torch" else ["--ignore-missing-imports"]
+    files = [path.name for path in tmp_path.glob("*.py")]
+    options = ("--config-file=", "--cache-dir=.cache", *strict)
+    tool("mypy", *options, *files, at=tmp_path, stubs="")
 
 
 @pytest.mark.proof

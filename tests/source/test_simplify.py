@@ -95,6 +95,8 @@ def tree(text: str) -> ast.expr:
         ("not not p", "p"),
         ("not x == 2", "x != 2"),
         ("not 2 != x", "x == 2"),
+        ("not s in l", "s not in l"),
+        ("not s not in l", "s in l"),
         ("-(2 + 3)", "-5"),
         # Conditions
         ("p and True", "p"),
@@ -366,7 +368,7 @@ def test_the_kind_of_what_may_fail(text: str, found: str) -> None:
         ("x >= y", "x < y"),
         ("x > y", "x <= y"),
         ("x <= y", "x > y"),
-        ("x in l", "not x in l"),
+        ("x in l", "x not in l"),
         ("0 < x < 3", "not 0 < x < 3"),
         ("p and q", "not (p and q)"),
         ("-x", "not -x"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+import torchvision
 from commands import done, same
-from published import canonical, distance, output, published
+from published import NETS, canonical, distance, output, published
 
 import archspec
 from archspec.backend import backend
+from archspec.catalog import names
 from archspec.weights import load
 
 DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
@@ -155,3 +158,29 @@ class TestTimm:
         fc1 = torch.nn.Conv2d(512, 32, 7)
         net.pre_logits.fc1, net.pre_logits.fc2 = fc1, torch.nn.Conv2d(32, 32, 1)
         net.head.fc = torch.nn.Linear(32, 7)
+
+
+def test_published_weights_are_the_publishers() -> None:
+    """Where and with which hash, as the libraries have it."""
+    from keras.src.applications import resnet, vgg16, vgg19
+
+    ends = "_weights_tf_dim_ordering_tf_kernels.h5"
+    wanted = {
+        f"keras_{name}": (f"{resnet.BASE_WEIGHTS_PATH}{name}{ends}", hashes[0])
+        for name, hashes in resnet.WEIGHTS_HASHES.items()
+        if f"keras_{name}" in names()
+    }
+    for name, module in (("vgg16", vgg16), ("vgg19", vgg19)):
+        (found,) = re.findall(r'WEIGHTS_PATH,.*?file_hash="(\w+)"', source(module))
+        wanted[f"keras_{name}"] = (module.WEIGHTS_PATH, found)
+    for name in NETS:
+        url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
+        wanted[name] = (url, url.rpartition("-")[2].removesuffix(".pth"))
+    graphs = {name: archspec.load(name).graph for name in names()}
+    told = {name: graph.weights for name, graph in graphs.items() if graph.weights}
+    assert {n: (found["url"], found["hash"]) for n, found in told.items()} == wanted
+
+
+def source(module: Any) -> str:
+    """The text of a module on one line."""
+    return " ".join(inspect.getsource(module).split())

@@ -71,6 +71,7 @@ from archspec.source.classes.dialect import (
     Start,
 )
 from archspec.source.classes.printing import printed
+from archspec.source.family import Family
 from archspec.source.generalise import outline
 from archspec.source.program import Source
 from archspec.source.prune import prune
@@ -87,12 +88,14 @@ __all__ = [
 ]
 
 
-def emit(graph: Graph, dialect: Dialect) -> Source:
-    """The source of a graph's net; never imports a framework.
+def emit(net: Graph | Family, dialect: Dialect) -> Source:
+    """The source of a graph's net, or of a family's; never imports a framework.
 
     Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
     """
+    family = net if isinstance(net, Family) else None
+    graph = net.whole() if isinstance(net, Family) else net
     definitions = outline(graph, dialect.signature, dialect.ops.keys())
     prune(definitions, dialect.sized)
     spell(definitions, dialect.ops, dialect.op)
-    return printed(graph, definitions, dialect)
+    return printed(graph, definitions, dialect, family)

@@ -59,8 +59,8 @@ class Start(Protocol):
         """What stands before the classes."""
         ...
 
-    def last(self) -> list[str]:
-        """The last statements of the net's `__init__`."""
+    def last(self, net: Definition) -> list[str]:
+        """The last statements of a net's `__init__`."""
         ...
 
 
@@ -104,6 +104,7 @@ class Dialect:
         extra: an argument that constructors hand down.
         start: initial weights, for a graph, its definitions and the classes' names by
             the definitions' ids.
+        constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
         remarks: comments for tools, at the top of a file.
     """
@@ -121,6 +122,8 @@ class Dialect:
     signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
     sized: Callable[[OpUse], bool] = _sized
     helpers: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    last: Mapping[str, str] = field(default_factory=dict)
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     initialised: bool = True

@@ -11,11 +11,13 @@ from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
-from archspec.source.docstring import described, docstring
+from archspec.source.docstring import built, described, docstring, shared
 from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
+from archspec.source.family import Builder, Family
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
+from archspec.source.naming import told_apart
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -37,6 +39,7 @@ from archspec.source.text import (
     class_name,
     function_name,
     header,
+    layout,
     prose,
 )
 
@@ -45,37 +48,67 @@ OWN = ("self", "layers", "layer")
 """Names of variables in constructors."""
 
 
-def printed(graph: Graph, definitions: list[Definition], dialect: Dialect) -> Source:
-    """The source of definitions, of which those that are used come first."""
-    printer = Printer(graph, definitions, dialect)
-    start, parts = printer.start, printer.parts
+def printed(
+    graph: Graph,
+    definitions: list[Definition],
+    dialect: Dialect,
+    family: Family | None = None,
+) -> Source:
+    """The source of definitions, of which those that are used come first.
+
+    The last one is the whole: the net, or what uses each net of a family.
+    """
+    printer = Printer(graph, definitions, dialect, family)
+    start, last = printer.start, dialect.channels_last
+    doc = shared(family, last) if family else docstring(graph, channels_last=last)
     text = module(
-        docstring(graph, channels_last=dialect.channels_last),
-        ["\n".join(start.rules() if start is not None else []), *parts],
+        doc,
+        [
+            "\n".join(dialect.constants.values()),
+            "\n".join(start.rules() if start is not None else []),
+            *printer.parts,
+            *dialect.last.values(),
+        ],
         dialect.imports,
         dialect.helpers,
-        fingerprint(graph),
+        family.fingerprint() if family else fingerprint(graph),
         dialect.remarks,
     )
-    title = printer.titles[id(definitions[-1])]
-    return Source(text, title, graph.name, dialect.backend)
+    return Source(text, printer.entry, graph.name, dialect.backend)
 
 
 class Printer:
     """Prints the definitions of one graph; `parts` are the classes in order."""
 
     def __init__(
-        self, graph: Graph, definitions: list[Definition], dialect: Dialect
+        self,
+        graph: Graph,
+        definitions: list[Definition],
+        dialect: Dialect,
+        family: Family | None = None,
     ) -> None:
-        self.graph = graph
+        self.family = family
         self.shapes = graph.shapes()
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
+        own |= {*dialect.constants, *dialect.last}
         self.names = Names([*own.union(*map(local_names, definitions))])
-        title = class_name(graph.title or graph.name)
-        self.titles = {id(definitions[-1]): self.names.take(title)}
-        for definition in definitions[:-1]:
-            self.titles[id(definition)] = self._title(definition)
+        printed = [d for d in definitions if not (d.model and family)]
+        self.titles: dict[int, str] = {}
+        whole = class_name(graph.title or graph.name)
+        title_of = family.title_of if family else lambda net: whole
+        nets = {made: class_name(title_of(made)) for made in printed if made.net}
+        for made, told in told_apart(nets).items():
+            lead = class_name(told.replace("_", " ")) if told else ""
+            self.titles[id(made)] = self.names.take(f"{lead}{nets[made]}")
+        builders = family.builders(definitions[-1]) if family else []
+        for builder in builders:
+            name = function_name(builder.graph.name)
+            self.titles[id(builder)] = self.names.take(name)
+        self.entry = self.titles[id((builders or printed)[0 if builders else -1])]
+        blocks = {made: made.title for made in printed if not made.net}
+        for made, told in told_apart(blocks).items():
+            self.titles[id(made)] = self._title(made, told)
         make = dialect.start
         self.start = make(graph, definitions, self.titles) if make is not None else None
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
@@ -84,20 +117,24 @@ class Printer:
         self.around: dict[int, str] = {}
         self.moved: dict[int, set[str]] = {}
         self.parts: list[str] = []
-        for self.current in definitions:
+        for self.current in printed:
             self._add(self.current)
+        self.parts += ["\n".join(self._builder(builder)) for builder in builders]
 
-    def _title(self, definition: Definition, around: str = "") -> str:
+    def _title(self, definition: Definition, told: str = "", around: str = "") -> str:
         """A class's or function's name; a letter says little without what is around.
 
-        A spec in a spec is called by its title, as the class of its own file is.
+        `told` is what tells it apart from others that would have the name. A spec in a
+        spec is called by its title, as the class of its own file is.
         """
         scope = definition.instances[0].scope
         if scope.kind == "file" and scope.description and not around:
-            return self.names.take(class_name(scope.description))
+            lead = class_name(told.replace("_", " ")) if told else ""
+            return self.names.take(f"{lead}{class_name(scope.description)}")
         name = function_name(BRACES.sub("", definition.title) or definition.title)
+        name = f"{told}_{name}" if told else name
         if definition.listed and definition.inline:
-            return self.names.take(name)
+            return self.names.take(function_name(name))
         short = name.removeprefix("block_")
         name = f"{around} {short}" if around and len(short) == 1 else name
         return self.names.take(class_name(name.replace("_", " ")))
@@ -134,7 +171,7 @@ class Printer:
     ) -> list[str]:
         dialect, constructor, lines = self.dialect, self.constructor, definition.lines
         refs, names = definition.outputs.values(), output_names(definition)
-        if len(names) == 1 and not definition.model:
+        if len(names) == 1 and not definition.net:
             names = ("",)  # it is returned at once
         outputs = dict(zip(names, refs, strict=True))
         scope = Scope([])
@@ -159,8 +196,8 @@ class Printer:
             *self._constants(definition, INDENT),
             *body,
         ]
-        if definition.model and self.start is not None:
-            body += self.start.last()
+        if definition.net and self.start is not None:
+            body += self.start.last(definition)
         return [
             f"class {title}({base}):",
             *self._described(definition),
@@ -171,21 +208,36 @@ class Printer:
             *computes,
         ]
 
+    def _builder(self, builder: Builder) -> list[str]:
+        """The function that makes one net of a family."""
+        extra = self.dialect.extra
+        title = self.titles[id(builder)]
+        behind = extra.parameters if extra is not None else ()
+        model = self.titles[id(builder.use.definition)]
+        return [
+            *header(f"def {title}", builder.parameters(behind=behind), model, 0),
+            *built(builder.graph, STEP),
+            *layout(self._use(builder.use), STEP, "return "),
+        ]
+
     def _described(self, definition: Definition) -> list[str]:
         """The docstring of a definition."""
         if id(definition) in self.around:
             told = f"The {definition.title} of a {self.around[id(definition)]}."
             return [f'{" " * STEP}"""{prose(told)}"""']
         last = self.dialect.channels_last
-        return described(definition, self.shapes, STEP, channels_last=last)
+        told = ""
+        if self.family is not None and definition.net:
+            told = self.family.title_of(definition)
+        return described(definition, self.shapes, STEP, told, channels_last=last)
 
     def _method(
         self, definition: Definition, scope: Scope, outputs: Mapping[str, Ref]
     ) -> list[str]:
         """What a definition computes; nothing where its class does that."""
         dialect, lines, numbers = self.dialect, definition.lines, definition.numbers
-        named = definition.model and list(outputs) != [""]
-        inputs = tuple(self.graph.inputs) if definition.model else definition.inputs
+        named = definition.net and list(outputs) != [""]
+        inputs = definition.inputs
         if len(inputs) == 1:
             inputs = (dialect.sequential.reads if definition.listed else "x",)
         if definition.listed and not numbers:
@@ -270,7 +322,9 @@ class Printer:
         self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
         self.around[id(definition)] = self.titles[id(outer)]
-        self.titles[id(definition)] = self._title(definition, self.titles[id(outer)])
+        self.titles[id(definition)] = self._title(
+            definition, around=self.titles[id(outer)]
+        )
         self.current = definition
         self._add(definition)
         self.current = outer

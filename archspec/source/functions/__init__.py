@@ -10,22 +10,25 @@ from __future__ import annotations
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.source.choices import spell
-from archspec.source.docstring import docstring
+from archspec.source.docstring import docstring, shared
+from archspec.source.family import Family
 from archspec.source.functions.dialect import Dialect
 from archspec.source.functions.printing import Printer
 from archspec.source.generalise import outline
 from archspec.source.program import Source
 
 
-def emit(graph: Graph, dialect: Dialect) -> Source:
-    """The source of a graph's net; never imports a framework.
+def emit(net: Graph | Family, dialect: Dialect) -> Source:
+    """The source of a graph's net, or of a family's; never imports a framework.
 
     Every op must have a lowering: `archspec.backend.refuse_unsupported` comes first.
     """
-    prepared = dialect.prepared(graph)
+    family = net if isinstance(net, Family) else None
+    graph = net.whole() if isinstance(net, Family) else net
+    prepared, last = dialect.prepared(graph), dialect.channels_last
     definitions = outline(prepared, dialect.signature, dialect.ops.keys())
     spell(definitions, dialect.ops, dialect.op)
-    printer = Printer(prepared, definitions, dialect)
-    doc = docstring(graph, channels_last=dialect.channels_last)
-    text = printer.text(doc, fingerprint(graph))
+    printer = Printer(prepared, definitions, dialect, family)
+    doc = shared(family, last) if family else docstring(graph, channels_last=last)
+    text = printer.text(doc, family.fingerprint() if family else fingerprint(graph))
     return Source(text, printer.entry, graph.name, dialect.backend)

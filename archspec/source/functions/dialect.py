@@ -121,6 +121,7 @@ class Dialect:
             type of that, and the lowering "op" computes what such an argument says.
         imports: for each name that code may read, its import statement.
         helpers: classes and functions that are printed where code reads their names.
+        constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
     """
 
@@ -137,6 +138,8 @@ class Dialect:
     prepared: Callable[[Graph], Graph] = lambda graph: graph
     imports: Mapping[str, str]
     helpers: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    last: Mapping[str, str] = field(default_factory=dict)
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     channels_last: bool = False

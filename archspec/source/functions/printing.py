@@ -1,25 +1,34 @@
-"""A printed module: a function for each block of an outline, and one for the net."""
+"""A printed module: a function for each block of an outline, and one for each net."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from archspec.graph import Graph
-from archspec.source.docstring import described
+from archspec.source.docstring import built, described
+from archspec.source.expr import named, put, translated
+from archspec.source.family import Builder, Family
 from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
-from archspec.source.functions.dialect import Dialect
+from archspec.source.functions.dialect import Dialect, Frame
 from archspec.source.functions.labels import Label
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
-from archspec.source.naming import TAKEN, rename
+from archspec.source.naming import TAKEN, rename, told_apart
 from archspec.source.outline import Definition, walk
 from archspec.source.prune import drop, drop_carried
 from archspec.source.text import (
     STEP,
+    Call,
+    Code,
+    Doc,
     Names,
     assignment,
+    function_name,
     header,
+    layout,
+    prose,
     snake_case,
 )
 
@@ -37,34 +46,59 @@ SEVERAL = 4
 
 
 class Printer:
-    """Prints the definitions of one graph, of which the net is the last."""
+    """Prints the definitions of one graph; the last one is the whole.
+
+    That is the net, or what uses each net of a family.
+    """
 
     def __init__(
-        self, graph: Graph, definitions: Sequence[Definition], dialect: Dialect
+        self,
+        graph: Graph,
+        definitions: Sequence[Definition],
+        dialect: Dialect,
+        family: Family | None = None,
     ) -> None:
-        self.definitions = definitions
+        self.whole = definitions[-1]
+        self.definitions = definitions[:-1] if family else definitions
         self.shapes, self.last = graph.shapes(), dialect.channels_last
-        self.dialect = dialect
-        self.frame = dialect.frame(graph)
+        self.dialect, self.family = dialect, family
+        self.frames: dict[Definition, Frame] = {}
         own = {*LANGUAGE, *IMPORTS, *INVENTED, "name", *dialect.imports}
-        own |= {*dialect.helpers, *self.frame.inputs}
-        own |= {text.partition(":")[0] for text in self.frame.before}
+        own |= {*dialect.helpers, *dialect.constants, *dialect.last}
+        for net in (made for made in self.definitions if made.net):
+            nets = family.graphs_of(net) if family else [graph]
+            nets.sort(key=lambda graph: -len(graph.nodes))
+            frame = self.frames[net] = framed([*map(dialect.frame, nets)])
+            own |= {*frame.inputs, *(text.partition(":")[0] for text in frame.before)}
         rename(definitions, own)
-        given = self.frame.given.items()
-        self.given = {f"{n}_" if n in own | TAKEN else n: code for n, code in given}
+        self.clashing = own | TAKEN
         names = Names([*own.union(*map(local_names, definitions))])
         self.calls = Calls(graph, definitions, dialect, names)
-        self.entry = names.take(dialect.title(graph.title or graph.name))
-        for made in definitions[:-1]:
-            self.calls.titles[id(made)] = names.take(snake_case(made.title))
-        self.taken = own.difference(INVENTED) | {self.entry, *self.calls.names()}
+        made = family.graphs if family else [graph]
+        self.entries = [names.take(dialect.title(g.title or g.name)) for g in made]
+        self.entry = self.entries[0]
+        titles = {net: self._title(net) for net in self.frames} if family else {}
+        titles |= {d: d.title for d in self.definitions if d not in self.frames}
+        for definition, told in told_apart(titles).items():
+            title = f"{told} {titles[definition]}".strip()
+            named = (
+                function_name(title).lower() if definition.net else snake_case(title)
+            )
+            self.calls.titles[id(definition)] = names.take(named)
+        if family is None:
+            self.calls.titles[id(self.whole)] = self.entry
+        self.taken = own.difference(INVENTED) | {*self.entries, *self.calls.names()}
 
     def text(self, doc: Sequence[str], fingerprint: str) -> str:
         """The whole module, with a docstring."""
         functions = ["\n".join(self._function(made)) for made in self.definitions]
+        if self.family is not None:
+            builders = self.family.builders(self.whole, self.clashing)
+            functions += map("\n".join, map(self._builder, builders, self.entries))
+        constants = [*self.dialect.constants.values(), *self.calls.lines()]
         return module(
             doc,
-            ["\n".join(self.calls.lines()), *functions],
+            ["\n".join(constants), *functions, *self.dialect.last.values()],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
             fingerprint,
@@ -76,7 +110,7 @@ class Printer:
         known = {*definition.inputs, *output_names(definition)}
         known |= {line.name for line in walk(definition.lines)}
         body = Body(self.calls, taken | ({"names"} if counted else set()), known)
-        if definition.model:
+        if definition.net:
             return self._model(definition, body)
         return self._block(definition, body, "names" if counted else "name")
 
@@ -110,18 +144,73 @@ class Printer:
         return [*header(f"def {title}", parameters, result, 0), *told, *lines]
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
-        frame, outputs = self.frame, definition.outputs
+        frame, outputs = self.frames[definition], definition.outputs
         results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
         last = Statement("return ", made)
         if frame.within is not None:
             last = Statement("with ", frame.within, [last])
         body.made.append(last)
-        lines, _ = _lines(definition, body, self.given)
+        given = {self._safe(name): code for name, code in frame.given.items()}
+        if not definition.model:
+            channels, inputs = self.dialect.channels.format, frame.inputs
+            held = definition.channel_arguments.items()
+            given = {name: channels(inputs[number]) for name, number in held}
+        lines, _ = _lines(definition, body, given)
         parameters = [*frame.before, *definition.parameters(frame.behind)]
-        head = header(f"def {self.entry}", parameters, self.dialect.model, 0)
-        told = described(definition, self.shapes, STEP, channels_last=self.last)
+        title = self.calls.titles[id(definition)]
+        head = header(f"def {title}", parameters, self.dialect.model, 0)
+        name = self._title(definition) if self.family else ""
+        told = described(definition, self.shapes, STEP, name, channels_last=self.last)
         return [*head, *told, *frame.opening, *lines]
+
+    def _builder(self, builder: Builder, title: str) -> list[str]:
+        """The function that makes one net of a family."""
+        frame, model = self.dialect.frame(builder.graph), builder.use.definition
+        words = {
+            self._safe(name): translated(code, named)
+            for name, code in frame.given.items()
+        }
+        given = {k: put(arg, words) for k, arg in builder.use.arguments.items()}
+        read, last = map(_codes, (frame.before, frame.behind))
+        first = [given.pop(name) for name in model.positional]
+        rest: tuple[tuple[str, Doc], ...] = (*given.items(), *last.items())
+        call = Call(self.calls.titles[id(model)], (*read.values(), *first), rest)
+        parameters = builder.parameters(frame.before, frame.behind, words)
+        return [
+            *header(f"def {title}", parameters, self.dialect.model, 0),
+            *built(builder.graph, STEP),
+            *layout(call, STEP, "return "),
+        ]
+
+    def _title(self, net: Definition) -> str:
+        assert self.family is not None
+        return prose(self.family.title_of(net))
+
+    def _safe(self, name: str) -> str:
+        return f"{name}_" if name in self.clashing else name
+
+
+def framed(frames: Sequence[Frame]) -> Frame:
+    """What the function of some nets has around it, the largest first: all they need.
+
+    What is a default of one net is none of theirs.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    most = max(frames, key=lambda frame: len(frame.opening))
+    return replace(
+        most,
+        before=[text.partition(" = ")[0] for text in most.before],
+        behind=[text.partition(" = ")[0] for text in most.behind],
+        within=frames[0].within,
+    )
+
+
+def _codes(parameters: Sequence[str]) -> dict[str, Code]:
+    """The names of parameters, by themselves."""
+    names = (text.partition(":")[0] for text in parameters)
+    return {name: Code(name) for name in names}
 
 
 def _lines(

@@ -917,7 +917,7 @@ class Ones:
     def rules(self) -> list[str]:
         return [f"ONES = {self.title!r}"]
 
-    def last(self) -> list[str]:
+    def last(self, net: Definition) -> list[str]:
         return ["        self.fill()"]
 
 

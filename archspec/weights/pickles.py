@@ -1,0 +1,344 @@
+"""Pickles as torch writes them, read without running anything.
+
+    >>> Pickles(pickle.dumps({"epoch": 3, "lr": Fraction(1, 2)})).next()
+    {'epoch': 3, 'lr': <fractions.Fraction>}
+
+A pickle is a program that may call whatever it names. Here nothing that it names is
+looked up: a few names that torch writes build the values of this module, any other one
+is an `Opaque` thing, which takes what it is given and does nothing. So a checkpoint may
+hold what it likes beside its tensors. The opcodes are those that `pickletools` parses;
+time and memory grow with the file and no faster, and the number of steps is bounded.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple
+
+STEPS = 700_000
+"""Steps that a pickle may take: torch needs about 40 for a tensor."""
+HASHED = (str, int, float, bool, type(None))
+"""What may be a key as it is; hashes of other values can be made to collide."""
+
+
+class Unreadable(Exception):
+    """What is read is no pickle, or one that takes too long."""
+
+
+@dataclass(slots=True, eq=False)
+class Opaque:
+    """Something that a pickle builds, and of which only its state is kept."""
+
+    name: str
+    state: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A class or function that a pickle names; it is not looked up."""
+
+    name: str
+
+
+class Storage(NamedTuple):
+    """Where the values of tensors are: their type, a key, and how many there are."""
+
+    dtype: str
+    key: str
+    size: int
+
+
+class Tensor(NamedTuple):
+    """A view of a storage; offset and strides count values."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+DTYPES = {
+    "Double": "float64",
+    "Float": "float32",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "Long": "int64",
+    "Int": "int32",
+    "Short": "int16",
+    "Char": "int8",
+    "Byte": "uint8",
+    "Bool": "bool",
+    "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128",
+}
+"""torch's classes of storages, by what stands before `Storage`."""
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+    numbers = (offset, *shape, *strides)
+    whole = all(type(number) is int and number >= 0 for number in numbers)
+    if not isinstance(storage, Storage) or not whole or len(shape) != len(strides):
+        return Opaque("torch.Tensor")
+    return Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _typed(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+    """A tensor of a storage without a type; its own type stands behind."""
+    dtype = rest[2] if len(rest) > 2 else None  # requires_grad, hooks
+    if not isinstance(storage, Storage) or not isinstance(dtype, Named):
+        return Opaque("torch.Tensor")
+    kind = dtype.name.removeprefix("torch.")
+    return _tensor(storage._replace(dtype=kind), offset, shape, strides)
+
+
+def _ordered(items: Any = ()) -> Any:
+    held: dict[Any, Any] = {}
+    for key, value in items:
+        _put(held, key, value)
+    return held
+
+
+def _first(value: Any, *rest: Any) -> Any:
+    return value
+
+
+def _subclass(build: Any, kind: Any, arguments: Any, *rest: Any) -> Any:
+    """A tensor of a subclass: as a tensor."""
+    return _called(build, arguments)
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _ordered,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _typed,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch.nn.parameter.Parameter": _first,
+    "torch._tensor._rebuild_from_type_v2": _subclass,
+}
+"""What a pickle may build, by the names that torch writes."""
+
+
+def _called(what: Any, arguments: Any) -> Any:
+    """What is built by a call: a value of ours, or something opaque."""
+    name = what.name if isinstance(what, Named) else "?"
+    call = CALLS.get(name)
+    if call is None or not isinstance(arguments, tuple):
+        return Opaque(name)
+    try:
+        return call(*arguments)
+    except (TypeError, ValueError):
+        return Opaque(name)
+
+
+class Pickles:
+    """The values of the pickles that stand in a file one behind the other.
+
+    Behind each value the file stands behind its pickle.
+
+    Attributes:
+        storages: what the pickles name so far, by their keys.
+    """
+
+    def __init__(self, file: IO[bytes] | bytes) -> None:
+        self.file = io.BytesIO(file) if isinstance(file, bytes) else file
+        self.storages: dict[str, Storage] = {}
+        self.left = STEPS
+
+    def next(self) -> Any:
+        """The value of the next pickle; Unreadable where there is none."""
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        try:
+            for code, arg, _ in pickletools.genops(self.file):
+                self.left -= 1
+                if code.name == "STOP":
+                    return self.stack.pop()
+                if not self.left:
+                    raise Unreadable(f"it takes more than {STEPS:,} steps")
+                self._step(code.name, arg)
+        # Whatever is missing or of another kind: the bytes decide.
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+            raise Unreadable(f"{error}".partition("\n")[0]) from error
+        raise Unreadable("it has no end")
+
+    def _step(self, code: str, arg: Any) -> None:
+        stack = self.stack
+        if code in PUSHED:
+            stack.append(arg)
+        elif code in MADE:
+            stack.append(MADE[code]())
+        elif code == "MARK":
+            self.below.append(stack)
+            self.stack = []
+        elif code in MARKED:
+            items, self.stack = stack, self.below.pop()
+            MARKED[code](self.stack, items)
+        elif code in ("PUT", "BINPUT", "LONG_BINPUT"):
+            self.memo[arg] = stack[-1]
+        elif code == "MEMOIZE":
+            self.memo[len(self.memo)] = stack[-1]
+        elif code in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(self.memo[arg])
+        elif code in ("GLOBAL", "INST"):
+            named = Named(str(arg).replace(" ", ".", 1))
+            if code == "INST":
+                items, self.stack = stack, self.below.pop()
+                self.stack.append(_called(named, tuple(items)))
+            else:
+                stack.append(named)
+        elif code in ("PERSID", "BINPERSID"):
+            stack.append(self._stored(arg if code == "PERSID" else stack.pop()))
+        elif code in STEP:
+            STEP[code](stack)
+        elif code not in ("PROTO", "FRAME"):
+            raise Unreadable(f"it asks for {code}")
+
+    def _stored(self, told: Any) -> Any:
+        """What a persistent id stands for: a storage."""
+        match told:
+            case ("storage", Named(kind), str(key), _, int(size), *_) if size >= 0:
+                name = kind.rpartition(".")[2].removesuffix("Storage")
+                made = Storage(DTYPES.get(name, "untyped"), key, size)
+                return self.storages.setdefault(key, made)
+        return Opaque("a persistent id")
+
+
+PUSHED = frozenset(
+    (
+        "INT",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG",
+        "LONG1",
+        "LONG4",
+        "FLOAT",
+        "BINFLOAT",
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "UNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+    )
+)
+"""Opcodes that push what stands behind them."""
+MADE: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": list,
+}
+"""Opcodes that push a value; a set is a list here, whose items need no hash."""
+
+
+def _put(held: Any, key: Any, value: Any) -> None:
+    if isinstance(held, dict):
+        held[key if isinstance(key, HASHED) else Opaque("a key")] = value
+
+
+def _set_all(stack: list[Any], items: list[Any]) -> None:
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        _put(stack[-1], key, value)
+
+
+def _dict(stack: list[Any], items: list[Any]) -> None:
+    stack.append({})
+    _set_all(stack, items)
+
+
+def _extend(stack: list[Any], items: list[Any]) -> None:
+    if isinstance(stack[-1], list):
+        stack[-1].extend(items)
+
+
+def _object(stack: list[Any], items: list[Any]) -> None:
+    stack.append(_called(items[0], tuple(items[1:])))
+
+
+MARKED: dict[str, Callable[[list[Any], list[Any]], None]] = {
+    "LIST": lambda stack, items: stack.append(items),
+    "FROZENSET": lambda stack, items: stack.append(items),
+    "TUPLE": lambda stack, items: stack.append(tuple(items)),
+    "DICT": _dict,
+    "SETITEMS": _set_all,
+    "APPENDS": _extend,
+    "ADDITEMS": _extend,
+    "OBJ": _object,
+    "POP_MARK": lambda stack, items: None,
+}
+"""Opcodes that take all down to a mark: the stack below, and what was above."""
+
+
+def _several(count: int) -> Callable[[list[Any]], None]:
+    def step(stack: list[Any]) -> None:
+        if len(stack) < count:
+            raise IndexError("too few values for a tuple")
+        stack[-count:] = [tuple(stack[-count:])]
+
+    return step
+
+
+def _set(stack: list[Any]) -> None:
+    value, key = stack.pop(), stack.pop()
+    _put(stack[-1], key, value)
+
+
+def _append(stack: list[Any]) -> None:
+    value = stack.pop()
+    _extend(stack, [value])
+
+
+def _call(stack: list[Any]) -> None:
+    arguments, what = stack.pop(), stack.pop()
+    stack.append(_called(what, arguments))
+
+
+def _call_named(stack: list[Any]) -> None:
+    stack.pop()
+    _call(stack)
+
+
+def _name(stack: list[Any]) -> None:
+    name, module = stack.pop(), stack.pop()
+    stack.append(Named(f"{module}.{name}" if isinstance(name, str) else "?"))
+
+
+def _build(stack: list[Any]) -> None:
+    state = stack.pop()
+    if isinstance(stack[-1], Opaque):
+        stack[-1].state = state
+
+
+STEP: dict[str, Callable[[list[Any]], None]] = {
+    "POP": lambda stack: stack.__delitem__(-1),
+    "DUP": lambda stack: stack.append(stack[-1]),
+    "TUPLE1": _several(1),
+    "TUPLE2": _several(2),
+    "TUPLE3": _several(3),
+    "SETITEM": _set,
+    "APPEND": _append,
+    "REDUCE": _call,
+    "NEWOBJ": _call,
+    "NEWOBJ_EX": _call_named,
+    "BUILD": _build,
+    "STACK_GLOBAL": _name,
+}
+"""Opcodes that work on the top of the stack."""

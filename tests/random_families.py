@@ -1,0 +1,95 @@
+"""Random families: a spec beside itself with other values of its params, in one file.
+
+What differs between the nets is then an argument of what they share, in any structure
+that the generator of specs knows.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from archspec_torch.lowering import OPS
+from random_specs_checks import Case, Net, emitted, fault, made, others
+
+from archspec.backend import Backend, backend, emit_family
+from archspec.errors import BackendError
+from archspec.graph import Value
+from archspec.source.program import execute
+from archspec.source.text import class_name
+
+NETS = 4
+"""So many other nets are tried beside the first."""
+
+
+def check(case: Case, number: int, kind: str) -> str | None:
+    """Checks a family on a backend; returns what is printed, None if it is refused.
+
+    Every builder gives what its net gives, and with another value of an argument what
+    the net with that value of the param gives.
+    """
+    chosen, nets = backend(kind), members(case, Random(number))
+    named = [replace(net.graph, name=f"net{n}", title="") for n, net in enumerate(nets)]
+    if any(emitted(chosen, graph) is None for graph in named):
+        return None
+    try:
+        source = emit_family(chosen, named)
+    except BackendError as error:
+        if error.code == "AS516":
+            return None
+        raise
+    module = execute(replace(source, name=f"family{number}"))
+    for n, net in enumerate(nets):
+        name = f"net{n}" if kind == "torch" else class_name(f"net{n}")
+        _member(case, chosen, getattr(module, name), net)
+    return source.text
+
+
+def members(case: Case, draw: Random) -> list[Net]:
+    """The net of a spec, and some that other values of its params make."""
+    found = [case.net]
+    params = case.net.graph.params
+    for _ in range(NETS if params else 0):
+        some = draw.sample([*params], min(len(params), draw.choice((1, 1, 2, 3))))
+        net = case.given(**{name: _other(name, params[name], draw) for name in some})
+        known = [other.graph.params for other in found]
+        if net is not None and net.graph.params not in known:
+            found.append(net)
+    return found
+
+
+def _other(name: str, value: Value, draw: Random) -> Any:
+    """Another legal value of a param; of a list, one in which some items are others."""
+    if isinstance(value, tuple):
+        return tuple(draw.choice((item, _other(name, item, draw))) for item in value)
+    return draw.choice(others(name, value) or [value])
+
+
+def _member(case: Case, chosen: Backend, build: Any, net: Net) -> None:
+    """Checks one builder."""
+    first, params = case.net.graph.params, net.graph.params
+    own = {name: value for name, value in params.items() if value != first[name]}
+    for given in ({}, *_arguments(build, net)):
+        wanted = net if not given else case.given(**{**own, **given})
+        if wanted is None:
+            continue
+        where = f"{build.__name__} of {own} with {given}"
+        try:
+            found = made(chosen, lambda: build(**given), wanted)  # noqa: B023  # called at once
+        except Exception as error:
+            if emitted(chosen, wanted.graph) is None:
+                continue
+            raise fault(f"{chosen.name}: family", error, where) from None
+        wanted.compare(f"{chosen.name}: family: output", found, where)
+
+
+def _arguments(build: Any, net: Net) -> list[dict[str, Any]]:
+    """Another value of each argument, but of ops, which have words of their own."""
+    found = []
+    for name in inspect.signature(build).parameters:
+        value = net.graph.params.get(name)
+        if value is not None and value not in OPS:
+            found += [{name: other} for other in others(name, value)[:1]]
+    return found

@@ -1,0 +1,167 @@
+"""archspec.source.recorded: what the test of a printed file compares, and its text."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from nets import graph_of
+
+import archspec
+from archspec.errors import ArchspecError, BackendError
+from archspec.source import recorded
+from archspec.source.recorded import Imported, Recorded, Weight
+
+NET = """
+inputs: {x: [2, 4, 4]}
+graph:
+  conv: {op: conv2d, channels: 3, kernel: 1}
+  bn: batch_norm
+  pool: global_avg_pool2d
+"""
+
+
+def known(gain: float = 1.0) -> dict[str, Any]:
+    """The printed functions."""
+    found: dict[str, Any] = {"np": np, "sqrt": sqrt, "zlib": zlib, "GAIN": gain}
+    exec(f"from __future__ import annotations\n{recorded.DRAWN}", found)
+    return found
+
+
+def weights(graph: Any) -> list[Weight]:
+    shapes = {**graph.parameters(), **graph.buffers()}
+    return [Weight(name, name, shape, 2) for name, shape in shapes.items()]
+
+
+def test_what_is_drawn_is_the_mersenne_twister() -> None:
+    """Python's own, started as its authors do (init_genrand in mt19937ar.c)."""
+    state = [zlib.crc32(b"conv1.weight")]
+    for n in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ (state[-1] >> 30)) + n) % 2**32)
+    twister = random.Random()
+    twister.setstate((3, (*state, 624), None))
+    wanted = [[2 * twister.random() - 1 for _ in range(3)] for _ in range(2)]
+    assert np.array_equal(known()["draw"]("conv1.weight", 2, 3), wanted)
+
+
+def test_weights_are_fixed_by_their_names() -> None:
+    fixed = known(0.5)["fixed"]
+    for name, low, high in (
+        ("a.running_var", 0.5, 1.5),
+        ("a/moving_variance", 0.5, 1.5),
+        ("a.bias", -8, 8),
+        ("a/beta", -8, 8),
+        ("a.running_mean", -8, 8),
+        ("a/moving_mean", -8, 8),
+        ("a.weight", 0.25, 0.75),
+        ("a/gamma", 0.25, 0.75),
+    ):
+        found = fixed(name, (1000,), 1000)
+        assert low <= found.min() < low + 0.1 * (high - low), name
+        assert high >= found.max() > high - 0.1 * (high - low), name
+    kernel = fixed("a.weight", (100, 24), 24)
+    assert abs(kernel).max() <= 0.5 and abs(kernel.var() * 24 - 2) < 0.1
+    assert not np.array_equal(kernel, fixed("b.weight", (100, 24), 24))
+
+
+def test_what_is_recorded_is_what_the_definitions_give() -> None:
+    graph = graph_of(NET)
+    found = recorded.record(graph, weights(graph))
+    drawn = known()
+    fixed, draw = drawn["fixed"], drawn["draw"]
+    x = 8 * draw("x", 2, 2, 4, 4)
+    kernel = fixed("conv.weight", (3, 2, 1, 1), 2)[:, :, 0, 0]
+    y = (
+        np.einsum("oc,nchw->nohw", kernel, x)
+        + fixed("conv.bias", (3,), 1)[:, None, None]
+    )
+    mean, var = fixed("bn.running_mean", (3,), 1), fixed("bn.running_var", (3,), 1)
+    factor = fixed("bn.weight", (3,), 1) / (var + 1e-5) ** 0.5
+    y = (y.mean((2, 3)) - mean) * factor + fixed("bn.bias", (3,), 1)
+    sums = draw("output", 3, 6) @ y.ravel()
+    assert found.images == {"x": (2, 2, 4, 4)} and found.gain == 1.0
+    shape, told = found.outputs["output"]
+    assert shape == (2, 3) and told == pytest.approx(sums.tolist(), rel=1e-8)
+
+
+def test_what_is_not_finite_is_refused() -> None:
+    graph = graph_of("inputs: {x: [2]}\ngraph: [{op: linear, features: 2}]\n")
+    wrong = [w._replace(back=lambda array: array / 0.0) for w in weights(graph)]
+    with pytest.raises(BackendError, match="not finite"), np.errstate(all="ignore"):
+        recorded.record(graph, wrong)
+
+
+def test_factors_are_small_where_many_branches_are_added() -> None:
+    assert recorded.gain(graph_of(NET)) == 1.0
+    for name, factor in (("resnet18", 0.71), ("resnet50", 0.59), ("resnet1202", 0.24)):
+        assert recorded.gain(archspec.load(name).graph) == factor
+
+
+def test_images_are_small_odd_and_even() -> None:
+    for size, wanted in (
+        ([3, 224, 224], (97, 64)),
+        ([3, 98, 500], (97, 64)),
+        ([3, 32, 32], (33, 32)),
+        ([3, 97, 97], (97, 96)),
+        ([3, 1, 1], None),
+        ([7], None),
+    ):
+        graph = graph_of(f"inputs: {{x: {size}}}\ngraph: [relu]\n")
+        assert recorded.telling(graph) == wanted
+
+
+def test_a_smaller_net_is_the_same_net() -> None:
+    def smaller(name: str) -> Any:
+        net = archspec.load(name).graph
+        found = recorded.smaller(net, lambda size: archspec.load(name, size=size).graph)
+        return None if found is net else found.inputs["image"]
+
+    assert smaller("resnet18") == (3, 97, 64)
+    assert smaller("keras_vgg16") is None  # its first linear layer is for 224 pixels
+
+    def refused(size: tuple[int, int]) -> Any:
+        raise ArchspecError(f"not at {size}")
+
+    graph = graph_of(NET)
+    assert recorded.smaller(graph, refused) is graph
+    other = graph_of(NET.replace("batch_norm", "{op: batch_norm, eps: 0.1}"))
+    assert recorded.smaller(graph, lambda size: other) is graph
+    fewer = graph_of(NET.partition("  pool")[0])
+    assert recorded.smaller(graph, lambda size: fewer) is graph
+
+
+def test_how_a_test_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("src", "models", "package"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    for path, module, apart in (
+        ("net.py", "net", True),
+        ("src/net.py", "net", True),
+        ("models/net.py", "net", False),
+        ("package/net.py", ".net", True),
+    ):
+        assert recorded.placed(Path(path), "Net") == Imported(module, "Net", apart)
+    for name in ("resnet-50.py", "50.py", "class.py", "net.txt", "net"):
+        with pytest.raises(ArchspecError, match="can't import a file of this name"):
+            recorded.placed(Path(name), "Net")
+
+
+def test_the_text() -> None:
+    graph = graph_of(f"title: 'A \"net\"'\n{NET}")
+    found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5, -2e10, 0.25))})
+    imports = {"torch": "import torch"}
+    text = recorded.printed(
+        graph, found, "a = torch", imports, Imported(".n", "N", True)
+    )
+    assert text.startswith('"""Tests A \'net\': its parameters')
+    assert (
+        "import torch\nfrom numpy.typing import NDArray\n\nfrom .n import N\n" in text
+    )
+    assert 'RECORDED = {"y": ((2, 3), (1.5, -20000000000.0, 0.25))}\n' in text
+    assert "PARAMETERS = 15\n" in text
