@@ -31,20 +31,10 @@ NETS = {
     "resnet18": 64,
     "resnet50": 64,
     "resnext50_32x4d": 64,
-    "vgg11_bn": 64,
-    "resnet18d": 64,
-    "seresnet18": 64,
-    "resnetrs50": 64,
     "resnetv2_18": 64,
-    "keras_resnet50v2": 64,
     "resnet20": 32,
     "wrn_16_8": 32,
-    "fcn_resnet50": 64,
-    "fpn_resnet50": 64,
     "examples/squeezenet1_1.yaml": 64,
-    "examples/nets/convnext_tiny.yaml": 64,
-    "examples/nets/mobilenet_v3_large.yaml": 64,
-    "examples/nets/shufflenet_v2_x1_0.yaml": 64,
 }
 """Specs, and the height and width of the images that they are given."""
 Made = Callable[[], nn.Module]
