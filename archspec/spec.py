@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archspec.source.program import Source
+    from archspec.weights import Wish
 
 Size = tuple[int, int]
 
@@ -57,13 +58,17 @@ class Spec:
 
         return render(self.graph, depth)
 
-    def codegen(self, backend: str, *, with_weights: bool = False) -> Source:
+    def codegen(
+        self, backend: str, *, with_weights: bool = False, with_taps: bool = False
+    ) -> Source:
         """The source that a backend prints; needs no framework.
 
         Args:
             backend: its name, such as `torch`.
             with_weights: prints a function `load_weights` as well. It reads what the
                 spec says is published, or a safetensors file beside the module.
+            with_taps: prints what gives the features as well, the file's taps: a method
+                `forward_features` in torch, a function `features` in Keras.
 
         Raises BackendError for an unknown backend, or one that prints no such function;
         UnsupportedError for an op that it can't express exactly.
@@ -74,7 +79,16 @@ class Spec:
         chosen = find(backend)
         if with_weights:
             chosen = method(chosen, "loading", "function that loads weights")()
-        return chosen.emit(self.graph)
+        if not with_taps:
+            return chosen.emit(self.graph)
+        tapped = method(chosen, "emit_tapped", "features beside a head")
+        both = {name or "output": v for name, v in self.graph.outputs.items()}
+        for name, value in _taps(self.graph, self.unit).items():
+            while name in both:
+                name += "_"
+            both[name] = value
+        made: Source = tapped(self.graph, with_outputs(self.graph, both))
+        return made
 
     def build(
         self,
@@ -117,23 +131,29 @@ class Spec:
             with canonical.drawing(self.graph, seed, dtype) as drawn:
                 return chosen.build(self.graph, drawn, dtype=dtype, device=device)
         if isinstance(weights, str | Path):
-            weights = self._loaded(weights)
+            weights = self.read_weights(weights)
         else:
             weights = self._own(weights)
             expected = {**self.graph.parameters(), **self.graph.buffers()}
             canonical.check(weights, expected)
         return chosen.build(self.graph, weights, dtype=dtype, device=device)
 
-    def _loaded(self, path: str | Path) -> Mapping[str, NDArray[Any]]:
-        """The weights of a file, which may be the whole net's."""
+    def read_weights(
+        self, path: str | Path, wish: Wish | None = None
+    ) -> Mapping[str, NDArray[Any]]:
+        """The weights of a file, which may be the whole net's, as `build` takes them.
+
+        What the user knows of the file is a `wish`. Raises WeightsError.
+        """
         from archspec import weights as canonical
 
+        wish = wish or canonical.Wish()
         try:
-            return canonical.load(path, self.graph)
+            return canonical.load(path, self.graph, wish=wish)
         except WeightsError:
             if self.whole is None:
                 raise
-        return self._own(canonical.load(path, self.whole))
+        return self._own(canonical.load(path, self.whole, wish=wish))
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""
@@ -173,6 +193,13 @@ def load(
     graph = expand(files, unit, given, size)
     if not taps:
         return Spec(graph, unit, bool(given) or size is not None)
+    cut = with_outputs(graph, _taps(graph, unit))
+    backbone = replace(cut, title=f"{graph.title or graph.name} backbone")
+    return Spec(backbone, unit, True, graph)
+
+
+def _taps(graph: Graph, unit: Unit) -> Mapping[str, str]:
+    """The taps; SpecError without any."""
     if not graph.taps:
         raise SpecError(
             f"{graph.name} has no taps",
@@ -180,7 +207,7 @@ def load(
             at=unit.at,
             hint="taps: {name: node} names the features that a backbone gives",
         )
-    return Spec(with_outputs(graph, graph.taps), unit, True, graph)
+    return graph.taps
 
 
 def family(specs: Sequence[Spec], backend: str) -> Source:

@@ -77,6 +77,7 @@ class TestLoad:
     def test_taps_are_a_backbone(self, path: Path) -> None:
         spec = archspec.load(path, taps=True)
         assert spec.graph.outputs == {"c1": "stem"}
+        assert spec.codegen("torch").entry == "SmallBackbone"
         assert [node.name for node in spec.graph.nodes] == ["stem"]
         assert spec.whole is not None and len(spec.whole.nodes) == 3
         assert spec.overridden
@@ -84,6 +85,11 @@ class TestLoad:
         with pytest.raises(SpecError, match="small has no taps") as caught:
             archspec.load(path, taps=True)
         assert caught.value.code == "AS307"
+
+    def test_a_backbone_is_called_one(self) -> None:
+        spec = archspec.load("resnet50", taps=True)
+        for kind in ("torch", "keras"):
+            assert spec.codegen(kind).entry == "ResNet50Backbone"
 
     def test_limits(self, path: Path) -> None:
         with pytest.raises(LimitError):

@@ -39,6 +39,9 @@ def codegen(
     with_weights: Annotated[
         bool, typer.Option("--with-weights", help="Prints load_weights, too.")
     ] = False,
+    with_taps: Annotated[
+        bool, typer.Option("--with-taps", help="Prints what gives the features, too.")
+    ] = False,
     with_test: Annotated[
         bool, typer.Option("--with-test", help="Writes a pytest file beside it, too.")
     ] = False,
@@ -57,14 +60,23 @@ def codegen(
         told = "--check wants the --output that it checks"
         raise typer.BadParameter(told if check else "--with-test wants an --output")
     given, size = options.params(params), options.image_size(input_size)
-    if len(specs) > 1 and (with_weights or with_test):
-        told = "--with-weights" if with_weights else "--with-test"
-        raise typer.BadParameter(f"{told} wants one net a file")
+    single = {
+        "--with-weights": with_weights,
+        "--with-taps": with_taps,
+        "--with-test": with_test,
+    }
+    for option, wanted in single.items():
+        if wanted and len(specs) > 1:
+            raise typer.BadParameter(f"{option} wants one net a file")
+    if taps and with_taps:
+        raise typer.BadParameter("--taps leaves the head out, --with-taps keeps it")
     nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
     if len(nets) > 1:
         source = family(nets, backend)
     else:
-        source = nets[0].codegen(backend, with_weights=with_weights)
+        source = nets[0].codegen(
+            backend, with_weights=with_weights, with_taps=with_taps
+        )
     if output == "-":
         print(source.text, end="")
         return
@@ -143,6 +155,9 @@ def build(
     weights: Annotated[
         Path | None, typer.Option(help="A weight file of any kind.")
     ] = None,
+    part: options.Part = None,
+    prefix: options.Prefix = None,
+    rename: options.Rename = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
@@ -164,12 +179,13 @@ def build(
         options.writable(output, chosen.files, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
+    wish = options.wish(part, prefix, rename)
     _note(f"building {found.name} for {backend}")
     _start(chosen)
     start = time.perf_counter()
     model = found.build(
         backend,
-        weights=weights,
+        weights=weights and found.read_weights(weights, wish),
         seed=seed,
         dtype=kind,
         device=device,

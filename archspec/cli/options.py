@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError
+from archspec.errors import ArchspecError, SpecError, WeightsError
+
+if TYPE_CHECKING:
+    from archspec.weights import Wish
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
@@ -32,6 +35,18 @@ Size = Annotated[
 ]
 Taps = Annotated[
     bool, typer.Option("--taps", help="The backbone: taps for outputs, no head.")
+]
+Part = Annotated[
+    str | None,
+    typer.Option("--part", metavar="PATH", help="Which weights of several in a file."),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", metavar="TEXT", help="What its names begin with."),
+]
+Rename = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="OLD=NEW", help="A part of a name, or with *."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
@@ -53,6 +68,18 @@ def params(given: list[str] | None) -> dict[str, Any]:
                 f"--set {item}: {error.message}", code=error.code, hint=error.hint
             ) from None
     return found
+
+
+def wish(part: str | None, prefix: str | None, rename: list[str] | None) -> Wish:
+    """What is said of a file's tensors; WeightsError for what is no `--rename`."""
+    from archspec.weights import Wish
+
+    pairs = [item.partition("=") for item in rename or ()]
+    for old, equals, new in pairs:
+        if not old or not equals:
+            told = f"--rename {old}{equals}{new}: expected OLD=NEW"
+            raise WeightsError(told, code="AS610")
+    return Wish(part, prefix, {old: new for old, _, new in pairs})
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:

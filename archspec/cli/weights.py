@@ -115,6 +115,9 @@ def convert(
     allow_extra: Annotated[
         Allowed, typer.Option(metavar="NAME", help="The net may have no use for it.")
     ] = None,
+    part: options.Part = None,
+    prefix: options.Prefix = None,
+    rename: options.Rename = None,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -132,7 +135,10 @@ def convert(
         source=source,
         allow_missing=allow_missing or (),
         allow_extra=allow_extra or (),
+        wish=options.wish(part, prefix, rename),
     )
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
     for name in loaded.initial:
         print(f"note: {name} is as the net starts (seed 0)", file=sys.stderr)
     for name in loaded.passed_over:

@@ -3,9 +3,19 @@
 Imports numpy: only what needs weights may import this package.
 """
 
+from archspec.weights.choice import Wish
 from archspec.weights.conversion import load, write
 from archspec.weights.files import metadata, save
 from archspec.weights.fit import check
 from archspec.weights.initial import drawing, initial_weights
 
-__all__ = ["check", "drawing", "initial_weights", "load", "metadata", "save", "write"]
+__all__ = [
+    "Wish",
+    "check",
+    "drawing",
+    "initial_weights",
+    "load",
+    "metadata",
+    "save",
+    "write",
+]

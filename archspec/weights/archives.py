@@ -7,6 +7,7 @@ is looked at only where the user names a torch checkpoint, and then only its ten
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -26,8 +27,18 @@ MAGIC = {
 }
 """First bytes of files that are no safetensors."""
 
-COUNTER = "num_batches_tracked"
-"""torch's only state that is not canonical."""
+COUNTERS = ("num_batches_tracked", "n_averaged")
+"""torch's states that are not canonical: of batch norms and of averaged models."""
+
+
+BRAIN = "bfloat16"
+"""What numpy lacks: each is the upper half of a float32."""
+
+
+def widened(halves: NDArray[Any]) -> NDArray[Any]:
+    """The float32 of bfloat16 values, which come as uint16."""
+    found: NDArray[Any] = (halves.astype("uint32") << 16).view("float32")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +132,15 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     """
     place, name = Path(path), os.fspath(path)
     start = beginning(place)
-    if place.suffix not in OPENERS:
+    suffix = place.suffix.lower()
+    if suffix not in OPENERS:  # such as .pth.tar, .ckpt and .th: what is in it decides
+        suffix = _suffix(place, start)
+    if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
             f"{name!r}: expected a file that ends in {known}", code="AS606"
         )
-    opener, magic = OPENERS[place.suffix]
+    opener, magic = OPENERS[suffix]
     if magic and not start.startswith(magic):
         what = foreign(start) or "something else, or damaged"
         raise WeightsError(
@@ -145,6 +159,21 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
         raise WeightsError(
             f"can't read {name!r}: {error.strerror or error}", code="AS602"
         ) from error
+
+
+def _suffix(path: Path, start: bytes) -> str:
+    """What a file that begins so would end in by rights; nothing if it is no such."""
+    if start[8:9] == b"{":
+        return ".safetensors"
+    if start.startswith(b"\x89HDF"):
+        return ".h5"
+    if start.startswith(b"\x80"):
+        return ".pth"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        return ".keras" if "config.json" in names else ".pth"
+    return ""
 
 
 def beginning(path: Path) -> bytes:
@@ -176,5 +205,5 @@ def foreign(start: bytes) -> str | None:
 
 
 def counted(name: str) -> bool:
-    """Whether a tensor is torch's counter of batches, which is no weight."""
-    return name.rpartition(".")[2] == COUNTER
+    """Whether a tensor is one of torch's counters, which are no weights."""
+    return name.rpartition(".")[2] in COUNTERS

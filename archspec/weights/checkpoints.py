@@ -25,7 +25,14 @@ import numpy as np
 
 from archspec.errors import WeightsError
 from archspec.files import write_whole
-from archspec.weights.archives import Archive, Stored, beginning, foreign
+from archspec.weights.archives import (
+    BRAIN,
+    Archive,
+    Stored,
+    beginning,
+    foreign,
+    widened,
+)
 from archspec.weights.pickles import (
     DTYPES,
     Opaque,
@@ -48,8 +55,6 @@ ALIGNED = 64
 """Where storages start in an archive: at a multiple of this."""
 DEPTH = 8
 """How deep the weights may stand in other things."""
-BRAIN = "bfloat16"
-"""What numpy lacks: each is the upper half of a float32."""
 WIDTHS = {
     kind: 2 if kind == BRAIN else np.dtype(kind).itemsize for kind in DTYPES.values()
 }
@@ -265,7 +270,7 @@ def _stored(name: str, tensor: Tensor, data: mmap.mmap, starts: Starts) -> Store
         steps = [stride * WIDTHS[kind] for stride in strides]
         view = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
         if kind == BRAIN:
-            return (view.astype("uint32") << 16).view("float32")
+            return widened(view)
         return np.require(view, requirements=["C", "A"])
 
     return Stored(shape, kind, values)

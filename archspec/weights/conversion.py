@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.weights import archives, checkpoints, files, hdf5
 from archspec.weights.archives import counted
+from archspec.weights.choice import ANY, Wish, chosen
 from archspec.weights.fit import compare
 from archspec.weights.initial import initial_weights
-from archspec.weights.sources import Source, guessed, layers, source
+from archspec.weights.sources import SOURCES, Source, guessed, layers, source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LOG = logging.getLogger("archspec.weights")
 PRINTED = ("float64", "float32", "float16")
 """Element types that weights of a net may have in a file, beside bfloat16."""
 
@@ -36,6 +39,7 @@ class Loaded:
             seed 0 starts.
         passed_over: tensors of the file that the net has no use for, as was allowed.
         made_for: the name of another spec that the file says it was made for, or "".
+        notes: what was chosen without being asked for.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -43,6 +47,7 @@ class Loaded:
     initial: tuple[str, ...]
     passed_over: tuple[str, ...]
     made_for: str
+    notes: tuple[str, ...] = ()
 
 
 def load(
@@ -52,6 +57,7 @@ def load(
     source: str | None = None,
     allow_missing: Collection[str] = (),
     allow_extra: Collection[str] = (),
+    wish: Wish = ANY,
 ) -> dict[str, NDArray[Any]]:
     """The weights in a file.
 
@@ -67,19 +73,25 @@ def load(
             lack; they get the net's initial values for seed 0.
         allow_extra: names, or patterns, of tensors that the net has no use for. A
             weight of another shape has to be named by both.
+        wish: which part of the file, what its names begin with, and what they are in
+            the net; what fits best unless said.
 
     Raises:
         WeightsError: the file is missing, damaged, of another format, or doesn't fit
             the net; then every tensor that is at fault is listed.
     """
     if graph is not None:
-        return fitted(
+        found = fitted(
             path,
             graph,
             source=source,
             allow_missing=allow_missing,
             allow_extra=allow_extra,
-        ).weights
+            wish=wish,
+        )
+        for note in found.notes:
+            LOG.warning("note: %s", note)
+        return found.weights
     with archives.opened(path) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
         return {name: tensor.read() for name, tensor in tensors.items()}
@@ -92,9 +104,11 @@ def fitted(
     source: str | None = None,
     allow_missing: Collection[str] = (),
     allow_extra: Collection[str] = (),
+    wish: Wish = ANY,
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
     with archives.opened(path) as archive:
+        archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
         whose = _whose(graph, source, archive, os.fspath(path))
         places = list(whose.places(graph))
@@ -124,7 +138,18 @@ def fitted(
         initial,
         tuple(key for key in shapes if key not in used and not counted(key)),
         texts.get("name", "") if other and texts.get("name") != graph.name else "",
+        notes,
     )
+
+
+def _wished(
+    graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
+) -> tuple[archives.Archive, tuple[str, ...]]:
+    """The archive with the tensors that are meant."""
+    sources = SOURCES if name is None else [source(name)]
+    fitting = [known for known in sources if known.layered == archive.layered]
+    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
+    return chosen(archive, wanted, wish, path) if wanted else (archive, ())
 
 
 def _whose(

@@ -18,7 +18,14 @@ from safetensors.numpy import save_file
 
 from archspec.errors import WeightsError
 from archspec.files import write_whole
-from archspec.weights.archives import Archive, Stored, beginning, foreign
+from archspec.weights.archives import (
+    BRAIN,
+    Archive,
+    Stored,
+    beginning,
+    foreign,
+    widened,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +34,7 @@ ELEMENTS = {
     "F64": "float64",
     "F32": "float32",
     "F16": "float16",
+    "BF16": BRAIN,
     "I64": "int64",
     "I32": "int32",
     "I16": "int16",
@@ -37,7 +45,7 @@ ELEMENTS = {
     "U8": "uint8",
     "BOOL": "bool",
 }
-"""Element types of safetensors that numpy has too."""
+"""Element types of safetensors that numpy has too, or that are parts of such."""
 
 
 def save(
@@ -132,7 +140,10 @@ def _stored(
                 hint="store it as F32",
             )
         offset = start + entry["data_offsets"][0]
-        flat = np.frombuffer(data, kind, prod(shape), offset)
+        plain = "uint16" if kind == BRAIN else kind
+        flat = np.frombuffer(data, plain, prod(shape), offset)
+        if kind == BRAIN:
+            return widened(flat).reshape(shape)
         # Other writers may start a tensor at any byte, which frameworks can't take.
         return np.require(flat, requirements="A").reshape(shape)
 

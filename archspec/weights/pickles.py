@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
@@ -158,16 +159,21 @@ class Pickles:
         self.below: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
         try:
-            for code, arg, _ in pickletools.genops(self.file):
-                self.left -= 1
-                if code.name == "STOP":
-                    return self.stack.pop()
-                if not self.left:
-                    raise Unreadable(f"it takes more than {STEPS:,} steps")
-                self._step(code.name, arg)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of odd escapes in texts
+                return self._run()
         # Whatever is missing or of another kind: the bytes decide.
         except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
             raise Unreadable(f"{error}".partition("\n")[0]) from error
+
+    def _run(self) -> Any:
+        for code, arg, _ in pickletools.genops(self.file):
+            self.left -= 1
+            if code.name == "STOP":
+                return self.stack.pop()
+            if not self.left:
+                raise Unreadable(f"it takes more than {STEPS:,} steps")
+            self._step(code.name, arg)
         raise Unreadable("it has no end")
 
     def _step(self, code: str, arg: Any) -> None:

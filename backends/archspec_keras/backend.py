@@ -20,6 +20,7 @@ from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
 from archspec_keras.engines import framework, gradients, policy, start, undrawn
+from archspec_keras.features import featured
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 from archspec_keras.recorded import test
@@ -72,6 +73,12 @@ class KerasBackend:
         for graph in family.graphs:
             _refuse(graph)
         return emit(family, KERAS)
+
+    def emit_tapped(self, graph: Graph, both: Graph) -> Source:
+        """The source of a module with a function for the features, the graph's taps."""
+        _refuse(graph)
+        dialect = loading(KERAS, graph) if self.loads else KERAS
+        return emit(graph, featured(dialect, graph))
 
     def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
         """A test of a printed file, recorded with the graph at a small size."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
-from archspec.source.classes import emit
+from archspec.source.classes import emit, emit_tapped
+from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
@@ -82,6 +84,17 @@ class TorchBackend:
     def _refuse(self, graph: Graph) -> None:
         refuse_unsupported(graph, "PyTorch", unsupported)
         refuse_names(graph, "torch.nn.Module", self.reserved)
+
+    def emit_tapped(self, graph: Graph, both: Graph) -> Source:
+        """The source of a module that also has `forward_features`, which gives taps.
+
+        `both` is the graph with the taps behind its outputs.
+        """
+        refuse_unsupported(graph, "PyTorch", unsupported)
+        own = self.reserved | {FEATURES}
+        refuse_names(graph, "torch.nn.Module", own)
+        dialect = loading(DIALECT, graph) if self.loads else DIALECT
+        return emit_tapped(graph, both, replace(dialect, reserved=own))
 
     def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
         """A test of a printed file, recorded with the graph at a small size."""

@@ -242,3 +242,14 @@ class TestOfAFile:
 
     def test_it_needs_a_file(self) -> None:
         assert codegen("torch", "--with-test").exit_code == 2
+
+
+@BACKENDS
+def test_features_beside_a_head(kind: str) -> None:
+    Path("small.yaml").write_text(f"{SPEC}taps: {{low: act}}\n")
+    text = codegen(kind, "--with-taps").stdout
+    assert {"torch": "def forward_features(", "keras": "def features("}[kind] in text
+    assert "def forward_features(" not in codegen(kind, "--taps").stdout
+    assert codegen(kind, "--taps", "--with-taps").exit_code == 2
+    for option in ("--with-taps", "--with-weights", "--with-test"):
+        assert codegen(kind, "resnet18", option, "-o", "net.py").exit_code == 2

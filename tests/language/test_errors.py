@@ -118,6 +118,7 @@ COMMANDS = {
     "AS605": ["weights", "convert", "hostile.pth", *TINY],
     "AS606": ["weights", "inspect", "pickle.safetensors"],
     "AS607": ["weights", "convert", "whole.safetensors", *TINY],
+    "AS610": ["weights", "convert", "other.safetensors", "--part", "ema", *TINY],
     "AS608": ["weights", "init", "resnet20", "-o", "x.pth", "--to", "keras"],
 }
 

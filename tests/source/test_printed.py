@@ -90,6 +90,13 @@ def write_loaders(kind: str, folder: Path) -> None:
         (folder / f"loader{number}.py").write_text(found.text)
 
 
+def write_tapped(kind: str, folder: Path) -> None:
+    """Prints files that give features beside a head."""
+    for spec in ("resnet18", "vgg11_bn", "fpn_resnet50", "fcn_resnet50"):
+        found = load(spec).codegen(kind, with_taps=True, with_weights=True)
+        (folder / f"tapped_{spec}.py").write_text(found.text)
+
+
 def write_tests(kind: str, folder: Path) -> None:
     """Prints the tests of some files, beside these."""
     (folder / "curious.yaml").write_text(CURIOUS)
@@ -126,6 +133,7 @@ def test_ruff_finds_nothing(kind: str, tmp_path: Path) -> None:
     write(ZOO, kind, tmp_path)
     write_odd(kind, tmp_path)
     write_loaders(kind, tmp_path)
+    write_tapped(kind, tmp_path)
     tool("ruff", "check", "--isolated", *RULES, ".", at=tmp_path)
     tool("ruff", "format", "--isolated", "--check", ".", at=tmp_path)
 
@@ -140,6 +148,7 @@ def test_mypy_finds_nothing(kind: str, tmp_path: Path) -> None:
 def test_mypy_finds_nothing_in_loaders_and_tests(kind: str, tmp_path: Path) -> None:
     write_loaders(kind, tmp_path)
     write_tests(kind, tmp_path)
+    write_tapped(kind, tmp_path)
     strict = ["--strict"] if kind == "torch" else ["--ignore-missing-imports"]
     files = [path.name for path in tmp_path.glob("*.py")]
     options = ("--config-file=", "--cache-dir=.cache", *strict)

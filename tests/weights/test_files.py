@@ -57,7 +57,7 @@ class TestRoundTrip:
             assert found.metadata == {"by": "torch"}
             assert {k: (s.shape, s.dtype) for k, s in found.tensors.items()} == {
                 "a": ((4,), "float32"),
-                "b": ((2, 3), "BF16"),
+                "b": ((2, 3), "bfloat16"),
                 "n": ((), "float32"),
             }
 
@@ -213,6 +213,14 @@ class TestRefused:
         self.refused(path, "damaged safetensors file")
 
     def test_bfloat16(self, path: Path) -> None:
-        safetensors.torch.save_file({"x": torch.ones(2, dtype=torch.bfloat16)}, path)
-        with pytest.raises(WeightsError, match=r"'x' in .* holds BF16 values"):
+        held = torch.tensor([[1.5, -3e38, 0.1]]).bfloat16()
+        safetensors.torch.save_file({"x": held}, path)
+        found = load(path)["x"]
+        assert found.dtype == np.float32
+        assert np.array_equal(found, held.float().numpy())
+
+    def test_what_numpy_lacks(self, path: Path) -> None:
+        held = torch.ones(2).to(torch.float8_e4m3fn)
+        safetensors.torch.save_file({"x": held}, path)
+        with pytest.raises(WeightsError, match=r"'x' in .* holds F8_E4M3 values"):
             load(path)

@@ -60,6 +60,8 @@ helpers by what the text reads.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archspec.graph import Graph
 from archspec.source.choices import spell
 from archspec.source.classes.dialect import (
@@ -84,8 +86,23 @@ __all__ = [
     "Lowering",
     "Start",
     "emit",
+    "emit_tapped",
     "printed",
 ]
+
+
+def emit_tapped(graph: Graph, both: Graph, dialect: Dialect) -> Source:
+    """The source of a net whose class also gives its features, the taps.
+
+    `both` is the graph with the taps behind its outputs.
+    """
+    definitions = outline(both, dialect.signature, dialect.ops.keys())
+    prune(definitions, dialect.sized)
+    spell(definitions, dialect.ops, dialect.op)
+    net = definitions[-1]
+    net.channels = net.channels[: len(graph.outputs)]
+    taps = dict(zip(graph.taps, [*both.outputs][len(graph.outputs) :], strict=True))
+    return printed(graph, definitions, replace(dialect, taps=taps))
 
 
 def emit(net: Graph | Family, dialect: Dialect) -> Source:

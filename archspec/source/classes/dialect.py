@@ -104,6 +104,7 @@ class Dialect:
         extra: an argument that constructors hand down.
         start: initial weights, for a graph, its definitions and the classes' names by
             the definitions' ids.
+        taps: features, for a method of their own, and which outputs they are.
         constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
         remarks: comments for tools, at the top of a file.
@@ -122,6 +123,7 @@ class Dialect:
     signature: Signature = lambda op, shapes: {"rank": len(shapes[0])}
     sized: Callable[[OpUse], bool] = _sized
     helpers: Mapping[str, str] = field(default_factory=dict)
+    taps: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     last: Mapping[str, str] = field(default_factory=dict)
     ops: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.source.classes.dialect import Dialect
-from archspec.source.classes.scope import Run, Scope
+from archspec.source.classes.scope import Feature, Run, Scope
 from archspec.source.liveness import Variables, variables
 from archspec.source.outline import OpUse, Ref
 from archspec.source.text import (
@@ -168,6 +168,8 @@ def expression(
     """What a line computes, from the code of all that it reads."""
     line, callee = scope.lines[number], scope.callees[number]
     given = args[: len(line.inputs)]
+    if isinstance(callee, Feature):
+        return Code(f'self.forward_features({", ".join(given)})["{callee.name}"]')
     if callee is None:
         use = scope.uses[number]
         doc, test = dialect.functions[use.kind](use, given), ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from archspec.errors import UnsupportedError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
 from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
+from archspec.source.classes.features import featured
 from archspec.source.classes.forward import collected, method
 from archspec.source.classes.scope import Scope, maker, mapping, numbered, sequence
 from archspec.source.docstring import built, described, docstring, shared
@@ -89,6 +91,7 @@ class Printer:
     ) -> None:
         self.family = family
         self.shapes = graph.shapes()
+        self.named = list(graph.outputs) != [""]
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         own |= {*dialect.constants, *dialect.last}
@@ -177,6 +180,9 @@ class Printer:
         scope = Scope([])
         if not definition.listed:
             scope = mapping(dialect, lines, list(outputs.values()))
+        if definition.net and dialect.taps and definition.listed:
+            told = "a net of one list has no features beside a head"
+            raise UnsupportedError(told, hint="give its nodes names")
         base = dialect.base
         computes = self._method(definition, scope, outputs)
         if any(line.template for line in lines):
@@ -240,6 +246,11 @@ class Printer:
         inputs = definition.inputs
         if len(inputs) == 1:
             inputs = (dialect.sequential.reads if definition.listed else "x",)
+        if definition.net and dialect.taps:
+            taps = {name: outputs[key] for name, key in dialect.taps.items()}
+            own = {*dialect.taps.values()}
+            rest = {name: ref for name, ref in outputs.items() if name not in own}
+            return featured(dialect, scope, inputs, taps, rest, named=self.named)
         if definition.listed and not numbers:
             if not named:
                 return []

@@ -27,6 +27,13 @@ class Run:
     stop: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One of the features that a method of the net's gives, by its name."""
+
+    name: str
+
+
 @dataclass(slots=True)
 class Scope:
     """The lines of a class with what its methods call them.
@@ -41,13 +48,15 @@ class Scope:
     """
 
     lines: list[Line]
-    callees: list[str | Run | None] = field(default_factory=list)
+    callees: list[str | Run | Feature | None] = field(default_factory=list)
     uses: dict[int, OpUse] = field(default_factory=dict)
     held: dict[int, dict[str, Arg]] = field(default_factory=dict)
     flags: dict[int, str] = field(default_factory=dict)
     handed: set[int] = field(default_factory=set)
 
-    def add(self, target: Any, read: Ref, callee: str | Run, outputs: int = 1) -> Ref:
+    def add(
+        self, target: Any, read: Ref, callee: str | Run | Feature, outputs: int = 1
+    ) -> Ref:
         """Adds a line that calls children; its first value."""
         self.lines.append(Line("", target, (read,), outputs=outputs))
         self.callees.append(callee)

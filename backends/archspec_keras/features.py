@@ -1,0 +1,50 @@
+"""The function that makes a model of another one's features."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archspec.errors import UnsupportedError
+from archspec.graph import Graph
+from archspec.ops import Op
+from archspec.ops.convolution import Conv2d
+from archspec.source.functions.dialect import Dialect
+from archspec.source.literal import lit
+from archspec.source.text import Code, Table, assignment
+
+ALONE = ("relu", "relu6", "silu", "add", "concat", "batch_norm", "max_pool2d")
+"""Ops whose value is the output of the layer that has their name."""
+
+TEXT = '''\
+def features(model: keras.Model) -> keras.Model:
+    """Makes a model of the feature maps of another; the layers are shared."""
+    outputs = {name: model.get_layer(layer).output for name, layer in TAPS.items()}
+    return keras.Model(model.input, outputs, name=f"{model.name}_features")'''
+
+
+def featured(dialect: Dialect, graph: Graph) -> Dialect:
+    """The dialect of files that have a function `features`, for the graph's taps.
+
+    UnsupportedError where no layer gives just what is tapped.
+    """
+    nodes = {node.name: node for node in graph.nodes}
+    rows = []
+    for name, value in graph.taps.items():
+        node = nodes[value]
+        if not _alone(node.op):
+            told = f"the tap {name!r}, {node.op.kind}, may not be what one layer gives"
+            hint = f"tap one of {', '.join(ALONE)}"
+            raise UnsupportedError(told, at=node.at, hint=hint)
+        rows.append((name, Code(lit(value.replace(".", dialect.separator)))))
+    table = "\n".join(assignment("TAPS", Table(tuple(rows)), 0))
+    return replace(
+        dialect,
+        constants={**dialect.constants, "TAPS": table},
+        last={"features": TEXT, **dialect.last},
+    )
+
+
+def _alone(op: Op) -> bool:
+    if isinstance(op, Conv2d):  # one that strides and dilates has a layer behind it
+        return op.groups == 1 and 1 in (op.stride, op.dilation)
+    return op.kind in ALONE

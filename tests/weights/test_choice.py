@@ -1,0 +1,201 @@
+"""archspec.weights.choice: of several sets the one that fits, whatever names share."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nets import graph_of
+
+from archspec.errors import WeightsError
+from archspec.weights import Wish, load
+from archspec.weights.choice import prefixes, renamed
+from archspec.weights.conversion import fitted
+
+GRAPH = graph_of(
+    "inputs: {image: [3, 8, 8]}\n"
+    "graph: {conv: {op: conv2d, channels: 4, kernel: 3}, bn: batch_norm,"
+    " pool: global_avg_pool2d, fc: {op: linear, features: 2}}"
+)
+STATE = {
+    name: torch.rand(shape) + 0.5
+    for name, shape in {**GRAPH.parameters(), **GRAPH.buffers()}.items()
+} | {"bn.num_batches_tracked": torch.tensor(7)}
+OTHER = {name: tensor * 2 for name, tensor in STATE.items()}
+
+
+def under(prefix: str, state: dict[str, Any] = STATE) -> dict[str, Any]:
+    return OrderedDict((f"{prefix}{name}", tensor) for name, tensor in state.items())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "w.pth"
+
+
+def same(found: dict[str, Any], state: dict[str, Any]) -> bool:
+    return all(np.array_equal(found[name], state[name].numpy()) for name in found)
+
+
+PREFIXES = (
+    *("module.", "model.", "_orig_mod.", "backbone.", "encoder.", "net.", "student."),
+    *("teacher.", "module.model.", "anything.at.all.", "module.encoder_q."),
+)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_all_names_begin_with(path: Path, prefix: str) -> None:
+    torch.save({"state_dict": under(prefix), "epoch": 3}, path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE)
+    assert found.notes == (f"all 9 names begin with {prefix!r}: left out",)
+
+
+WRAPPERS = (
+    *("state_dict", "model_state_dict", "model", "net", "model_state", "weights"),
+    *("module", "backbone", "a.b.c"),
+)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wherever_the_weights_are(path: Path, wrapper: str, zipped: bool) -> None:
+    held: Any = STATE
+    for name in reversed(wrapper.split(".")):
+        held = {"epoch": 1, name: held, "optimizer": {"state": {0: STATE}}}
+    torch.save(held, path, _use_new_zipfile_serialization=zipped)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE) and found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "part", "other"),
+    [
+        # timm's checkpoint saver, and torchvision's reference scripts
+        (
+            {"state_dict": STATE, "state_dict_ema": OTHER},
+            "state_dict_ema",
+            "state_dict",
+        ),
+        (
+            {
+                "model": STATE,
+                "model_ema": under("module.", OTHER) | {"n_averaged": torch.tensor(3)},
+            },
+            "model_ema",
+            "model",
+        ),
+    ],
+)
+def test_averages_beside_raw_weights(
+    path: Path, held: dict[str, Any], part: str, other: str
+) -> None:
+    torch.save(held, path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, OTHER)
+    told = f"read {part!r}; the file has {other!r} as well (--part chooses)"
+    assert found.notes[0] == told
+    chosen = fitted(path, GRAPH, wish=Wish(part=other))
+    assert same(chosen.weights, STATE) and chosen.notes == ()
+
+
+def test_sets_that_fit_equally_well(path: Path) -> None:
+    torch.save({"a": STATE, "b": OTHER}, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert "holds several sets of weights that fit: 'a', 'b'" in caught.value.message
+    assert (caught.value.code, caught.value.hint) == (
+        "AS610",
+        "--part a takes the first",
+    )
+    assert same(load(path, GRAPH, wish=Wish(part="b")), OTHER)
+
+
+def test_of_two_sets_the_one_that_fits(path: Path) -> None:
+    head = {"loss.weight": torch.ones(3, 3)}
+    torch.save({"criterion": head, "zz": under("model.")}, path)
+    assert same(load(path, GRAPH), STATE)
+
+
+def test_what_lacks_the_prefix_is_surplus(path: Path) -> None:
+    torch.save({"state_dict": {**under("model."), "loss.weight": torch.ones(3)}}, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert caught.value.notes == ("surplus: loss.weight [3]",)
+    found = fitted(path, GRAPH, wish=Wish(prefix="model."))
+    assert same(found.weights, STATE)
+    assert found.notes == ("9 of 10 names begin with 'model.': left out",)
+
+
+def test_a_prefix_that_no_name_has(path: Path) -> None:
+    torch.save(STATE, path)
+    with pytest.raises(WeightsError, match=r"no name in '.*' begins with 'modul\.'"):
+        load(path, GRAPH, wish=Wish(prefix="modul."))
+
+
+def test_a_part_that_is_not_there(path: Path) -> None:
+    torch.save({"state_dict": STATE}, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH, wish=Wish(part="state_dcit"))
+    assert caught.value.hint == "did you mean 'state_dict'?"
+
+
+def test_other_names(path: Path) -> None:
+    names = {"conv": "stem.conv0", "fc": "linear"}
+    held = {
+        names.get(name.partition(".")[0], name.partition(".")[0])
+        + "."
+        + name.partition(".")[2]: tensor
+        for name, tensor in STATE.items()
+    }
+    torch.save(under("module.", held), path)
+    rename = {"linear": "fc", "stem.*0.*": "*.*"}
+    assert same(load(path, GRAPH, wish=Wish(rename=rename)), STATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "found"),
+    [
+        ("linear.weight", "linear", "fc", "fc.weight"),
+        ("a.shortcut.0.weight", "shortcut", "downsample", "a.downsample.0.weight"),
+        ("a.b.shortcut", "b.shortcut", "c", "a.c"),
+        ("nonlinear.weight", "linear", "fc", "nonlinear.weight"),
+        ("linear2.weight", "linear", "fc", "linear2.weight"),
+        ("layer1.0.x", "layer*.x", "stage*.y", "stage1.0.y"),
+        ("layer1.0.x", "*.*.x", "*-*", "layer1.0-" if 0 else "layer1-0"),
+        ("a.b", "x*", "y*", "a.b"),
+        ("a.b", "a", r"\1", r"\1.b"),
+    ],
+)
+def test_renamed(name: str, old: str, new: str, found: str) -> None:
+    assert renamed(name, {old: new}) == found
+
+
+def test_renames_follow_one_another() -> None:
+    assert renamed("a.w", {"a": "b", "b": "c"}) == "c.w"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], [""]),
+        (["a", "b"], [""]),
+        (["m.a", "m.b"], ["", "m."]),
+        (["m.n.a", "m.n.b", "x"], ["", "m.", "m.n."]),
+        (["m.a", "n.b"], [""]),
+    ],
+)
+def test_prefixes(names: list[str], found: list[str]) -> None:
+    assert prefixes(names) == found
+
+
+@pytest.mark.parametrize("suffix", [".pth.tar", ".ckpt", ".th", ".bin", ".PTH", ".x"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_content_decides(tmp_path: Path, suffix: str, zipped: bool) -> None:
+    path = tmp_path / f"w{suffix}"
+    torch.save(STATE, path, _use_new_zipfile_serialization=zipped)
+    assert same(load(path, GRAPH), STATE)

@@ -1,0 +1,242 @@
+"""archspec.weights.pickles: what pickle reads of plain data, and never a call."""
+
+from __future__ import annotations
+
+import argparse
+import copyreg
+import datetime
+import io
+import os
+import pickle
+import time
+from collections import OrderedDict, defaultdict
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from archspec.weights.pickles import (
+    STEPS,
+    Named,
+    Opaque,
+    Pickles,
+    Storage,
+    Tensor,
+    Unreadable,
+)
+
+PROTOCOLS = pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+SHARED = [1, 2]
+PLAIN: list[Any] = [
+    *(None, True, False, 0, 1, -1, 255, 256, 65536, -(2**31), 2**31, 2**80, -(2**80)),
+    *(0.0, -1.5, 1e300, "", "a", "ä" * 300, "\n\\'\"", (), (1,), (1, 2), (1, 2, 3)),
+    *((1, 2, 3, 4), [], [1], [1, 2], {}, {"a": 1}, {7: 2, None: 3, 1.5: 4, True: 5}),
+    {"deep": [{"er": ({"x": [SHARED, SHARED]},)}]},
+    [SHARED] * 3,
+    {f"key{n}": n for n in range(2000)},
+]
+
+
+class Harm:
+    """What a hostile pickle does when it is loaded."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("harmed",)
+
+
+def value(data: bytes) -> Any:
+    return Pickles(data).next()
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("held", PLAIN, ids=lambda held: repr(held)[:20])
+def test_plain_data(held: Any, protocol: int) -> None:
+    found = value(pickle.dumps(held, protocol))
+    assert found == held and repr(found) == repr(held)
+
+
+@PROTOCOLS
+def test_what_is_one_stays_one(protocol: int) -> None:
+    held: list[Any] = [SHARED, SHARED]
+    held.append(held)
+    found = value(pickle.dumps(held, protocol))
+    assert found[0] is found[1] and found[2] is found
+
+
+@PROTOCOLS
+def test_bytes(protocol: int) -> None:
+    """As opaque things where a protocol has no bytes of its own."""
+    found = value(pickle.dumps([b"", b"ab", b"x" * 300], protocol))
+    if protocol > 2:
+        assert found == [b"", b"ab", b"x" * 300]
+    else:
+        assert all(isinstance(item, Opaque) for item in found)
+
+
+@PROTOCOLS
+def test_sets_are_lists(protocol: int) -> None:
+    found = value(pickle.dumps([{3}, frozenset([4])], protocol))
+    if protocol > 3:
+        assert found == [[3], [4]]
+    else:
+        assert repr(found) == "[<builtins.set>, <builtins.frozenset>]".replace(
+            "builtins", "__builtin__" if protocol < 3 else "builtins"
+        )
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(
+    "held",
+    [
+        argparse.Namespace(rate=0.1),
+        Fraction(1, 2),
+        np.float64(2.5),
+        np.arange(3),
+        datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
+        Path("x"),
+        defaultdict(list, {"a": [1]}),
+        Harm(),
+        os.system,
+        slice(1, 2),
+        1j,
+    ],
+    ids=lambda held: type(held).__name__,
+)
+def test_anything_else_is_opaque(
+    held: object, protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = value(pickle.dumps({"x": held, "y": 1}, protocol))
+    assert isinstance(found["x"], Opaque | Named) and found["y"] == 1
+    assert not Path("harmed").exists()
+
+
+@PROTOCOLS
+def test_the_state_of_an_object_is_kept(protocol: int) -> None:
+    found = value(pickle.dumps(argparse.Namespace(rate=0.1), protocol))
+    assert found.state == {"rate": 0.1}
+
+
+@PROTOCOLS
+def test_ordered_dicts_are_dicts(protocol: int) -> None:
+    found = value(pickle.dumps(OrderedDict(a=1, b=[2]), protocol))
+    assert found == {"a": 1, "b": [2]} and list(found) == ["a", "b"]
+
+
+def test_pickles_in_a_row() -> None:
+    pickles = Pickles(pickle.dumps(1) + pickle.dumps("two"))
+    assert [pickles.next(), pickles.next()] == [1, "two"]
+    with pytest.raises(Unreadable):
+        pickles.next()
+
+
+def test_tensors() -> None:
+    class Writer(pickle.Pickler):
+        def persistent_id(self, held: Any) -> Any:
+            return held if isinstance(held, tuple) else None
+
+    file = io.BytesIO()
+    writer = Writer(file, 2)
+    writer.dump(("storage", os.getcwd, "0", "cpu", 24))
+    pickles = Pickles(file.getvalue())
+    found = pickles.next()
+    assert found == Storage("untyped", "0", 24) and pickles.storages == {"0": found}
+
+
+def test_what_torch_writes() -> None:
+    file = io.BytesIO()
+    held = {"w": torch.zeros(6)[2:5], "h": torch.zeros(2, 3, dtype=torch.half).t()}
+    torch.save(held, file, _use_new_zipfile_serialization=False)
+    pickles = Pickles(file.getvalue())
+    for _ in range(3):
+        pickles.next()
+    found = pickles.next()
+    assert found["w"][1:] == (2, (3,), (1,))
+    assert found["h"][1:] == (0, (3, 2), (1, 3))
+    assert [storage.dtype for storage in pickles.storages.values()] == [
+        "float32",
+        "float16",
+    ]
+    assert isinstance(found["w"], Tensor)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "exhausted"),
+        (b"\x80\x02", "exhausted"),
+        (b"garbage", "newline"),
+        (b"\x80\x02K\x01", "exhausted"),
+        (b"\x80\x02.", "pop from empty list"),
+        (b"\x80\x02h\x05.", "5"),
+        (b"\x80\x02t.", "pop from empty list"),
+        (b"\x80\x02K\x01\x86.", "too few values"),
+        (b"\x80\x02(K\x01u.", "zip()"),
+        (b"\x80\x02}(K\x01u.", "zip()"),
+        (b"\x80\x02\x82\x01.", "it asks for EXT1"),
+        (b"\x80\x05\x97.", "it asks for NEXT_BUFFER"),
+        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7fabc.", "bytes"),
+        (b"I" + b"9" * 9999 + b"\n.", "integer"),
+    ],
+)
+def test_no_pickle(data: bytes, told: str) -> None:
+    with pytest.raises(Unreadable, match=told.replace("(", r"\(").replace(")", r"\)")):
+        value(data)
+
+
+def test_an_extension_is_not_looked_up() -> None:
+    copyreg.add_extension(os.getcwd.__module__, "getcwd", 17)
+    try:
+        with pytest.raises(Unreadable, match="EXT1"):
+            value(pickle.dumps(os.getcwd, 2))
+    finally:
+        copyreg.remove_extension(os.getcwd.__module__, "getcwd", 17)
+
+
+def test_a_pickle_that_never_ends() -> None:
+    data = b"\x80\x02]" + b"K\x01a" * STEPS
+    start = time.process_time()
+    with pytest.raises(Unreadable, match=f"more than {STEPS:,} steps"):
+        value(data)
+    assert time.process_time() - start < 60  # it is no endless loop
+
+
+def test_memory_grows_with_the_file_alone() -> None:
+    """A memo's number, which pickle takes for the length of an array."""
+    assert value(b"\x80\x02K\x01r\xff\xff\xff\xff.") == 1
+
+
+def test_values_that_nest_deeply() -> None:
+    depth = 100_000
+    found = value(b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b".")
+    count = 0
+    while found:
+        found, count = found[0], count + 1
+    assert count == depth - 1
+
+
+@pytest.mark.parametrize("key", [(1, 2), b"x", [1], Fraction(1, 2)])
+def test_keys_whose_hashes_collide(key: Any) -> None:
+    """Only texts, numbers and None are keys as they are."""
+    as_dict = b"\x80\x04}" + pickle.dumps(key, 4)[2:-1] + b"K\x01s."
+    (only,) = value(as_dict).items()
+    assert isinstance(only[0], Opaque) and only[1] == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_changed_bytes(seed: int) -> None:
+    draw = Random(seed)
+    held = [*PLAIN, argparse.Namespace(a=SHARED), np.float64(1), OrderedDict(a=(1,))]
+    whole = pickle.dumps(held[:-2] if seed % 2 else held, seed % 6)
+    for _ in range(100):
+        data = bytearray(whole)
+        for _ in range(draw.randrange(1, 6)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            value(bytes(data))
+        except Unreadable as error:
+            assert "\n" not in str(error)
