@@ -16,7 +16,7 @@ test: .venv/.test
 	$(TEST)
 
 # The heavier proofs: full-size nets, every net of the zoo.
-proof: .venv/.test
+proof: .venv/.proof
 	$(RUN) -m pytest -q -m proof
 
 bench: .venv/.test
@@ -27,6 +27,10 @@ bench: .venv/.test
 
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e '.[torch]'
+	touch $@
+
+.venv/.proof: .venv/.test
+	$(PIP) -e '.[proof]'
 	touch $@
 
 .venv/.test: pyproject.toml constraints.txt | .venv/bin/python

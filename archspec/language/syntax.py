@@ -68,7 +68,12 @@ class FileKeys(Keys):
     require: dict[str, str | None] = key(
         "What params must fulfil: in words, and as a formula.", {}
     )
-    preprocessing: dict[str, Any] = key("What images it expects: size, mean, std.", {})
+    preprocessing: dict[str, Any] = key(
+        "How images become inputs: resize (the shorter side, in pixels), crop (the "
+        "centre), size, interpolation, range (of values before mean and std), channels "
+        "(RGB or BGR), mean, std.",
+        {},
+    )
     inputs: dict[str, Any] = key(
         "Each input's shape, [channels, height, width] or [features].", {}
     )

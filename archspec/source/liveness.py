@@ -208,11 +208,11 @@ class _Run:
 def _names(
     lines: Sequence[Line], reads: Sequence[Sequence[Ref]], ends: Mapping[str, Ref]
 ) -> dict[Ref, str]:
-    """The names that the spec gives to values."""
+    """The names that the spec gives to values, in lower case as variables are."""
     found: dict[Ref, str] = {}
     for name, ref in ends.items():
         if ref.line is not None and name.isidentifier():
-            found.setdefault(ref, name)
+            found.setdefault(ref, _lower(name))
     readers = Counter(ref for refs in (*reads, ends.values()) for ref in {*refs})
     final = {*ends.values()} if len({*ends.values()}) > 1 else set()
     last = {line.name: number for number, line in enumerate(lines)}
@@ -220,8 +220,13 @@ def _names(
         ref = Ref(number)
         read = readers[ref] > 1 or ref in final
         if read and lines[number].outputs == 1 and name.isidentifier():
-            found.setdefault(ref, name)
+            found.setdefault(ref, _lower(name))
     return found
+
+
+def _lower(name: str) -> str:
+    """A name in lower case, but for one that would be the letter l."""
+    return name.lower() if len(name) > 1 else name
 
 
 def _alphabet(blocked: Collection[str]) -> Iterator[str]:

@@ -97,6 +97,7 @@ KERAS = Dialect(
         "contextmanager": "from contextlib import contextmanager",
         "keras": "import keras",
         "np": "import numpy as np",
+        "Any": "from typing import Any",
         **{
             name: f"from {module} import {name}"
             for module, names in MODULES.items()

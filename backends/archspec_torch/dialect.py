@@ -26,7 +26,7 @@ DIALECT = Dialect(
     base="nn.Module",
     tensor="Tensor",
     call="forward",
-    sequential=Container("nn.Sequential", unpacked=True),
+    sequential=Container("nn.Sequential", unpacked=True, reads="input"),
     listing=Container("nn.ModuleList"),
     member="nn.Module",
     get=lambda name: f'self.get_submodule("{name}")',

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from archspec.errors import BackendError
 from archspec.graph import Graph
@@ -14,26 +14,20 @@ from archspec.ops.init import (
     AnyInit,
     Constant,
     FanInUniform,
-    KaimingNormal,
     KaimingUniform,
-    Normal,
-    TruncNormal,
-    Uniform,
-    XavierNormal,
-    XavierUniform,
 )
-from archspec.source.outline import Definition, Line, OpUse
+from archspec.source.outline import Definition, Line, Nested, OpUse, Use
 from archspec.source.text import (
     Call,
     Code,
     Display,
     Doc,
     Infix,
-    call,
-    flat,
     layout,
+    snake_case,
     statement,
 )
+from archspec_torch.fills import NEXT, Fill, Present, branch, gotten, kind_of
 
 LAYERS = {
     "conv2d": "nn.Conv2d",
@@ -42,86 +36,12 @@ LAYERS = {
 }
 Starts = dict[str, AnyInit]
 """What each parameter of a node, or of a kind of layers, starts from."""
+Kinds = dict[str, dict[str, Starts]]
+"""For each kind of ops, and each node of that kind, what its parameters start from."""
 
 
-class Fill(NamedTuple):
-    """A tensor, and what fills it where it is there: it may be None `sometimes`.
-
-    `weight` is the weight of its layer, by whose fan in a bias may be drawn.
-    """
-
-    init: AnyInit
-    tensor: str
-    weight: str
-    sometimes: bool = False
-
-    def test(self) -> Doc:
-        """Whether the tensor is there."""
-        return Code(f"{self.tensor} is not None")
-
-    def rows(self, indent: int) -> list[str]:
-        """The statements."""
-        made = filled(self.init, self.tensor, self.weight)
-        if not self.sometimes:
-            return layout(made, indent)
-        test = layout(self.test(), indent, "if ", ":")
-        return [*test, *layout(made, indent + 4)]
-
-
-class Present(NamedTuple):
-    """Names of parameters of a module, and what fills those that are there."""
-
-    init: AnyInit
-    owner: str
-    names: tuple[str, ...]
-
-    def rows(self, indent: int) -> list[str]:
-        """The statements."""
-        return [
-            f"{' ' * indent}for name, parameter in {self.owner}.named_parameters():",
-            *layout(Display(self.names, "()"), indent + 4, "if name in ", ":"),
-            *Fill(self.init, "parameter", f"{self.owner}.{NEXT}").rows(indent + 8),
-        ]
-
-
-NEXT = 'get_parameter(name.removesuffix("bias") + "weight")'
-"""The weight of the layer to which a parameter of this name belongs."""
-
-
-def filled(init: AnyInit, tensor: str, weight: str) -> Call:
-    """The call that fills a tensor, of the layer with this weight."""
-    x = Code(tensor)
-    if isinstance(init, FanInUniform):
-        return Call("fan_in_uniform_", (x, Code(weight)))
-    if isinstance(init, KaimingNormal | KaimingUniform):
-        fn = "normal" if isinstance(init, KaimingNormal) else "uniform"
-        return call(
-            f"nn.init.kaiming_{fn}_",
-            x,
-            a=(init.a, 0.0),
-            mode=(init.mode, "fan_in"),
-            nonlinearity=(init.nonlinearity, "leaky_relu"),
-        )
-    if isinstance(init, XavierNormal | XavierUniform):
-        fn = "normal" if isinstance(init, XavierNormal) else "uniform"
-        return call(f"nn.init.xavier_{fn}_", x, gain=(init.gain, 1.0))
-    if isinstance(init, TruncNormal):
-        numbers: dict[str, tuple[Doc, float]] = {
-            "mean": (init.mean, 0.0),
-            "std": (init.std, 1.0),
-            "a": (init.a, -2.0),
-            "b": (init.b, 2.0),
-        }
-        return call("nn.init.trunc_normal_", x, **numbers)
-    if isinstance(init, Normal):
-        return call("nn.init.normal_", x, mean=(init.mean, 0.0), std=(init.std, 1.0))
-    if isinstance(init, Uniform):
-        return call("nn.init.uniform_", x, a=(init.a, 0.0), b=(init.b, 1.0))
-    if init.value in (0.0, 1.0):
-        return Call("nn.init.ones_" if init.value else "nn.init.zeros_", (x,))
-    return Call("nn.init.constant_", (x, init.value))
-
-
+FEW = 4
+"""Parts of a net that are named one by one."""
 NATIVE: dict[Role, AnyInit] = {
     "kernel": KaimingUniform(a=math.sqrt(5), nonlinearity="leaky_relu"),
     "bias": FanInUniform(),
@@ -134,10 +54,10 @@ NATIVE: dict[Role, AnyInit] = {
 
 
 class Initials:
-    """What a graph's weights start from, as rules for kinds of layers and exceptions.
+    """What a graph's weights start from, in groups that have rules of their own.
 
-    A kind's commonest initialisers make its rule; norms start as PyTorch's do. A class
-    says where all its instances differ from the rule, and the net where a node does.
+    The net is one group, unless rules would then set some weights twice: a part of the
+    net whose layers start in another way than the others' is a group of its own.
     """
 
     def __init__(
@@ -146,32 +66,146 @@ class Initials:
         definitions: list[Definition],
         titles: Mapping[int, str],
     ) -> None:
-        self.titles = titles
-        self.blocks = [made for made in definitions if not (made.net or made.model)]
-        self.starts: dict[str, dict[str, Starts]] = {}
-        self.parameters: dict[str, tuple[str, str, AnyInit]] = {}
-        self.roles: dict[tuple[str, str], Role] = {}
-        self.optional: set[str] = set()
+        known = Known(definitions, titles)
+        starts: Kinds = {}
         for node, shapes in graph.located():
             op, weights = node.op, [*node.op.weights(*shapes)]
             if {"bias", "affine"} & node.texts.keys():  # they may depend on arguments
                 weights = [n for n, role in op.stored.items() if role not in STATISTICS]
                 maybe = weights if "affine" in node.texts else ["bias"]
-                self.optional.update(f"{node.name}.{name}" for name in maybe)
+                known.optional.update(f"{node.name}.{name}" for name in maybe)
             if weights:
                 own = {name: _said(op.initial(name), op.role(name)) for name in weights}
-                self.starts.setdefault(op.kind, {})[node.name] = own
+                starts.setdefault(op.kind, {})[node.name] = own
                 for name, init in own.items():
-                    self.parameters[f"{node.name}.{name}"] = op.kind, name, init
-            self.roles |= {(op.kind, name): op.role(name) for name in weights}
-        self.common = {k: _usual(of) for k, of in self.starts.items() if k in LAYERS}
+                    known.parameters[f"{node.name}.{name}"] = op.kind, name, init
+            known.roles |= {(op.kind, name): op.role(name) for name in weights}
+        self.groups = [*_groups(known, starts)]
 
     def child(self, use: OpUse, made: Doc) -> Doc:
         """A layer, which is made with torch's own initial weights."""
         return made
 
     def rules(self) -> list[str]:
-        """The function `init_weights`; nothing where there is no rule."""
+        """The functions that set weights; nothing where there is no rule."""
+        found = [rules for group in self.groups if (rules := group.rules())]
+        return [*"\n\n\n".join(map("\n".join, found)).splitlines()]
+
+    def last(self, net: Definition) -> list[str]:
+        """The statements of a net's class that set weights."""
+        return [row for group in self.groups for row in group.last(net)]
+
+
+@dataclass(slots=True)
+class Known:
+    """What all groups of a graph's weights know.
+
+    Attributes:
+        definitions, titles: the printed classes, and their names by their ids.
+        parameters: for each name its node's kind, its own name and what it starts from.
+        roles: the role of each kind's parameters.
+        optional: names of parameters that an argument may leave out.
+    """
+
+    definitions: list[Definition]
+    titles: Mapping[int, str]
+    parameters: dict[str, tuple[str, str, AnyInit]] = field(default_factory=dict)
+    roles: dict[tuple[str, str], Role] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+
+    def native(self, kind: str, starts: Starts) -> bool:
+        """Whether PyTorch's own layers start so."""
+        return all(NATIVE.get(self.roles[kind, k]) == v for k, v in starts.items())
+
+
+def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
+    """The whole net; or the parts that agree with most of it, and then the others."""
+    whole, net = Group(known, starts), known.definitions[-1]
+    lines = {line.name: line for line in net.lines}
+    parts = {_part(node) for of in starts.values() for node in of}
+    odd = {
+        _part(node): True
+        for kind in whole.common
+        for node, own in starts[kind].items()
+        for parameter, init in own.items()
+        if known.roles[kind, parameter] == "kernel"
+        and whole.differs(kind, parameter, init)
+        and not (_part(node) in lines and isinstance(lines[_part(node)].target, OpUse))
+    }
+    apart = net.net and len(net.lines) == len(lines)
+    apart = apart and all(
+        part in lines and part.isidentifier() and lines[part].when is True
+        for part in parts
+    )
+    usual = parts - odd.keys()
+    named = [
+        name
+        for name in lines
+        if any(
+            name == _part(node) and not known.native(kind, own)
+            for kind, of in starts.items()
+            for node, own in of.items()
+        )
+        and name in usual
+    ]
+    if not (odd and apart and 0 < len(named) <= FEW):
+        yield whole
+        return
+    yield Group(known, _within(starts, usual), "init_weights", named)
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for part in odd:
+        rule = Group(known, _within(starts, {part})).common
+        alike.setdefault((*map(str, rule.items()),), []).append(part)
+    for names in alike.values():
+        title = f"init_{snake_case(names[0])}"
+        yield Group(known, _within(starts, names), title, names)
+
+
+def _part(node: str) -> str:
+    """The part of the net in which a node is."""
+    return node.partition(".")[0]
+
+
+def _within(starts: Kinds, parts: Collection[str]) -> Kinds:
+    """The starts of the nodes of some parts."""
+    found = {
+        kind: {node: own for node, own in of.items() if _part(node) in parts}
+        for kind, of in starts.items()
+    }
+    return {kind: of for kind, of in found.items() if of}
+
+
+class Group:
+    """What the weights of the net, or of some `parts` of it, start from.
+
+    A kind's commonest initialisers make its rule, a function named `title`; norms start
+    as PyTorch's do. A class says where all its instances differ from the rule, and the
+    net where a node does.
+    """
+
+    def __init__(
+        self,
+        known: Known,
+        starts: Kinds,
+        title: str = "init_weights",
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.titles = known.titles
+        self.blocks = [
+            made for made in known.definitions if not (made.net or made.model)
+        ]
+        nodes = {node for of in starts.values() for node in of}
+        self.parameters = {
+            name: found
+            for name, found in known.parameters.items()
+            if name.rpartition(".")[0] in nodes
+        }
+        self.roles, self.optional = known.roles, known.optional
+        self.starts, self.title, self.parts = starts, title, parts
+        self.common = {k: _usual(of) for k, of in starts.items() if k in LAYERS}
+
+    def rules(self) -> list[str]:
+        """The function that applies to modules; nothing where there is no rule."""
         by_start: dict[tuple[tuple[str, AnyInit], ...], list[str]] = {}
         for kind, starts in self.common.items():
             told = {k: v for k, v in starts.items() if v != self._native(kind, k)}
@@ -196,17 +230,17 @@ class Initials:
         for definition in self.blocks:
             title = self.titles[id(definition)]
             classes.setdefault(tuple(self._exceptions(definition)), []).append(title)
-        branches += [(_is(titles), found) for found, titles in classes.items()]
+        branches += [(kind_of(titles), found) for found, titles in classes.items()]
         lines: list[str] = []
         for test, found in branches:
             if found:
-                lines += _branch("elif " if lines else "if ", test, found)
+                lines += branch("elif " if lines else "if ", test, found)
         for init, kinds in shared.items():
             tests = _layers(kinds), Code("module.bias is not None")
             lines += statement("if ", Infix(tests, ("and",)), 4, ":")
             lines += Fill(init, "module.bias", "module.weight").rows(8)
         head = [
-            "def init_weights(module: nn.Module) -> None:",
+            f"def {self.title}(module: nn.Module) -> None:",
             '    """Sets the initial weights of a layer."""',
         ]
         return [*head, *lines] if lines else []
@@ -228,7 +262,7 @@ class Initials:
                 if not name.startswith(start):
                     continue
                 path = name.removeprefix(start)
-                differs = name not in covered and self._differs(kind, parameter, init)
+                differs = name not in covered and self.differs(kind, parameter, init)
                 found.setdefault(path, []).append(init if differs else None)
                 if name in self.optional:
                     optional.add(path)
@@ -244,17 +278,24 @@ class Initials:
                 by_init.setdefault(inits[0], []).append(path)
             if len(inits) < len(net.instances):
                 optional.add(path)
-        lines = ["        self.apply(init_weights)"] if self.rules() else []
+        lines = self._applied() if self.rules() else []
         for init, names in by_init.items():
             if not optional.isdisjoint(names):
                 lines += Present(init, "self", tuple(names)).rows(8)
+            elif len(names) == 1 and _typed(net, names[0]):
+                lines += Fill(init, f"self.{names[0]}", f"self.{names[0]}").rows(8)
             elif len(names) == 1:
-                lines += Fill(init, *_gotten("self", names[0])).rows(8)
+                lines += Fill(init, *gotten("self", names[0])).rows(8)
             else:
                 lines += layout(Display(tuple(names), "()"), 8, "for name in ", ":")
                 tensor = "self.get_parameter(name)"
                 lines += Fill(init, tensor, f"self.{NEXT}").rows(12)
         return lines
+
+    def _applied(self) -> list[str]:
+        """The statements that apply the rules to the net, or to the parts of it."""
+        parts = [f"self.{part}" for part in self.parts] or ["self"]
+        return [f"        {part}.apply({self.title})" for part in parts]
 
     def _always_biased(self, kinds: list[str]) -> bool:
         """Whether a bias is never None; torch's types say so of linear layers alone."""
@@ -263,7 +304,8 @@ class Initials:
             for node, starts in self.starts["linear"].items()
         )
 
-    def _differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
+    def differs(self, kind: str, parameter: str, init: AnyInit) -> bool:
+        """Whether a parameter starts in another way than the rule has it."""
         expected = self.common.get(kind, {}).get(parameter)
         return init != (expected or self._native(kind, parameter))
 
@@ -276,7 +318,9 @@ class Initials:
             for parameter, init in self._own(line).items():
                 path, nodes = f"{name}.{parameter}", line.nodes
                 sometimes = any(f"{n}.{parameter}" in self.optional for n in nodes)
-                known = isinstance(line.target, OpUse) and line.target.kind != "scale"
+                known = isinstance(line.target, OpUse) and (
+                    line.target.kind != "scale" or parameter == "weight"
+                )
                 if known and name.isidentifier():
                     tested = sometimes or parameter == "bias"
                     weight = f"module.{name}.weight"
@@ -284,7 +328,7 @@ class Initials:
                 elif sometimes:
                     yield Present(init, "module", (path,))
                 else:  # a type checker doesn't know it
-                    yield Fill(init, *_gotten("module", path))
+                    yield Fill(init, *gotten("module", path))
 
     def _own(self, line: Line) -> Starts:
         """Where a line's parameters differ from the rule, alike in all instances."""
@@ -295,7 +339,7 @@ class Initials:
         own = [of[name] for name in line.nodes if name in of]
         if not own or any(starts != own[0] for starts in own):
             return {}
-        return {k: v for k, v in own[0].items() if self._differs(kind, k, v)}
+        return {k: v for k, v in own[0].items() if self.differs(kind, k, v)}
 
 
 def _said(init: AnyInit, role: Role) -> AnyInit:
@@ -304,11 +348,17 @@ def _said(init: AnyInit, role: Role) -> AnyInit:
     return NATIVE[role] if own else init
 
 
-def _gotten(owner: str, path: str) -> tuple[str, str]:
-    """A parameter by its path, and the weight of the same layer."""
-    weight = path.removesuffix("bias") + "weight"
-    get = f"{owner}.get_parameter"
-    return flat(Call(get, (path,))), flat(Call(get, (weight,)))
+def _typed(within: Definition | Nested, path: str) -> bool:
+    """Whether a type checker knows that attributes of a class lead to a weight."""
+    name, _, rest = path.partition(".")
+    line = next((line for line in within.lines if line.name == name), None)
+    if line is None or within.listed or line.single or not line.plain:
+        return False
+    target = line.target
+    if isinstance(target, OpUse):
+        return name.isidentifier() and rest == "weight"
+    inner = target.definition if isinstance(target, Use) else target
+    return name.isidentifier() and _typed(inner, rest)
 
 
 def _usual(of: Mapping[str, Starts]) -> Starts:
@@ -322,23 +372,7 @@ def _usual(of: Mapping[str, Starts]) -> Starts:
 
 def _layers(kinds: list[str]) -> Call:
     """Whether a module is a layer of one of these kinds."""
-    return _is([LAYERS[kind] for kind in kinds])
-
-
-def _is(classes: list[str]) -> Call:
-    """Whether a module is of one of these classes."""
-    either = Infix(tuple(map(Code, classes)), ("|",) * (len(classes) - 1))
-    return Call("isinstance", (Code("module"), either))
-
-
-def _branch(word: str, test: Doc, fills: Sequence[Fill | Present]) -> list[str]:
-    """The statements for a kind of modules; a lone test of a tensor joins theirs."""
-    first = fills[0]
-    if len(fills) == 1 and isinstance(first, Fill) and first.sometimes:
-        test = Infix((test, first.test()), ("and",))
-        fills = [first._replace(sometimes=False)]
-    rows = (row for fill in fills for row in fill.rows(8))
-    return [*statement(word, test, 4, ":"), *rows]
+    return kind_of([LAYERS[kind] for kind in kinds])
 
 
 def _children(definition: Definition) -> Iterator[tuple[str, Line]]:

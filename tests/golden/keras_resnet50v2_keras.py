@@ -3,10 +3,11 @@
 Source: https://arxiv.org/abs/1603.05027
 Parameters: 25,568,360; MACs: 3,482,255,360; input: image 224 x 224 x 3; gives
 probabilities.
-Preprocessing: size 224, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5].
+Preprocessing: size 224, range [0, 1], channels RGB, mean [0.5, 0.5, 0.5], std [0.5,
+0.5, 0.5].
 """
 
-# archspec: fingerprint b008eef65132c9a4, checksum c79f343d1081fe5a
+# archspec: fingerprint b008eef65132c9a4, checksum 9a318e54d4a4a6cc
 
 import keras
 from keras import KerasTensor, layers

@@ -4,10 +4,11 @@ The paper's ResNet-20 for CIFAR-10: shortcuts of option A, without weights.
 
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 269,722; MACs: 40,551,040; input: image 3 x 32 x 32; gives logits.
-Preprocessing: size 32, mean [0.4914, 0.4822, 0.4465], std [0.247, 0.2435, 0.2616].
+Preprocessing: size 32, range [0, 1], channels RGB, mean [0.4914, 0.4822, 0.4465], std
+[0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum adc9d741df1751fc
+# archspec: fingerprint dfa4b76b343fe733, checksum 2ce429749cb999ea
 # mypy: no-warn-return-any
 
 import torch

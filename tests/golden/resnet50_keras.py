@@ -2,10 +2,11 @@
 
 Source: https://arxiv.org/abs/1512.03385
 Parameters: 25,557,032; MACs: 4,089,184,256; input: image 224 x 224 x 3; gives logits.
-Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], channels RGB,
+mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum 5842c859f7c8b1c1
+# archspec: fingerprint 54e66ae05fccbf93, checksum c51d911175d61422
 
 from functools import partial
 

@@ -2,10 +2,11 @@
 
 Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 224 x 224 x 3; gives logits.
-Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], channels RGB,
+mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 4b6ee302302fe158
+# archspec: fingerprint c0f800bf255fd1e7, checksum d66bea9f1664d4fb
 
 from collections.abc import Iterator
 from functools import partial

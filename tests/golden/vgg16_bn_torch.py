@@ -2,10 +2,11 @@
 
 Source: https://arxiv.org/abs/1409.1556
 Parameters: 138,365,992; MACs: 15,470,264,320; input: image 3 x 224 x 224; gives logits.
-Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], channels RGB,
+mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 4c2eba29daaa4c7a
+# archspec: fingerprint c0f800bf255fd1e7, checksum 024a7e163b1f1936
 # mypy: no-warn-return-any
 
 import torch

@@ -24,10 +24,13 @@ class Container:
     Attributes:
         base: its name.
         unpacked: whether it is given the children as arguments, not as one list.
+        reads: what its own method calls the value that it reads, as one that overrides
+            it does.
     """
 
     base: str
     unpacked: bool = False
+    reads: str = "x"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,15 +118,16 @@ def collected(
 ) -> list[str]:
     """The method of a list whose children with these numbers give its outputs."""
     order = sorted({*numbers})
-    how = Method(dialect, ["x"], outputs, named)
+    x = dialect.sequential.reads
+    how = Method(dialect, [x], outputs, named)
     results = [Code(f"outputs[{order.index(number)}]") for number in numbers]
     return [
         *how.header(),
         "        outputs = []",
         "        for i, layer in enumerate(self):",
-        "            x = layer(x)",
+        f"            {x} = layer({x})",
         *statement("if i in ", tuple(order), INDENT + STEP, ":"),
-        "                outputs.append(x)",
+        f"                outputs.append({x})",
         *statement("return ", how.result(results), INDENT),
     ]
 

@@ -127,8 +127,13 @@ class Printer:
     def _title(self, definition: Definition, told: str = "", around: str = "") -> str:
         """A class's or function's name; a letter says little without what is around.
 
-        `told` is what tells it apart from others that would have the name.
+        `told` is what tells it apart from others that would have the name. A spec in a
+        spec is called by its title, as the class of its own file is.
         """
+        scope = definition.instances[0].scope
+        if scope.kind == "file" and scope.description and not around:
+            lead = class_name(told.replace("_", " ")) if told else ""
+            return self.names.take(f"{lead}{class_name(scope.description)}")
         name = function_name(BRACES.sub("", definition.title) or definition.title)
         name = f"{told}_{name}" if told else name
         if definition.listed and definition.inline:
@@ -238,7 +243,9 @@ class Printer:
         """What a definition computes; nothing where its class does that."""
         dialect, lines, numbers = self.dialect, definition.lines, definition.numbers
         named = definition.net and list(outputs) != [""]
-        inputs = ("x",) if len(definition.inputs) == 1 else definition.inputs
+        inputs = definition.inputs
+        if len(inputs) == 1:
+            inputs = (dialect.sequential.reads if definition.listed else "x",)
         if definition.net and dialect.taps:
             taps = {name: outputs[key] for name, key in dialect.taps.items()}
             own = {*dialect.taps.values()}

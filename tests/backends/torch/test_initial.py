@@ -7,7 +7,7 @@ from typing import Any
 import archspec_torch
 import pytest
 import torch
-from archspec_torch.initial import filled
+from archspec_torch.fills import filled
 from nets import graph_of
 
 from archspec.ops.init import (
@@ -173,7 +173,7 @@ graph:
         if module.bias is not None:
             nn.init.zeros_(module.bias)
         self.apply(init_weights)
-        nn.init.normal_(self.get_parameter("a.weight"), std=0.5)
+        nn.init.normal_(self.a.weight, std=0.5)
         for name in ("n1.weight", "n2.weight"):
             nn.init.zeros_(self.get_parameter(name))""",
             id="what single nodes of the net do otherwise",
@@ -262,9 +262,67 @@ def test_a_bias_that_is_drawn_where_others_are_zero(free: bool) -> None:
 
 @pytest.mark.parametrize("spec", [BIASES, BIASES.replace("bias: =free, ", "")])
 def test_how_it_is_drawn(spec: str) -> None:
-    text = archspec_torch.backend.emit(graph_of(spec)).text
+    more = (f"  more{n}: {{op: conv2d, channels: 9, kernel: 1}}\n" for n in range(4))
+    text = archspec_torch.backend.emit(graph_of(spec + "".join(more))).text
     assert text.count("def fan_in_uniform_") == 1
     assert "fan_in_uniform_(module.conv.bias, module.conv.weight)" in text
+
+
+PARTS = """
+inputs: {image: [4, 8, 8]}
+blocks:
+  stage: {graph: {conv: {op: conv2d, channels: 4, kernel: 1, bias: false}}}
+  head:
+    params: {std: float}
+    graph:
+      conv: {op: conv2d, channels: 2, kernel: 1, init: {weight: {normal: {std: =std}}}}
+  usual:
+    graph: {conv: {op: conv2d, channels: 4, kernel: 3, init: INIT}}
+graph:
+  one: {block: stage}
+  two: {block: stage}
+  three: {block: usual}
+  norm: batch_norm
+  head: {block: head, from: norm, std: 0.5}
+  aux: {block: head, from: two, std: 0.5}
+  last: {block: head, from: norm, std: 0.25}
+outputs: {head: head, aux: aux, last: last}
+""".replace("INIT", OWN)
+
+
+def test_no_weight_is_set_twice() -> None:
+    text = archspec_torch.backend.emit(graph_of(PARTS)).text
+    start = text.index("        self.one.apply")
+    assert (
+        text[start:].partition("\n\n")[0]
+        == """\
+        self.one.apply(init_weights)
+        self.two.apply(init_weights)
+        self.head.apply(init_head)
+        self.aux.apply(init_head)
+        self.last.apply(init_last)"""
+    )
+    set_by = {
+        name: text.partition(f"def {name}(")[2].partition("\n\n\n")[0].count("nn.init")
+        for name in ("init_weights", "init_head", "init_last")
+    }
+    assert set_by == {"init_weights": 1, "init_head": 2, "init_last": 2}
+    assert "std=0.5" in text and "std=0.25" in text
+    torch.manual_seed(0)
+    found = made(PARTS)
+    torch.manual_seed(0)
+    for _ in range(2):
+        torch.nn.Conv2d(4, 4, 1, bias=False)
+    wanted = torch.nn.Conv2d(4, 4, 3)
+    assert torch.equal(found.three.conv.weight, wanted.weight)
+    assert not found.head.conv.bias.any()
+
+
+def test_a_net_of_many_parts_has_one_rule() -> None:
+    more = "".join(f"  more{n}: {{block: stage}}\n" for n in range(3))
+    many = PARTS.replace("  three:", f"{more}  three:")
+    text = archspec_torch.backend.emit(graph_of(many)).text
+    assert text.count("self.apply(init_weights)") == text.count("def init_") == 1
 
 
 FLAGS = """

@@ -6,10 +6,9 @@ Source: https://arxiv.org/abs/1512.03385
 Source: https://arxiv.org/abs/1611.05431
 Source: https://arxiv.org/abs/1605.07146
 Input: image 224 x 224 x 3; gives logits.
-Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 7197956366b9d20e
+# archspec: fingerprint 88f3d52213117ddf, checksum 053475d6c7e2bf8b
 
 from functools import partial
 

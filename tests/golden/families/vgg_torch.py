@@ -3,10 +3,11 @@
 Nets: vgg11, vgg13, vgg16, vgg19, vgg11_bn, vgg13_bn, vgg16_bn and vgg19_bn.
 Source: https://arxiv.org/abs/1409.1556
 Input: image 3 x 224 x 224; gives logits.
-Preprocessing: size 224, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
+Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], channels RGB,
+mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 7824ed928e32a0bd, checksum 0cfd0811ee503fbb
+# archspec: fingerprint 7824ed928e32a0bd, checksum b83cc9fac60a528b
 # mypy: no-warn-return-any
 
 import torch

@@ -1,0 +1,33 @@
+"""What printed files use of Keras, which ships no types that mypy can read."""
+
+from typing import Any
+
+from keras import config as config
+from keras import initializers as initializers
+from keras import layers as layers
+from keras import ops as ops
+from keras import saving as saving
+
+class KerasTensor:
+    shape: tuple[Any, ...]
+    dtype: str
+    def __getitem__(self, key: object) -> KerasTensor: ...
+    def __add__(self, other: KerasTensor | float) -> KerasTensor: ...
+    def __sub__(self, other: KerasTensor | float) -> KerasTensor: ...
+    def __mul__(self, other: KerasTensor | float) -> KerasTensor: ...
+    def __rmul__(self, other: float) -> KerasTensor: ...
+    def __truediv__(self, other: KerasTensor | float) -> KerasTensor: ...
+    def __pow__(self, other: float) -> KerasTensor: ...
+
+class Variable(KerasTensor):
+    def assign(self, value: KerasTensor) -> None: ...
+
+class Model:
+    def __init__(
+        self,
+        inputs: KerasTensor | list[KerasTensor] | tuple[KerasTensor, ...],
+        outputs: KerasTensor | dict[str, KerasTensor],
+        name: str | None = None,
+    ) -> None: ...
+
+def Input(shape: tuple[int | None, ...], name: str | None = None) -> KerasTensor: ...

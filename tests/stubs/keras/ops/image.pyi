@@ -1,0 +1,5 @@
+from keras import KerasTensor
+
+def resize(
+    images: KerasTensor, size: tuple[int, int], interpolation: str = "bilinear"
+) -> KerasTensor: ...
