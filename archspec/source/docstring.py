@@ -39,20 +39,26 @@ def shared(family: Family, channels_last: bool) -> list[str]:
     sources = dict.fromkeys(graph.source for graph in family.graphs if graph.source)
     for source in sources:
         lines += _wrapped(f"Source: {prose(source)}")
-    told = {_inputs(graph, channels_last) + result(graph) for graph in family.graphs}
-    if len(told) == 1:
-        lines += _wrapped(f"Input: {told.pop()}.")
-    prepared = [_preprocessing(graph) for graph in family.graphs]
-    if prepared[0] and all(found == prepared[0] for found in prepared):
-        lines += prepared[0]
+    read = {_inputs(graph, channels_last) + result(graph) for graph in family.graphs}
+    if len(read) == 1:
+        lines += _wrapped(f"Input: {read.pop()}.")
+    prepared: dict[str, list[str]] = {}
+    for graph in family.graphs:
+        prepared.setdefault(_prepared(graph), []).append(graph.name)
+    for told, nets in prepared.items():
+        of = f" of {_listed(nets)}" if len(prepared) > 1 else ""
+        lines += _wrapped(f"Preprocessing{of}: {told}.") if told else []
     return lines
 
 
 def _preprocessing(graph: Graph) -> list[str]:
-    if not graph.preprocessing:
-        return []
-    items = ", ".join(f"{k} {v}" for k, v in graph.preprocessing.items())
-    return _wrapped(f"Preprocessing: {prose(items)}.")
+    told = _prepared(graph)
+    return _wrapped(f"Preprocessing: {told}.") if told else []
+
+
+def _prepared(graph: Graph) -> str:
+    items = (f"{key} {value}" for key, value in graph.preprocessing.items())
+    return prose(", ".join(items))
 
 
 def _inputs(graph: Graph, channels_last: bool) -> str:

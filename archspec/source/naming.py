@@ -89,7 +89,7 @@ def _texts(group: Sequence[Definition]) -> list[str]:
 
 
 def _text(value: Value) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and len(value) > 1
 
 
 def _definition(definition: Definition, clashing: set[str]) -> None:

@@ -119,8 +119,12 @@ class Known:
 
 
 def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
-    """The whole net; or the parts that agree with most of it, and then the others."""
-    whole, net = Group(known, starts), known.definitions[-1]
+    """The whole net; or the parts that agree with most of it, and then the others.
+
+    Nets in one file are one group: what is a part of theirs is another in each.
+    """
+    *blocks, net = known.definitions
+    whole = Group(known, starts)
     lines = {line.name: line for line in net.lines}
     parts = {_part(node) for of in starts.values() for node in of}
     odd = {
@@ -132,7 +136,8 @@ def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
         and whole.differs(kind, parameter, init)
         and not (_part(node) in lines and isinstance(lines[_part(node)].target, OpUse))
     }
-    apart = net.net and len(net.lines) == len(lines)
+    alone = net.net and not any(made.net for made in blocks)
+    apart = alone and len(net.lines) == len(lines)
     apart = apart and all(
         part in lines and part.isidentifier() and lines[part].when is True
         for part in parts

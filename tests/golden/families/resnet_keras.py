@@ -6,9 +6,15 @@ Source: https://arxiv.org/abs/1512.03385
 Source: https://arxiv.org/abs/1611.05431
 Source: https://arxiv.org/abs/1605.07146
 Input: image 224 x 224 x 3; gives logits.
+Preprocessing of resnet18, resnet34, resnet50, resnet101, resnet152, resnext50_32x4d,
+resnext101_32x8d, wide_resnet50_2 and wide_resnet101_2: resize 256, crop 224,
+interpolation bilinear, range [0, 1], channels RGB, mean [0.485, 0.456, 0.406], std
+[0.229, 0.224, 0.225].
+Preprocessing of resnext101_64x4d: resize 232, crop 224, interpolation bilinear, range
+[0, 1], channels RGB, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 053475d6c7e2bf8b
+# archspec: fingerprint 88f3d52213117ddf, checksum e90d14a8a0310b2d
 
 from functools import partial
 
