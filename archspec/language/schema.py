@@ -173,7 +173,7 @@ def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> State
     items = _kept(errors, _statement, given, listed, errors)
     aliases = [s for s in items.values() if s.keys.alias is not None]
     if listed and 0 < len(aliases) < len(given):
-        message = "in a list every node has a alias, or none has"
+        message = "in a list every node has an alias, or none has"
         errors.report(SpecError(message, code="AS211", at=aliases[0].at))
     return Statements(listed, items, at, removed)
 

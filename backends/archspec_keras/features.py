@@ -35,7 +35,7 @@ def featured(dialect: Dialect, graph: Graph) -> Dialect:
             told = f"the tap {name!r}, {node.op.kind}, may not be what one layer gives"
             hint = f"tap one of {', '.join(ALONE)}"
             raise UnsupportedError(told, at=node.at, hint=hint)
-        rows.append((name, Code(lit(value.replace(".", dialect.separator)))))
+        rows.append((name, Code(lit(node.layer(dialect.separator)))))
     table = "\n".join(assignment("TAPS", Table(tuple(rows)), 0))
     return replace(
         dialect,

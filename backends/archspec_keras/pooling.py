@@ -15,7 +15,6 @@ from typing import Any
 
 from archspec.errors import Location
 from archspec.graph import Graph, Node
-from archspec.nodes import EMPTY
 from archspec.ops import Op, pair
 from archspec.ops.activation import Identity
 from archspec.ops.base import Sides, four_sides
@@ -157,7 +156,7 @@ def with_vectors(graph: Graph) -> Graph:
             ops |= {node.name: Identity() for _, node in known}
     shapes = {node.inputs[0]: node.shape for node in graph.nodes if node.name in ops}
     nodes = [
-        replace(n, op=ops[n.name], shape=shapes.get(n.name, n.shape), texts=EMPTY)
+        replace(n, op=ops[n.name], shape=shapes.get(n.name, n.shape), texts={})
         if n.name in ops
         else n
         for n in graph.nodes

@@ -117,11 +117,10 @@ class TestRefused:
 
     def test_a_hostile_checkpoint(self, here: Path) -> None:
         torch.save({"conv.weight": torch.zeros(4, 3, 3, 3), "x": Harm()}, "bad.pth")
-        assert "nothing in it was run" in self.convert("bad.pth")
-        assert "nothing in it was run" in refused("weights", "inspect", "bad.pth")
-        assert "nothing in it was run" in refused(
-            "build", "small.yaml", "-b", "torch", "--weights", "bad.pth"
-        )
+        build = ("build", "small.yaml", "-b", "torch", "--weights", "bad.pth")
+        assert "missing: fc.weight" in self.convert("bad.pth")
+        assert "missing: fc.weight" in refused(*build)
+        assert "1 tensors" in command("weights", "inspect", "bad.pth").stdout
         assert not Path("harmed").exists()
 
     def test_a_hostile_keras_model(
@@ -211,7 +210,7 @@ class TestRefused:
     @pytest.mark.parametrize("held", [torch.zeros(3), [1, 2], {"x": 1}, {1: 2}])
     def test_no_state_dict(self, here: Path, held: object) -> None:
         torch.save(held, "x.pth")
-        assert "holds no state_dict" in self.convert("x.pth")
+        assert "holds no mapping from names to tensors" in self.convert("x.pth")
 
     def test_integers(self, small: archspec.Spec) -> None:
         arrays = load("small.safetensors")

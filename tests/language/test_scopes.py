@@ -509,7 +509,7 @@ def test_the_scope_of_a_file() -> None:
     assert scope.params["num_classes"] == 5
     assert scope.inputs == {"input": "image"}
     block = scope_of(graph, "body.layer1.0")
-    assert block.definition.endswith("resnet18.yaml#basic_block")
+    assert block.definition.endswith("families/resnet.yaml#basic_block")
     assert block.taints["num_classes"] == frozenset()  # the inner file's own
 
 

@@ -231,9 +231,9 @@ def test_any_net_changes_the_fingerprint() -> None:
 
 def test_random_families() -> None:
     """On Keras' torch engine, which makes a layer in half of TensorFlow's time."""
-    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", "16"]
+    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", "10"]
     done = subprocess.run(
-        [*command, "--families", "--types", "8"],
+        [*command, "--families", "--types", "4"],
         env={**os.environ, "KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,
