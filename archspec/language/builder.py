@@ -61,7 +61,8 @@ class Builder:
     """The nodes made so far, with the shape and the taints of every value.
 
     `fixed` holds the root params that decide the net's structure, `used` those that
-    reach an op's attribute. `pruned` says that some nodes were dropped again.
+    reach an op's attribute. `pruned` says that some nodes were dropped again, `aliased`
+    that names of layers aren't all paths.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -72,6 +73,7 @@ class Builder:
         self.fixed: set[str] = set()
         self.used: set[str] = set()
         self.pruned = False
+        self.aliased = False
         self._ops: dict[tuple[str, str], Op] = {}
 
     def fix(self, raw: Any, variables: Variables, at: Location, *wanted: Any) -> Known:

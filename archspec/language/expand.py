@@ -107,6 +107,8 @@ def _expanded(
         weights={} if given else unit.keys.weights,
     )
     _check_flat_names(graph)
+    if built.aliased:
+        _check_layers(graph)
     graph.check()
     return graph
 
@@ -183,7 +185,6 @@ def _around(node: Node) -> list[Scope]:
 def _check_flat_names(graph: Graph) -> None:
     """Paths stay apart where no dot may stand in a name, as in a resolved spec."""
     made: dict[str, str] = {}
-    layers: dict[str, str] = {}
     for node in graph.nodes:
         other = made.setdefault(node.name.replace(".", "_"), node.name)
         if other != node.name:
@@ -192,7 +193,13 @@ def _check_flat_names(graph: Graph) -> None:
                 f"{paths} are one name where a '.' is a '_', as in names of layers"
             )
             raise SpecError(message, code="AS311", at=node.at, hint="rename one")
-        other = layers.setdefault(name := node.layer(), node.name)
+
+
+def _check_layers(graph: Graph) -> None:
+    """Names of layers stay apart, in which aliases may stand."""
+    made: dict[str, str] = {}
+    for node in graph.nodes:
+        other = made.setdefault(name := node.layer(), node.name)
         if other != node.name:
             message = f"the layers of {other!r} and {node.name!r} are both {name!r}"
             hint = "give one another `alias`"

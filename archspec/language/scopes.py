@@ -179,6 +179,7 @@ class Expander:
             at, pieces = statement.place("alias"), tuple(BRACES.split(alias))
             told = [self._number(p, instance.variables, at) for p in pieces[1::2]]
             instance.alias = Alias(pieces, tuple(told))
+            self.built.aliased = True
             naming.check_alias(str(instance.alias), at)
 
     def _present(self, instance: Instance) -> bool:
