@@ -212,7 +212,8 @@ def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
             net = case.given(**{param: value})
             if net is None:
                 continue
-            word = words.get(value, value)
+            text = chosen.name == "torch" and isinstance(default, str)
+            word = value if text else words.get(value, value)  # a text that is no op
             where = f"{source.entry}({name}={word!r})"
             try:
                 found = made(chosen, lambda: entry(**{name: word}), net)  # noqa: B023  # called at once

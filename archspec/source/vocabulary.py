@@ -18,7 +18,7 @@ from archspec.source.expr import (
 )
 from archspec.source.outline import Argument, Definition
 from archspec.source.plan import Place, Unfit
-from archspec.source.tree import Forest, Tree, file_of
+from archspec.source.tree import FAMILY, Forest, Tree, file_of
 
 INDICES = "ijkmnpq"
 
@@ -278,7 +278,7 @@ class Vocabulary:
 
     def _of_file(self, name: str, scope: Scope) -> Arg:
         """A param of the file that a scope stands in, whatever hides it in between."""
-        file = scope if scope.kind == "file" else file_of(scope)
+        file = scope if scope.kind in ("file", FAMILY) else file_of(scope)
         above: Scope | None = scope
         while above is not None and id(above) not in self._own_scopes:
             if above is file:

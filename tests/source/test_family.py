@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import random_families
 import torch
 from nets import graph_of
+from random_specs import numbered
+from random_specs_checks import Case
+from random_specs_text import written
 
 import archspec
 from archspec.backend import backend, emit_family
@@ -246,3 +250,10 @@ def test_random_families() -> None:
 def test_golden_files(family: str, kind: str) -> None:
     path = TESTS / "golden" / "families" / f"{family}_{kind}.py"
     assert text(FAMILIES[family], kind) == path.read_text()
+
+
+@pytest.mark.parametrize("number", [900156])
+def test_families_that_failed_once(number: int) -> None:
+    """Random ones: a formula of an input's channels reads what is no param."""
+    case = Case(written(numbered(number)))
+    assert random_families.check(case, number, "torch") is not None
