@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from archspec.errors import SpecError
 from archspec.graph import Value
-from archspec.source.expr import Arg, Expr, kind_of, named, names_of, rebuilt
+from archspec.source.expr import Arg, Expr, kind_of, named, names_of, put, rebuilt
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -266,10 +266,8 @@ def _reuse(definition: Definition, lines: list[Line], number: int) -> None:
 
 def _rename(line: Line, old: str, new: str) -> None:
     def change(arg: Arg) -> Arg:
-        if not isinstance(arg, Expr) or old not in arg.names():
-            return arg
-        kinds = dict(arg.kinds)
-        return arg.replaced(lambda n: named(new if n == old else n, kinds[n]))
+        kinds = dict(arg.kinds) if isinstance(arg, Expr) else {}
+        return put(arg, {old: named(new, kinds.get(old, ""))})
 
     rewrite(line, change, nested=False)
     line.start = {k: change(v) for k, v in line.start.items()}

@@ -20,6 +20,7 @@ from archspec.source.expr import (
     over_turns,
     over_zero,
     parts,
+    put,
     settled,
     value_of,
     without_term,
@@ -644,7 +645,4 @@ def _repeat_of(item: Item) -> str | None:
 
 def _with(arg: Arg, name: str, value: Arg) -> Arg:
     """An expression with a value for one of its names."""
-    if not isinstance(arg, Expr) or name not in arg.names():
-        return arg
-    kinds = dict(arg.kinds)
-    return arg.replaced(lambda n: value if n == name else named(n, kinds[n]))
+    return put(arg, {name: value})

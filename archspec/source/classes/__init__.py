@@ -75,6 +75,7 @@ from archspec.source.classes.dialect import (
 from archspec.source.classes.printing import printed
 from archspec.source.family import Family
 from archspec.source.generalise import outline
+from archspec.source.outline import Definition
 from archspec.source.program import Source
 from archspec.source.prune import prune
 
@@ -96,9 +97,7 @@ def emit_tapped(graph: Graph, both: Graph, dialect: Dialect) -> Source:
 
     `both` is the graph with the taps behind its outputs.
     """
-    definitions = outline(both, dialect.signature, dialect.ops.keys())
-    prune(definitions, dialect.sized)
-    spell(definitions, dialect.ops, dialect.op)
+    definitions = _outlined(both, dialect)
     net = definitions[-1]
     net.channels = net.channels[: len(graph.outputs)]
     taps = dict(zip(graph.taps, [*both.outputs][len(graph.outputs) :], strict=True))
@@ -112,7 +111,12 @@ def emit(net: Graph | Family, dialect: Dialect) -> Source:
     """
     family = net if isinstance(net, Family) else None
     graph = net.whole() if isinstance(net, Family) else net
+    return printed(graph, _outlined(graph, dialect), dialect, family)
+
+
+def _outlined(graph: Graph, dialect: Dialect) -> list[Definition]:
+    """The definitions of a graph in the framework's words."""
     definitions = outline(graph, dialect.signature, dialect.ops.keys())
     prune(definitions, dialect.sized)
     spell(definitions, dialect.ops, dialect.op)
-    return printed(graph, definitions, dialect, family)
+    return definitions
