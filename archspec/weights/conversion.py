@@ -16,9 +16,10 @@ from archspec.graph import Graph
 from archspec.weights import archives, checkpoints, files, hdf5
 from archspec.weights.archives import counted
 from archspec.weights.choice import ANY, Wish, chosen
+from archspec.weights.eras import by_attribute
 from archspec.weights.fit import compare
 from archspec.weights.initial import initial_weights
-from archspec.weights.sources import SOURCES, Source, guessed, layers, source
+from archspec.weights.sources import THEANO, Source, guessed, layers, named, source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,10 +109,10 @@ def fitted(
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
     with archives.opened(path) as archive:
-        archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
-        shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
-        whose = _whose(graph, source, archive, os.fspath(path))
+        archive, whose, notes = _wished(graph, source, archive, wish, os.fspath(path))
         places = list(whose.places(graph))
+        archive = by_attribute(archive, places, os.fspath(path))
+        shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
         compare(
             shapes,
             {place.key: place.stored for place in places},
@@ -144,25 +145,20 @@ def fitted(
 
 def _wished(
     graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
-) -> tuple[archives.Archive, tuple[str, ...]]:
-    """The archive with the tensors that are meant."""
-    sources = SOURCES if name is None else [source(name)]
-    fitting = [known for known in sources if known.layered == archive.layered]
-    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
-    return chosen(archive, wanted, wish, path) if wanted else (archive, ())
-
-
-def _whose(
-    graph: Graph, name: str | None, archive: archives.Archive, path: str
-) -> Source:
-    if name is None:
-        return guessed(graph, archive.tensors, archive.layered)
-    chosen = source(name)
-    if chosen.layered != archive.layered:
+) -> tuple[archives.Archive, Source, tuple[str, ...]]:
+    """The archive with the tensors that are meant, whose names it has, and notes."""
+    fitting = named(name, archive.layered, archive.metadata)
+    if not fitting:
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    return chosen
+    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
+    found, notes = chosen(archive, wanted, wish, path)
+    shapes = {key: tensor.shape for key, tensor in found.tensors.items()}
+    whose = guessed(graph, shapes, fitting)
+    known = whose.first and (name is not None or "backend" in archive.metadata)
+    said = (whose.note,) if whose.note and not known else ()
+    return found, whose, (*archive.notes, *notes, *said)
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
@@ -204,6 +200,8 @@ def write(
             f"{name!r}: expected a file that ends in {known} for {chosen.name}",
             code="AS608",
         )
+    if chosen.name == THEANO:
+        raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")
     if chosen.name == "keras":
         raise WeightsError(
             f"{name!r}: Keras itself writes the files of a net's own Keras model",
