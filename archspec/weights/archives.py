@@ -7,6 +7,7 @@ should be that is nothing known. Of a pickle only the tensors are looked at.
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -117,9 +118,9 @@ def _hdf5(path: Path) -> AbstractContextManager[Archive]:
 
 
 def _keras(path: Path) -> AbstractContextManager[Archive]:
-    from archspec.weights.hdf5 import unpacked
+    from archspec.weights.hdf5 import folder, unpacked
 
-    return unpacked(path)
+    return folder(path) if path.is_dir() else unpacked(path)
 
 
 OPENERS: dict[str, tuple[Opener, bytes | None]] = {
@@ -145,8 +146,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
         WeightsError: the file is missing, damaged, or no weight file.
     """
     place, name = Path(path), os.fspath(path)
-    start = beginning(place)
-    suffix = _suffix(place, start) or place.suffix.lower()
+    _not_tensorflow(place)
+    if (place / "model.weights.h5").is_file():  # a .keras file that isn't packed
+        start, suffix = b"PK\x03\x04", ".keras"
+    else:
+        start = beginning(place)
+        suffix = _suffix(place, start) or place.suffix.lower()
     if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
@@ -171,6 +176,21 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
         raise WeightsError(
             f"can't read {name!r}: {error.strerror or error}", code="AS602"
         ) from error
+
+
+def _not_tensorflow(path: Path) -> None:
+    """Raises WeightsError for what TensorFlow itself writes, with the way out of it."""
+    name = os.fspath(path)
+    index = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})?$", "", name)
+    if (path / "saved_model.pb").is_file() or path.name == "saved_model.pb":
+        what, call = "a SavedModel of TensorFlow", "model = tf_keras.models.load_model"
+        index = name.removesuffix("saved_model.pb")
+    elif Path(f"{index}.index").is_file() and path.suffix != ".json":
+        what, call = "a checkpoint of TensorFlow", "model.load_weights"
+    else:
+        return
+    hint = f"with tf_keras, which is Keras 2: {call}({index!r}); model.save('f.h5')"
+    raise WeightsError(f"{name!r} is {what}", code="AS606", hint=hint)
 
 
 def _suffix(path: Path, start: bytes) -> str:

@@ -36,6 +36,8 @@ INSIDE = "model.weights.h5"
 SETTINGS = "config.json"
 """The member that says what the model is."""
 
+PACKED = "a Keras model"
+
 PATIENCE = 10
 """Seconds that listing what is in a file may take."""
 
@@ -142,12 +144,22 @@ def unpacked(path: Path) -> Iterator[Archive]:
         draft.flush()
         try:
             with opened(Path(draft.name), settings) as found:
-                yield replace(found, kind="a Keras model")
+                yield replace(found, kind=PACKED)
         except WeightsError as error:
             message = error.message.replace(draft.name, f"{name}: {INSIDE}")
             raise WeightsError(
                 message, code=error.code, hint=error.hint, notes=error.notes
             ) from error.__cause__
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Archive]:
+    """The same for what would be in a .keras file, in a folder."""
+    settings = ""
+    with suppress(OSError, ValueError), (path / SETTINGS).open("rb") as file:
+        settings = file.read(LONGEST).decode()
+    with opened(path / INSIDE, settings) as found:
+        yield replace(found, kind=PACKED)
 
 
 def _member(name: str, packed: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -63,7 +63,10 @@ OWN = {
 }
 """Keras 1's words for Keras 3's attributes. Its `running_std` is the variance."""
 
-ATTRIBUTES = (*KERNEL[2], *NORM[4], "alpha", *STATISTICS, *OWN)
+ATTRIBUTES = (
+    *("depthwise_kernel", "pointwise_kernel", *KERNEL[2]),
+    *(*NORM[4], "alpha", *STATISTICS, *OWN),
+)
 SPOKEN = re.compile(rf"(?:(.+?)_)??({'|'.join(ATTRIBUTES)})(?:_\d+)?")
 """A variable's own name; in Keras 1 the layer's is before it, and TensorFlow may count
 names after it."""
