@@ -112,15 +112,17 @@ def equal(left: Iterable[Place], right: Iterable[Place]) -> bool:
     return True
 
 
-def turned(places: Iterable[Place]) -> Iterator[Place]:
+def turned(graph: Graph, places: Iterable[Place]) -> Iterator[Place]:
     """The places in a file that Keras wrote on Theano, whose kernels are turned.
 
     Theano's convolution is the mathematicians': a kernel is turned by 180 degrees.
     """
+    located = graph.located()
+    depthwise = {node.name for node, shapes in located if multiplier(node.op, shapes)}
     for place in places:
         if len(place.shape) != 4:
             yield place
-        elif place.shape[1] == 1 and place.shape[2:] != (1, 1):
+        elif place.name.rpartition(".")[0] in depthwise:
             yield place._replace(back=lambda array: _undecided())
         else:
             yield _turned(place)
@@ -230,7 +232,7 @@ def by_attribute(archive: Archive, places: Iterable[Place], path: str) -> Archiv
             continue
         if not all(name.isdecimal() for name in variables):
             continue
-        if len(variables) != len(wanted[layer]):
+        if {*map(int, variables)} != {*range(len(wanted[layer]))}:
             names = ", ".join(key.rpartition("/")[2] for key in wanted[layer])
             raise WeightsError(
                 f"{layer!r} has {len(variables)} variables in {path!r}, which don't "

@@ -113,7 +113,7 @@ def archive(file: Any, settings: str = "") -> Archive:
             code="AS606",
             hint="expected what save_weights() or save() of a Keras model writes",
         )
-    acting = _statistics(tensors) | acting
+    acting |= _statistics(tensors)
     notes: tuple[str, ...] = ()
     if acting:
         told = ", ".join(acting.values())
@@ -254,8 +254,10 @@ class _Walk:
             elif not is_group(group, key):
                 yield f"{path}{key}", tensor(group, key)
             else:
-                name = self.named(child(group, key)) or key
-                yield from self.layer(child(group, key), f"{path}{name}", "", None)
+                inner = child(group, key)
+                variables = child(inner, "vars") if "vars" in inner else {}
+                name = self.named(variables) or key
+                yield from self.layer(inner, variables, f"{path}{name}", "", None)
 
     def listed(
         self, group: Any, path: str, layers: Sequence[Layer]
@@ -271,7 +273,8 @@ class _Walk:
             kind = re.sub(r"_\d+$", "", key)
             place = counts[kind]
             counts[kind] += 1
-            name = self.named(inner)
+            variables = child(inner, "vars") if "vars" in inner else {}
+            name = self.named(variables)
             known = dict(enumerate(own[kind]))
             if name:
                 layer = {one.name: one for one in own[kind]}.get(name)
@@ -282,25 +285,22 @@ class _Walk:
             if configs.acts(kind):
                 told = configs.told(layer or Layer(name, configs.acts(kind)))
                 self.acting.setdefault(name, told)
-            yield from self.layer(inner, f"{path}{name}", kind, layer)
+            yield from self.layer(inner, variables, f"{path}{name}", kind, layer)
 
     def layer(
-        self, group: Any, path: str, kind: str, layer: Layer | None
+        self, group: Any, variables: Any, path: str, kind: str, layer: Layer | None
     ) -> Iterator[tuple[str, Stored]]:
         """The variables of a layer, and of what is inside of it."""
-        if "vars" in group:
-            variables = child(group, "vars")
-            numbers = sorted(variables, key=lambda text: (len(text), text))
-            names = _attributes(kind, len(numbers), layer) or numbers
-            for number, name in zip(numbers, names, strict=True):
-                yield f"{path}/{name}", tensor(variables, number)
-        yield from self.found(group, f"{path}/", layer.layers if layer else ())
+        numbers = sorted(variables, key=lambda text: (len(text), text))
+        names = _attributes(kind, len(numbers), layer) or numbers
+        for number, name in zip(numbers, names, strict=True):
+            yield f"{path}/{name}", tensor(variables, number)
+        if len(group) > 1 or not variables:
+            yield from self.found(group, f"{path}/", layer.layers if layer else ())
 
-    def named(self, group: Any) -> str:
+    def named(self, variables: Any) -> str:
         """The layer's own name, which Keras 3 keeps."""
-        if "vars" not in group:
-            return ""
-        return text(child(group, "vars").attrs.get("name"))
+        return text(variables.attrs.get("name")) if variables != {} else ""
 
     def enter(self, group: Any) -> None:
         """Raises WeightsError for a group that is inside of itself."""

@@ -384,7 +384,7 @@ def _config(model: Any) -> dict[str, Any]:
     return {"class_name": "Functional", "config": json.loads(model.to_json())["config"]}
 
 
-@layout("`.keras` of Keras 2.13 to 3.8, whose groups have no names", oracle="Keras")
+@layout("`.keras` of Keras 2.13 to 3.5, whose groups have no names", oracle="Keras")
 def without_names(folder: Path) -> Held:
     inner = _nameless(folder, net())
     path = packed(folder / "f.keras", inner, _config(net()))
