@@ -25,7 +25,7 @@ STEPS = 700_000
 DEEPEST = 64
 """Axes that an array of numpy's may have."""
 SMALL = 1 << 60
-"""Smaller integers have hashes of their own. Those of larger ones, of floats and of tuples
+"""Smaller integers have hashes of their own. Those of larger ones, of floats, of tuples
 can be made to collide, and then a dict is as slow as a list."""
 HASHED = (str, bool, type(None))
 
