@@ -31,7 +31,7 @@ def first_convolution(graph: Graph) -> Node:
     shapes = graph.shapes()
     channels = shapes[name][0]
     while True:
-        readers = [node for node in graph.nodes if name in node.inputs]
+        readers = [node for node in graph.nodes if _reads(node, name)]
         if len(readers) != 1 or name in graph.outputs.values():
             told = ", ".join(repr(node.name) for node in readers) or "nothing"
             raise _refused(f"the input is read by {told}, not by one convolution")
@@ -44,6 +44,12 @@ def first_convolution(graph: Graph) -> Node:
     if getattr(node.op, "groups", 1) != 1:
         raise _refused(f"{node.name!r}, which reads the input, is grouped")
     return node
+
+
+def _reads(node: Node, name: str) -> bool:
+    """Whether a node reads a value, not its height and width alone."""
+    inputs = node.inputs[:1] if node.op.kind == "resize" else node.inputs
+    return name in inputs
 
 
 def _refused(why: str) -> WeightsError:
@@ -87,7 +93,8 @@ def adapted(kernel: NDArray[Any], channels: int, how: str) -> NDArray[Any]:
         )
     # timm (layers/_manipulate.py, adapt_input_conv) computes halves as float32, too.
     wide = kernel.astype(np.promote_types(kernel.dtype, np.float32))
-    return WAYS[how](wide, channels).astype(kernel.dtype)
+    made: NDArray[Any] = WAYS[how](wide, channels).astype(kernel.dtype)
+    return made
 
 
 def _summed(kernel: NDArray[Any], channels: int) -> NDArray[Any]:
@@ -97,9 +104,9 @@ def _summed(kernel: NDArray[Any], channels: int) -> NDArray[Any]:
 
 def _repeated(kernel: NDArray[Any], channels: int) -> NDArray[Any]:
     own = kernel.shape[1]
-    return np.tile(kernel, (1, -(-channels // own), 1, 1))[:, :channels] * (
-        own / channels
-    )
+    tiled = np.tile(kernel, (1, -(-channels // own), 1, 1))[:, :channels]
+    scaled: NDArray[Any] = tiled * (own / channels)
+    return scaled
 
 
 WAYS: Mapping[str, Callable[[NDArray[Any], int], NDArray[Any]]] = {

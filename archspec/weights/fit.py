@@ -13,10 +13,12 @@ from archspec.ops.base import Shape
 from archspec.weights.archives import counted
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 LINES = 20
 """Lines that a list of tensors has in a message: of more, some are put together."""
+FEW = 8
+"""The same of a list that stands in one line."""
 DEEP = 8
 """Parts of names by which they are put together at most."""
 
@@ -28,16 +30,18 @@ class Misfit(WeightsError):
         missing, surplus, wrong: the shapes of all that are at fault, by their names in
             the file; those of another shape with the shape that they have there.
         canonical: the net's names of those that are missing or of another shape.
+        adaptable: the one of those that is the first convolution for other channels.
     """
 
     missing: Mapping[str, Shape] = {}
     surplus: Mapping[str, Shape] = {}
     wrong: Mapping[str, Shape] = {}
     canonical: frozenset[str] = frozenset()
+    adaptable: str = ""
 
 
 def check(
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any],
     expected: Mapping[str, Shape],
     *,
     allow_missing: Collection[str] = (),
@@ -46,7 +50,7 @@ def check(
     """Do these weights fit the net?
 
     Args:
-        weights: canonical name -> array; `num_batches_tracked` is passed over.
+        weights: arrays or tensors by canonical name; torch's counters are passed over.
         expected: canonical name -> shape, of parameters and buffers.
         allow_missing: names, or patterns such as `fc.*`, that may be absent.
         allow_extra: names, or patterns, that may be there for nothing.
@@ -148,16 +152,21 @@ def listed(
     lead: str, names: Collection[str], line: Callable[[str], str] = str
 ) -> Iterator[str]:
     """Lines that list tensors: each in a line, or those of a beginning together."""
-    for name, count in grouped(names):
+    yield from (f"{lead}{row}" for row in rows(names, LINES, line))
+
+
+def rows(
+    names: Collection[str], most: int = FEW, line: Callable[[str], str] = str
+) -> Iterator[str]:
+    """Names as `grouped` puts them together, in words."""
+    for name, count in grouped(names, most):
         if not name:
-            yield f"{lead}{count:,} more"
-        elif count > 1:
-            yield f"{lead}{name}: {count:,} tensors"
+            yield f"{count:,} more"
         else:
-            yield f"{lead}{line(name)}"
+            yield line(name) if count == 1 else f"{name}: {count:,} tensors"
 
 
-def grouped(names: Collection[str], lines: int = LINES) -> list[tuple[str, int]]:
+def grouped(names: Collection[str], lines: int) -> list[tuple[str, int]]:
     """Names in so many rows at most, each a name or a pattern and how many it is.
 
     Where there are more names, those are put together that begin alike, as deep as the
@@ -174,13 +183,13 @@ def grouped(names: Collection[str], lines: int = LINES) -> list[tuple[str, int]]
             groups.setdefault("".join(parts[:depth]), []).append("".join(parts))
         if len(groups) <= lines:
             break
-    rows = [
+    found = [
         (of[0], 1) if len(of) == 1 else (f"{start}*", len(of))
         for start, of in groups.items()
     ]
-    if len(rows) <= lines:
-        return rows
-    kept = rows[: lines - 1]
+    if len(found) <= lines:
+        return found
+    kept = found[: lines - 1]
     return [*kept, ("", len(names) - sum(count for _, count in kept))]
 
 
