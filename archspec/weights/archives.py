@@ -30,6 +30,8 @@ MAGIC = {
 COUNTERS = ("num_batches_tracked", "n_averaged")
 """torch's states that are not canonical: of batch norms and of averaged models."""
 
+GIVEN = "the weights given"
+"""What is given in Python, in messages."""
 TORCH = ("data.pkl", "data/weights/model_weights_config.json")
 """How the name of a member ends in torch's archives, and in no other."""
 BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError)
@@ -135,13 +137,23 @@ OPENERS: dict[str, tuple[Opener, bytes | None]] = {
 """By suffix: how to open a file, and how it must begin (the checkpoints see to it)."""
 
 
+def told(given: str | os.PathLike[str] | Any) -> str:
+    """What a file is called in messages, or what is given in Python in its place."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else GIVEN
+
+
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
-    """Opens a weight file of any kind that archspec reads.
+def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
+    """Opens a weight file of any kind that archspec reads, or takes what is in Python.
 
     Raises:
         WeightsError: the file is missing, damaged, or no weight file.
     """
+    if not isinstance(path, str | os.PathLike):
+        from archspec.weights.tensors import archive as given
+
+        yield given(path)
+        return
     place, name = Path(path), os.fspath(path)
     start = beginning(place)
     suffix = _suffix(place, start) or place.suffix.lower()

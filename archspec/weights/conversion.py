@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
-from archspec.errors import WeightsError
+from archspec.errors import WeightsError, nearest
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
+from archspec.ops.base import Shape
 from archspec.weights import archives, checkpoints, files, hdf5
+from archspec.weights.adapt import adapted, differs, first_convolution, way
 from archspec.weights.archives import counted
 from archspec.weights.choice import ANY, Wish, chosen
-from archspec.weights.fit import compare
+from archspec.weights.fit import Misfit, check, compare, named, rows
 from archspec.weights.initial import initial_weights
-from archspec.weights.sources import SOURCES, Source, guessed, layers, source
+from archspec.weights.sources import SOURCES, Place, Source, guessed, layers, source
+from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +33,31 @@ PRINTED = ("float64", "float32", "float16")
 """Element types that weights of a net may have in a file, beside bfloat16."""
 
 
+class Reading(TypedDict, total=False):
+    """What a user says of weights that are to be read.
+
+    Attributes:
+        source: whose names they have; found out unless given.
+        wish: which part of a file, what its names begin with, and what they are in the
+            net; what fits best unless said.
+        allow_missing: names, or patterns such as `fc.*`, of weights that may be absent;
+            they get the net's initial values.
+        allow_extra: names, or patterns, of tensors that the net has no use for. A
+            weight of another shape has to be named by both.
+        new: names of layers, or patterns such as `layer4.*`, whose weights get initial
+            values whatever there is for them.
+        adapt_input: how the first convolution is taken to the net's input channels
+            where it has others: `sum`, to one, or `repeat`.
+    """
+
+    source: str | None
+    wish: Wish
+    allow_missing: Collection[str]
+    allow_extra: Collection[str]
+    new: Collection[str]
+    adapt_input: Literal["sum", "repeat"] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Canonical weights from a file.
@@ -35,11 +65,12 @@ class Loaded:
     Attributes:
         weights: by canonical name, in canonical order, all of the net's.
         source: whose names the file has.
-        initial: names of the weights that the file may lack: they are as a net with
-            seed 0 starts.
+        initial: names of the weights that the file lacks, or that were to be new: they
+            are as the net starts.
         passed_over: tensors of the file that the net has no use for, as was allowed.
         made_for: the name of another spec that the file says it was made for, or "".
         notes: what was chosen without being asked for.
+        seed: of what is as the net starts.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -48,47 +79,44 @@ class Loaded:
     passed_over: tuple[str, ...]
     made_for: str
     notes: tuple[str, ...] = ()
+    seed: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """What was taken, what was made new and what was left out, a line each."""
+        taken = len(self.weights) - len(self.initial)
+        yield f"taken: {taken} of {len(self.weights)} weights, read as {self.source}"
+        if self.initial:
+            yield f"new, from seed {self.seed}: {', '.join(rows(self.initial))}"
+        if self.passed_over:
+            yield f"left out: {', '.join(rows(self.passed_over))}"
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     graph: Graph | None = None,
     *,
-    source: str | None = None,
-    allow_missing: Collection[str] = (),
-    allow_extra: Collection[str] = (),
-    wish: Wish = ANY,
+    seed: int = 0,
+    **how: Unpack[Reading],
 ) -> dict[str, NDArray[Any]]:
-    """The weights in a file.
+    """The weights in a file, or those of a state_dict or a model, as arrays.
 
     torch's `num_batches_tracked` is left out. Arrays from .safetensors and .pth files
     are private maps of the file: writable, and the file stays as it is.
 
     Args:
-        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file.
+        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; or a mapping from
+            names to arrays or tensors, a torch module or a Keras model.
         graph: the net that the weights are for. With it they come complete, in
             canonical names, layouts and order; without it as the file has them.
-        source: whose names the file has; found out unless given.
-        allow_missing: names, or patterns such as `fc.*`, of weights that the file may
-            lack; they get the net's initial values for seed 0.
-        allow_extra: names, or patterns, of tensors that the net has no use for. A
-            weight of another shape has to be named by both.
-        wish: which part of the file, what its names begin with, and what they are in
-            the net; what fits best unless said.
+        seed: of initial values, for what is missing or to be new.
+        how: see `Reading`.
 
     Raises:
         WeightsError: the file is missing, damaged, of another format, or doesn't fit
             the net; then every tensor that is at fault is listed.
     """
     if graph is not None:
-        found = fitted(
-            path,
-            graph,
-            source=source,
-            allow_missing=allow_missing,
-            allow_extra=allow_extra,
-            wish=wish,
-        )
+        found = fitted(path, graph, seed=seed, **how)
         for note in found.notes:
             LOG.warning("note: %s", note)
         return found.weights
@@ -98,48 +126,138 @@ def load(
 
 
 def fitted(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     graph: Graph,
     *,
-    source: str | None = None,
-    allow_missing: Collection[str] = (),
-    allow_extra: Collection[str] = (),
-    wish: Wish = ANY,
+    seed: int = 0,
+    **how: Unpack[Reading],
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
+    source, wish = how.get("source"), how.get("wish", ANY)
+    how_input = how.get("adapt_input")
+    new = renewed(graph, how.get("new", ()))
+    told = archives.told(path)
     with archives.opened(path) as archive:
-        archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
+        archive, notes = _wished(graph, source, archive, wish, told)
+        whose = _whose(graph, source, archive, told)
+        every = list(whose.places(graph))
+        places = [place for place in every if place.name not in new]
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
-        whose = _whose(graph, source, archive, os.fspath(path))
-        places = list(whose.places(graph))
-        compare(
-            shapes,
-            {place.key: place.stored for place in places},
-            allow_missing=allow_missing,
-            allow_extra=allow_extra,
-            names={place.key: place.name for place in places},
-            what=f"the weights in {os.fspath(path)!r}, read as {whose.name},",
-        )
+        for key in _replaced(every, places, shapes):
+            del shapes[key]
+        expected = {place.key: place.stored for place in places}
+        other = _other_input(graph, places, shapes) if how_input else None
+        if other:
+            expected[other.key] = shapes[other.key]
+        try:
+            compare(
+                shapes,
+                expected,
+                allow_missing=how.get("allow_missing", ()),
+                allow_extra=how.get("allow_extra", ()),
+                names={place.key: place.name for place in places},
+                what=_what(path, whose),
+            )
+        except Misfit as error:
+            if not how_input:
+                _hint(error, graph, places, shapes)
+            raise
         found: dict[str, NDArray[Any]] = {}
         used = set()
         for place in places:
-            if shapes.get(place.key) == place.stored:
+            if shapes.get(place.key) == expected[place.key]:
                 used.add(place.key)
                 array = place.back(_read(archive, place.key))
+                if how_input and place is other:
+                    told, channels = place.name, place.shape[1]
+                    notes += (f"{told}: {array.shape[1]} input channels to {channels}",)
+                    array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
-    initial = tuple(place.name for place in places if place.name not in found)
-    if initial:
-        found |= initial_weights(graph, only=initial)
-    other = texts.get("fingerprint", "") not in ("", fingerprint(graph))
+    initial = tuple(place.name for place in every if place.name not in found)
+    kinds = {array.dtype for array in found.values()}
+    for name, array in initial_weights(graph, seed, only=initial).items():
+        kind = next(iter(kinds)) if len(kinds) == 1 else array.dtype
+        found[name] = array.astype(kind, copy=False)
+    made_for = texts.get("fingerprint", "") not in ("", fingerprint(graph))
     return Loaded(
         {name: found[name] for name in {**graph.parameters(), **graph.buffers()}},
         whose.name,
         initial,
         tuple(key for key in shapes if key not in used and not counted(key)),
-        texts.get("name", "") if other and texts.get("name") != graph.name else "",
+        texts.get("name", "") if made_for and texts.get("name") != graph.name else "",
         notes,
+        seed,
     )
+
+
+def _what(path: str | os.PathLike[str] | Any, whose: Source) -> str:
+    """What weights are called that don't fit."""
+    told, known = archives.told(path), f"read as {whose.name}"
+    return told if told == archives.GIVEN else f"the weights in {told!r}, {known},"
+
+
+def renewed(graph: Graph, new: Collection[str]) -> frozenset[str]:
+    """The weights that are to be new; WeightsError for what names none."""
+    own = (*graph.parameters(), *graph.buffers())
+    found: set[str] = set()
+    for pattern in (new,) if isinstance(new, str) else new:
+        meant = [name for name in own if named(name, (pattern, f"{pattern}.*"))]
+        if not meant:
+            layers = dict.fromkeys(name.rpartition(".")[0] for name in own)
+            raise WeightsError(
+                f"no weight of {graph.name} is called {pattern!r}",
+                code="AS615",
+                hint=nearest(pattern, layers) or f"the last layer is {[*layers][-1]!r}",
+            )
+        found.update(meant)
+    return frozenset(found)
+
+
+def _replaced(
+    every: Sequence[Place], kept: Sequence[Place], keys: Collection[str]
+) -> list[str]:
+    """The tensors in whose place are new weights, and what lies under their names."""
+    staying = {_layer(place.key) for place in kept}
+    layers = {_layer(place.key) for place in every} - staying - {""}
+    gone = {place.key for place in every} - {place.key for place in kept}
+    return [key for key in keys if key in gone or key.startswith((*layers,))]
+
+
+def _layer(key: str) -> str:
+    """What the names of a layer's tensors begin with."""
+    return key.removesuffix(re.split("[./]", key)[-1])
+
+
+def _other_input(
+    graph: Graph, places: Sequence[Place], shapes: Mapping[str, Shape]
+) -> Place | None:
+    """The first convolution's kernel, where the file has it for other channels."""
+    name = f"{first_convolution(graph).name}.weight"
+    place = next((place for place in places if place.name == name), None)
+    if place is None or place.key not in shapes:
+        return None
+    try:  # elements of no bytes: only the shape is wanted
+        found = place.back(np.empty(shapes[place.key], "V0")).shape
+    except ValueError:
+        return None
+    return place if differs(found, place.shape) else None
+
+
+def _hint(
+    error: Misfit,
+    graph: Graph,
+    places: Sequence[Place],
+    shapes: Mapping[str, Shape],
+) -> None:
+    """Says how weights for other input channels could be taken, where they are."""
+    with suppress(WeightsError):
+        place = _other_input(graph, places, shapes)
+        if place is not None:
+            error.adaptable, channels = place.name, place.shape[1]
+            plural = "" if channels == 1 else "s"
+            told = f"takes {place.name} to {channels} channel{plural}"
+            error.hint = f"--adapt-input {way(channels)} {told}"
 
 
 def _wished(
@@ -177,7 +295,7 @@ def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
 def write(
     path: str | os.PathLike[str],
     graph: Graph,
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any] | Any,
     target: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -186,14 +304,15 @@ def write(
     Args:
         path: ends in .safetensors, .pth, .weights.h5 or .h5.
         graph: the net.
-        weights: all of its weights.
+        weights: all of its weights, as arrays or tensors; or a torch module.
         target: whose names the file gets; `canonical`, or for an .h5
             `keras.applications`, unless given.
         metadata: more texts for a safetensors file, beside the net's name and
             fingerprint.
 
     Raises:
-        WeightsError: the suffix is none of these, or isn't the target's.
+        WeightsError: the suffix is none of these, or isn't the target's, or weights
+            are missing, surplus or of another shape.
     """
     name = os.fspath(path)
     layered = name.endswith(".h5")
@@ -210,6 +329,8 @@ def write(
             code="AS608",
             hint="build the model with these weights and save it",
         )
+    weights = arrays(weights)
+    check(weights, {**graph.parameters(), **graph.buffers()})
     places = list(chosen.places(graph))
     if layered:
         hdf5.save(path, layers(graph, places, weights))
