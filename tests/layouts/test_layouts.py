@@ -1,0 +1,61 @@
+"""Every layout of the table goes into every backend as its own library has it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from layouts.layout import MARK, PAGE, Layout, all_layouts, table
+
+from archspec.backend import Backend, backend
+from archspec.fingerprint import fingerprint
+from archspec.graph import Graph
+from archspec.spec import Spec
+from archspec.weights import initial_weights, load
+
+MOST: dict[Literal["float32", "float64"], float] = {"float32": 1e-6, "float64": 1e-12}
+
+
+@cache
+def _model(
+    kind: str, dtype: Literal["float32", "float64"], graph: Graph
+) -> tuple[Backend, Any]:
+    """A model for all files of a net: to build one takes longer than to fill it."""
+    chosen = backend(kind)
+    weights = initial_weights(graph, 0, dtype)
+    return chosen, chosen.build(graph, weights, dtype=dtype)
+
+
+_NETS: dict[str, Spec] = {}
+
+
+def _shared(spec: Spec) -> Graph:
+    """One graph for equal nets, so that they share a model."""
+    return _NETS.setdefault(fingerprint(spec.graph), spec).graph
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("row", all_layouts(), ids=lambda row: row.make.__name__)
+def test_a_layout(row: Layout, tmp_path: Path) -> None:
+    held = row.make(tmp_path)
+    assert float(np.abs(held.outputs).max()) > 1e-3, "a net that says nothing"
+    graph = _shared(held.spec)
+    weights = load(held.path, held.spec.graph, wish=held.wish, **dict(held.read))
+    [name], [output] = held.spec.graph.inputs, held.spec.graph.outputs
+    for kind in ("torch", "keras"):
+        for dtype, most in MOST.items():
+            chosen, model = _model(kind, dtype, graph)
+            chosen.write_weights(graph, model, weights)
+            given = {name: held.images.astype(dtype)}
+            found = chosen.forward(graph, model, given)[output]
+            away = np.linalg.norm(found - held.outputs)
+            assert away <= most * np.linalg.norm(held.outputs), (kind, dtype)
+
+
+def test_the_page_has_the_table() -> None:
+    assert PAGE.read_text().split(MARK)[1].strip() == table()
+    titles = [row.title for row in all_layouts()]
+    assert len(set(titles)) == len(titles)
