@@ -22,7 +22,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-FORMATS = "canonical, torchvision, timm, keras or keras.applications"
+FORMATS = (
+    "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
+    "kuangliu, weiaicunzai, xternalz, sequential, keras or keras.applications"
+)
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")

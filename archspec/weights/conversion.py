@@ -17,8 +17,9 @@ from archspec.weights import archives, checkpoints, files, hdf5
 from archspec.weights.archives import counted
 from archspec.weights.choice import ANY, Wish, chosen
 from archspec.weights.fit import compare
+from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
-from archspec.weights.sources import SOURCES, Source, guessed, layers, source
+from archspec.weights.sources import SOURCES, Candidate, agreeing, layers, source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,18 +109,24 @@ def fitted(
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
     with archives.opened(path) as archive:
-        archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
+        known = _candidates(graph, source, archive, os.fspath(path))
+        wanted = [{p.key: p.stored for p in places} for _, places in known]
+        choice = chosen(archive, wanted, wish, os.fspath(path))
+        archive = choice.archive
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
-        whose = _whose(graph, source, archive, os.fspath(path))
-        places = list(whose.places(graph))
-        compare(
-            shapes,
-            {place.key: place.stored for place in places},
-            allow_missing=allow_missing,
-            allow_extra=allow_extra,
-            names={place.key: place.name for place in places},
-            what=f"the weights in {os.fspath(path)!r}, read as {whose.name},",
-        )
+        whose, places = agreeing(known, shapes)
+        try:
+            compare(
+                shapes,
+                {place.key: place.stored for place in places},
+                allow_missing=allow_missing,
+                allow_extra=allow_extra,
+                names={place.key: place.name for place in places},
+                what=f"the weights in {os.fspath(path)!r}, read as {whose.name},",
+            )
+        except WeightsError as error:
+            error.hint = way_out(shapes, places, choice)
+            raise
         found: dict[str, NDArray[Any]] = {}
         used = set()
         for place in places:
@@ -138,31 +145,25 @@ def fitted(
         initial,
         tuple(key for key in shapes if key not in used and not counted(key)),
         texts.get("name", "") if other and texts.get("name") != graph.name else "",
-        notes,
+        choice.notes,
     )
 
 
-def _wished(
-    graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
-) -> tuple[archives.Archive, tuple[str, ...]]:
-    """The archive with the tensors that are meant."""
-    sources = SOURCES if name is None else [source(name)]
-    fitting = [known for known in sources if known.layered == archive.layered]
-    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
-    return chosen(archive, wanted, wish, path) if wanted else (archive, ())
-
-
-def _whose(
+def _candidates(
     graph: Graph, name: str | None, archive: archives.Archive, path: str
-) -> Source:
-    if name is None:
-        return guessed(graph, archive.tensors, archive.layered)
-    chosen = source(name)
-    if chosen.layered != archive.layered:
+) -> list[Candidate]:
+    """The sources that a file may be of, each with its places."""
+    sources = SOURCES if name is None else [source(name)]
+    found = [c for known in sources for c in known.candidates(graph, archive.layered)]
+    if found or name is None:
+        return found
+    if source(name).layered == archive.layered:
         raise WeightsError(
-            f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
+            f"{name} has no names for the weights of {graph.name}", code="AS608"
         )
-    return chosen
+    raise WeightsError(
+        f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
+    )
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
@@ -211,6 +212,10 @@ def write(
             hint="build the model with these weights and save it",
         )
     places = list(chosen.places(graph))
+    if not places and graph.parameters():
+        raise WeightsError(
+            f"{chosen.name} has no names for the weights of {graph.name}", code="AS608"
+        )
     if layered:
         hdf5.save(path, layers(graph, places, weights))
         return

@@ -1,12 +1,11 @@
 """Who calls the weights what: a table of names and reshapes for each source.
 
 A source says, for every canonical weight of a net, which tensor of a file it is. What
-differs from one source to the next is a list of patterns, nothing else.
+differs from one source to the next is a list of patterns (`publishers`), nothing else.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,20 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.errors import WeightsError, nearest
 from archspec.graph import Graph
 from archspec.ops.base import Shape
-from archspec.weights import layouts
+from archspec.weights import layouts, publishers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archspec.weights.layouts import Move
-
-TIMM: tuple[tuple[str, str, int], ...] = (
-    # timm's VGG has its hidden layers as convolutions of 7 x 7 and of one pixel.
-    (r"classifier\.0\.(weight|bias)", r"pre_logits.fc1.\1", 7),
-    (r"classifier\.3\.(weight|bias)", r"pre_logits.fc2.\1", 1),
-    (r"classifier\.6\.(weight|bias)", r"head.fc.\1", 0),
-)
-"""A canonical name, timm's, and the kernel that a linear weight is a convolution of."""
 
 
 class Place(NamedTuple):
@@ -58,12 +49,29 @@ class Source:
     Attributes:
         name: what a user calls it.
         layered: whether its files hold the variables of Keras layers.
-        places: where each canonical weight of a net is.
+        places: where each canonical weight of a net is; none for a net whose names it
+            doesn't know.
+        lead: what names of all but the head begin with; files may lack it.
     """
 
     name: str
     layered: bool
     places: Callable[[Graph], Iterator[Place]]
+    lead: str = ""
+
+    def candidates(self, graph: Graph, layered: bool) -> list[Candidate]:
+        """The places in files of this kind, and those without the lead if there is one.
+
+        Empty where the source has no such files, or no names for the net.
+        """
+        whole = list(self.places(graph)) if layered == self.layered else []
+        lacking = [p._replace(key=p.key.removeprefix(self.lead)) for p in whole]
+        different = [whole, lacking][: 1 + (lacking != whole)]
+        return [(self, of) for of in different if of or not graph.parameters()]
+
+
+Candidate = tuple[Source, list[Place]]
+"""A source with the places that its files may have."""
 
 
 def source(name: str) -> Source:
@@ -78,11 +86,10 @@ def source(name: str) -> Source:
     return found
 
 
-def guessed(graph: Graph, keys: Collection[str], layered: bool) -> Source:
-    """The source whose names agree with most of the tensors of a file."""
+def agreeing(known: Collection[Candidate], keys: Collection[str]) -> Candidate:
+    """The first of those whose names agree with most of the tensors of a file."""
     there = set(keys)
-    fitting = [known for known in SOURCES if known.layered == layered]
-    return max(fitting, key=lambda s: sum(p.key in there for p in s.places(graph)))
+    return max(known, key=lambda of: sum(place.key in there for place in of[1]))
 
 
 def _canonical(graph: Graph) -> Iterator[Place]:
@@ -90,22 +97,29 @@ def _canonical(graph: Graph) -> Iterator[Place]:
         yield Place(name, shape, name, shape, _same, _same)
 
 
-def _timm(graph: Graph) -> Iterator[Place]:
-    for place in _canonical(graph):
-        for pattern, replacement, kernel in TIMM:
-            found = re.fullmatch(pattern, place.name)
-            if found is not None:
-                yield _convolved(place, found.expand(replacement), kernel)
-                break
-        else:
-            yield place
+def _named(lists: publishers.Lists) -> Callable[[Graph], Iterator[Place]]:
+    """The places of a publisher's names, by the first list that has all of a net's."""
+
+    def places(graph: Graph) -> Iterator[Place]:
+        canonical = list(_canonical(graph))
+        for rows in lists:
+            found = [(p, publishers.row_of(p.name, rows)) for p in canonical]
+            if all(row for _, row in found):
+                yield from (_stored(p, *row) for p, row in found if row)
+                return
+
+    return places
 
 
-def _convolved(place: Place, key: str, kernel: int) -> Place:
-    shape = place.shape
-    if not kernel or len(shape) != 2 or shape[1] % kernel**2:
+def _stored(place: Place, key: str, row: publishers.Row) -> Place:
+    shape, kernel = place.shape, row.kernel
+    stored = shape
+    if kernel == 0 and len(shape) == 4 and shape[2:] == (1, 1):
+        stored = shape[:2]
+    elif kernel and len(shape) == 2 and not shape[1] % kernel**2:
+        stored = (shape[0], shape[1] // kernel**2, kernel, kernel)
+    if stored == shape:
         return place._replace(key=key)
-    stored = (shape[0], shape[1] // kernel**2, kernel, kernel)
     return place._replace(
         key=key,
         stored=stored,
@@ -142,7 +156,15 @@ def _same(array: NDArray[Any]) -> NDArray[Any]:
 SOURCES = (
     Source("canonical", False, _canonical),
     Source("torchvision", False, _canonical),
-    Source("timm", False, _timm),
+    Source("timm", False, _named(publishers.TIMM)),
+    Source("transformers", False, _named(publishers.TRANSFORMERS), "resnet."),
+    Source("mmpretrain", False, _named(publishers.MMPRETRAIN), "backbone."),
+    Source("mmdet", False, _named(publishers.MMDET), "backbone."),
+    Source("detectron2", False, _named(publishers.DETECTRON2)),
+    Source("kuangliu", False, _named(publishers.KUANGLIU)),
+    Source("weiaicunzai", False, _named(publishers.WEIAICUNZAI)),
+    Source("xternalz", False, _named(publishers.XTERNALZ)),
+    Source("sequential", False, _named(publishers.SEQUENTIAL)),
     Source("keras", True, _keras),
     Source("keras.applications", True, _keras),
 )
