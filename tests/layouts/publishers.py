@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,19 @@ def detectron2(folder: Path) -> Held:
     anew(made, DETECTRON2.head, spec)
     wish = Wish(prefix="backbone.bottom_up.")
     return of(path, made, spec, wish, allow_missing=["fc.*"])
+
+
+@layout("detectron2's `.pkl` of a net of torchvision", oracle=DESCRIBED)
+def detectron2_pickle(folder: Path) -> Held:
+    path = folder / "r50.pkl"
+    made = scrambled(Described(DETECTRON2, DEPTHS, NARROW, bottleneck=True))
+    arrays = {
+        name.removeprefix("backbone.bottom_up."): value.numpy()
+        for name, value in made.state_dict().items()
+    }
+    held = {"model": arrays, "__author__": "torchvision", "matching_heuristics": True}
+    path.write_bytes(pickle.dumps(held))
+    return of(path, made, spec_of("resnet50", depths=DEPTHS, widths=NARROW))
 
 
 @layout("kuangliu's pytorch-cifar (`linear`, `shortcut`)", oracle=DESCRIBED)
