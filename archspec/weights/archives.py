@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,12 @@ def _keras(path: Path) -> AbstractContextManager[Archive]:
     return unpacked(path)
 
 
+def _index(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.shards import opened as together
+
+    return together(path, opened)
+
+
 OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".safetensors": (_safetensors, None),
     ".pth": (_checkpoint, b""),
@@ -133,6 +139,7 @@ OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".h5": (_hdf5, b"\x89HDF"),
     ".hdf5": (_hdf5, b"\x89HDF"),
     ".keras": (_keras, b"PK\x03\x04"),
+    ".json": (_index, None),
 }
 """By suffix: how to open a file, and how it must begin (the checkpoints see to it)."""
 
@@ -154,9 +161,16 @@ def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
 
         yield given(path)
         return
-    place, name = Path(path), os.fspath(path)
+    place = Path(path)
+    from archspec.weights.shards import inside, part
+
+    if place.is_dir():
+        place = inside(place, tuple(OPENERS.keys() - {".json"}))
+    name = os.fspath(place)
     start = beginning(place)
-    suffix = _suffix(place, start) or place.suffix.lower()
+    suffix = place.suffix.lower()
+    if suffix != ".json":
+        suffix = _suffix(place, start) or suffix
     if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
@@ -176,7 +190,8 @@ def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
                 raise WeightsError(
                     f"{name!r}: {odd!a} is no name of a tensor", code="AS607"
                 )
-            yield archive
+            told = part(place)
+            yield replace(archive, kind=f"{archive.kind}, {told}") if told else archive
     except OSError as error:
         raise WeightsError(
             f"can't read {name!r}: {error.strerror or error}", code="AS602"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
@@ -16,7 +17,7 @@ from archspec.errors import WeightsError, nearest
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.ops.base import Shape
-from archspec.weights import archives, checkpoints, files, hdf5
+from archspec.weights import archives, checkpoints, files, hdf5, shards
 from archspec.weights.adapt import adapted, differs, first_convolution, way
 from archspec.weights.archives import counted
 from archspec.weights.choice import ANY, Wish, chosen
@@ -159,7 +160,8 @@ def fitted(
                 what=_what(path, whose),
             )
         except Misfit as error:
-            if not how_input:
+            error.hint = shards.hint(Path(told)) if told != archives.GIVEN else None
+            if not (how_input or error.hint):
                 _hint(error, graph, places, shapes)
             raise
         found: dict[str, NDArray[Any]] = {}
