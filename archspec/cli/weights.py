@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 FORMATS = "canonical, torchvision, timm, keras or keras.applications"
+READ = "canonical, torchvision, timm, keras, keras.applications or theano"
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -104,7 +105,7 @@ def convert(
         typer.Option(
             "--from",
             metavar="FORMAT",
-            help=f"Whose names the file has: {FORMATS}; found out unless given.",
+            help=f"Whose names the file has: {READ}; found out unless given.",
         ),
     ] = None,
     to: To = None,

@@ -68,11 +68,12 @@ class Archive:
     Attributes:
         kind: what it is, for people.
         layered: whether the tensors are the variables of Keras layers, named
-            `layer/0`, `layer/1`, …; else they have names of their own.
+            `layer/kernel`, `layer/bias`, …; else they have names of their own.
         tensors: by name, in the order of the file.
         metadata: texts stored beside them.
         parts: all sets of tensors that the file holds, where there are several, by
             where they stand in it; `tensors` is one of them.
+        notes: what was left out of what the file holds.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Archive:
     tensors: Mapping[str, Stored]
     metadata: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, kind: str, parts: Mapping[str, Mapping[str, Stored]]) -> Archive:

@@ -76,13 +76,17 @@ def chosen(
     fits = [
         _fit(part, prefix, parts[part], wanted, wish.rename)
         for part in ([*parts] if wish.part is None else [wish.part])
-        for prefix in (prefixes(parts[part]) if wish.prefix is None else [wish.prefix])
+        for prefix in (
+            prefixes(parts[part], "/" if archive.layered else ".")
+            if wish.prefix is None
+            else [wish.prefix]
+        )
     ]
     most = max(fit.score for fit in fits)
     best = [fit for fit in fits if fit.score == most]
     named = [*dict.fromkeys(fit.part for fit in best)]
     part = _one(named, path) if most else named[0]
-    fit = min((fit for fit in best if fit.part == part), key=lambda f: len(f.prefix))
+    fit = _shortest([fit for fit in best if fit.part == part], path)
     if wish.prefix and not fit.tensors:
         first = next(iter(parts[part]), "")
         raise WeightsError(
@@ -94,17 +98,27 @@ def chosen(
         return archive, ()
     tensors = dict(fit.tensors)
     if wish.prefix is None:  # what lacks it is surplus, and the user hears of it
-        others = parts[part].items()
-        tensors |= {k: v for k, v in others if not k.startswith(fit.prefix)}
+        for key, stored in parts[part].items():
+            if not key.startswith(fit.prefix):
+                own = renamed(key, wish.rename)
+                beside = f"{key} (without {fit.prefix!r})" if own in tensors else own
+                tensors[beside] = stored
     rivals = {other.part for other in fits if other.score} - {part}
     notes = (*_of_parts(part, rivals), *_of_prefix(fit, len(parts[part])))
     kind = archive.kind.partition(", its ")[0] + (f", its {part!r}" if part else "")
     return replace(archive, kind=kind, tensors=tensors), notes
 
 
-def prefixes(names: Iterable[str]) -> list[str]:
-    """What most names may begin with: nothing, their first part, their first two."""
+def prefixes(names: Iterable[str], separator: str = ".") -> list[str]:
+    """What most names may begin with: nothing, their first part, their first two.
+
+    Of Keras' layers it may be any model that they are in.
+    """
     found, left = [""], list(names)
+    if separator == "/":
+        folders = Counter(f"{name.rpartition('/')[0]}/" for name in left)
+        above = [parents for folder in folders for parents in _above(folder)]
+        return ["", *dict.fromkeys(folder for folder in above if folder not in folders)]
     while len(found) <= DEEP:
         counts = Counter(name.partition(".")[0] for name in left if "." in name)
         if not counts:
@@ -116,6 +130,12 @@ def prefixes(names: Iterable[str]) -> list[str]:
         start = f"{first}."
         left = [n.removeprefix(start) for n in left if n.startswith(start)]
     return found
+
+
+def _above(folder: str) -> list[str]:
+    """The folders that a folder is in."""
+    parts = folder.split("/")[:-2]
+    return ["/".join(parts[: n + 1]) + "/" for n in range(min(len(parts), DEEP))]
 
 
 def renamed(name: str, rename: Mapping[str, str]) -> str:
@@ -130,7 +150,7 @@ def renamed(name: str, rename: Mapping[str, str]) -> str:
                 name = pieces[0] + "".join(next(texts, "") + p for p in pieces[1:])
         else:
             literal = new.replace("\\", r"\\")
-            name = re.sub(rf"(?<![^.]){re.escape(old)}(?![^.])", literal, name)
+            name = re.sub(rf"(?<![^./]){re.escape(old)}(?![^./])", literal, name)
     return name
 
 
@@ -149,6 +169,20 @@ def _fit(
     shapes = {name: tensor.shape for name, tensor in own.items()}
     score = max(len(shapes.items() & of.items()) for of in wanted)
     return _Fit(score, part, prefix, own)
+
+
+def _shortest(fits: list[_Fit], path: str) -> _Fit:
+    """Of prefixes that fit equally well the shortest, which the others begin with."""
+    least = min(fits, key=lambda fit: len(fit.prefix))
+    beside = [f.prefix for f in fits if not f.prefix.startswith(least.prefix)]
+    if beside and least.score:
+        raise WeightsError(
+            f"{path!r} holds several sets of weights that fit: "
+            + ", ".join(map(repr, (least.prefix, *beside))),
+            code="AS610",
+            hint=f"--prefix {least.prefix} takes the first",
+        )
+    return least
 
 
 def _one(parts: list[str], path: str) -> str:

@@ -55,10 +55,10 @@ KINDS: list[tuple[str, Callable[[Path], None], str, bool, str]] = [
     ("w.pth", checkpoint, "a torch checkpoint", False, "fc"),
     ("w.pt", checkpoint, "a torch checkpoint", False, "fc"),
     ("w.bin", checkpoint, "a torch checkpoint", False, "fc"),
-    ("w.weights.h5", keras_file, "Keras weights", True, "fc/0"),
-    ("w.h5", legacy, "legacy Keras weights", True, "fc/0"),
-    ("w.hdf5", legacy, "legacy Keras weights", True, "fc/0"),
-    ("w.keras", zipped, "a Keras model", True, "fc/0"),
+    ("w.weights.h5", keras_file, "Keras weights", True, "fc/kernel"),
+    ("w.h5", legacy, "legacy Keras weights", True, "fc/kernel"),
+    ("w.hdf5", legacy, "legacy Keras weights", True, "fc/kernel"),
+    ("w.keras", zipped, "a Keras model", True, "fc/kernel"),
 ]
 
 

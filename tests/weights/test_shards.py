@@ -90,8 +90,8 @@ def test_keras(tmp_path: Path) -> None:
     for there in (True, False):
         with pytest.raises(WeightsError) as caught:
             load(tmp_path / "m_00001.weights.h5", GRAPH)
-        told = f"it is a part: give {tmp_path / 'm.weights.json'}" if there else None
-        assert caught.value.hint == told
+        told = f"it is a part: give {tmp_path / 'm.weights.json'}"
+        assert (caught.value.hint == told) == there
         (tmp_path / "m.weights.json").unlink(missing_ok=True)
 
 
