@@ -139,7 +139,11 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
         tensors = {n: t for n, t in tensors.items() if n.startswith(prefix)}
     heads = {key for of in wanted for key in of}
     names = {name: _name(name, best.prefix, wish.rename, heads) for name in tensors}
-    _check_unique(names, best.prefix, path)
+    own = {new for name, new in names.items() if name.startswith(best.prefix)}
+    for name, new in names.items():
+        if new in own and not name.startswith(best.prefix):
+            names[name] = f"{name} (without {best.prefix!r})"
+    _check_unique(names, path)
     kind = archive.kind.partition(", its ")[0]
     kind += f", its {best.part!r}" if best.part else ""
     found = {names[name]: tensor for name, tensor in tensors.items()}
@@ -147,7 +151,7 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
     return Choice(replace(archive, kind=kind, tensors=found), told, best.prefix, beside)
 
 
-def _check_unique(names: Mapping[str, str], prefix: str, path: str) -> None:
+def _check_unique(names: Mapping[str, str], path: str) -> None:
     """Raises WeightsError where two tensors would have one name in the net."""
     if len({*names.values()}) == len(names):
         return
@@ -156,9 +160,7 @@ def _check_unique(names: Mapping[str, str], prefix: str, path: str) -> None:
     raise WeightsError(
         f"in {path!r} {both} would both be {new!r}",
         code="AS610",
-        hint=f"--prefix {prefix} takes the names alone that begin with it"
-        if prefix
-        else "--rename gives one of them another name",
+        hint="--rename gives one of them another name",
     )
 
 
@@ -176,9 +178,13 @@ def _name(
 
 
 def _starts(name: str) -> list[str]:
-    """What a name begins with: nothing, its first part, its first two, ..."""
-    parts = name.split(".")[:-1][:DEEP]
-    return [".".join([*parts[:count], ""]) for count in range(len(parts) + 1)]
+    """What a name begins with: nothing, its first part, its first two, ...
+
+    Of a variable of a Keras layer: the models that the layer is in.
+    """
+    separator, own = ("/", 2) if "/" in name else (".", 1)
+    parts = name.split(separator)[:-own][:DEEP]
+    return [separator.join([*parts[:n], ""]) for n in range(len(parts) + 1)]
 
 
 def renamed(name: str, rename: Mapping[str, str]) -> str:

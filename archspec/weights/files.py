@@ -26,6 +26,7 @@ from archspec.weights.archives import (
     foreign,
     widened,
 )
+from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,27 +51,28 @@ ELEMENTS = {
 
 def save(
     path: str | os.PathLike[str],
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any] | Any,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a safetensors file, whole or not at all.
 
     Args:
         path: where.
-        weights: arrays by name, in any memory order.
+        weights: arrays or tensors by name, in any memory order; or a torch module.
         metadata: texts to store beside them.
 
     Raises:
         WeightsError: an array has an element type that safetensors lacks.
         ArchspecError: the file can't be written.
     """
+    given = arrays(weights)
     # save_file writes the memory of an array as it lies: a transposed one would be
     # stored wrong without a word. `asarray` keeps arrays of rank 0, which
     # `ascontiguousarray` does not.
-    arrays = {name: np.asarray(array, order="C") for name, array in weights.items()}
+    stored = {name: np.asarray(array, order="C") for name, array in given.items()}
     texts = dict(metadata or {})
     try:
-        write_whole(path, partial(save_file, arrays, metadata=texts))
+        write_whole(path, partial(save_file, stored, metadata=texts))
     except SafetensorError as error:
         raise WeightsError(
             f"can't write {os.fspath(path)!r}: {error}", code="AS607"

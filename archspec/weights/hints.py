@@ -1,7 +1,6 @@
 """What a user can say so that weights go that don't fit as they are.
 
-Of a file of MoCo for a ResNet: `--prefix module.encoder_q. --allow-missing 'fc.*'
---allow-extra 'fc.*' takes what fits`.
+Of a file of MoCo for a ResNet: `--prefix module.encoder_q. --new fc takes what fits`.
 """
 
 from __future__ import annotations
@@ -70,10 +69,15 @@ def _said(
         said.append(f"--prefix {choice.prefix}")
         extra -= {*choice.beside}
     missing = _patterns([p.name for p in lacking], {p.name for p in fitting})
+    whole = [pattern for pattern in missing if pattern.startswith("'")]
+    if whole == missing:  # what lies under the names of a new layer is gone with it
+        layers = tuple(f"{place.key.rpartition('.')[0]}." for place in lacking)
+        extra = {name for name in extra if not name.startswith(layers)}
     surplus = _patterns(extra, keys)
     if max(len(missing), len(surplus)) > MOST:
         return None
-    said += [f"--allow-missing {pattern}" for pattern in missing]
+    said += [f"--new {pattern[1:-3]}" for pattern in whole]
+    said += [f"--allow-missing {name}" for name in missing if name not in whole]
     said += [f"--allow-extra {pattern}" for pattern in surplus]
     return f"{' '.join(said)} takes what fits" if said else None
 

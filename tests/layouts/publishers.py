@@ -99,7 +99,7 @@ def transformers_first_strides(folder: Path) -> Held:
 @layout(
     "transformers' `ResNetModel`, without a head",
     oracle=DESCRIBED,
-    said="--allow-missing 'fc.*'",
+    said="--new fc",
 )
 def transformers_backbone(folder: Path) -> Held:
     path = folder / "model.safetensors"
@@ -111,7 +111,7 @@ def transformers_backbone(folder: Path) -> Held:
     }
     save_file(trunk, path, {"format": "pt"})
     anew(made, "classifier.1", spec())
-    return of(path, made, spec(), allow_missing=["fc.*"])
+    return of(path, made, spec(), new=["fc"])
 
 
 @layout("timm's nets in transformers (`timm_model.`)", oracle="torch.load")
@@ -163,7 +163,7 @@ def mmdet_deep(folder: Path) -> Held:
 @layout(
     "a detector of mmdet",
     oracle=DESCRIBED,
-    said="--prefix backbone. --allow-missing 'fc.*'",
+    said="--prefix backbone. --new fc",
 )
 def mmdet(folder: Path) -> Held:
     path = folder / "faster_rcnn_r18_fpn.pth"
@@ -173,13 +173,13 @@ def mmdet(folder: Path) -> Held:
     torch.save({"state_dict": state(made.backbone, "backbone.") | rest}, path)
     anew(made, "head.fc", spec())
     wish = Wish(prefix="backbone.")
-    return of(path, made, spec(), wish, allow_missing=["fc.*"])
+    return of(path, made, spec(), wish, new=["fc"])
 
 
 @layout(
     "a detector of detectron2",
     oracle=DESCRIBED,
-    said="--prefix backbone.bottom_up. --allow-missing 'fc.*' --set stride_in_1x1=true",
+    said="--prefix backbone.bottom_up. --new fc --set stride_in_1x1=true",
 )
 def detectron2(folder: Path) -> Held:
     path = folder / "model_final.pth"
@@ -197,7 +197,7 @@ def detectron2(folder: Path) -> Held:
     spec = spec_of("resnet50", **given)
     anew(made, DETECTRON2.head, spec)
     wish = Wish(prefix="backbone.bottom_up.")
-    return of(path, made, spec, wish, allow_missing=["fc.*"])
+    return of(path, made, spec, wish, new=["fc"])
 
 
 @layout("detectron2's `.pkl` of a net of torchvision", oracle=DESCRIBED)
@@ -271,14 +271,14 @@ def projector(prefix: str, *layers: str) -> dict[str, torch.Tensor]:
 
 def without_head(path: Path, wish: Wish, extra: tuple[str, ...] = ()) -> Held:
     """A file of the trunk, of which the net gets a new head."""
-    read: dict[str, Any] = {"allow_missing": ["fc.*"], "allow_extra": list(extra)}
+    read: dict[str, Any] = {"new": ["fc"], "allow_extra": list(extra)}
     return of(path, anew(net(), "fc", spec()), spec(), wish, **read)
 
 
 @layout(
     "MoCo v2 (`encoder_q`, `encoder_k`, a queue)",
     oracle="torch.load",
-    said="--prefix module.encoder_q. --allow-missing 'fc.*' --allow-extra 'fc.*'",
+    said="--prefix module.encoder_q. --new fc",
 )
 def moco(folder: Path) -> Held:
     path = folder / "moco_v2_800ep_pretrain.pth.tar"
@@ -288,13 +288,13 @@ def moco(folder: Path) -> Held:
         both |= under(f"module.{name}.", trunk(seed))
         both |= projector(f"module.{name}.fc.", "0", "2")
     torch.save({"epoch": 800, "arch": "resnet18", "state_dict": both | queue}, path)
-    return without_head(path, Wish(prefix="module.encoder_q."), ("fc.*",))
+    return without_head(path, Wish(prefix="module.encoder_q."))
 
 
 @layout(
     "MoCo v3 (`base_encoder`, `momentum_encoder`)",
     oracle="torch.load",
-    said="--prefix module.base_encoder. --allow-missing 'fc.*' --allow-extra 'fc.*'",
+    said="--prefix module.base_encoder. --new fc",
 )
 def moco_v3(folder: Path) -> Held:
     path = folder / "r-50-1000ep.pth.tar"
@@ -303,25 +303,25 @@ def moco_v3(folder: Path) -> Held:
         both |= under(f"module.{name}.", trunk(seed))
         both |= projector(f"module.{name}.fc.", "0", "3")
     torch.save({"state_dict": both}, path)
-    return without_head(path, Wish(prefix="module.base_encoder."), ("fc.*",))
+    return without_head(path, Wish(prefix="module.base_encoder."))
 
 
 @layout(
     "SimCLR (`backbone.` with a projection in place of `fc`)",
     oracle="torch.load",
-    said="--allow-missing 'fc.*' --allow-extra 'fc.*'",
+    said="--new fc",
 )
 def simclr(folder: Path) -> Held:
     path = folder / "checkpoint_0100.pth.tar"
     held = under("backbone.", trunk() | projector("fc.", "0", "2"))
     torch.save({"epoch": 100, "arch": "resnet18", "state_dict": held}, path)
-    return without_head(path, Wish(), ("fc.*",))
+    return without_head(path, Wish())
 
 
 @layout(
     "DINO (`student`, `teacher`)",
     oracle="torch.load",
-    said="--prefix backbone. --allow-missing 'fc.*'",
+    said="--prefix backbone. --new fc",
 )
 def dino(folder: Path) -> Held:
     path = folder / "dino_resnet50_pretrain_full_checkpoint.pth"
@@ -337,8 +337,7 @@ def dino(folder: Path) -> Held:
 @layout(
     "SwAV (`projection_head`, `prototypes`)",
     oracle="torch.load",
-    said="--allow-missing 'fc.*' --allow-extra 'projection_head.*' "
-    "--allow-extra 'prototypes.*'",
+    said="--new fc --allow-extra 'projection_head.*' --allow-extra 'prototypes.*'",
 )
 def swav(folder: Path) -> Held:
     path = folder / "swav_800ep_pretrain.pth.tar"
@@ -350,7 +349,7 @@ def swav(folder: Path) -> Held:
 @layout(
     "Barlow Twins and VICReg (`backbone.`, `projector.`)",
     oracle="torch.load",
-    said="--prefix module.backbone. --allow-missing 'fc.*'",
+    said="--prefix module.backbone. --new fc",
 )
 def barlow_twins(folder: Path) -> Held:
     path = folder / "checkpoint.pth"
@@ -362,7 +361,7 @@ def barlow_twins(folder: Path) -> Held:
 @layout(
     "BYOL (`online_encoder`, `target_encoder`)",
     oracle="torch.load",
-    said="--prefix online_encoder.net. --allow-missing 'fc.*'",
+    said="--prefix online_encoder.net. --new fc",
 )
 def byol(folder: Path) -> Held:
     path = folder / "improved-net.pt"
@@ -376,7 +375,7 @@ def byol(folder: Path) -> Held:
 @layout(
     "VISSL (`trunk`, `_feature_blocks.`)",
     oracle="torch.load",
-    said="--allow-missing 'fc.*'",
+    said="--new fc",
 )
 def vissl(folder: Path) -> Held:
     path = folder / "model_final_checkpoint_phase999.torch"
@@ -392,7 +391,7 @@ def vissl(folder: Path) -> Held:
 @layout(
     "lightly's and other `nn.Sequential(*resnet.children())`",
     oracle="torch.load",
-    said="--prefix backbone. --allow-missing 'fc.*'",
+    said="--prefix backbone. --new fc",
 )
 def children(folder: Path) -> Held:
     path = folder / "last.ckpt"
@@ -405,7 +404,7 @@ def children(folder: Path) -> Held:
 @layout(
     "fastai's learner (`0.0.weight`)",
     oracle="torch.load",
-    said="--prefix 0. --allow-missing 'fc.*'",
+    said="--prefix 0. --new fc",
 )
 def fastai(folder: Path) -> Held:
     path = folder / "stage-1.pth"
@@ -419,7 +418,7 @@ def fastai(folder: Path) -> Held:
 @layout(
     "an encoder of segmentation_models_pytorch",
     oracle=DESCRIBED,
-    said="--prefix encoder. --allow-missing 'fc.*'",
+    said="--prefix encoder. --new fc",
 )
 def segmentation(folder: Path) -> Held:
     path = folder / "unet.pth"
@@ -432,7 +431,7 @@ def segmentation(folder: Path) -> Held:
 @layout(
     "a detector of torchvision (`backbone.body.`)",
     oracle=DESCRIBED,
-    said="--prefix backbone.body. --allow-missing 'fc.*'",
+    said="--prefix backbone.body. --new fc",
 )
 def torchvisions_detector(folder: Path) -> Held:
     path = folder / "maskrcnn_resnet50_fpn.pth"
@@ -446,7 +445,7 @@ def torchvisions_detector(folder: Path) -> Held:
 @layout(
     "timm's `features_only` and self-supervised backbones, without a head",
     oracle="timm",
-    said="--allow-missing 'fc.*'",
+    said="--new fc",
 )
 def features_only(folder: Path) -> Held:
     path = folder / "f.pth"
