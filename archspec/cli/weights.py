@@ -23,7 +23,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-FORMATS = "canonical, torchvision, timm, keras or keras.applications"
+FLAT = (
+    "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
+    "kuangliu, weiaicunzai, xternalz, sequential"
+)
+FORMATS = f"{FLAT}, keras or keras.applications"
+READ = f"{FLAT}, keras, keras.applications or theano"
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -104,7 +109,7 @@ def convert(
         typer.Option(
             "--from",
             metavar="FORMAT",
-            help=f"Whose names the file has: {FORMATS}; found out unless given.",
+            help=f"Whose names the file has: {READ}; found out unless given.",
         ),
     ] = None,
     to: To = None,

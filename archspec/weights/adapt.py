@@ -7,7 +7,8 @@ repeated and scaled, so that the mean response stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from archspec.errors import WeightsError
 from archspec.graph import Graph, Node
 from archspec.ops.base import Shape
+from archspec.weights.fit import Misfit
+from archspec.weights.sources import Place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,3 +117,34 @@ WAYS: Mapping[str, Callable[[NDArray[Any], int], NDArray[Any]]] = {
     "repeat": _repeated,
 }
 """How a kernel is adapted."""
+
+
+def other_input(
+    graph: Graph, places: Sequence[Place], shapes: Mapping[str, Shape]
+) -> Place | None:
+    """The first convolution's kernel, where the file has it for other channels."""
+    name = f"{first_convolution(graph).name}.weight"
+    place = next((place for place in places if place.name == name), None)
+    if place is None or place.key not in shapes:
+        return None
+    try:  # elements of no bytes: only the shape is wanted
+        found = place.back(np.empty(shapes[place.key], "V0")).shape
+    except ValueError:
+        return None
+    return place if differs(found, place.shape) else None
+
+
+def advise(
+    error: Misfit,
+    graph: Graph,
+    places: Sequence[Place],
+    shapes: Mapping[str, Shape],
+) -> None:
+    """Says how weights for other input channels could be taken, where they are."""
+    with suppress(WeightsError):
+        place = other_input(graph, places, shapes)
+        if place is not None:
+            error.adaptable, channels = place.name, place.shape[1]
+            plural = "" if channels == 1 else "s"
+            told = f"takes {place.name} to {channels} channel{plural}"
+            error.hint = f"--adapt-input {way(channels)} {told}"

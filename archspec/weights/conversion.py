@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
-from archspec.errors import WeightsError, nearest
+from archspec.errors import WeightsError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
-from archspec.ops.base import Shape
-from archspec.weights import archives, checkpoints, files, hdf5
-from archspec.weights.adapt import adapted, differs, first_convolution, way
+from archspec.weights import archives, checkpoints, files, hdf5, shards
+from archspec.weights.adapt import adapted, advise, other_input
 from archspec.weights.archives import counted
-from archspec.weights.choice import ANY, Wish, chosen
-from archspec.weights.fit import Misfit, check, compare, named, rows
+from archspec.weights.choice import ANY, Choice, Wish, chosen
+from archspec.weights.eras import by_attribute
+from archspec.weights.fit import Misfit, check, compare, rows
+from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
-from archspec.weights.sources import SOURCES, Place, Source, guessed, layers, source
+from archspec.weights.renewal import renewed, replaced
+from archspec.weights.sources import (
+    THEANO,
+    Candidate,
+    Source,
+    guessed,
+    layers,
+    named,
+    source,
+)
 from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
@@ -138,29 +148,32 @@ def fitted(
     new = renewed(graph, how.get("new", ()))
     told = archives.told(path)
     with archives.opened(path) as archive:
-        archive, notes = _wished(graph, source, archive, wish, told)
-        whose = _whose(graph, source, archive, told)
-        every = list(whose.places(graph))
+        choice, (whose, every), notes = _wished(graph, source, archive, wish, told)
+        archive = choice.archive
+        with _part(told):
+            archive = by_attribute(archive, every, told)
         places = [place for place in every if place.name not in new]
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
-        for key in _replaced(every, places, shapes):
+        for key in replaced(every, places, shapes):
             del shapes[key]
         expected = {place.key: place.stored for place in places}
-        other = _other_input(graph, places, shapes) if how_input else None
+        other = other_input(graph, places, shapes) if how_input else None
         if other:
             expected[other.key] = shapes[other.key]
         try:
-            compare(
-                shapes,
-                expected,
-                allow_missing=how.get("allow_missing", ()),
-                allow_extra=how.get("allow_extra", ()),
-                names={place.key: place.name for place in places},
-                what=_what(path, whose),
-            )
+            with _part(told):
+                compare(
+                    shapes,
+                    expected,
+                    allow_missing=how.get("allow_missing", ()),
+                    allow_extra=how.get("allow_extra", ()),
+                    names={place.key: place.name for place in places},
+                    what=_what(path, whose),
+                )
         except Misfit as error:
-            if not how_input:
-                _hint(error, graph, places, shapes)
+            if not (how_input or error.hint):
+                advise(error, graph, places, shapes)
+            error.hint = error.hint or way_out(shapes, places, choice)
             raise
         found: dict[str, NDArray[Any]] = {}
         used = set()
@@ -191,96 +204,48 @@ def fitted(
     )
 
 
+@contextmanager
+def _part(path: str) -> Iterator[None]:
+    """Says of a file that doesn't fit that it is one of several."""
+    try:
+        yield
+    except WeightsError as error:
+        error.hint = shards.hint(Path(path)) or error.hint
+        raise
+
+
 def _what(path: str | os.PathLike[str] | Any, whose: Source) -> str:
     """What weights are called that don't fit."""
     told, known = archives.told(path), f"read as {whose.name}"
     return told if told == archives.GIVEN else f"the weights in {told!r}, {known},"
 
 
-def renewed(graph: Graph, new: Collection[str]) -> frozenset[str]:
-    """The weights that are to be new; WeightsError for what names none."""
-    own = (*graph.parameters(), *graph.buffers())
-    found: set[str] = set()
-    for pattern in (new,) if isinstance(new, str) else new:
-        meant = [name for name in own if named(name, (pattern, f"{pattern}.*"))]
-        if not meant:
-            layers = dict.fromkeys(name.rpartition(".")[0] for name in own)
-            raise WeightsError(
-                f"no weight of {graph.name} is called {pattern!r}",
-                code="AS615",
-                hint=nearest(pattern, layers) or f"the last layer is {[*layers][-1]!r}",
-            )
-        found.update(meant)
-    return frozenset(found)
-
-
-def _replaced(
-    every: Sequence[Place], kept: Sequence[Place], keys: Collection[str]
-) -> list[str]:
-    """The tensors in whose place are new weights, and what lies under their names."""
-    staying = {_layer(place.key) for place in kept}
-    layers = {_layer(place.key) for place in every} - staying - {""}
-    gone = {place.key for place in every} - {place.key for place in kept}
-    return [key for key in keys if key in gone or key.startswith((*layers,))]
-
-
-def _layer(key: str) -> str:
-    """What the names of a layer's tensors begin with."""
-    return key.removesuffix(re.split("[./]", key)[-1])
-
-
-def _other_input(
-    graph: Graph, places: Sequence[Place], shapes: Mapping[str, Shape]
-) -> Place | None:
-    """The first convolution's kernel, where the file has it for other channels."""
-    name = f"{first_convolution(graph).name}.weight"
-    place = next((place for place in places if place.name == name), None)
-    if place is None or place.key not in shapes:
-        return None
-    try:  # elements of no bytes: only the shape is wanted
-        found = place.back(np.empty(shapes[place.key], "V0")).shape
-    except ValueError:
-        return None
-    return place if differs(found, place.shape) else None
-
-
-def _hint(
-    error: Misfit,
-    graph: Graph,
-    places: Sequence[Place],
-    shapes: Mapping[str, Shape],
-) -> None:
-    """Says how weights for other input channels could be taken, where they are."""
-    with suppress(WeightsError):
-        place = _other_input(graph, places, shapes)
-        if place is not None:
-            error.adaptable, channels = place.name, place.shape[1]
-            plural = "" if channels == 1 else "s"
-            told = f"takes {place.name} to {channels} channel{plural}"
-            error.hint = f"--adapt-input {way(channels)} {told}"
-
-
 def _wished(
     graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
-) -> tuple[archives.Archive, tuple[str, ...]]:
-    """The archive with the tensors that are meant."""
-    sources = SOURCES if name is None else [source(name)]
-    fitting = [known for known in sources if known.layered == archive.layered]
-    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
-    return chosen(archive, wanted, wish, path) if wanted else (archive, ())
-
-
-def _whose(
-    graph: Graph, name: str | None, archive: archives.Archive, path: str
-) -> Source:
-    if name is None:
-        return guessed(graph, archive.tensors, archive.layered)
-    chosen = source(name)
-    if chosen.layered != archive.layered:
+) -> tuple[Choice, Candidate, tuple[str, ...]]:
+    """The tensors that are meant, whose names they have, and notes."""
+    fitting = named(name, archive.layered, archive.metadata)
+    if not fitting:
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    return chosen
+    known = [candidate for of in fitting for candidate in of.candidates(graph)]
+    if not known:
+        raise _nameless(fitting[0], graph)
+    wanted = [{place.key: place.stored for place in places} for _, places in known]
+    choice = chosen(archive, wanted, wish, path)
+    tensors = choice.archive.tensors
+    found = guessed(known, {key: tensor.shape for key, tensor in tensors.items()})
+    whose = found[0]
+    told = whose.first and (name is not None or "backend" in archive.metadata)
+    said = (whose.note,) if whose.note and not told else ()
+    return choice, found, (*archive.notes, *choice.notes, *said)
+
+
+def _nameless(whose: Source, graph: Graph) -> WeightsError:
+    return WeightsError(
+        f"{whose.name} has no names for the weights of {graph.name}", code="AS608"
+    )
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
@@ -323,6 +288,8 @@ def write(
             f"{name!r}: expected a file that ends in {known} for {chosen.name}",
             code="AS608",
         )
+    if chosen.name == THEANO:
+        raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")
     if chosen.name == "keras":
         raise WeightsError(
             f"{name!r}: Keras itself writes the files of a net's own Keras model",
@@ -332,6 +299,8 @@ def write(
     weights = arrays(weights)
     check(weights, {**graph.parameters(), **graph.buffers()})
     places = list(chosen.places(graph))
+    if not places and graph.parameters():
+        raise _nameless(chosen, graph)
     if layered:
         hdf5.save(path, layers(graph, places, weights))
         return

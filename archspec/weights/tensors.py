@@ -100,8 +100,8 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(getattr(layer, "layers", None), list):
             yield from _variables(layer)
             continue
-        for number, variable in enumerate(layer.weights):
-            yield f"{layer.name}/{number}", variable
+        for variable in layer.weights:
+            yield f"{layer.name}/{variable.name}", variable
 
 
 def _parts(held: Mapping[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

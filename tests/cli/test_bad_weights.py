@@ -175,7 +175,7 @@ class TestRefused:
             group = file["layers/conv2d/vars"]
             del group["0"]
             group.create_dataset("0", (2**40,), "f4", chunks=(1024,), compression=1)
-        assert "shape: conv/0 = conv.weight is [1099511627776]" in self.convert(
+        assert "shape: conv/kernel = conv.weight is [1099511627776]" in self.convert(
             "small.weights.h5"
         )
 

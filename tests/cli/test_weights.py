@@ -47,7 +47,7 @@ class TestCommands:
         assert f"10 tensors, {stored:,} values" in text
 
     @pytest.mark.parametrize(
-        ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/0")]
+        ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/kernel")]
     )
     def test_inspect_others(self, small: archspec.Spec, suffix: str, name: str) -> None:
         done(

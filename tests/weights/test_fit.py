@@ -134,8 +134,11 @@ def test_rows(names: str, lines: int, found: list[str]) -> None:
 
 
 class TestCompare:
-    expected: ClassVar[dict[str, tuple[int, ...]]] = {"conv/0": (3, 2), "fc/0": (4,)}
-    names: ClassVar[dict[str, str]] = {"conv/0": "conv.weight"}
+    expected: ClassVar[dict[str, tuple[int, ...]]] = {
+        "conv/kernel": (3, 2),
+        "fc/kernel": (4,),
+    }
+    names: ClassVar[dict[str, str]] = {"conv/kernel": "conv.weight"}
 
     def notes(self, tensors: dict[str, tuple[int, ...]], **allowed: Any) -> Any:
         with pytest.raises(WeightsError) as caught:
@@ -145,18 +148,22 @@ class TestCompare:
         return caught.value.notes
 
     def test_canonical_names_are_shown(self) -> None:
-        assert self.notes({"fc/0": (4,)}) == ("missing: conv/0 = conv.weight [3, 2]",)
-        assert self.notes({"conv/0": (3, 2)}) == ("missing: fc/0 [4]",)
-        assert self.notes({"conv/0": (3,), "fc/0": (4,)}) == (
-            "shape: conv/0 = conv.weight is [3], expected [3, 2]",
+        assert self.notes({"fc/kernel": (4,)}) == (
+            "missing: conv/kernel = conv.weight [3, 2]",
+        )
+        assert self.notes({"conv/kernel": (3, 2)}) == ("missing: fc/kernel [4]",)
+        assert self.notes({"conv/kernel": (3,), "fc/kernel": (4,)}) == (
+            "shape: conv/kernel = conv.weight is [3], expected [3, 2]",
         )
 
-    @pytest.mark.parametrize("pattern", ["conv/0", "conv/*", "conv.weight", "conv.*"])
+    @pytest.mark.parametrize(
+        "pattern", ["conv/kernel", "conv/*", "conv.weight", "conv.*"]
+    )
     def test_either_name_is_allowed(self, pattern: str) -> None:
-        given: dict[str, tuple[int, ...]] = {"fc/0": (4,)}
+        given: dict[str, tuple[int, ...]] = {"fc/kernel": (4,)}
         compare(given, self.expected, names=self.names, allow_missing=[pattern])
         assert self.notes(given, allow_missing=["conv"])
-        wrong: dict[str, tuple[int, ...]] = {"fc/0": (4,), "conv/0": (2, 3)}
+        wrong: dict[str, tuple[int, ...]] = {"fc/kernel": (4,), "conv/kernel": (2, 3)}
         compare(
             wrong,
             self.expected,
