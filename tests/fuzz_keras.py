@@ -38,21 +38,22 @@ def originals(folder: Path) -> dict[str, bytes]:
         return draw.random(shape, np.float32)
 
     with h5py.File(folder / "new.weights.h5", "w") as file:
-        for key, shapes in {
+        layers: dict[str, list[tuple[int, ...]]] = {
             "conv2d": [(3, 3, 3, 4), (4,)],
             "batch_normalization": [(4,)] * 4,
             "dense": [(4, 2), (2,)],
-        }.items():
+        }
+        for key, shapes in layers.items():
             group = file.create_group(f"layers/{key}/vars")
             group.attrs["name"] = key
             for number, shape in enumerate(shapes):
                 group[str(number)] = numbers(*shape)
     with h5py.File(folder / "old.h5", "w") as file:
         file.attrs["layer_names"] = [b"conv", b"fc"]
-        for name, shapes in {"conv": [(3, 3, 3, 4)], "fc": [(4, 2)]}.items():
+        for name in ("conv", "fc"):
             group = file.create_group(name)
             group.attrs["weight_names"] = [f"{name}/kernel:0".encode()]
-            group[f"{name}/kernel:0"] = numbers(*shapes[0])
+            group[f"{name}/kernel:0"] = numbers(3, 3, 3, 4)
     with h5py.File(folder / "packed.h5", "w") as file:
         group = file.create_group("layers/dense/vars")
         group.attrs["name"] = "fc"

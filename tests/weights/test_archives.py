@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,8 +167,8 @@ def test_no_file(tmp_path: Path) -> None:
         error = refusal(tmp_path / name)
         assert error.message == f"there is no file {str(tmp_path / name)!r}"
         assert error.code == "AS602"
-    (tmp_path / "folder.pth").mkdir()
-    error = refusal(tmp_path / "folder.pth")
+    os.mkfifo(tmp_path / "pipe.pth")
+    error = refusal(tmp_path / "pipe.pth")
     assert "is a folder or a device, not a file" in error.message
     assert error.code == "AS602"
 

@@ -15,7 +15,7 @@ from archspec.graph import Graph
 from archspec.weights import eras
 from archspec.weights.archives import Archive, Stored
 from archspec.weights.eras import by_attribute
-from archspec.weights.sources import Place, guessed, keras_order, named, source
+from archspec.weights.sources import Place, Source, guessed, keras_order, named, source
 
 IMAGE = """
 inputs: {x: [3, 4, 6]}
@@ -139,11 +139,14 @@ class TestGuessed:
         found = places(graph, dim_ordering=order, **FIRST).values()
         return {place.key: place.stored for place in found}
 
+    def source(self, graph: Graph, order: str, **facts: str) -> Source:
+        sources = named(None, True, {**FIRST, **facts})
+        candidates = [found for of in sources for found in of.candidates(graph)]
+        return guessed(candidates, self.shapes(graph, order))[0]
+
     @pytest.mark.parametrize("order", ["tf", "th"])
     def test_the_order_that_fits(self, order: str) -> None:
-        graph = graph_of(IMAGE)
-        sources = named(None, True, FIRST)
-        assert guessed(graph, self.shapes(graph, order), sources).first == order
+        assert self.source(graph_of(IMAGE), order).first == order
 
     def test_an_order_that_nothing_tells(self) -> None:
         text = (
@@ -152,15 +155,13 @@ class TestGuessed:
         )
         graph = graph_of(text)
         with pytest.raises(WeightsError, match="nothing says whether images") as caught:
-            guessed(graph, self.shapes(graph, "tf"), named(None, True, FIRST))
+            self.source(graph, "tf")
         assert "tf_keras" in (caught.value.hint or "")
-        said = named(None, True, {**FIRST, "dim_ordering": "th"})
-        assert guessed(graph, self.shapes(graph, "th"), said).first == "th"
+        assert self.source(graph, "th", dim_ordering="th").first == "th"
 
     def test_a_net_to_which_no_order_matters(self) -> None:
         graph = graph_of("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}\n")
-        found = guessed(graph, self.shapes(graph, "tf"), named(None, True, FIRST))
-        assert found.name == "keras"
+        assert self.source(graph, "tf").name == "keras"
 
 
 class TestCounted:
@@ -221,9 +222,8 @@ class TestNumbers:
     )
 
     def names(self, found: Archive) -> list[str]:
-        return list(
-            by_attribute(found, source("keras").places(self.graph), "f").tensors
-        )
+        places = source("keras").places(self.graph)
+        return list(by_attribute(found, places, "f")[0].tensors)
 
     def test_as_many_as_the_net_has(self) -> None:
         found = archive(conv__1=(2,), conv__0=(1, 1, 3, 2), bn__gamma=(2,), top__0=(1,))
@@ -247,6 +247,48 @@ class TestNumbers:
     def test_numbers_that_leave_one_out(self) -> None:
         with pytest.raises(WeightsError, match="don't say what they are"):
             self.names(archive(conv__0=(1, 1, 3, 2), conv__7=(2,)))
+
+
+class TestPlainNorms:
+    """A norm without a factor has 1 there, whatever a net starts with."""
+
+    graph = graph_of(
+        "inputs: {x: [3, 4, 4]}\ngraph:\n"
+        "  a: {op: batch_norm, init: {weight: 0}}\n  b: batch_norm\n"
+    )
+
+    def read(self, *without: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+        places = [*source("keras").places(self.graph)]
+        found = Archive(
+            "a Keras model",
+            True,
+            {
+                place.key: Stored((3,), "float32", lambda: np.full(3, 7, np.float32))
+                for place in places
+                if place.key not in without
+            },
+        )
+        archive, notes = by_attribute(found, places, "f")
+        return {key: t.read() for key, t in archive.tensors.items()}, notes
+
+    def test_what_is_left_out(self) -> None:
+        arrays, notes = self.read("a/gamma", "b/gamma", "b/beta")
+        assert notes == (
+            "scale=False left gamma out, so it is 1: a, b",
+            "center=False left beta out, so it is 0: b",
+        )
+        for key, value in {
+            "a/gamma": 1,
+            "b/gamma": 1,
+            "b/beta": 0,
+            "a/beta": 7,
+        }.items():
+            assert np.array_equal(arrays[key], np.full(3, value, np.float32))
+
+    def test_a_norm_that_is_not_there(self) -> None:
+        own = [f"a/{name}" for name in ("gamma", "beta", "moving_variance")]
+        arrays, notes = self.read(*own)
+        assert notes == () and "a/gamma" not in arrays
 
 
 def test_equal_ways_to_read() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
 from archspec.weights import check
-from archspec.weights.fit import HINTED, compare, named
+from archspec.weights.fit import LINES, Misfit, compare, grouped, named, rows
 
 
 class TestCheck:
@@ -96,11 +96,41 @@ class TestCheck:
             with pytest.raises(WeightsError, match="1 of another shape"):
                 check(weights, self.expected, allow_missing=missing, allow_extra=extra)
 
-    def test_every_one_of_many_is_listed(self) -> None:
+    def test_of_many_all_are_known_and_some_lines_printed(self) -> None:
         shapes = {f"a{i}.weight": (4, 4) for i in range(3000)}
-        with pytest.raises(WeightsError) as caught:
+        with pytest.raises(Misfit) as caught:
             check({f"b{i}.bias": np.zeros(4) for i in range(3000)}, shapes)
-        assert len(caught.value.notes) == 6000
+        assert len(caught.value.notes) == 2 * LINES
+        assert caught.value.notes[LINES - 1] == "missing: 2,981 more"
+        assert caught.value.missing == shapes and len(caught.value.surplus) == 3000
+        assert caught.value.canonical == shapes.keys()
+
+    def test_those_of_a_block_are_one_line(self) -> None:
+        block = {f"layer1.{n}.conv.weight": (2,) for n in range(24)}
+        with pytest.raises(Misfit) as caught:
+            check({}, {**block, "fc.bias": (3,)})
+        assert caught.value.notes == (
+            "missing: layer1.*: 24 tensors",
+            "missing: fc.bias [3]",
+        )
+
+
+@pytest.mark.parametrize(
+    ("names", "lines", "found"),
+    [
+        ("", 1, []),
+        ("a b", 2, ["a", "b"]),
+        ("a.b.c a.b.d a.e", 2, ["a.b.*: 2 tensors", "a.e"]),
+        ("a.b.c a.b.d a.e f.g", 2, ["a.*: 3 tensors", "f.g"]),
+        ("a/0 a/1 b/0", 2, ["a/*: 2 tensors", "b/0"]),
+        ("a.x b.x c.x d.x", 3, ["a.x", "b.x", "2 more"]),
+        ("a b c", 1, ["3 more"]),
+    ],
+)
+def test_rows(names: str, lines: int, found: list[str]) -> None:
+    assert list(rows(names.split(), lines)) == found
+    counts = [count for _, count in grouped(names.split(), lines)]
+    assert sum(counts) == len(names.split())
 
 
 class TestCompare:
@@ -142,14 +172,6 @@ class TestCompare:
             allow_extra=[pattern],
         )
         assert self.notes(wrong, allow_extra=[pattern])
-
-    def test_hints_end_somewhere(self) -> None:
-        """Looking for the nearest name takes long, so the first hundred have one."""
-        tensors = {f"b{n}": (4,) for n in range(150)}
-        with pytest.raises(WeightsError) as caught:
-            compare(tensors, {f"a{n}": (4,) for n in range(150)})
-        hinted = [note.endswith("])") for note in caught.value.notes]
-        assert hinted == 2 * [n < HINTED for n in range(150)] and HINTED == 100
 
 
 def test_patterns() -> None:

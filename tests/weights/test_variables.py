@@ -452,7 +452,7 @@ class TestNotes:
 
     def test_statistics_of_a_normalization(self, path: Path) -> None:
         """They are no weights of the net: it takes what comes out."""
-        statistics = [np.float32([1, 2]), np.float32([3, 4]), np.int64(0)]
+        statistics = [np.array(held, "f4") for held in ([1, 2], [3, 4], 0)]
 
         def numbered(file: h5py.File) -> None:
             layer(file, "normalization", "norm", *statistics)
