@@ -90,6 +90,25 @@ class Spec:
         made: Source = tapped(self.graph, with_outputs(self.graph, both))
         return made
 
+    def with_pretrained(self, weights: str) -> Spec:
+        """This net as published weights want it; for a file, the same.
+
+        It has their preprocessing and, if it is the publisher's own net and their hash
+        is known, their address for the function `load_weights`.
+
+        Raises WeightsError where nobody publishes such weights.
+        """
+        from archspec.weights.pretrained import chosen
+
+        row = chosen(weights, self.name)
+        if row is None:
+            return self
+        own = row.net == self.name and row.classes and not self.overridden
+        known = {"url": row.url, "hash": row.hash} if own and row.hash else {}
+        told = dict(row.preprocessing)
+        graph = replace(self.graph, preprocessing=told, weights=known)
+        return replace(self, graph=graph)
+
     def build(
         self,
         backend: str,
@@ -104,9 +123,10 @@ class Spec:
 
         Args:
             backend: its name, such as `torch`.
-            weights: canonical weights, or a weight file of any kind that
-                `archspec.weights.load` reads; without them the initial weights that
-                the spec describes. A backbone takes its own part of the whole net's.
+            weights: canonical weights, or what `archspec.weights.load` reads: a weight
+                file of any kind, or published ones by name; without them the initial
+                weights that the spec describes. A backbone takes its own part of the
+                whole net's.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
@@ -142,6 +162,8 @@ class Spec:
         self, path: str | Path, wish: Wish | None = None
     ) -> Mapping[str, NDArray[Any]]:
         """The weights of a file, which may be the whole net's, as `build` takes them.
+
+        A text may be a path, an address, or the name of published weights.
 
         What the user knows of the file is a `wish`. Raises WeightsError.
         """

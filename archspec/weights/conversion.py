@@ -18,6 +18,7 @@ from archspec.weights.archives import counted
 from archspec.weights.choice import ANY, Wish, chosen
 from archspec.weights.fit import compare
 from archspec.weights.initial import initial_weights
+from archspec.weights.pretrained import located
 from archspec.weights.sources import SOURCES, Source, guessed, layers, source
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def load(
     are private maps of the file: writable, and the file stays as it is.
 
     Args:
-        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file.
+        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; as a text also
+            published weights, as `archspec.weights.pretrained` has them.
         graph: the net that the weights are for. With it they come complete, in
             canonical names, layouts and order; without it as the file has them.
         source: whose names the file has; found out unless given.
@@ -92,7 +94,7 @@ def load(
         for note in found.notes:
             LOG.warning("note: %s", note)
         return found.weights
-    with archives.opened(path) as archive:
+    with archives.opened(located(path)) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
         return {name: tensor.read() for name, tensor in tensors.items()}
 
@@ -107,6 +109,7 @@ def fitted(
     wish: Wish = ANY,
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
+    path = located(path, graph.name)
     with archives.opened(path) as archive:
         archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
