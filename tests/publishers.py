@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import conftest  # torchvision can't be imported before it
 import torch
 
 import archspec
@@ -60,7 +59,6 @@ MODES: dict[str, Row] = {
 
 def rows() -> list[Row]:
     """All rows, by net and publisher, the publisher's default first."""
-    assert conftest.LIBRARY is not None
     found = [*_torchvision(), *_timm(), *_keras()]
     return sorted(found, key=lambda row: row["net"])
 
@@ -229,4 +227,7 @@ def text(table: list[Row]) -> str:
 
 
 if __name__ == "__main__":
+    import conftest  # torchvision can't be imported without it
+
+    assert conftest.LIBRARY is not None
     TABLE.write_text(text([sized(row) for row in rows()]))

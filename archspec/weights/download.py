@@ -75,7 +75,11 @@ class _Redirects(HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> Request | None:
-        allowed(newurl)
+        try:
+            allowed(newurl)
+        except WeightsError:
+            fp.close()
+            raise
         hash = headers.get(LINKED, "").strip('"')
         self.linked = hash if len(hash) == WHOLE else self.linked
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -127,6 +131,7 @@ def _once(url: str, file: IO[bytes], name: str, limit: int) -> str:
     try:
         response = _opened(url, redirects, start, known)
     except HTTPError as error:
+        error.close()
         if error.code == 416 and start:  # it is no such part of what is there now
             file.truncate(0)
             return _once(url, file, name, limit)

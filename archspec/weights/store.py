@@ -197,12 +197,17 @@ def _from_hub(url: str, *, local: bool) -> Path | None:
     assert matched is not None
     repository, revision, name = matched.groups()
     cache = folder() / "huggingface" if os.environ.get(OWN) else None
-    of = {"cache_dir": cache, "revision": revision}
     try:
         if local:
-            found = huggingface_hub.try_to_load_from_cache(repository, name, **of)
+            found = huggingface_hub.try_to_load_from_cache(
+                repository, name, cache, revision
+            )
             return Path(found) if isinstance(found, str) else None
-        return Path(huggingface_hub.hf_hub_download(repository, name, **of))
+        return Path(
+            huggingface_hub.hf_hub_download(
+                repository, name, cache_dir=cache, revision=revision
+            )
+        )
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"huggingface_hub can't fetch {url}: {' '.join(str(error).split())[:300]}",
