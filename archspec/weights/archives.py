@@ -1,7 +1,7 @@
 """Weight files of every kind, opened: what each tensor is, and how to read it.
 
-The suffix says what a file is, and a file that is something else is refused: a pickle
-is looked at only where the user names a torch checkpoint, and then only its tensors.
+What is in a file says what it is, whatever its suffix; the suffix says only what a file
+should be that is nothing known. Of a pickle only the tensors are looked at.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ MAGIC = {
 COUNTERS = ("num_batches_tracked", "n_averaged")
 """torch's states that are not canonical: of batch norms and of averaged models."""
 
-
+TORCH = ("data.pkl", "data/weights/model_weights_config.json")
+"""How the name of a member ends in torch's archives, and in no other."""
+BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError)
+"""What is raised for the list of a damaged archive."""
 BRAIN = "bfloat16"
 """What numpy lacks: each is the upper half of a float32."""
 
@@ -99,6 +102,12 @@ def _checkpoint(path: Path) -> AbstractContextManager[Archive]:
     return opened(path)
 
 
+def _npz(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.npz import opened
+
+    return opened(path)
+
+
 def _hdf5(path: Path) -> AbstractContextManager[Archive]:
     from archspec.weights.hdf5 import opened
 
@@ -115,7 +124,10 @@ OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".safetensors": (_safetensors, None),
     ".pth": (_checkpoint, b""),
     ".pt": (_checkpoint, b""),
+    ".pt2": (_checkpoint, b""),
     ".bin": (_checkpoint, b""),
+    ".pkl": (_checkpoint, b""),
+    ".npz": (_npz, b"PK\x03\x04"),
     ".h5": (_hdf5, b"\x89HDF"),
     ".hdf5": (_hdf5, b"\x89HDF"),
     ".keras": (_keras, b"PK\x03\x04"),
@@ -128,13 +140,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     """Opens a weight file of any kind that archspec reads.
 
     Raises:
-        WeightsError: the file is missing, damaged, or not what its suffix says.
+        WeightsError: the file is missing, damaged, or no weight file.
     """
     place, name = Path(path), os.fspath(path)
     start = beginning(place)
-    suffix = place.suffix.lower()
-    if suffix not in OPENERS:  # such as .pth.tar, .ckpt and .th: what is in it decides
-        suffix = _suffix(place, start)
+    suffix = _suffix(place, start) or place.suffix.lower()
     if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
@@ -169,11 +179,16 @@ def _suffix(path: Path, start: bytes) -> str:
         return ".h5"
     if start.startswith(b"\x80"):
         return ".pth"
-    if zipfile.is_zipfile(path):
+    try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-        return ".keras" if "config.json" in names else ".pth"
-    return ""
+    except BROKEN:  # no archive, or a damaged one: its suffix says what it should be
+        return ""
+    if names and all(name.endswith(".npy") for name in names):
+        return ".npz"
+    if any(name.endswith(TORCH) for name in names):
+        return ".pth"
+    return ".keras" if "config.json" in names else ""
 
 
 def beginning(path: Path) -> bytes:

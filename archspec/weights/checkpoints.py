@@ -9,6 +9,7 @@ the file stays as it is.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import pickle
@@ -27,6 +28,7 @@ from archspec.errors import WeightsError
 from archspec.files import write_whole
 from archspec.weights.archives import (
     BRAIN,
+    TORCH,
     Archive,
     Stored,
     beginning,
@@ -40,6 +42,8 @@ from archspec.weights.pickles import (
     Storage,
     Tensor,
     Unreadable,
+    tensor,
+    view,
 )
 
 if TYPE_CHECKING:
@@ -49,10 +53,15 @@ MAGIC = 0x1950A86A20F9469CFC6C
 """What the older container's first pickle holds."""
 HEADER = 30
 """Bytes of a zip member's local header, before its name."""
-LARGEST = 64 << 20
-"""Bytes of the pickle in an archive, which only says where tensors are."""
 ALIGNED = 64
 """Where storages start in an archive: at a multiple of this."""
+SCRIPTED = "__torch__."
+"""How TorchScript names classes; what they hold are attributes."""
+SCALARS = {
+    **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64"},
+    **{6: "float16", 7: "float32", 8: "float64", 12: "bool", 13: BRAIN},
+}
+"""Types of values by their numbers there (torch/_export/serde/schema.py)."""
 DEPTH = 8
 """How deep the weights may stand in other things."""
 WIDTHS = {
@@ -95,6 +104,7 @@ def opened(path: Path) -> Iterator[Archive]:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         held, starts = (_zipped if zipfile.is_zipfile(path) else _rowed)(data)
+        sets = states(held)
     except REFUSED as error:
         raise WeightsError(
             f"{name!r} is damaged, or no torch checkpoint: {error}",
@@ -102,14 +112,14 @@ def opened(path: Path) -> Iterator[Archive]:
             hint="nothing in it was run",
         ) from error
     parts = {
-        part: {key: _stored(key, tensor, data, starts) for key, tensor in of.items()}
-        for part, of in states(held).items()
+        part: {key: _stored(key, found, data, starts) for key, found in of.items()}
+        for part, of in sets.items()
     }
     if not parts:
         raise WeightsError(
             f"{name!r} holds no mapping from names to tensors: {_kind(held)}",
             code="AS605",
-            hint="store the model's state_dict() on its own",
+            hint="nothing in it was run; store the model's state_dict() on its own",
         )
     yield Archive.of("a torch checkpoint", parts)
 
@@ -121,7 +131,11 @@ def _zipped(data: mmap.mmap) -> tuple[Any, Starts]:
     """What torch's zip archive holds, and where its storages are."""
     with zipfile.ZipFile(cast(IO[bytes], data)) as archive:
         members = {info.filename: info for info in archive.infolist()}
-    pickles = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
+    pickled, exported = TORCH
+    listed = next((name for name in members if name.endswith(exported)), None)
+    if listed is not None:
+        return _exported(data, members, listed)
+    pickles = [name for name in members if name.rpartition("/")[2] == pickled]
     if len(pickles) != 1:
         raise Damaged(f"an archive with {len(pickles)} members data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
@@ -129,8 +143,6 @@ def _zipped(data: mmap.mmap) -> tuple[Any, Starts]:
     if order is not None and data[slice(*_span(data, order))] != b"little":
         raise Damaged("its values are not little-endian")
     start, stop = _span(data, members[pickles[0]])
-    if stop - start > LARGEST:
-        raise Damaged(f"its data.pkl has {stop - start:,} bytes")
     lead = f"{folder}data/"
     spans = {
         name.removeprefix(lead): _span(data, info)
@@ -139,6 +151,32 @@ def _zipped(data: mmap.mmap) -> tuple[Any, Starts]:
     }
     held = Pickles(data[start:stop]).next()
     return held, {key: (start, stop - start) for key, (start, stop) in spans.items()}
+
+
+def _exported(
+    data: mmap.mmap, members: Mapping[str, zipfile.ZipInfo], listed: str
+) -> tuple[Any, Starts]:
+    """The tensors of an exported program (.pt2), and where their values are."""
+    found: dict[str, Any] = {}
+    starts: dict[str, tuple[int, int]] = {}
+    try:
+        told = json.loads(data[slice(*_span(data, members[listed]))])["config"]
+        for name, entry in told.items():
+            meta, path = entry["tensor_meta"], entry["path_name"]
+            member = members[listed.replace("model_weights_config.json", path)]
+            start, stop = _span(data, member)
+            kind = SCALARS.get(meta["dtype"], "unknown")
+            size = (stop - start) // WIDTHS.get(kind, 1)
+            shape, strides = (
+                tuple(int(length["as_int"]) for length in meta[key])
+                for key in ("sizes", "strides")
+            )
+            offset = int(meta["storage_offset"]["as_int"])
+            starts[path] = start, stop - start
+            found[name] = view(Storage(kind, path, size), offset, shape, strides)
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+        raise Damaged(f"{listed} is none of torch's: {error}") from error
+    return found, starts
 
 
 def _span(data: mmap.mmap, info: zipfile.ZipInfo) -> tuple[int, int]:
@@ -160,8 +198,9 @@ def _span(data: mmap.mmap, info: zipfile.ZipInfo) -> tuple[int, int]:
 def _rowed(data: mmap.mmap) -> tuple[Any, Starts]:
     """What the older container holds, and where its storages are."""
     pickles = Pickles(cast(IO[bytes], data))
-    if pickles.next() != MAGIC:
-        raise Damaged("it starts as neither of torch's containers does")
+    first = pickles.next()
+    if first != MAGIC:
+        return first, {}  # of pickle.dump
     _, _, held, keys = (pickles.next() for _ in range(4))
     starts: dict[str, tuple[int, int]] = {}
     at = data.tell()
@@ -186,13 +225,14 @@ def states(held: Any) -> dict[str, dict[str, Tensor]]:
     tensors of an optimiser.
     """
     found: dict[str, dict[str, Tensor]] = {}
+    inner: dict[int, Storage] = {}
     seen: set[int] = set()
     waiting: list[tuple[str, Any, int]] = [("", held, 0)]
     for path, value, depth in waiting:
         of = _module(value) if isinstance(value, Opaque) else value
         if isinstance(of, dict):
-            tensors = {k: v for k, v in of.items() if isinstance(v, Tensor)}
-            tensors = {k: v for k, v in tensors.items() if isinstance(k, str)}
+            made = {k: tensor(v, inner) for k, v in of.items() if isinstance(k, str)}
+            tensors = {k: v for k, v in made.items() if v is not None}
             if tensors or (value == {} and not path):
                 found[path] = tensors
         if id(value) in seen or depth > DEPTH:
@@ -222,11 +262,15 @@ def _module(whole: Opaque) -> dict[str, Tensor]:
     while waiting:
         lead, module = waiting.pop(0)
         state = module.state if isinstance(module.state, dict) else {}
-        for held in (state.get("_parameters"), state.get("_buffers")):
+        own: list[Any] = [state.get("_parameters"), state.get("_buffers")]
+        children = state.get("_modules")
+        if module.name.startswith(SCRIPTED):
+            own, children = [state], state
+        for held in own:
             for key, value in _items(held):
                 if isinstance(value, Tensor):
                     found[f"{lead}{key}"] = value
-        for key, child in _items(state.get("_modules")):
+        for key, child in _items(children):
             if isinstance(child, Opaque) and id(child) not in seen:
                 seen.add(id(child))
                 waiting.append((f"{lead}{key}.", child))
@@ -242,8 +286,8 @@ def _kind(held: Any) -> str:
     return f"it is {held!r}"[:80]
 
 
-def _stored(name: str, tensor: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
-    storage, offset, shape, strides = tensor
+def _stored(name: str, of: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
+    storage, offset, shape, strides = of
     kind = storage.dtype
 
     def values() -> NDArray[Any]:
@@ -252,6 +296,8 @@ def _stored(name: str, tensor: Tensor, data: mmap.mmap, starts: Starts) -> Store
                 f"{name!r} holds {kind} values, which numpy can't read", code="AS607"
             )
         start, size = starts.get(storage.key, (0, -1))
+        if storage.data is not None:
+            start, size = 0, len(storage.data)
         count = size // WIDTHS[kind]
         pairs = zip(shape, strides, strict=True)
         last = offset + sum((length - 1) * stride for length, stride in pairs)
@@ -266,7 +312,8 @@ def _stored(name: str, tensor: Tensor, data: mmap.mmap, starts: Starts) -> Store
                 hint="store what .contiguous() gives",
             )
         plain = "uint16" if kind == BRAIN else kind
-        flat = np.frombuffer(data, plain, count, start)
+        held = data if storage.data is None else bytearray(storage.data)
+        flat = np.frombuffer(held, plain, count, start)
         steps = [stride * WIDTHS[kind] for stride in strides]
         view = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
         if kind == BRAIN:

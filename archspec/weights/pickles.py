@@ -17,10 +17,13 @@ import pickletools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import IO, Any, NamedTuple
 
 STEPS = 700_000
 """Steps that a pickle may take: torch needs about 40 for a tensor."""
+DEEPEST = 64
+"""Axes that an array of numpy's may have."""
 HASHED = (str, int, float, bool, type(None))
 """What may be a key as it is; hashes of other values can be made to collide."""
 
@@ -48,11 +51,15 @@ class Named:
 
 
 class Storage(NamedTuple):
-    """Where the values of tensors are: their type, a key, and how many there are."""
+    """Where the values of tensors are: their type, a key, and how many there are.
+
+    Where they stand in the pickle itself, `data` has them.
+    """
 
     dtype: str
     key: str
     size: int
+    data: bytes | None = None
 
 
 class Tensor(NamedTuple):
@@ -81,10 +88,12 @@ DTYPES = {
 """torch's classes of storages, by what stands before `Storage`."""
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+def view(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+    """A tensor, where it is one."""
     numbers = (offset, *shape, *strides)
     whole = all(type(number) is int and number >= 0 for number in numbers)
-    if not isinstance(storage, Storage) or not whole or len(shape) != len(strides):
+    whole &= len(shape) == len(strides) <= DEEPEST
+    if not isinstance(storage, Storage) or not whole:
         return Opaque("torch.Tensor")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
@@ -95,7 +104,7 @@ def _typed(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> A
     if not isinstance(storage, Storage) or not isinstance(dtype, Named):
         return Opaque("torch.Tensor")
     kind = dtype.name.removeprefix("torch.")
-    return _tensor(storage._replace(dtype=kind), offset, shape, strides)
+    return view(storage._replace(dtype=kind), offset, shape, strides)
 
 
 def _ordered(items: Any = ()) -> Any:
@@ -114,10 +123,48 @@ def _subclass(build: Any, kind: Any, arguments: Any, *rest: Any) -> Any:
     return _called(build, arguments)
 
 
+def _encoded(text: Any, *rest: Any) -> Any:
+    """Bytes, which older protocols write as a text."""
+    return text.encode("latin-1")
+
+
+def _dtype(kind: Any, *rest: Any) -> Opaque:
+    """A type of numpy's, such as `f4`; its byte order comes as its state."""
+    return Opaque(f"numpy.dtype.{kind}")
+
+
+def _array(values: Any, dtype: Any, shape: Any, order: Any, *rest: Any) -> Opaque:
+    """An array of numpy's, as protocol 5 has it."""
+    return Opaque(ARRAY, (1, shape, dtype, order == "F", values))
+
+
+def _inner(data: Any) -> Any:
+    """A storage as a file of its own: what `pickle.dump` makes of it."""
+    return Storage(WHOLE, "", 0, data) if isinstance(data, bytes) else Opaque("bytes")
+
+
+ARRAY = "numpy.ndarray"
+"""An array: its state is a version, its shape, type, whether by columns, its values."""
+NUMPY = {
+    **{"f2": "float16", "f4": "float32", "f8": "float64", "b1": "bool"},
+    **{"i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8"},
+}
+WHOLE = "a file"
+"""The type of a storage whose data are a whole file of torch's older kind."""
+INNER = 1000
+"""Steps of such a file: torch needs about 60."""
 CALLS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _ordered,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
+    "__builtin__.bytes": lambda: b"",
+    "_codecs.encode": _encoded,
+    "numpy.dtype": _dtype,
+    "numpy.core.multiarray._reconstruct": lambda *of: Opaque(ARRAY),
+    "numpy._core.multiarray._reconstruct": lambda *of: Opaque(ARRAY),
+    "numpy.core.numeric._frombuffer": _array,
+    "numpy._core.numeric._frombuffer": _array,
+    "torch.storage._load_from_bytes": _inner,
+    "torch._utils._rebuild_tensor": view,
+    "torch._utils._rebuild_tensor_v2": view,
     "torch._utils._rebuild_tensor_v3": _typed,
     "torch._utils._rebuild_parameter": _first,
     "torch._utils._rebuild_parameter_with_state": _first,
@@ -135,8 +182,48 @@ def _called(what: Any, arguments: Any) -> Any:
         return Opaque(name)
     try:
         return call(*arguments)
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         return Opaque(name)
+
+
+def tensor(value: Any, inner: dict[int, Storage]) -> Tensor | None:
+    """A tensor, or an array of numpy's as one; None for anything else.
+
+    Storages that are files of their own are read once, and kept in `inner`.
+    """
+    if isinstance(value, Opaque):
+        return _of_array(value)
+    if not isinstance(value, Tensor):
+        return None
+    data = value.storage.data
+    if data is None or value.storage.dtype != WHOLE:
+        return value
+    if id(data) not in inner:
+        pickles = Pickles(data, INNER)
+        *_, storage, _ = (pickles.next() for _ in range(5))
+        if not isinstance(storage, Storage):
+            raise Unreadable("it holds bytes that are no storage")
+        values = data[pickles.file.tell() + 8 :]  # their number, and they
+        inner[id(data)] = storage._replace(data=values)
+    return value._replace(storage=inner[id(data)])
+
+
+def _of_array(value: Opaque) -> Tensor | None:
+    match value:
+        case Opaque(
+            name, (_, tuple(shape), Opaque(kind, (_, order, *_)), columns, data)
+        ):
+            dtype = NUMPY.get(kind.removeprefix("numpy.dtype."))
+            if isinstance(data, str):  # of Python 2
+                data = _encoded(data)
+            right = all(type(length) is int and length >= 0 for length in shape)
+            right &= len(shape) <= DEEPEST
+            if name == ARRAY and dtype and order != ">" and right and data is not None:
+                sizes = shape if columns else shape[::-1]
+                steps = tuple(prod(sizes[:number]) for number in range(len(sizes)))
+                storage = Storage(dtype, "", prod(shape), bytes(data))
+                return Tensor(storage, 0, shape, steps if columns else steps[::-1])
+    return None
 
 
 class Pickles:
@@ -148,10 +235,10 @@ class Pickles:
         storages: what the pickles name so far, by their keys.
     """
 
-    def __init__(self, file: IO[bytes] | bytes) -> None:
+    def __init__(self, file: IO[bytes] | bytes, steps: int = STEPS) -> None:
         self.file = io.BytesIO(file) if isinstance(file, bytes) else file
         self.storages: dict[str, Storage] = {}
-        self.left = STEPS
+        self.left = self.most = steps
 
     def next(self) -> Any:
         """The value of the next pickle; Unreadable where there is none."""
@@ -172,7 +259,7 @@ class Pickles:
             if code.name == "STOP":
                 return self.stack.pop()
             if not self.left:
-                raise Unreadable(f"it takes more than {STEPS:,} steps")
+                raise Unreadable(f"it takes more than {self.most:,} steps")
             self._step(code.name, arg)
         raise Unreadable("it has no end")
 

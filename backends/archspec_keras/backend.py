@@ -12,7 +12,7 @@ from archspec.backend import (
     refuse_unsupported,
     save_weights,
 )
-from archspec.errors import BackendError, Location
+from archspec.errors import BackendError, Location, UnsupportedError
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.family import Family
@@ -180,6 +180,7 @@ class KerasBackend:
 def _refuse(graph: Graph) -> None:
     refuse_unsupported(graph, "Keras", unsupported)
     refuse_names(graph)
+    refuse_unread(graph)
 
 
 def refuse_channels_first(graph: Graph, keras: Any) -> None:
@@ -205,6 +206,28 @@ def refuse_names(graph: Graph) -> None:
         if seen.setdefault(name, path) != path:
             found[at] = f"{seen[name]!r} and {path!r} are both {name!r} in Keras"
     refuse_places(found)
+
+
+def refuse_unread(graph: Graph) -> None:
+    """Raises UnsupportedError where only a tap needs a node.
+
+    A functional model has the layers that its outputs need, and no others.
+    """
+    read = set(graph.outputs.values())
+    unread = []
+    for node in reversed(graph.nodes):
+        if node.name in read:
+            read.update(node.inputs)
+        else:
+            unread.append(node)
+    if unread:
+        node = unread[-1]
+        raise UnsupportedError(
+            f"only a tap needs {node.name!r}: a Keras model has the layers that its "
+            "outputs need",
+            at=node.at,
+            hint="make the tap an output, or build the backbone with --taps",
+        )
 
 
 def _stored(graph: Graph, model: Any) -> Iterator[tuple[Place, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import enum
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
@@ -375,3 +376,67 @@ def brain_safetensors(folder: Path) -> Held:
     path = folder / "model.safetensors"
     save_model(net().bfloat16(), str(path))
     return held(path, loaded(load_file(path)))
+
+
+@layout("a `state_dict` of numpy arrays in `torch.save`", oracle="torch.load")
+def numpy_arrays(folder: Path) -> Held:
+    path = folder / "f.pth"
+    state = net().state_dict()
+    torch.save({"state_dict": {k: v.numpy() for k, v in state.items()}}, path)
+    found = torch.load(path, weights_only=False)["state_dict"]
+    return held(path, loaded({k: torch.as_tensor(v) for k, v in found.items()}))
+
+
+@layout("TorchScript's `.pt`", oracle="torch.jit.load")
+def torchscript(folder: Path) -> Held:
+    path = folder / "f.pt"
+    given = torch.zeros(1, 3, *SIZE)
+    jit: Any = torch.jit  # which has no types
+    jit.trace(net(), given).save(str(path))
+    return held(path, loaded(jit.load(path).state_dict()))
+
+
+@layout("an exported program, `.pt2`", oracle="torch.export.load", written="-o f.pt2")
+def exported(folder: Path) -> Held:
+    path = folder / "f.pt2"
+    given = torch.zeros(1, 3, *SIZE)
+    torch.export.save(torch.export.export(net(), (given,)), path)
+    return held(path, loaded(torch.export.load(path).state_dict))
+
+
+@layout("`numpy.savez` by names", oracle="numpy.load")
+def numpy_archive(folder: Path) -> Held:
+    path = folder / "f.npz"
+    np.savez(path, **{k: v.numpy() for k, v in net().state_dict().items()})
+    with np.load(path) as found:
+        return held(path, loaded({k: torch.as_tensor(found[k]) for k in found}))
+
+
+@layout("`pickle.dump(model.state_dict())`", oracle="pickle")
+def pickled(folder: Path) -> Held:
+    path = folder / "f.pkl"
+    with path.open("wb") as file:
+        pickle.dump(net().state_dict(), file)
+    with path.open("rb") as file:
+        return held(path, loaded(pickle.load(file)))
+
+
+@layout("`pickle.dump` of a whole module", oracle="pickle")
+def a_pickled_module(folder: Path) -> Held:
+    path = folder / "f.pkl"
+    with path.open("wb") as file:
+        pickle.dump({"net": net(), "epoch": 3}, file)
+    with path.open("rb") as file:
+        return held(path, computed(pickle.load(file)["net"], images()))
+
+
+@layout("`pickle.dump` of numpy arrays, of any protocol", oracle="pickle")
+def pickled_arrays(folder: Path) -> Held:
+    path = folder / "f.pkl"
+    state = {k: v.numpy() for k, v in net().state_dict().items()}
+    state["fc.weight"] = np.asfortranarray(state["fc.weight"])
+    with path.open("wb") as file:
+        pickle.dump({"model": state, "__author__": "a third party"}, file, 2)
+    with path.open("rb") as file:
+        found = pickle.load(file)["model"]
+    return held(path, loaded({k: torch.as_tensor(v) for k, v in found.items()}))

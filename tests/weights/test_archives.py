@@ -96,16 +96,15 @@ AN_HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(30)
 @pytest.mark.parametrize(
     ("name", "start", "message"),
     [
-        ("w.h5", A_PICKLE, "is no HDF5 file, as Keras's .h5 is: it is a pickle"),
         ("w.hdf5", A_ZIP, "it is a zip archive, as torch's .pth and Keras's .keras"),
         ("w.h5", b"{}", "it is something else, or damaged"),
         ("w.h5", b"", "it is something else, or damaged"),
         ("w.h5", b"\x89HD", "it is something else, or damaged"),
-        ("w.keras", AN_HDF5, "is no zip archive, as torch's .pth and Keras's .keras"),
-        ("w.keras", A_PICKLE, "it is a pickle"),
-        ("w.pth", AN_HDF5, "is no torch checkpoint: it is an HDF5 file"),
-        ("w.safetensors", AN_HDF5, "is an HDF5 file, as Keras's .h5 is; expected a"),
-        ("w.npz", A_ZIP, "expected a file that ends in .safetensors, .pth, .pt, .bin"),
+        (
+            "w.zip",
+            A_ZIP,
+            "expected a file that ends in .safetensors, .pth, .pt, .pt2, .bin",
+        ),
         ("w", A_ZIP, ", .h5, .hdf5, .keras"),
     ],
 )

@@ -360,6 +360,22 @@ def test_names_that_are_one_are_told_at_once() -> None:
     assert note.endswith("'low_c' and 'low.c' are both 'low_c' in Keras")
 
 
+def test_what_only_a_tap_needs() -> None:
+    """Keras' functional models have no layers beside the way to an output."""
+    text = (
+        "inputs: {image: [3, 8, 8]}\ngraph:\n"
+        "  body: {op: conv2d, channels: 4, kernel: 1}\n"
+        "  side: {op: conv2d, channels: 5, kernel: 1}\n"
+        "  last: {op: relu, from: side}\n"
+        "  head: {op: relu, from: body}\n"
+        "taps: {deep: last}\noutputs: {y: head}\n"
+    )
+    with pytest.raises(UnsupportedError, match="only a tap needs 'side'") as found:
+        KERAS.emit(graph_of(text))
+    assert found.value.at is not None and found.value.at.line == 6
+    assert found.value.hint is not None and "--taps" in found.value.hint
+
+
 @pytest.mark.parametrize("node", ["{op: pad, channels: 1}", "{op: slice, stop: 2}"])
 def test_keras_gives_no_names_itself(node: str) -> None:
     spec = f"inputs: {{image: [4, 8, 8]}}\ngraph:\n  pad: relu\n  get_item: {node}"
