@@ -215,7 +215,11 @@ def shapes(row: Row) -> dict[str, tuple[int, ...]]:
         else:
             from torchvision.models import get_model
 
-            of = {"weights_backbone": None} if row["net"].startswith("fcn") else {}
+            of = (
+                {"weights_backbone": None, "aux_loss": True}
+                if row["net"].startswith("fcn")
+                else {}
+            )
             model = get_model(row["net"], weights=None, **of)
     return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 

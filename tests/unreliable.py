@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
     """Serves it; any path is its file."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, server))  # type: ignore[arg-type]  # a server comes first
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, server))
     http.daemon_threads = True
     thread = Thread(target=partial(http.serve_forever, 0.02), daemon=True)
     thread.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -268,7 +267,7 @@ def test_a_bar_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     with download.shown("net[/].pth", 1 << 20, 4 << 20) as advance:
         advance(1 << 20)
     assert "net" in terminal.getvalue() and "/4.0 MiB" in terminal.getvalue()
-    monkeypatch.setattr("sys.stderr", io.StringIO())
+    monkeypatch.setattr("sys.stderr", file := io.StringIO())
     with download.shown("net", 0, None) as advance:
         advance(1)
-    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]  # as set above
+    assert file.getvalue() == ""

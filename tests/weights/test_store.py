@@ -255,35 +255,29 @@ def test_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert place("https://a/b.pth").suffix == ".pth"
 
 
-@pytest.mark.parametrize(
-    ("platform", "module", "variable"),
-    [
-        ("linux", "unix", "XDG_CACHE_HOME"),
-        ("darwin", "macos", ""),
-        ("win32", "windows", "LOCALAPPDATA"),
-    ],
-)
-def test_the_folder_is_platformdirs(
-    monkeypatch: pytest.MonkeyPatch, platform: str, module: str, variable: str
-) -> None:
+def theirs(platform: str) -> Path:
+    """What platformdirs says, as pip has it in its own package."""
     from pip._vendor.platformdirs import macos, unix, windows
 
-    monkeypatch.setattr(
-        windows, "get_win_folder", lambda of: os.environ["LOCALAPPDATA"]
-    )
-    theirs = {
-        "unix": unix.Unix,
-        "macos": macos.MacOS,
-        "windows": windows.Windows,
-    }[module]("archspec", appauthor=False)
+    if platform == "linux":
+        return Path(unix.Unix("archspec").user_cache_dir)
+    if platform == "darwin":
+        return Path(macos.MacOS("archspec").user_cache_dir)
+    setattr(windows, "get_win_folder", lambda of: os.environ["LOCALAPPDATA"])  # noqa: B010
+    return Path(windows.Windows("archspec", appauthor=False).user_cache_dir)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_the_folder_is_platformdirs(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("ARCHSPEC_CACHE", "")
-    if variable:
-        monkeypatch.setenv(variable, "/somewhere")
-    assert store.folder() == Path(theirs.user_cache_dir)
-    if module == "unix":
-        monkeypatch.delenv(variable)
-        assert store.folder() == Path(theirs.user_cache_dir)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    monkeypatch.setenv("LOCALAPPDATA", "/somewhere")
+    assert store.folder() == theirs(platform)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert store.folder() == theirs(platform)
     monkeypatch.setenv("ARCHSPEC_CACHE", "~/mine")
     assert store.folder() == Path.home() / "mine"
 
