@@ -6,6 +6,7 @@ from the packages that are installed, for the nets of the zoo.
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 import math
@@ -20,6 +21,8 @@ import archspec
 from archspec.catalog import names
 
 TABLE = Path(archspec.__file__).parent / "weights/pretrained.json"
+RESULTS = Path(__file__).with_name("timm_results.csv")
+"""Rows of https://github.com/huggingface/pytorch-image-models, results-imagenet.csv."""
 Row = dict[str, Any]
 
 MIB = 2**20
@@ -117,9 +120,23 @@ def _transforms(preset: Any) -> Row:
     }
 
 
+def _measured() -> dict[str, Row]:
+    """What timm measured, and with images of which size; its package doesn't say it."""
+    with RESULTS.open() as file:
+        return {
+            row["model"]: {
+                "on": f"ImageNet-1K at {row['img_size']} pixels",
+                "acc@1": float(row["top1"]),
+                "acc@5": float(row["top5"]),
+            }
+            for row in csv.DictReader(file)
+        }
+
+
 def _timm() -> Iterator[Row]:
     from timm.models import get_pretrained_cfg, list_pretrained
 
+    measured = _measured()
     for net in names():
         tags = [
             name for name in list_pretrained(f"{net}.*") if name.startswith(f"{net}.")
@@ -142,7 +159,7 @@ def _timm() -> Iterator[Row]:
                 "hash": "",
                 "mib": 0,
                 "classes": config.num_classes,
-                "accuracy": {},
+                "accuracy": measured.get(full, {}),
                 "licence": config.license or "",
                 "preprocessing": {
                     "resize": math.floor(height / config.crop_pct),

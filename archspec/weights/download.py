@@ -34,6 +34,9 @@ LINKED = "X-Linked-ETag"
 """Where Hugging Face says the SHA-256 of a file, on the way to it."""
 
 
+OFFLINE = "without a network, only what was fetched before is there"
+
+
 class Cut(Exception):
     """A download that ended too early."""
 
@@ -90,13 +93,12 @@ def tag(file: IO[bytes]) -> Path:
     return Path(f"{file.name}.tag")
 
 
-def pull(url: str, file: IO[bytes], name: str, mib: float = 0) -> str:
+def pull(url: str, file: IO[bytes], mib: float = 0) -> str:
     """Fetches all of a file, or what of it isn't there.
 
     Args:
         url: of the file, which is `allowed`.
         file: open to append and to read; its `tag` beside it says which file it is of.
-        name: for messages and for the bar.
         mib: about how large it may be, in 2**20 bytes; anything if 0.
 
     Returns:
@@ -110,7 +112,7 @@ def pull(url: str, file: IO[bytes], name: str, mib: float = 0) -> str:
     for _ in range(TRIES):
         before = file.seek(0, os.SEEK_END)
         try:
-            linked = _once(url, file, name, int(mib * MIB))
+            linked = _once(url, file, int(mib * MIB))
         except Cut as cut:
             if file.seek(0, os.SEEK_END) > before:
                 continue
@@ -122,7 +124,7 @@ def pull(url: str, file: IO[bytes], name: str, mib: float = 0) -> str:
     )
 
 
-def _once(url: str, file: IO[bytes], name: str, limit: int) -> str:
+def _once(url: str, file: IO[bytes], limit: int) -> str:
     start = file.seek(0, os.SEEK_END)
     known = tag(file).read_text() if start and tag(file).exists() else ""
     if not known:
@@ -134,7 +136,7 @@ def _once(url: str, file: IO[bytes], name: str, limit: int) -> str:
         error.close()
         if error.code == 416 and start:  # it is no such part of what is there now
             file.truncate(0)
-            return _once(url, file, name, limit)
+            return _once(url, file, limit)
         raise _answered(url, error) from error
     except (OSError, HTTPException) as error:
         raise _unreached(url, error) from error
@@ -150,6 +152,7 @@ def _once(url: str, file: IO[bytes], name: str, limit: int) -> str:
             )
         if not start:
             tag(file).write_text(_validator(response))
+        name = urlsplit(url).path.rpartition("/")[2]
         with shown(name, start, total) as advance:
             for chunk in _chunks(response):
                 start += len(chunk)
@@ -243,7 +246,7 @@ def _unreached(url: str, error: Exception) -> WeightsError:
     return _refused(
         url,
         f"{urlsplit(url).hostname} can't be reached: {reason}",
-        "without a network, only files that were fetched before",
+        OFFLINE,
     )
 
 
@@ -262,14 +265,17 @@ def shown(name: str, done: int, total: int | None) -> Iterator[Callable[[int], A
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.table import Column
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(re.sub(r"[\[\]]", "_", name), total=total, completed=done)
+        task = bar.add_task(
+            re.sub(r"[\[\]]", "_", name)[-30:], total=total, completed=done
+        )
         yield lambda count: bar.advance(task, count)

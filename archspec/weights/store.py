@@ -113,7 +113,7 @@ def _pulled(url: str, hash: str, mib: float) -> Path:
     with _alone(target) as file:
         if target.is_file():  # another process had it first
             return target
-        linked = download.pull(_mirrored(url), file, target.name, mib * SLACK)
+        linked = download.pull(_mirrored(url), file, mib * SLACK)
         try:
             _check(Path(file.name), hash or linked, url)
         except WeightsError:
@@ -125,7 +125,10 @@ def _pulled(url: str, hash: str, mib: float) -> Path:
 
 def _mirrored(url: str) -> str:
     mirror = os.environ.get(MIRROR)
-    return f"{mirror.rstrip('/')}/{url.partition('://')[2]}" if mirror else url
+    scheme, _, rest = url.partition("://")
+    if not mirror or scheme != "https":
+        return url
+    return f"{mirror.rstrip('/')}/{rest}"
 
 
 @contextmanager
@@ -138,7 +141,7 @@ def _alone(target: Path) -> Iterator[IO[bytes]]:
     while True:
         with path.open("a+b") as file:
             if locks:
-                _lock(file, target.name)
+                _lock(file, target)
             if not path.exists() or not os.path.samefile(file.fileno(), path):
                 continue  # it took its place, or went, while we waited
             try:
@@ -150,13 +153,13 @@ def _alone(target: Path) -> Iterator[IO[bytes]]:
             return
 
 
-def _lock(file: IO[bytes], name: str) -> None:
+def _lock(file: IO[bytes], target: Path) -> None:
     import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        LOG.warning("note: another process fetches %s: waiting for it", name)
+        LOG.warning("note: another process fetches %s: waiting for it", target)
         fcntl.flock(file, fcntl.LOCK_EX)
 
 
@@ -212,6 +215,7 @@ def _from_hub(url: str, *, local: bool) -> Path | None:
         raise WeightsError(
             f"huggingface_hub can't fetch {url}: {' '.join(str(error).split())[:300]}",
             code="AS611",
+            hint=download.OFFLINE,
         ) from error
 
 

@@ -29,7 +29,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pulled(server: Server, path: Path, mib: float = 0) -> str:
     with path.open("a+b") as file:
-        return pull(server.url, file, "net.pth", mib)
+        return pull(server.url, file, mib)
 
 
 def refused(server: Server, path: Path, mib: float = 0) -> WeightsError:
