@@ -168,22 +168,29 @@ class Spec:
         What the user knows of the file is a `wish`. Raises WeightsError.
         """
         from archspec import weights as canonical
+        from archspec.weights.pretrained import located
 
-        wish = wish or canonical.Wish()
+        wish, path = wish or canonical.Wish(), located(path, self.name)
         try:
             return canonical.load(path, self.graph, wish=wish)
         except WeightsError:
             if self.whole is None:
                 raise
-        return self._own(canonical.load(path, self.whole, wish=wish))
+        # A file without the classifier may have other parts of the head.
+        whole = canonical.load(path, self.whole, wish=wish, allow_missing=self._head())
+        return self._own(whole)
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""
-        if self.whole is None:
-            return weights
-        own = {**self.graph.parameters(), **self.graph.buffers()}
-        head = {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
+        head = self._head()
         return {name: array for name, array in weights.items() if name not in head}
+
+    def _head(self) -> set[str]:
+        """The weights that only the head of the whole net has."""
+        if self.whole is None:
+            return set()
+        own = {**self.graph.parameters(), **self.graph.buffers()}
+        return {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
 
 
 def load(

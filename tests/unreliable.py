@@ -24,7 +24,8 @@ class Server:
         stalls: whether an answer that is cut leaves the client waiting.
         length: what it says of the length: the truth if None, nothing if "".
         statuses, headers: of its first answers, and of all of them.
-        asked: the part that each request asked for.
+        asked, answered: the part that each request asked for, and the status it got.
+        skewed: whether it gives other parts than those that are asked for.
         going: is set when it ends, for those that wait.
     """
 
@@ -33,10 +34,12 @@ class Server:
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)
     stalls: bool = False
+    skewed: bool = False
     length: str | None = None
     statuses: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": KIND})
     asked: list[str] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
     going: Event = field(default_factory=Event)
     url: str = ""
 
@@ -71,8 +74,10 @@ class Handler(BaseHTTPRequestHandler):
         if status == 200 and of.ranges and asked and self.headers["If-Range"] == known:
             start = int(asked.removeprefix("bytes=").rstrip("-"))
             last = len(data) - 1
+            start += of.skewed
             told["Content-Range"] = f"bytes {start}-{last}/{len(data)}"
             status, data = 206, data[start:]
+        of.answered.append(status)
         self.send_response(status)
         length = str(len(data)) if of.length is None else of.length
         told |= of.validators | ({"Content-Length": length} if length else {})

@@ -34,6 +34,7 @@ LINKED = "X-Linked-ETag"
 """Where Hugging Face says the SHA-256 of a file, on the way to it."""
 
 
+AGAIN = "try again later"
 OFFLINE = "without a network, only what was fetched before is there"
 
 
@@ -141,8 +142,13 @@ def _once(url: str, file: IO[bytes], limit: int) -> str:
     except (OSError, HTTPException) as error:
         raise _unreached(url, error) from error
     with response:
-        if start and not _goes_on(response, start):
+        if response.status == 206 and start and not _goes_on(response, start):
+            file.truncate(0)  # some other part: all of it is asked for
+            return _once(url, file, limit)
+        if response.status != (206 if start else 200):
             start = file.truncate(0)
+        if response.status != 200 and not start:
+            raise _refused(url, f"the server answered {response.status}", AGAIN)
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdecimal() else None
         _measured(url, file, start, total, limit)
@@ -163,6 +169,8 @@ def _once(url: str, file: IO[bytes], limit: int) -> str:
                 advance(len(chunk))
     if total is not None and start < total:
         raise Cut(f"it was cut off at {start:,} of {total:,} bytes")
+    if not start:
+        raise _refused(url, "it is empty", AGAIN)
     return redirects.linked
 
 
@@ -176,9 +184,9 @@ def _opened(url: str, redirects: _Redirects, start: int, known: str) -> HTTPResp
 
 
 def _goes_on(response: HTTPResponse, start: int) -> bool:
-    """Whether what comes is the rest: a server may give all of it, or another file."""
-    told = response.headers.get("Content-Range", "")
-    return response.status == 206 and told.startswith(f"bytes {start}-")
+    """Whether the part that comes is the rest."""
+    told: str = response.headers.get("Content-Range", "")
+    return told.startswith(f"bytes {start}-")
 
 
 def _validator(response: HTTPResponse) -> str:
@@ -236,7 +244,7 @@ def _answered(url: str, error: HTTPError) -> WeightsError:
         return _refused(url, told, "fetch it in a browser, and give the file")
     if error.code in (404, 410):
         return _refused(url, f"{told}: it is not there", "see whether it has moved")
-    return _refused(url, told, "try again later")
+    return _refused(url, told, AGAIN)
 
 
 def _unreached(url: str, error: Exception) -> WeightsError:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from archspec.catalog import find
 from archspec.errors import WeightsError, nearest
 
 PUBLISHERS = ("torchvision", "timm", "keras")
@@ -113,13 +114,15 @@ def _unknown(
     weights: str, net: str, own: Sequence[Pretrained], every: Sequence[Pretrained]
 ) -> WeightsError:
     publisher, _, name = weights.partition(":")
+    whose = f"say of which net, such as {every[0].full!r}"
     if own:
         near = nearest(name, [row.name for row in own])
     elif net:
         kin = f"{publisher}_{net}"  # keras_resnet50 is Keras' own resnet50
         near = f"{kin!r} is its net" if any(row.net == kin for row in every) else None
+        near = near if find(net) else whose
     else:
-        near = f"say whose as well, such as {every[0].full!r}"
+        near = whose
     of = f"for {net!r}" if net else "of that name alone"
     listed = f"`archspec weights published{f' {net}' if own else ''}` lists them"
     return WeightsError(

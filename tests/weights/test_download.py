@@ -51,6 +51,7 @@ def test_a_cut_download_goes_on(tmp_path: Path, validators: dict[str, str]) -> N
         assert pulled(server, path) == ""
     assert path.read_bytes() == DATA
     assert server.asked == ["", f"bytes={PART}-", f"bytes={2 * PART}-"]
+    assert server.answered == [200, 206, 206]
     assert [*tmp_path.iterdir()] == [path]
 
 
@@ -63,7 +64,7 @@ def test_a_later_try_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert path.read_bytes() == DATA[:PART]
         pulled(server, path)
     assert path.read_bytes() == DATA
-    assert server.asked == ["", f"bytes={PART}-"]
+    assert server.asked == ["", f"bytes={PART}-"] and server.answered == [200, 206]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def test_a_later_try_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     [
         {"data": DATA[::-1], "validators": {"ETag": '"two"'}},
         {"ranges": False},
+        {"skewed": True},
         {"statuses": [200, 416]},
     ],
 )
@@ -84,7 +86,7 @@ def test_another_file_starts_over(
         for name, value in changed.items():
             setattr(server, name, value)
         pulled(server, path)
-    assert path.read_bytes() == server.data
+    assert path.read_bytes() == server.data and server.answered[-1] == 200
     assert server.asked[1] == f"bytes={PART}-"
 
 
@@ -147,11 +149,24 @@ def test_no_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(404, "it is not there"), (403, "403"), (503, "later")]
+    ("status", "told"),
+    [
+        (404, "it is not there"),
+        (403, "403"),
+        (503, "later"),
+        (203, "203"),
+        (206, "206"),
+    ],
 )
 def test_an_answer_that_is_no_file(tmp_path: Path, status: int, told: str) -> None:
     with running(Server(DATA, statuses=[status])) as server:
         assert told in str(refused(server, tmp_path / "part"))
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    for length in (None, ""):
+        with running(Server(b"", length=length)) as server:
+            assert "it is empty" in refused(server, tmp_path / "part").message
 
 
 def test_a_web_page(tmp_path: Path) -> None:

@@ -102,7 +102,12 @@ def test_files(word: object) -> None:
     ("word", "net", "told", "hint"),
     [
         ("torchvision:IMAGENET1K_V3", "resnet50", "IMAGENET1K_V3", "'IMAGENET1K_V2'?"),
-        ("timm:a1_in1k", "mine", "for 'mine'", "`archspec weights published` lists"),
+        (
+            "timm:a1_in1k",
+            "mine",
+            "for 'mine'",
+            "of which net, such as 'timm:resnet101.",
+        ),
         ("keras", "resnet50", "'keras' for 'resnet50'", "'keras_resnet50' is its net"),
         ("timm", "", "'timm'", "such as 'timm:resnet101."),
         ("timm:", "resnet50", "'timm:'", "published resnet50` lists"),
