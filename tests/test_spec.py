@@ -186,8 +186,8 @@ class TestBuild:
             assert all(np.array_equal(found[name], own[name]) for name in own)
         headless = {k: v for k, v in weights.items() if k != "fc.bias"}
         save(path.with_name("some.safetensors"), headless)
-        found = part.read_weights(path.with_name("some.safetensors"))
-        assert found.keys() == own.keys()
+        read = part.read_weights(path.with_name("some.safetensors"))
+        assert read.keys() == own.keys()
         save(path.with_name("some.safetensors"), {"fc.bias": weights["fc.bias"]})
         with pytest.raises(WeightsError, match="2 missing, 0 surplus"):
             part.read_weights(path.with_name("some.safetensors"))

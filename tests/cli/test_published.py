@@ -132,6 +132,7 @@ def test_codegen(published: Mirror) -> None:
     assert result.exit_code == 0 and not result.stderr
     assert "Preprocessing: resize 999" in result.stdout
     assert "def load_weights" in result.stdout and published.row.hash in result.stdout
+    assert not Path("cache").exists(), "nothing is fetched to print"
     result = command(*ask, "keras")
     assert "Preprocessing: resize 999" in result.stdout
     told = (

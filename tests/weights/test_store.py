@@ -152,20 +152,27 @@ def test_a_killed_process_and_one_that_goes_on(cache: Path) -> None:
     assert server.asked == ["", f"bytes={PART}-"]
 
 
-def test_two_processes_at_once(cache: Path) -> None:
+@pytest.mark.parametrize("hash", [SHA256, "0" * 64])
+def test_two_processes_at_once(cache: Path, hash: str) -> None:
     with running(Server(DATA, cuts=[PART], stalls=True)) as server:
-        both = [process(server.url, SHA256, cache) for _ in range(2)]
+        path = place(server.url)
+        first = process(server.url, hash, cache)
         deadline = time.monotonic() + 20
         while not server.asked:
-            assert time.monotonic() < deadline
+            assert first.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        time.sleep(1)
+        second = process(server.url, SHA256, cache)
+        assert second.stderr is not None
+        told = second.stderr.readline()
+        assert told == f"note: another process fetches {path}: waiting for it\n"
         server.going.set()
-        told = [one.communicate(timeout=30) for one in both]
-    path = place(server.url)
-    assert [out for out, _ in told] == [f"{path}\n"] * 2, told
+        out, error = first.communicate(timeout=30)
+        assert second.communicate(timeout=30) == (f"{path}\n", "")
     assert path.read_bytes() == DATA and files(cache) == [path]
-    assert server.asked == ["", f"bytes={PART}-"], "one of them waited"
+    if hash == SHA256:
+        assert out == f"{path}\n" and server.asked == ["", f"bytes={PART}-"]
+    else:
+        assert "expected 0000" in error and server.asked[2:] == [""]
 
 
 @contextmanager
