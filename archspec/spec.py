@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from archspec.errors import SpecError, WeightsError, nearest, shown
+from archspec.errors import ArchspecError, SpecError, WeightsError, nearest, shown
 from archspec.graph import Graph
 from archspec.language.expand import Given, expand
 from archspec.language.files import Files
@@ -19,9 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archspec.source.program import Source
-    from archspec.weights import Wish
+    from archspec.weights.conversion import Loaded, Reading
+    from archspec.weights.fit import Misfit
 
 Size = tuple[int, int]
+LOG = logging.getLogger("archspec.weights")
+CLASSES = "num_classes"
+"""The param on which the size of a net's head depends."""
+HEAD = "head"
+"""What that head is called where weights are to be new."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -34,12 +42,18 @@ class Spec:
         overridden: whether a param, the input size or the outputs are not the file's
             own, so that its `expect` says nothing about this graph.
         whole: the net with its head, where `graph` is cut off at its taps.
+        given: the values of params that the caller gave.
+        size: the image size that he gave.
+        files: what the spec was read from.
     """
 
     graph: Graph
     unit: Unit
     overridden: bool
     whole: Graph | None = None
+    given: Mapping[str, Given] = field(default_factory=dict)
+    size: Size | None = None
+    files: Files | None = None
 
     @property
     def name(self) -> str:
@@ -113,24 +127,27 @@ class Spec:
         self,
         backend: str,
         *,
-        weights: str | Path | Mapping[str, NDArray[Any]] | None = None,
+        weights: str | Path | Mapping[str, Any] | Any | None = None,
         seed: int = 0,
         dtype: Literal["float32", "float64"] = "float32",
         device: str | None = None,
         force_memory: bool = False,
+        **how: Unpack[Reading],
     ) -> Any:
         """A model of the backend's framework.
 
         Args:
             backend: its name, such as `torch`.
-            weights: canonical weights, or what `archspec.weights.load` reads: a weight
-                file of any kind, or published ones by name; without them the initial
-                weights that the spec describes. A backbone takes its own part of the
-                whole net's.
+            weights: what `archspec.weights.load` reads, a weight file of any kind or
+                published ones by name, or what is in Python: arrays or tensors of any
+                framework by name, such as a state_dict, or a model; without them the
+                initial weights that the spec describes. A backbone takes its own part
+                of the whole net's.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
             force_memory: builds a model even if its weights don't seem to fit.
+            how: what there is to say of the weights, as for `read_weights`.
 
         Raises:
             BackendError: the backend is unknown, its framework isn't installed, or it
@@ -150,42 +167,108 @@ class Spec:
         if weights is None:
             with canonical.drawing(self.graph, seed, dtype) as drawn:
                 return chosen.build(self.graph, drawn, dtype=dtype, device=device)
-        if isinstance(weights, str | Path):
-            weights = self.read_weights(weights)
-        else:
-            weights = self._own(weights)
-            expected = {**self.graph.parameters(), **self.graph.buffers()}
-            canonical.check(weights, expected)
-        return chosen.build(self.graph, weights, dtype=dtype, device=device)
+        found = self.read_weights(weights, seed=seed, **how)
+        return chosen.build(self.graph, found, dtype=dtype, device=device)
 
     def read_weights(
-        self, path: str | Path, wish: Wish | None = None
+        self,
+        weights: str | Path | Mapping[str, Any] | Any,
+        *,
+        seed: int = 0,
+        **how: Unpack[Reading],
     ) -> Mapping[str, NDArray[Any]]:
-        """The weights of a file, which may be the whole net's, as `build` takes them.
+        """The weights of a file or in Python, maybe the whole net's, as `build` takes.
 
-        A text may be a path, an address, or the name of published weights.
+        Args:
+            weights: as for `build`.
+            seed: of initial values.
+            how: what there is to say of them. `new=["head"]` starts the layers anew
+                whose size is `num_classes`, also `new=["fc"]` and `new=["layer4.*"]`;
+                `adapt_input="sum"` takes the first convolution to one input channel;
+                `allow_missing`, `allow_extra`, `source` and `wish` as for
+                `archspec.weights.load`.
 
-        What the user knows of the file is a `wish`. Raises WeightsError.
+        Raises WeightsError.
         """
-        from archspec import weights as canonical
+        found = self.fit_weights(weights, seed=seed, **how)
+        for note in found.notes:
+            LOG.warning("note: %s", note)
+        return found.weights
+
+    def fit_weights(
+        self,
+        weights: str | Path | Mapping[str, Any] | Any,
+        *,
+        seed: int = 0,
+        **how: Unpack[Reading],
+    ) -> Loaded:
+        """What `read_weights` gives, with what there is to say about it."""
+        from archspec.weights.conversion import fitted
+        from archspec.weights.fit import Misfit
         from archspec.weights.pretrained import located
 
-        wish, path = wish or canonical.Wish(), located(path, self.name)
+        weights = located(weights, self.name)
+        new = how.get("new", ())
+        new = (new,) if isinstance(new, str) else new
+        head = self.head() if HEAD in new else ()
+        how["new"] = (*(name for name in new if name != HEAD), *head)
         try:
-            return canonical.load(path, self.graph, wish=wish)
-        except WeightsError:
+            return fitted(weights, self.graph, seed=seed, **how)
+        except WeightsError as error:
             if self.whole is None:
+                if isinstance(error, Misfit):
+                    self._hint(error)
                 raise
         # A file without the classifier may have other parts of the head.
-        whole = canonical.load(path, self.whole, wish=wish, allow_missing=self._head())
-        return self._own(whole)
+        beyond, allowed = self._beyond(), how.get("allow_missing", ())
+        allowed = (allowed,) if isinstance(allowed, str) else allowed
+        how["allow_missing"] = (*allowed, *beyond)
+        found = fitted(weights, self.whole, seed=seed, **how)
+        initial = tuple(name for name in found.initial if name not in beyond)
+        own = dict(self._own(found.weights))
+        return replace(found, weights=own, initial=initial)
+
+    def head(self) -> tuple[str, ...]:
+        """The layers whose weights have other shapes for another `num_classes`.
+
+        Raises WeightsError where there are none.
+        """
+        count = self.graph.params.get(CLASSES)
+        refused = f"{self.name} has no weights that depend on a param {CLASSES!r}"
+        found: dict[str, None] = {}
+        if isinstance(count, int) and self.files is not None:
+            given = {**self.given, CLASSES: count + 1}
+            other = expand(self.files, self.unit, given, self.size)
+            theirs = {**other.parameters(), **other.buffers()}
+            own = {**self.graph.parameters(), **self.graph.buffers()}
+            found = {
+                name.rpartition(".")[0]: None
+                for name, shape in own.items()
+                if theirs.get(name, shape) != shape
+            }
+        if not found:
+            hint = "--new takes the names of layers and patterns, too"
+            raise WeightsError(refused, code="AS615", hint=hint)
+        return tuple(found)
+
+    def _hint(self, error: Misfit) -> None:
+        """Says what takes weights for another head, where that is all that is wrong."""
+        with suppress(ArchspecError):
+            layers = self.head()
+            names = error.canonical - {error.adaptable}
+            if names and all(name.rpartition(".")[0] in layers for name in names):
+                told = f"--new {HEAD} starts {', '.join(layers)} anew"
+                if error.hint is None or error.hint.startswith("--new"):
+                    error.hint = told
+                elif "--new" not in error.hint:
+                    error.hint = f"{error.hint}; {told}"
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""
-        head = self._head()
+        head = self._beyond()
         return {name: array for name, array in weights.items() if name not in head}
 
-    def _head(self) -> set[str]:
+    def _beyond(self) -> set[str]:
         """The weights that only the head of the whole net has."""
         if self.whole is None:
             return set()
@@ -221,10 +304,11 @@ def load(
     given = {**(params or {}), **overrides}
     graph = expand(files, unit, given, size)
     if not taps:
-        return Spec(graph, unit, bool(given) or size is not None)
+        overridden = bool(given) or size is not None
+        return Spec(graph, unit, overridden, None, given, size, files)
     cut = with_outputs(graph, _taps(graph, unit))
     backbone = replace(cut, title=f"{graph.title or graph.name} backbone")
-    return Spec(backbone, unit, True, graph)
+    return Spec(backbone, unit, True, graph, given, size, files)
 
 
 def _taps(graph: Graph, unit: Unit) -> Mapping[str, str]:

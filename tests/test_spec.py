@@ -201,3 +201,100 @@ class TestBuild:
         with pytest.raises(BackendError, match=r"needs 0\.0 GiB"):
             archspec.load(path).build("torch")
         assert archspec.load(path).build("torch", force_memory=True) is not None
+
+
+CLASSED = TEXT.replace("classes: 5", "num_classes: 5").replace(
+    "=classes", "=num_classes"
+)
+
+
+class TestAnotherHead:
+    """What `--new head` means, and what is said where it is wanted."""
+
+    @pytest.fixture
+    def spec(self, path: Path) -> archspec.Spec:
+        path.write_text(CLASSED)
+        return archspec.load(path)
+
+    def test_the_layers_that_depend_on_the_classes(self, spec: archspec.Spec) -> None:
+        assert spec.head() == ("fc",)
+        for name, layers in {
+            "resnet50": ["fc"],
+            "vgg16": ["classifier.6"],
+            "keras_vgg16": ["predictions"],
+            "resnetv2_50": ["head.fc"],
+            "resnet20": ["fc"],
+        }.items():
+            assert list(archspec.load(name).head()) == layers, name
+        assert archspec.load("resnet18", num_classes=7, size=(65, 97)).head() == ("fc",)
+
+    @pytest.mark.parametrize("name", ["fpn_resnet50", "small", "backbone"])
+    def test_no_such_layers(self, name: str, path: Path) -> None:
+        named = str(path) if name == "small" else "resnet18"
+        spec = archspec.load(
+            "fpn_resnet50" if name == "fpn_resnet50" else named, taps=name == "backbone"
+        )
+        with pytest.raises(WeightsError) as caught:
+            spec.head()
+        assert "no weights that depend on a param 'num_classes'" in str(caught.value)
+        assert caught.value.code == "AS615"
+
+    def test_other_classes(self, spec: archspec.Spec, path: Path) -> None:
+        """The rest is the file's, and the head as the net of the seed starts."""
+        weights = initial_weights(spec.graph, 7)
+        file = path.with_name("w.safetensors")
+        write(file, spec.graph, weights)
+        for classes in (5, 9):  # of the same number, too
+            other = archspec.load(path, num_classes=classes)
+            found = state(other.build("torch", weights=file, new=["head"], seed=3))
+            start = initial_weights(other.graph, 3)
+            for name in found:
+                wanted = start if name.startswith("fc.") else weights
+                assert np.array_equal(found[name], wanted[name])
+        with pytest.raises(WeightsError) as caught:
+            other.build("torch", weights=file)
+        assert caught.value.hint == "--new head starts fc anew"
+        with pytest.raises(WeightsError) as caught:
+            archspec.load(path, width=6).build("torch", weights=file)
+        assert caught.value.hint is None
+
+    def test_both_ends(self, spec: archspec.Spec, path: Path) -> None:
+        weights = initial_weights(spec.graph, 7)
+        text = CLASSED.replace("params: {", "params: {c: 3, ").replace("[3,", "[=c,")
+        path.write_text(text)
+        other = archspec.load(path, num_classes=2, c=1)
+        with pytest.raises(WeightsError) as caught:
+            other.read_weights(weights)
+        assert caught.value.hint == (
+            "--adapt-input sum takes stem.weight to 1 channel; "
+            "--new head starts fc anew"
+        )
+        found = other.fit_weights(weights, new="head", adapt_input="sum")
+        assert found.initial == ("fc.weight", "fc.bias") and found.passed_over == ()
+        assert list(found.lines()) == [
+            "taken: 2 of 4 weights, read as canonical",
+            "new, from seed 0: fc.weight, fc.bias",
+        ]
+
+    def test_layers_and_patterns(self, spec: archspec.Spec) -> None:
+        weights = initial_weights(spec.graph, 7)
+        start = initial_weights(spec.graph, 0)
+        for new in ("stem", "stem.*", "stem.weight"):
+            found = spec.read_weights(weights, new=[new])
+            assert np.array_equal(found["stem.weight"], start["stem.weight"])
+            assert np.array_equal(found["fc.weight"], weights["fc.weight"])
+        for given in ({}, {"fc.0.weight": np.ones((3, 3))}):  # a head of another kind
+            body = {name: weights[name] for name in ("stem.weight", "stem.bias")}
+            found = spec.read_weights({**body, **given}, new=["fc"])
+            assert np.array_equal(found["fc.weight"], start["fc.weight"])
+        with pytest.raises(WeightsError, match="1 surplus"):
+            spec.read_weights({**weights, "fcs.weight": np.ones(3)}, new=["fc"])
+        with pytest.raises(WeightsError) as caught:
+            spec.read_weights(weights, new=["stam"])
+        assert caught.value.hint == "did you mean 'stem'?"
+
+    def test_types_stay_those_of_the_file(self, spec: archspec.Spec) -> None:
+        weights = initial_weights(spec.graph, 7)
+        half = {name: array.astype("float16") for name, array in weights.items()}
+        found = spec.read_weights(half, new=["head"])
+        assert {array.dtype.name for array in found.values()} == {"float16"}

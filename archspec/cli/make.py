@@ -183,6 +183,10 @@ def build(
     part: options.Part = None,
     prefix: options.Prefix = None,
     rename: options.Rename = None,
+    allow_missing: options.AllowMissing = None,
+    allow_extra: options.AllowExtra = None,
+    new: options.New = None,
+    adapt_input: options.Adapt = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
@@ -206,13 +210,33 @@ def build(
     found = load(spec, params=given, size=size, taps=taps)
     if weights is not None:
         found = found.with_pretrained(weights)
-    wish = options.wish(part, prefix, rename)
+    told = {
+        "--part": part,
+        "--prefix": prefix,
+        "--rename": rename,
+        "--allow-missing": allow_missing,
+        "--allow-extra": allow_extra,
+        "--new": new,
+        "--adapt-input": adapt_input,
+    }
+    for option, value in told.items():
+        if value and weights is None:
+            raise typer.BadParameter(f"{option} wants --weights")
+    loaded = weights and found.fit_weights(
+        weights,
+        allow_missing=allow_missing or (),
+        allow_extra=allow_extra or (),
+        new=new or (),
+        adapt_input=adapt_input,
+        seed=seed,
+        wish=options.wish(part, prefix, rename),
+    )
     _note(f"building {found.name} for {backend}")
     _start(chosen)
     start = time.perf_counter()
     model = found.build(
         backend,
-        weights=weights and found.read_weights(weights, wish),
+        weights=loaded and loaded.weights,
         seed=seed,
         dtype=kind,
         device=device,
@@ -221,6 +245,11 @@ def build(
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
+    if loaded:
+        for note in loaded.notes:
+            print(f"note: {note}", file=sys.stderr)
+        for line in loaded.lines():
+            print(line)
     for line in _summary(found, backend, outputs, built - start, ran - built):
         print(line)
     if output is not None:

@@ -48,6 +48,27 @@ Rename = Annotated[
     list[str] | None,
     typer.Option("--rename", metavar="OLD=NEW", help="A part of a name, or with *."),
 ]
+AllowMissing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="The file may lack it; fc.* is a pattern."),
+]
+AllowExtra = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="The net may have no use for it."),
+]
+New = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Starts a layer or pattern anew; head is what depends on num_classes.",
+    ),
+]
+Adapt = Annotated[
+    Literal["sum", "repeat"] | None,
+    typer.Option(
+        "--adapt-input", help="The first convolution to other input channels."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 

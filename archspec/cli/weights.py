@@ -16,6 +16,7 @@ from archspec.errors import WeightsError
 
 if TYPE_CHECKING:
     from archspec import Spec
+    from archspec.weights.fit import Misfit
 
 app = typer.Typer(
     help="Weight files: make, look into, convert.",
@@ -25,7 +26,12 @@ app = typer.Typer(
 
 app.command()(published)
 
-FORMATS = "canonical, torchvision, timm, keras or keras.applications"
+FLAT = (
+    "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
+    "kuangliu, weiaicunzai, xternalz, sequential"
+)
+FORMATS = f"{FLAT}, keras or keras.applications"
+READ = f"{FLAT}, keras, keras.applications or theano"
 File = Annotated[
     str,
     typer.Argument(metavar="FILE", help="A weight file, an address, or published."),
@@ -37,7 +43,6 @@ To = Annotated[
     str | None,
     typer.Option("--to", metavar="FORMAT", help=f"Whose names to write: {FORMATS}."),
 ]
-Allowed = list[str] | None
 
 OWN = (".weights.h5", ".keras")
 """Files of a net's own Keras model, which Keras writes."""
@@ -111,50 +116,80 @@ def convert(
         typer.Option(
             "--from",
             metavar="FORMAT",
-            help=f"Whose names the file has: {FORMATS}; found out unless given.",
+            help=f"Whose names the file has: {READ}; found out unless given.",
         ),
     ] = None,
     to: To = None,
-    allow_missing: Annotated[
-        Allowed,
-        typer.Option(metavar="NAME", help="The file may lack it; fc.* is a pattern."),
-    ] = None,
-    allow_extra: Annotated[
-        Allowed, typer.Option(metavar="NAME", help="The net may have no use for it.")
-    ] = None,
+    allow_missing: options.AllowMissing = None,
+    allow_extra: options.AllowExtra = None,
+    new: options.New = None,
+    adapt_input: options.Adapt = None,
+    seed: Annotated[int, typer.Option(help="Of initial weights.")] = 0,
     part: options.Part = None,
     prefix: options.Prefix = None,
     rename: options.Rename = None,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
+    as_json: options.Json = False,
 ) -> None:
     """Converts a weight file, or says all that doesn't fit the net."""
     from archspec import load
-    from archspec.weights.conversion import fitted
+    from archspec.weights.fit import Misfit
 
     options.writable(output, None, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
-    loaded = fitted(
-        file,
-        found.graph,
-        source=source,
-        allow_missing=allow_missing or (),
-        allow_extra=allow_extra or (),
-        wish=options.wish(part, prefix, rename),
-    )
+    try:
+        loaded = found.fit_weights(
+            file,
+            source=source,
+            allow_missing=allow_missing or (),
+            allow_extra=allow_extra or (),
+            new=new or (),
+            adapt_input=adapt_input,
+            seed=seed,
+            wish=options.wish(part, prefix, rename),
+        )
+    except Misfit as error:
+        if not as_json:
+            raise
+        print(json.dumps(_misfit(error), indent=2))
+        raise typer.Exit(1) from None
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
-    for name in loaded.initial:
-        print(f"note: {name} is as the net starts (seed 0)", file=sys.stderr)
-    for name in loaded.passed_over:
-        print(f"note: {name} of the file is left out", file=sys.stderr)
     if loaded.made_for:
         print(f"note: the file was made for {loaded.made_for!r}", file=sys.stderr)
     written = _write(found, loaded.weights, output, to, {})
+    if as_json:
+        facts = {
+            "output": str(output),
+            "source": loaded.source,
+            "taken": [k for k in loaded.weights if k not in loaded.initial],
+            "new": list(loaded.initial),
+            "seed": loaded.seed,
+            "left_out": list(loaded.passed_over),
+            "made_for": loaded.made_for,
+            "notes": list(loaded.notes),
+        }
+        print(json.dumps(facts, indent=2))
+        return
     what = f"{len(loaded.weights)} weights of {found.name}"
-    print(f"{output}: {what}, read as {loaded.source}{written}")
+    print(f"{output}: {what}{written}")
+    for line in loaded.lines():
+        print(f"  {line}")
+
+
+def _misfit(error: Misfit) -> dict[str, Any]:
+    """An error with all tensors that are at fault."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "missing": {name: list(shape) for name, shape in error.missing.items()},
+        "surplus": {name: list(shape) for name, shape in error.surplus.items()},
+        "wrong": {name: list(shape) for name, shape in error.wrong.items()},
+    }
 
 
 def _write(

@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ MAGIC = {
 COUNTERS = ("num_batches_tracked", "n_averaged")
 """torch's states that are not canonical: of batch norms and of averaged models."""
 
+GIVEN = "the weights given"
+"""What is given in Python, in messages."""
 TORCH = ("data.pkl", "data/weights/model_weights_config.json")
 """How the name of a member ends in torch's archives, and in no other."""
 BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError)
@@ -66,11 +68,12 @@ class Archive:
     Attributes:
         kind: what it is, for people.
         layered: whether the tensors are the variables of Keras layers, named
-            `layer/0`, `layer/1`, …; else they have names of their own.
+            `layer/kernel`, `layer/bias`, …; else they have names of their own.
         tensors: by name, in the order of the file.
         metadata: texts stored beside them.
         parts: all sets of tensors that the file holds, where there are several, by
             where they stand in it; `tensors` is one of them.
+        notes: what was left out of what the file holds.
     """
 
     kind: str
@@ -78,6 +81,7 @@ class Archive:
     tensors: Mapping[str, Stored]
     metadata: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, kind: str, parts: Mapping[str, Mapping[str, Stored]]) -> Archive:
@@ -120,6 +124,12 @@ def _keras(path: Path) -> AbstractContextManager[Archive]:
     return unpacked(path)
 
 
+def _index(path: Path) -> AbstractContextManager[Archive]:
+    from archspec.weights.shards import opened as together
+
+    return together(path, opened)
+
+
 OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".safetensors": (_safetensors, None),
     ".pth": (_checkpoint, b""),
@@ -131,20 +141,38 @@ OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".h5": (_hdf5, b"\x89HDF"),
     ".hdf5": (_hdf5, b"\x89HDF"),
     ".keras": (_keras, b"PK\x03\x04"),
+    ".json": (_index, None),
 }
 """By suffix: how to open a file, and how it must begin (the checkpoints see to it)."""
 
 
+def told(given: str | os.PathLike[str] | Any) -> str:
+    """What a file is called in messages, or what is given in Python in its place."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else GIVEN
+
+
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
-    """Opens a weight file of any kind that archspec reads.
+def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
+    """Opens a weight file of any kind that archspec reads, or takes what is in Python.
 
     Raises:
         WeightsError: the file is missing, damaged, or no weight file.
     """
-    place, name = Path(path), os.fspath(path)
+    if not isinstance(path, str | os.PathLike):
+        from archspec.weights.tensors import archive as given
+
+        yield given(path)
+        return
+    place = Path(path)
+    from archspec.weights.shards import inside, part
+
+    if place.is_dir():
+        place = inside(place, tuple(OPENERS.keys() - {".json"}))
+    name = os.fspath(place)
     start = beginning(place)
-    suffix = _suffix(place, start) or place.suffix.lower()
+    suffix = place.suffix.lower()
+    if suffix != ".json":
+        suffix = _suffix(place, start) or suffix
     if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
@@ -164,7 +192,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
                 raise WeightsError(
                     f"{name!r}: {odd!a} is no name of a tensor", code="AS607"
                 )
-            yield archive
+            told = part(place)
+            yield replace(archive, kind=f"{archive.kind}, {told}") if told else archive
     except OSError as error:
         raise WeightsError(
             f"can't read {name!r}: {error.strerror or error}", code="AS602"

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
 from archspec.errors import WeightsError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
-from archspec.weights import archives, checkpoints, files, hdf5
+from archspec.weights import archives, checkpoints, files, hdf5, shards
+from archspec.weights.adapt import adapted, advise, other_input
 from archspec.weights.archives import counted
-from archspec.weights.choice import ANY, Wish, chosen
-from archspec.weights.fit import compare
+from archspec.weights.choice import ANY, Choice, Wish, chosen
+from archspec.weights.eras import by_attribute
+from archspec.weights.fit import Misfit, check, compare, rows
+from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
 from archspec.weights.pretrained import located
-from archspec.weights.sources import SOURCES, Source, guessed, layers, source
+from archspec.weights.renewal import renewed, replaced
+from archspec.weights.sources import (
+    THEANO,
+    Candidate,
+    Source,
+    guessed,
+    layers,
+    named,
+    source,
+)
+from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +44,31 @@ PRINTED = ("float64", "float32", "float16")
 """Element types that weights of a net may have in a file, beside bfloat16."""
 
 
+class Reading(TypedDict, total=False):
+    """What a user says of weights that are to be read.
+
+    Attributes:
+        source: whose names they have; found out unless given.
+        wish: which part of a file, what its names begin with, and what they are in the
+            net; what fits best unless said.
+        allow_missing: names, or patterns such as `fc.*`, of weights that may be absent;
+            they get the net's initial values.
+        allow_extra: names, or patterns, of tensors that the net has no use for. A
+            weight of another shape has to be named by both.
+        new: names of layers, or patterns such as `layer4.*`, whose weights get initial
+            values whatever there is for them.
+        adapt_input: how the first convolution is taken to the net's input channels
+            where it has others: `sum`, to one, or `repeat`.
+    """
+
+    source: str | None
+    wish: Wish
+    allow_missing: Collection[str]
+    allow_extra: Collection[str]
+    new: Collection[str]
+    adapt_input: Literal["sum", "repeat"] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Canonical weights from a file.
@@ -36,11 +76,12 @@ class Loaded:
     Attributes:
         weights: by canonical name, in canonical order, all of the net's.
         source: whose names the file has.
-        initial: names of the weights that the file may lack: they are as a net with
-            seed 0 starts.
+        initial: names of the weights that the file lacks, or that were to be new: they
+            are as the net starts.
         passed_over: tensors of the file that the net has no use for, as was allowed.
         made_for: the name of another spec that the file says it was made for, or "".
         notes: what was chosen without being asked for.
+        seed: of what is as the net starts.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -49,48 +90,45 @@ class Loaded:
     passed_over: tuple[str, ...]
     made_for: str
     notes: tuple[str, ...] = ()
+    seed: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """What was taken, what was made new and what was left out, a line each."""
+        taken = len(self.weights) - len(self.initial)
+        yield f"taken: {taken} of {len(self.weights)} weights, read as {self.source}"
+        if self.initial:
+            yield f"new, from seed {self.seed}: {', '.join(rows(self.initial))}"
+        if self.passed_over:
+            yield f"left out: {', '.join(rows(self.passed_over))}"
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     graph: Graph | None = None,
     *,
-    source: str | None = None,
-    allow_missing: Collection[str] = (),
-    allow_extra: Collection[str] = (),
-    wish: Wish = ANY,
+    seed: int = 0,
+    **how: Unpack[Reading],
 ) -> dict[str, NDArray[Any]]:
-    """The weights in a file.
+    """The weights in a file, or those of a state_dict or a model, as arrays.
 
     torch's `num_batches_tracked` is left out. Arrays from .safetensors and .pth files
     are private maps of the file: writable, and the file stays as it is.
 
     Args:
         path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; as a text also
-            published weights, as `archspec.weights.pretrained` has them.
+            published weights, as `archspec.weights.pretrained` has them; or a mapping
+            from names to arrays or tensors, a torch module or a Keras model.
         graph: the net that the weights are for. With it they come complete, in
             canonical names, layouts and order; without it as the file has them.
-        source: whose names the file has; found out unless given.
-        allow_missing: names, or patterns such as `fc.*`, of weights that the file may
-            lack; they get the net's initial values for seed 0.
-        allow_extra: names, or patterns, of tensors that the net has no use for. A
-            weight of another shape has to be named by both.
-        wish: which part of the file, what its names begin with, and what they are in
-            the net; what fits best unless said.
+        seed: of initial values, for what is missing or to be new.
+        how: see `Reading`.
 
     Raises:
         WeightsError: the file is missing, damaged, of another format, or doesn't fit
             the net; then every tensor that is at fault is listed.
     """
     if graph is not None:
-        found = fitted(
-            path,
-            graph,
-            source=source,
-            allow_missing=allow_missing,
-            allow_extra=allow_extra,
-            wish=wish,
-        )
+        found = fitted(path, graph, seed=seed, **how)
         for note in found.notes:
             LOG.warning("note: %s", note)
         return found.weights
@@ -100,72 +138,117 @@ def load(
 
 
 def fitted(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     graph: Graph,
     *,
-    source: str | None = None,
-    allow_missing: Collection[str] = (),
-    allow_extra: Collection[str] = (),
-    wish: Wish = ANY,
+    seed: int = 0,
+    **how: Unpack[Reading],
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
     path = located(path, graph.name)
+    source, wish = how.get("source"), how.get("wish", ANY)
+    how_input = how.get("adapt_input")
+    new = renewed(graph, how.get("new", ()))
+    told = archives.told(path)
     with archives.opened(path) as archive:
-        archive, notes = _wished(graph, source, archive, wish, os.fspath(path))
+        choice, (whose, every), notes = _wished(graph, source, archive, wish, told)
+        archive = choice.archive
+        with _part(told):
+            archive = by_attribute(archive, every, told)
+        places = [place for place in every if place.name not in new]
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
-        whose = _whose(graph, source, archive, os.fspath(path))
-        places = list(whose.places(graph))
-        compare(
-            shapes,
-            {place.key: place.stored for place in places},
-            allow_missing=allow_missing,
-            allow_extra=allow_extra,
-            names={place.key: place.name for place in places},
-            what=f"the weights in {os.fspath(path)!r}, read as {whose.name},",
-        )
+        for key in replaced(every, places, shapes):
+            del shapes[key]
+        expected = {place.key: place.stored for place in places}
+        other = other_input(graph, places, shapes) if how_input else None
+        if other:
+            expected[other.key] = shapes[other.key]
+        try:
+            with _part(told):
+                compare(
+                    shapes,
+                    expected,
+                    allow_missing=how.get("allow_missing", ()),
+                    allow_extra=how.get("allow_extra", ()),
+                    names={place.key: place.name for place in places},
+                    what=_what(path, whose),
+                )
+        except Misfit as error:
+            if not (how_input or error.hint):
+                advise(error, graph, places, shapes)
+            error.hint = error.hint or way_out(shapes, places, choice)
+            raise
         found: dict[str, NDArray[Any]] = {}
         used = set()
         for place in places:
-            if shapes.get(place.key) == place.stored:
+            if shapes.get(place.key) == expected[place.key]:
                 used.add(place.key)
                 array = place.back(_read(archive, place.key))
+                if how_input and place is other:
+                    told, channels = place.name, place.shape[1]
+                    notes += (f"{told}: {array.shape[1]} input channels to {channels}",)
+                    array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
-    initial = tuple(place.name for place in places if place.name not in found)
-    if initial:
-        found |= initial_weights(graph, only=initial)
-    other = texts.get("fingerprint", "") not in ("", fingerprint(graph))
+    initial = tuple(place.name for place in every if place.name not in found)
+    kinds = {array.dtype for array in found.values()}
+    for name, array in initial_weights(graph, seed, only=initial).items():
+        kind = next(iter(kinds)) if len(kinds) == 1 else array.dtype
+        found[name] = array.astype(kind, copy=False)
+    made_for = texts.get("fingerprint", "") not in ("", fingerprint(graph))
     return Loaded(
         {name: found[name] for name in {**graph.parameters(), **graph.buffers()}},
         whose.name,
         initial,
         tuple(key for key in shapes if key not in used and not counted(key)),
-        texts.get("name", "") if other and texts.get("name") != graph.name else "",
+        texts.get("name", "") if made_for and texts.get("name") != graph.name else "",
         notes,
+        seed,
     )
+
+
+@contextmanager
+def _part(path: str) -> Iterator[None]:
+    """Says of a file that doesn't fit that it is one of several."""
+    try:
+        yield
+    except WeightsError as error:
+        error.hint = shards.hint(Path(path)) or error.hint
+        raise
+
+
+def _what(path: str | os.PathLike[str] | Any, whose: Source) -> str:
+    """What weights are called that don't fit."""
+    told, known = archives.told(path), f"read as {whose.name}"
+    return told if told == archives.GIVEN else f"the weights in {told!r}, {known},"
 
 
 def _wished(
     graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
-) -> tuple[archives.Archive, tuple[str, ...]]:
-    """The archive with the tensors that are meant."""
-    sources = SOURCES if name is None else [source(name)]
-    fitting = [known for known in sources if known.layered == archive.layered]
-    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
-    return chosen(archive, wanted, wish, path) if wanted else (archive, ())
-
-
-def _whose(
-    graph: Graph, name: str | None, archive: archives.Archive, path: str
-) -> Source:
-    if name is None:
-        return guessed(graph, archive.tensors, archive.layered)
-    chosen = source(name)
-    if chosen.layered != archive.layered:
+) -> tuple[Choice, Candidate, tuple[str, ...]]:
+    """The tensors that are meant, whose names they have, and notes."""
+    fitting = named(name, archive.layered, archive.metadata)
+    if not fitting:
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    return chosen
+    known = [candidate for of in fitting for candidate in of.candidates(graph)]
+    if not known:
+        raise _nameless(fitting[0], graph)
+    wanted = [{place.key: place.stored for place in places} for _, places in known]
+    choice = chosen(archive, wanted, wish, path)
+    tensors = choice.archive.tensors
+    found = guessed(known, {key: tensor.shape for key, tensor in tensors.items()})
+    whose = found[0]
+    told = whose.first and (name is not None or "backend" in archive.metadata)
+    said = (whose.note,) if whose.note and not told else ()
+    return choice, found, (*archive.notes, *choice.notes, *said)
+
+
+def _nameless(whose: Source, graph: Graph) -> WeightsError:
+    return WeightsError(
+        f"{whose.name} has no names for the weights of {graph.name}", code="AS608"
+    )
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
@@ -180,7 +263,7 @@ def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
 def write(
     path: str | os.PathLike[str],
     graph: Graph,
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any] | Any,
     target: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -189,14 +272,15 @@ def write(
     Args:
         path: ends in .safetensors, .pth, .weights.h5 or .h5.
         graph: the net.
-        weights: all of its weights.
+        weights: all of its weights, as arrays or tensors; or a torch module.
         target: whose names the file gets; `canonical`, or for an .h5
             `keras.applications`, unless given.
         metadata: more texts for a safetensors file, beside the net's name and
             fingerprint.
 
     Raises:
-        WeightsError: the suffix is none of these, or isn't the target's.
+        WeightsError: the suffix is none of these, or isn't the target's, or weights
+            are missing, surplus or of another shape.
     """
     name = os.fspath(path)
     layered = name.endswith(".h5")
@@ -207,13 +291,19 @@ def write(
             f"{name!r}: expected a file that ends in {known} for {chosen.name}",
             code="AS608",
         )
+    if chosen.name == THEANO:
+        raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")
     if chosen.name == "keras":
         raise WeightsError(
             f"{name!r}: Keras itself writes the files of a net's own Keras model",
             code="AS608",
             hint="build the model with these weights and save it",
         )
+    weights = arrays(weights)
+    check(weights, {**graph.parameters(), **graph.buffers()})
     places = list(chosen.places(graph))
+    if not places and graph.parameters():
+        raise _nameless(chosen, graph)
     if layered:
         hdf5.save(path, layers(graph, places, weights))
         return

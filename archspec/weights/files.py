@@ -26,6 +26,7 @@ from archspec.weights.archives import (
     foreign,
     widened,
 )
+from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,27 +51,28 @@ ELEMENTS = {
 
 def save(
     path: str | os.PathLike[str],
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any] | Any,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a safetensors file, whole or not at all.
 
     Args:
         path: where.
-        weights: arrays by name, in any memory order.
+        weights: arrays or tensors by name, in any memory order; or a torch module.
         metadata: texts to store beside them.
 
     Raises:
         WeightsError: an array has an element type that safetensors lacks.
         ArchspecError: the file can't be written.
     """
+    given = arrays(weights)
     # save_file writes the memory of an array as it lies: a transposed one would be
     # stored wrong without a word. `asarray` keeps arrays of rank 0, which
     # `ascontiguousarray` does not.
-    arrays = {name: np.asarray(array, order="C") for name, array in weights.items()}
+    stored = {name: np.asarray(array, order="C") for name, array in given.items()}
     texts = dict(metadata or {})
     try:
-        write_whole(path, partial(save_file, arrays, metadata=texts))
+        write_whole(path, partial(save_file, stored, metadata=texts))
     except SafetensorError as error:
         raise WeightsError(
             f"can't write {os.fspath(path)!r}: {error}", code="AS607"
@@ -95,7 +97,7 @@ def opened(path: Path) -> Iterator[Archive]:
         WeightsError: the file is missing, damaged or of another format.
     """
     name = os.fspath(path)
-    start = beginning(path)
+    first = beginning(path)
     try:
         # It checks that the parts named in the header fill the file exactly.
         with safe_open(path, framework="np") as file:
@@ -106,7 +108,7 @@ def opened(path: Path) -> Iterator[Archive]:
             f"can't read {name!r}: {error.strerror or error}", code="AS602"
         ) from error
     except SafetensorError as error:
-        what = foreign(start)
+        what = foreign(first)
         if what:
             raise WeightsError(
                 f"{name!r} is {what}; expected a safetensors file",
@@ -117,11 +119,17 @@ def opened(path: Path) -> Iterator[Archive]:
             f"{name!r} is a damaged safetensors file, or none at all: {error}",
             code="AS604",
         ) from error
-    with path.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(length))
-        data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
-    tensors = {key: _stored(name, key, header[key], data, 8 + length) for key in order}
+    try:
+        with path.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length))
+            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+        start = 8 + length
+        tensors = {key: _stored(name, key, header[key], data, start) for key in order}
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{name!r} changed while it was read", code="AS604"
+        ) from error
     yield Archive("a safetensors file", False, tensors, texts)
 
 

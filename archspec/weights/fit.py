@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,35 @@ from archspec.ops.base import Shape
 from archspec.weights.archives import counted
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
-HINTED = 100
-"""Lines of each kind that name a candidate: looking for one compares it with all."""
+LINES = 20
+"""Lines that a list of tensors has in a message: of more, some are put together."""
+FEW = 8
+"""The same of a list that stands in one line."""
+DEEP = 8
+"""Parts of names by which they are put together at most."""
+
+
+class Misfit(WeightsError):
+    """Weights that are not those of the net.
+
+    Attributes:
+        missing, surplus, wrong: the shapes of all that are at fault, by their names in
+            the file; those of another shape with the shape that they have there.
+        canonical: the net's names of those that are missing or of another shape.
+        adaptable: the one of those that is the first convolution for other channels.
+    """
+
+    missing: Mapping[str, Shape] = {}
+    surplus: Mapping[str, Shape] = {}
+    wrong: Mapping[str, Shape] = {}
+    canonical: frozenset[str] = frozenset()
+    adaptable: str = ""
 
 
 def check(
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, Any],
     expected: Mapping[str, Shape],
     *,
     allow_missing: Collection[str] = (),
@@ -28,7 +50,7 @@ def check(
     """Do these weights fit the net?
 
     Args:
-        weights: canonical name -> array; `num_batches_tracked` is passed over.
+        weights: arrays or tensors by canonical name; torch's counters are passed over.
         expected: canonical name -> shape, of parameters and buffers.
         allow_missing: names, or patterns such as `fc.*`, that may be absent.
         allow_extra: names, or patterns, that may be there for nothing.
@@ -88,51 +110,109 @@ def compare(
     if not (missing or extra or wrong):
         return
     there = f"{what} have"
-    raise WeightsError(
+    error = Misfit(
         f"{what} don't fit the net: {len(missing)} missing, {len(extra)} surplus, "
         f"{len(wrong)} of another shape",
         code="AS601",
         notes=(
-            *(
-                f"missing: {shown(name)} {list(missing[name])}{hint}"
-                for name, hint in _hinted(missing, surplus, there)
+            *listed(
+                "missing: ",
+                missing,
+                lambda name: (
+                    f"{shown(name)} {list(missing[name])}"
+                    + _hint(name, missing[name], surplus, there)
+                ),
             ),
-            *(
-                f"surplus: {name} {list(extra[name])}{hint}"
-                for name, hint in _hinted(extra, absent, "the net has")
+            *listed(
+                "surplus: ",
+                extra,
+                lambda name: (
+                    f"{name} {list(extra[name])}"
+                    + _hint(name, extra[name], absent, "the net has")
+                ),
             ),
-            *(
-                f"shape: {shown(name)} is {list(found[name])}, "
-                f"expected {list(wrong[name])}{hint}"
-                for name, hint in _hinted(wrong, surplus, there, cutoff=1.0)
+            *listed(
+                "shape: ",
+                wrong,
+                lambda name: (
+                    f"{shown(name)} is {list(found[name])}, expected "
+                    f"{list(wrong[name])}"
+                    + _hint(name, wrong[name], surplus, there, cutoff=1.0)
+                ),
             ),
         ),
     )
+    error.missing, error.surplus = missing, extra
+    error.wrong = {name: found[name] for name in wrong}
+    error.canonical = frozenset(own.get(name, name) for name in (*missing, *wrong))
+    raise error
 
 
-def _hinted(
-    tensors: Mapping[str, Shape],
+def listed(
+    lead: str, names: Collection[str], line: Callable[[str], str] = str
+) -> Iterator[str]:
+    """Lines that list tensors: each in a line, or those of a beginning together."""
+    yield from (f"{lead}{row}" for row in rows(names, LINES, line))
+
+
+def rows(
+    names: Collection[str], most: int = FEW, line: Callable[[str], str] = str
+) -> Iterator[str]:
+    """Names as `grouped` puts them together, in words."""
+    for name, count in grouped(names, most):
+        if not name:
+            yield f"{count:,} more"
+        else:
+            yield line(name) if count == 1 else f"{name}: {count:,} tensors"
+
+
+def grouped(names: Collection[str], lines: int) -> list[tuple[str, int]]:
+    """Names in so many rows at most, each a name or a pattern and how many it is.
+
+    Where there are more names, those are put together that begin alike, as deep as the
+    rows allow; what is still too much is one last row without a name.
+    """
+    if len(names) <= lines:
+        return [(name, 1) for name in names]
+    # A `/` stands before the variable of a Keras layer.
+    split = [re.split(r"(?<=[./])", name) for name in names]
+    groups: dict[str, list[str]] = {}
+    for depth in range(DEEP, 0, -1):
+        groups = {}
+        for parts in split:
+            groups.setdefault("".join(parts[:depth]), []).append("".join(parts))
+        if len(groups) <= lines:
+            break
+    found = [
+        (of[0], 1) if len(of) == 1 else (f"{start}*", len(of))
+        for start, of in groups.items()
+    ]
+    if len(found) <= lines:
+        return found
+    kept = found[: lines - 1]
+    return [*kept, ("", len(names) - sum(count for _, count in kept))]
+
+
+def _hint(
+    name: str,
+    shape: Shape,
     others: Mapping[str, Shape],
     who: str,
     *,
     cutoff: float = 0.6,
-) -> Iterator[tuple[str, str]]:
-    """Every name with a hint that shows the nearest of the others, or nothing.
+) -> str:
+    """A hint that shows the nearest of the others, or nothing.
 
     A name that is alike and of equal shape is nearest; then one that is alike by at
     least the cutoff, whatever its shape; then any of equal shape.
     """
-    for count, (name, shape) in enumerate(tensors.items()):
-        if count >= HINTED:
-            yield name, ""
-            continue
-        equal = [other for other in others if others[other] == shape]
-        near = (
-            difflib.get_close_matches(name, equal, n=1)
-            or difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
-            or difflib.get_close_matches(name, equal, n=1, cutoff=0.0)
-        )
-        yield name, f" ({who} {near[0]} {list(others[near[0]])})" if near else ""
+    equal = [other for other in others if others[other] == shape]
+    near = (
+        difflib.get_close_matches(name, equal, n=1)
+        or difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
+        or difflib.get_close_matches(name, equal, n=1, cutoff=0.0)
+    )
+    return f" ({who} {near[0]} {list(others[near[0]])})" if near else ""
 
 
 def named(name: str, patterns: Collection[str]) -> bool:

@@ -8,7 +8,6 @@ An address is what stands there. Anything else is a file, and so is `./timm`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -133,26 +132,27 @@ def _unknown(
     )
 
 
-def located(weights: str | os.PathLike[str], net: str = "") -> Path:
-    """The file that is meant, fetched where it isn't here yet.
+def located(weights: object, net: str = "") -> Any:
+    """The file that a text means, fetched where it isn't here yet.
 
     Args:
-        weights: a path, or a name or an address as a text.
+        weights: a name, an address or a path as a text; anything else is given back.
         net: the spec that the weights are for.
 
     Raises:
         WeightsError: nobody publishes such weights, there is no such file, or it can't
             be fetched.
     """
-    row = chosen(weights, net)
-    address = isinstance(weights, str) and weights.startswith(SCHEMES)
+    if not isinstance(weights, str):
+        return weights
+    row, address = chosen(weights, net), weights.startswith(SCHEMES)
     if row is not None or address:
         from archspec.weights.store import fetched  # urllib takes its time to import
 
-        url = str(weights) if address or row is None else row.url
+        url = weights if address or row is None else row.url
         return fetched(url, row.hash if row else "", row.mib if row else 0)
     path = Path(weights)
-    if isinstance(weights, str) and not path.exists():
+    if not path.exists():
         near = nearest(weights.partition(":")[0], PUBLISHERS)
         told = (
             "published ones are 'torchvision', 'timm:NAME', 'keras:NAME', 'https://…'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -174,7 +175,7 @@ class TestRefused:
             group = file["layers/conv2d/vars"]
             del group["0"]
             group.create_dataset("0", (2**40,), "f4", chunks=(1024,), compression=1)
-        assert "shape: conv/0 = conv.weight is [1099511627776]" in self.convert(
+        assert "shape: conv/kernel = conv.weight is [1099511627776]" in self.convert(
             "small.weights.h5"
         )
 
@@ -223,8 +224,8 @@ class TestRefused:
             k for k in theirs if k not in ours and "num_batches_tracked" not in k
         ]
         assert f"{len(missing)} missing, 0 surplus, 0 of another shape" in text
-        assert text.count("  missing: ") == len(missing)
-        assert "missing: layer1.2.conv1.weight [64, 64, 3, 3]" in text
+        counts = re.findall(r"  missing: layer\d\.\d\.\*: (\d+) tensors", text)
+        assert sum(map(int, counts)) == len(missing) == 10 * text.count("  missing: ")
         assert not Path("out.safetensors").exists()
 
     def test_a_keras_file_for_the_wrong_source(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import command
 from typer.testing import CliRunner, Result
 
 import archspec
@@ -253,3 +254,38 @@ def test_features_beside_a_head(kind: str) -> None:
     assert codegen(kind, "--taps", "--with-taps").exit_code == 2
     for option in ("--with-taps", "--with-weights", "--with-test"):
         assert codegen(kind, "resnet18", option, "-o", "net.py").exit_code == 2
+
+
+class TestWeights:
+    """What is said of the weights that a model is built with."""
+
+    @pytest.fixture(autouse=True)
+    def file(self) -> None:
+        Path("small.yaml").write_text(SPEC.replace("classes", "num_classes"))
+        command("weights", "init", "small.yaml", "-o", "small.safetensors")
+
+    def test_another_head(self) -> None:
+        given = ("build", "small.yaml", "-b", "torch", "--weights", "small.safetensors")
+        refused = command(*given, "--set", "num_classes=3")
+        assert refused.exit_code == 1
+        assert "hint: --new head starts fc anew" in refused.stderr
+        made = command(*given, "--set", "num_classes=3", "--new", "head")
+        assert made.exit_code == 0, made.stderr
+        assert made.stdout.splitlines()[:2] == [
+            "taken: 2 of 4 weights, read as canonical",
+            "new, from seed 0: fc.weight, fc.bias",
+        ]
+
+    def test_allowances(self) -> None:
+        given = ("build", "small.yaml", "-b", "torch", "--weights", "small.safetensors")
+        allowed = ("--allow-missing", "fc.*", "--allow-extra", "fc.*")
+        other = ("--set", "num_classes=3")
+        for part in (allowed[:2], allowed[2:]):
+            assert command(*given, *other, *part).exit_code == 1
+        made = command(*given, *other, *allowed)
+        assert "left out: fc.bias, fc.weight\n" in made.stdout
+
+    def test_options_of_weights_that_there_are_none_of(self) -> None:
+        for option in (("--new", "head"), ("--adapt-input", "sum"), ("--part", "x")):
+            refused = command("build", "small.yaml", "-b", "torch", *option)
+            assert refused.exit_code == 2 and "wants --weights" in refused.stderr

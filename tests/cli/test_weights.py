@@ -47,7 +47,7 @@ class TestCommands:
         assert f"10 tensors, {stored:,} values" in text
 
     @pytest.mark.parametrize(
-        ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/0")]
+        ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/kernel")]
     )
     def test_inspect_others(self, small: archspec.Spec, suffix: str, name: str) -> None:
         done(
@@ -70,6 +70,33 @@ class TestCommands:
             *("-o", "x.pth"),
         )
         assert "note: the file was made for 'small'" in result.stderr
+
+
+class TestConvertAsJson:
+    def test_all_names(self, small: archspec.Spec) -> None:
+        names = [*small.graph.parameters(), *small.graph.buffers()]
+        given = ("weights", "convert", "small.safetensors", "--spec", "small.yaml")
+        facts = json.loads(done(*given, "--json", "--new", "fc", "-o", "new.pth"))
+        assert facts["new"] == [name for name in names if name.startswith("fc.")]
+        assert facts["taken"] == [n for n in names if not n.startswith("fc.")]
+        assert facts["left_out"] == facts["notes"] == []
+        assert (facts["seed"], facts["source"]) == (0, "canonical")
+        assert facts["output"] == "new.pth"
+
+    def test_what_does_not_fit(self, small: archspec.Spec) -> None:
+        given = ("weights", "convert", "small.safetensors", "--spec", "resnet18")
+        result = command(*given, "--json", "-o", "new.pth")
+        facts = json.loads(result.stdout)
+        wanted = archspec.load("resnet18").graph
+        both = {**wanted.parameters(), **wanted.buffers()}
+        assert (result.exit_code, facts["code"]) == (1, "AS601")
+        assert facts["missing"].keys() == both.keys() - {"fc.weight", "fc.bias"}
+        assert facts["wrong"] == {"fc.weight": [3, 8], "fc.bias": [3]}
+        assert facts["surplus"].keys() == {
+            *("conv.weight", "conv.bias", "deep.weight", "act.weight", "bn.weight"),
+            *("bn.bias", "bn.running_mean", "bn.running_var"),
+        }
+        assert not Path("new.pth").exists()
 
 
 def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:

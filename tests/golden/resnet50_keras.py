@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum c51d911175d61422
+# archspec: fingerprint 54e66ae05fccbf93, checksum 4c1e78f907ce4758
 
 from functools import partial
 
@@ -30,7 +30,7 @@ def projection(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTe
 
 
 def bottleneck(x: KerasTensor, channels: int, stride: int, name: str) -> KerasTensor:
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut.
 
     Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
     """

@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum d2e26ff447560048
+# archspec: fingerprint 54e66ae05fccbf93, checksum 438dac08eac33374
 # mypy: no-warn-return-any
 
 import torch
@@ -34,7 +34,7 @@ class Projection(nn.Sequential):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut.
 
     Maps [N, in_channels, H, W] to [N, channels * 4, H / stride, W / stride].
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,10 +55,10 @@ KINDS: list[tuple[str, Callable[[Path], None], str, bool, str]] = [
     ("w.pth", checkpoint, "a torch checkpoint", False, "fc"),
     ("w.pt", checkpoint, "a torch checkpoint", False, "fc"),
     ("w.bin", checkpoint, "a torch checkpoint", False, "fc"),
-    ("w.weights.h5", keras_file, "Keras weights", True, "fc/0"),
-    ("w.h5", legacy, "legacy Keras weights", True, "fc/0"),
-    ("w.hdf5", legacy, "legacy Keras weights", True, "fc/0"),
-    ("w.keras", zipped, "a Keras model", True, "fc/0"),
+    ("w.weights.h5", keras_file, "Keras weights", True, "fc/kernel"),
+    ("w.h5", legacy, "legacy Keras weights", True, "fc/kernel"),
+    ("w.hdf5", legacy, "legacy Keras weights", True, "fc/kernel"),
+    ("w.keras", zipped, "a Keras model", True, "fc/kernel"),
 ]
 
 
@@ -166,8 +167,8 @@ def test_no_file(tmp_path: Path) -> None:
         error = refusal(tmp_path / name)
         assert error.message == f"there is no file {str(tmp_path / name)!r}"
         assert error.code == "AS602"
-    (tmp_path / "folder.pth").mkdir()
-    error = refusal(tmp_path / "folder.pth")
+    os.mkfifo(tmp_path / "pipe.pth")
+    error = refusal(tmp_path / "pipe.pth")
     assert "is a folder or a device, not a file" in error.message
     assert error.code == "AS602"
 

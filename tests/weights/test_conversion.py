@@ -121,7 +121,8 @@ def test_a_file_as_it_is(graph: Graph, weights: Arrays) -> None:
     assert same(found, weights)
     write("w.h5", graph, weights)
     assert set(load("w.h5")) == {
-        *("conv/0", "conv/1", "bn/0", "bn/1", "bn/2", "bn/3", "fc/0", "fc/1")
+        *("conv/kernel", "conv/bias", "fc/kernel", "fc/bias"),
+        *("bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"),
     }
 
 
@@ -169,7 +170,7 @@ class TestAllowances:
         write("w.weights.h5", graph, weights)
         with h5py.File("w.weights.h5", "a") as file:
             del file["layers/dense"]
-        message = r"missing: fc/0 = fc.weight \[4, 2\]"
+        message = r"missing: fc/kernel = fc.weight \[4, 2\]"
         with pytest.raises(WeightsError, match=message) as caught:
             load("w.weights.h5", graph)
         assert caught.value.message == (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
 from archspec.weights import check
-from archspec.weights.fit import HINTED, compare, named
+from archspec.weights.fit import LINES, Misfit, compare, grouped, named, rows
 
 
 class TestCheck:
@@ -96,16 +96,49 @@ class TestCheck:
             with pytest.raises(WeightsError, match="1 of another shape"):
                 check(weights, self.expected, allow_missing=missing, allow_extra=extra)
 
-    def test_every_one_of_many_is_listed(self) -> None:
+    def test_of_many_all_are_known_and_some_lines_printed(self) -> None:
         shapes = {f"a{i}.weight": (4, 4) for i in range(3000)}
-        with pytest.raises(WeightsError) as caught:
+        with pytest.raises(Misfit) as caught:
             check({f"b{i}.bias": np.zeros(4) for i in range(3000)}, shapes)
-        assert len(caught.value.notes) == 6000
+        assert len(caught.value.notes) == 2 * LINES
+        assert caught.value.notes[LINES - 1] == "missing: 2,981 more"
+        assert caught.value.missing == shapes and len(caught.value.surplus) == 3000
+        assert caught.value.canonical == shapes.keys()
+
+    def test_those_of_a_block_are_one_line(self) -> None:
+        block = {f"layer1.{n}.conv.weight": (2,) for n in range(24)}
+        with pytest.raises(Misfit) as caught:
+            check({}, {**block, "fc.bias": (3,)})
+        assert caught.value.notes == (
+            "missing: layer1.*: 24 tensors",
+            "missing: fc.bias [3]",
+        )
+
+
+@pytest.mark.parametrize(
+    ("names", "lines", "found"),
+    [
+        ("", 1, []),
+        ("a b", 2, ["a", "b"]),
+        ("a.b.c a.b.d a.e", 2, ["a.b.*: 2 tensors", "a.e"]),
+        ("a.b.c a.b.d a.e f.g", 2, ["a.*: 3 tensors", "f.g"]),
+        ("a/0 a/1 b/0", 2, ["a/*: 2 tensors", "b/0"]),
+        ("a.x b.x c.x d.x", 3, ["a.x", "b.x", "2 more"]),
+        ("a b c", 1, ["3 more"]),
+    ],
+)
+def test_rows(names: str, lines: int, found: list[str]) -> None:
+    assert list(rows(names.split(), lines)) == found
+    counts = [count for _, count in grouped(names.split(), lines)]
+    assert sum(counts) == len(names.split())
 
 
 class TestCompare:
-    expected: ClassVar[dict[str, tuple[int, ...]]] = {"conv/0": (3, 2), "fc/0": (4,)}
-    names: ClassVar[dict[str, str]] = {"conv/0": "conv.weight"}
+    expected: ClassVar[dict[str, tuple[int, ...]]] = {
+        "conv/kernel": (3, 2),
+        "fc/kernel": (4,),
+    }
+    names: ClassVar[dict[str, str]] = {"conv/kernel": "conv.weight"}
 
     def notes(self, tensors: dict[str, tuple[int, ...]], **allowed: Any) -> Any:
         with pytest.raises(WeightsError) as caught:
@@ -115,18 +148,22 @@ class TestCompare:
         return caught.value.notes
 
     def test_canonical_names_are_shown(self) -> None:
-        assert self.notes({"fc/0": (4,)}) == ("missing: conv/0 = conv.weight [3, 2]",)
-        assert self.notes({"conv/0": (3, 2)}) == ("missing: fc/0 [4]",)
-        assert self.notes({"conv/0": (3,), "fc/0": (4,)}) == (
-            "shape: conv/0 = conv.weight is [3], expected [3, 2]",
+        assert self.notes({"fc/kernel": (4,)}) == (
+            "missing: conv/kernel = conv.weight [3, 2]",
+        )
+        assert self.notes({"conv/kernel": (3, 2)}) == ("missing: fc/kernel [4]",)
+        assert self.notes({"conv/kernel": (3,), "fc/kernel": (4,)}) == (
+            "shape: conv/kernel = conv.weight is [3], expected [3, 2]",
         )
 
-    @pytest.mark.parametrize("pattern", ["conv/0", "conv/*", "conv.weight", "conv.*"])
+    @pytest.mark.parametrize(
+        "pattern", ["conv/kernel", "conv/*", "conv.weight", "conv.*"]
+    )
     def test_either_name_is_allowed(self, pattern: str) -> None:
-        given: dict[str, tuple[int, ...]] = {"fc/0": (4,)}
+        given: dict[str, tuple[int, ...]] = {"fc/kernel": (4,)}
         compare(given, self.expected, names=self.names, allow_missing=[pattern])
         assert self.notes(given, allow_missing=["conv"])
-        wrong: dict[str, tuple[int, ...]] = {"fc/0": (4,), "conv/0": (2, 3)}
+        wrong: dict[str, tuple[int, ...]] = {"fc/kernel": (4,), "conv/kernel": (2, 3)}
         compare(
             wrong,
             self.expected,
@@ -135,14 +172,6 @@ class TestCompare:
             allow_extra=[pattern],
         )
         assert self.notes(wrong, allow_extra=[pattern])
-
-    def test_hints_end_somewhere(self) -> None:
-        """Looking for the nearest name takes long, so the first hundred have one."""
-        tensors = {f"b{n}": (4,) for n in range(150)}
-        with pytest.raises(WeightsError) as caught:
-            compare(tensors, {f"a{n}": (4,) for n in range(150)})
-        hinted = [note.endswith("])") for note in caught.value.notes]
-        assert hinted == 2 * [n < HINTED for n in range(150)] and HINTED == 100
 
 
 def test_patterns() -> None:

@@ -44,6 +44,7 @@ FAMILIES: dict[str, tuple[Small, ...]] = {
     "resnet": (
         Small("resnet18", NARROW),
         Small("resnet50", {**NARROW, "output_stride": 8}, 65),
+        Small("resnet50", {**NARROW, "stride_in_1x1": True}, 65),
         Small("plain18", NARROW),
         Small("resnext50_32x4d", {**NARROW, "groups": 4, "width_per_group": 16}),
         Small("wide_resnet50_2", NARROW),
@@ -53,6 +54,7 @@ FAMILIES: dict[str, tuple[Small, ...]] = {
     ),
     "resnet_cifar": (
         Small("resnet20", CIFAR, 32),
+        Small("resnet20", {**CIFAR, "zeros": "around"}, 31),
         Small("resnet20_b", {**CIFAR, "shortcut": "C"}, 31),
         Small("cifar_resnet18", {"depths": [1, 1, 1, 2], "widths": [6, 8, 10, 12]}, 32),
     ),

@@ -14,7 +14,7 @@ Preprocessing of resnext101_64x4d: resize 232, crop 224, interpolation bilinear,
 [0, 1], channels RGB, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum e90d14a8a0310b2d
+# archspec: fingerprint 88f3d52213117ddf, checksum 942fcd806e858f9c
 
 from functools import partial
 
@@ -64,7 +64,7 @@ def bottleneck(
     width_per_group: int,
     name: str,
 ) -> KerasTensor:
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut.
 
     Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 4].
     """

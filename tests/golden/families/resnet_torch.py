@@ -14,7 +14,7 @@ Preprocessing of resnext101_64x4d: resize 232, crop 224, interpolation bilinear,
 [0, 1], channels RGB, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 6c7baa0587ce0d90
+# archspec: fingerprint 88f3d52213117ddf, checksum 4d674b162afb89a1
 # mypy: no-warn-return-any
 
 import torch
@@ -70,7 +70,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 strides (v1.5).
+    """1x1, 3x3 and 1x1 convolutions beside a shortcut.
 
     Maps [N, in_channels, H, W] to [N, channels * 4, H / stride, W / stride].
     """

@@ -1,0 +1,216 @@
+"""Weights in several files, as Hugging Face's libraries and Keras write them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import load_torch_model, save_torch_state_dict
+from nets import graph_of
+from safetensors.torch import save_file
+
+from archspec.errors import WeightsError
+from archspec.weights import initial_weights, load
+from archspec.weights.archives import opened
+from archspec.weights.conversion import fitted
+from archspec.weights.shards import MOST
+
+GRAPH = graph_of(
+    "inputs: {image: [3, 8, 8]}\n"
+    "graph: {conv: {op: conv2d, channels: 40, kernel: 3}, bn: batch_norm,"
+    " pool: global_avg_pool2d, fc: {op: linear, features: 20}}"
+)
+INDEX = "model.safetensors.index.json"
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 40, 3)
+        self.bn = torch.nn.BatchNorm2d(40)
+        self.fc = torch.nn.Linear(40, 20)
+
+
+def state(made: Any) -> dict[str, Any]:
+    held = made.state_dict().items()
+    return {k: v.numpy() for k, v in held if not k.endswith("num_batches_tracked")}
+
+
+def same(found: Any, wanted: Any) -> bool:
+    return found.keys() == wanted.keys() and all(
+        np.array_equal(found[name], wanted[name]) for name in wanted
+    )
+
+
+@pytest.fixture
+def made() -> Any:
+    return Net()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, made: Any) -> Path:
+    """What huggingface_hub makes of the net."""
+    save_torch_state_dict(made.state_dict(), tmp_path, max_shard_size=3000)
+    assert len(list(tmp_path.glob("model-0000?-of-00003.safetensors"))) == 3
+    return tmp_path
+
+
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_hugging_faces(tmp_path: Path, made: Any, safe: bool, prefix: str) -> None:
+    held = {f"{prefix}{name}": value for name, value in made.state_dict().items()}
+    save_torch_state_dict(held, tmp_path, max_shard_size=3000, safe_serialization=safe)
+    theirs = torch.nn.ModuleDict({"module": Net()}) if prefix else Net()
+    load_torch_model(theirs, tmp_path, safe=safe, weights_only=True)
+    wanted = state(theirs["module"] if prefix else theirs)  # type: ignore[index]  # a dict
+    index = INDEX if safe else "pytorch_model.bin.index.json"
+    for given in (tmp_path / index, tmp_path, os.fspath(tmp_path)):
+        assert same(load(given, GRAPH), wanted)
+    with opened(tmp_path / index) as archive:
+        kind = "a safetensors file" if safe else "a torch checkpoint"
+        assert archive.kind == f"{kind}, in 3 parts"
+
+
+def test_keras(tmp_path: Path) -> None:
+    """A layer's variables may be in two files."""
+    from archspec.backend import backend
+
+    wanted = initial_weights(GRAPH, 3)
+    model = backend("keras").build(GRAPH, wanted)
+    model.save_weights(tmp_path / "m.weights.json", max_shard_size=4400 / 2**30)
+    index = json.loads((tmp_path / "m.weights.json").read_text())["weight_map"]
+    assert any(isinstance(files, list) for files in index.values())
+    for given in (tmp_path / "m.weights.json", tmp_path):
+        assert same(load(given, GRAPH), wanted)
+    for there in (True, False):
+        with pytest.raises(WeightsError) as caught:
+            load(tmp_path / "m_00001.weights.h5", GRAPH)
+        told = f"it is a part: give {tmp_path / 'm.weights.json'}"
+        assert (caught.value.hint == told) == there
+        (tmp_path / "m.weights.json").unlink(missing_ok=True)
+
+
+def test_a_part_alone(folder: Path) -> None:
+    path = folder / "model-00002-of-00003.safetensors"
+    with opened(path) as archive:
+        assert archive.kind == "a safetensors file, part 2 of 3"
+    for told in ("give", "get all parts and their index,"):
+        with pytest.raises(WeightsError) as caught:
+            load(path, GRAPH)
+        assert caught.value.code == "AS601"
+        assert caught.value.hint == f"it is part 2 of 3: {told} {folder / INDEX}"
+        (folder / INDEX).unlink(missing_ok=True)
+    names = ["conv.*", "bn.*", "fc.*"]
+    assert fitted(path, GRAPH, allow_missing=names).initial
+
+
+def refused(path: Path) -> WeightsError:
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert caught.value.code == "AS616"
+    return caught.value
+
+
+def test_a_part_that_is_missing(folder: Path) -> None:
+    name = "model-00001-of-00003.safetensors"
+    (folder / name).unlink()
+    error = refused(folder / INDEX)
+    assert error.notes == (f"missing: {name}",)
+    assert "names 3 files, of which 1 are missing" in error.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../model-00001-of-00003.safetensors", "/etc/passwd", "", ".", ".."),
+        *("sub/x.safetensors", "..\\x.safetensors", "x\0.safetensors", "x\n", INDEX),
+        *(3, None, [], [3], {"a": 1}, "x" * 300),
+    ],
+)
+def test_files_elsewhere(folder: Path, name: Any) -> None:
+    index = json.loads((folder / INDEX).read_text())
+    index["weight_map"]["fc.bias"] = name
+    (folder / INDEX).write_text(json.dumps(index))
+    error = refused(folder / INDEX)
+    assert "which is no name of a weight file beside it" in error.message
+    assert "\n" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "Expecting value"),
+        ("{", "Expecting property name"),
+        ("[" * 100_000, "no index"),
+        ("[]", "has no weight_map"),
+        ("{}", "has no weight_map"),
+        ('{"weight_map": []}', "has no weight_map"),
+        ('{"weight_map": {}}', "has no weight_map"),
+        (b"\xff\xfe\x00", "no index"),
+        (json.dumps({"weight_map": {f"{n}": f"{n}.bin" for n in range(MOST + 1)}}), "names 1,001 files"),
+    ],
+)  # fmt: skip
+def test_no_index(tmp_path: Path, text: Any, told: str) -> None:
+    path = tmp_path / INDEX
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert told in refused(path).message
+
+
+def test_a_tensor_in_two_files(folder: Path, made: Any) -> None:
+    index = json.loads((folder / INDEX).read_text())["weight_map"]
+    for name in set(index.values()):
+        held = {key: made.state_dict()[key] for key in index if index[key] == name}
+        save_file({**held, "fc.bias": made.state_dict()["fc.bias"]}, folder / name)
+    assert "'fc.bias' is in two files of" in refused(folder / INDEX).message
+
+
+def test_an_index_of_other_files(folder: Path) -> None:
+    index = json.loads((folder / INDEX).read_text())
+    names = sorted(set(index["weight_map"].values()))
+    turned = dict(zip(names, [*names[1:], names[0]], strict=True))
+    index["weight_map"] = {k: turned[v] for k, v in index["weight_map"].items()}
+    (folder / INDEX).write_text(json.dumps(index))
+    error = refused(folder / INDEX)
+    assert f"says of {len(index['weight_map'])} tensors" in error.message
+
+
+def test_what_no_index_names_is_surplus(folder: Path) -> None:
+    index = json.loads((folder / INDEX).read_text())["weight_map"]
+    with opened(folder / index["fc.bias"]) as archive:
+        held = {k: torch.from_numpy(t.read()) for k, t in archive.tensors.items()}
+    save_file({**held, "more": torch.zeros(1)}, folder / index["fc.bias"])
+    with pytest.raises(WeightsError, match="0 missing, 1 surplus"):
+        load(folder, GRAPH)
+
+
+class TestFolders:
+    def test_one_file(self, tmp_path: Path, made: Any) -> None:
+        torch.save(made.state_dict(), tmp_path / "w.pth")
+        (tmp_path / "config.json").write_text("{}")
+        (tmp_path / "README.md").write_text("")
+        assert same(load(tmp_path, GRAPH), state(made))
+
+    def test_none(self, tmp_path: Path) -> None:
+        assert refused(tmp_path).message.endswith("has no weight file")
+
+    def test_several(self, tmp_path: Path, made: Any) -> None:
+        for name in ("a.pth", "b.pth"):
+            torch.save(made.state_dict(), tmp_path / name)
+        error = refused(tmp_path)
+        assert error.message.endswith("has 2 weight files")
+        assert (error.notes, error.hint) == (("a.pth", "b.pth"), "give one of them")
+
+    def test_a_trainers_folder(
+        self, tmp_path: Path, made: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """transformers takes model.safetensors, whatever lies beside it."""
+        save_file(made.state_dict(), tmp_path / "model.safetensors")
+        for name in ("pytorch_model.bin", "optimizer.pt", "training_args.bin"):
+            torch.save({}, tmp_path / name)
+        assert same(load(tmp_path, GRAPH), state(made))
+        assert "model.safetensors is read" in caplog.text
