@@ -188,6 +188,7 @@ class TestBuild:
         save(path.with_name("some.safetensors"), headless)
         read = part.read_weights(path.with_name("some.safetensors"))
         assert read.keys() == own.keys()
+        assert not part.fit_weights(path.with_name("some.safetensors")).initial
         save(path.with_name("some.safetensors"), {"fc.bias": weights["fc.bias"]})
         with pytest.raises(WeightsError, match="2 missing, 0 surplus"):
             part.read_weights(path.with_name("some.safetensors"))

@@ -117,6 +117,12 @@ def test_another_head(published: Mirror) -> None:
     )
     assert "shape: fc.weight is [1000, 512], expected [10, 512]" in text
     assert not Path("net.pth").exists()
+    text = done(
+        *("build", "resnet18", "-b", "torch", "--set", "num_classes=10"),
+        *("--weights", "torchvision", "--new", "head", "--input-size", "64"),
+    )
+    assert "taken: 100 of 102 weights" in text and "fc.weight, fc.bias" in text
+    assert "preprocessing: resize 999" in text
 
 
 def test_a_changed_file(published: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
