@@ -25,6 +25,9 @@ EXPANSION = 100
 SMALL = 1 << 24
 """Bytes that a tensor, and a piece of one, may fill from nothing."""
 
+LONGEST = 200
+"""Letters of a name that messages show."""
+
 DEFLATE, SHUFFLE = 1, 2
 """HDF5's numbers of what is done to packed values: gzip, and bytes in another order."""
 
@@ -47,7 +50,7 @@ def child(group: Any, name: str) -> Any:
     found = _own(group, name)
     if not isinstance(found, h5py().h5g.GroupID):
         raise WeightsError(
-            f"{group.name}/{name} is no group of this file", code="AS607"
+            f"{shown(f'{group.name}/{name}')} is no group of this file", code="AS607"
         )
     return h5py().Group(found)
 
@@ -73,10 +76,10 @@ def tensor(group: Any, name: str) -> Stored:
     plan = data.get_create_plist() if isinstance(data, h5py().h5d.DatasetID) else None
     virtual = plan is not None and plan.get_layout() == h5py().h5d.VIRTUAL
     if plan is None or virtual or plan.get_external_count():
-        raise WeightsError(
-            f"{group.name}/{name} is no tensor stored in this file", code="AS607"
-        )
+        where = shown(f"{group.name}/{name}")
+        raise WeightsError(f"{where} is no tensor stored in this file", code="AS607")
     path, file = (text(get(data)) for get in (h5py().h5i.get_name, h5py().h5f.get_name))
+    path = shown(path)
     known, shape = data.dtype, tuple(data.shape or ())
     brain = known == "V2" and text(h5py().Dataset(data).attrs.get("dtype")) == BRAIN
     kind = BRAIN if brain else known.name
@@ -113,6 +116,11 @@ def text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, str) else ""
+
+
+def shown(name: str) -> str:
+    """A name for a message: one of somebody else's choice may be anything."""
+    return name[:LONGEST] if name[:LONGEST].isprintable() else ascii(name[:LONGEST])
 
 
 def _own(group: Any, name: str) -> Any:

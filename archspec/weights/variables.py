@@ -22,7 +22,15 @@ from archspec.errors import WeightsError
 from archspec.weights import configs
 from archspec.weights.archives import Archive, Stored
 from archspec.weights.configs import Layer
-from archspec.weights.datasets import address, child, is_group, tensor, text, texts
+from archspec.weights.datasets import (
+    address,
+    child,
+    is_group,
+    shown,
+    tensor,
+    text,
+    texts,
+)
 
 TRAINING = frozenset({"optimizer", "metrics", "compile_metrics", "loss_tracker"})
 CHANCE = frozenset({"seed_generator", "_seed_generators", "seed_generators"})
@@ -128,7 +136,9 @@ def _gathered(found: Iterator[tuple[str, Stored]]) -> dict[str, Stored]:
     tensors: dict[str, Stored] = {}
     for key, stored in found:
         if key in tensors:
-            raise WeightsError(f"two tensors of the file are {key!r}", code="AS606")
+            raise WeightsError(
+                f"two tensors of the file are {shown(key)!r}", code="AS606"
+            )
         tensors[key] = stored
     return tensors
 
@@ -203,7 +213,9 @@ def _facts(groups: Sequence[Any], layers: Sequence[Layer]) -> dict[str, str]:
             found[name] = said
     if "keras_version" not in found and _first(groups[0]):
         found["keras_version"] = "1"
-    orders = {str(layer.settings.get("dim_ordering")) for layer in every(layers)}
+    orders = {
+        str(layer.settings.get("dim_ordering")) for layer in configs.every(layers)
+    }
     if len(orders & {"th", "tf"}) == 1:
         found["dim_ordering"] = (orders & {"th", "tf"}).pop()
     return found
@@ -216,13 +228,6 @@ def _first(root: Any) -> bool:
         for layer in texts(root, "layer_names")
         for variable in texts(child(root, layer), "weight_names")
     )
-
-
-def every(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """The layers, and those of the models among them."""
-    for layer in layers:
-        yield layer
-        yield from every(layer.layers)
 
 
 # The layout with numbers
@@ -307,7 +312,7 @@ class _Walk:
         where = address(group)
         if where in self.seen:
             raise WeightsError(
-                f"{group.name} is in the file twice, perhaps inside of itself",
+                f"{shown(group.name)} is in the file twice, perhaps inside of itself",
                 code="AS607",
             )
         self.seen.add(where)

@@ -46,8 +46,8 @@ def test_settings_that_say_nothing(text: str) -> None:
 
 
 def test_settings_of_another_kind() -> None:
-    odd = [{"class_name": [1], "config": {"name": 3}}, {"config": None}, {}]
-    assert [layer.name for layer in layers(json.dumps(model(*odd)))] == ["", "", ""]
+    odd = [{"class_name": [1], "config": {"name": 3}}, {"config": None}, {}, 3]
+    assert [layer.name for layer in layers(json.dumps(model(*odd)))] == [""]
     deep: Any = item("Dense", "fc")
     for _ in range(50):
         deep = model(deep)
@@ -56,6 +56,10 @@ def test_settings_of_another_kind() -> None:
 
 def test_settings_beyond_all_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     text = json.dumps(model(item("Dense", "fc")))
+    assert layers(text)
+    monkeypatch.setattr(configs, "MOST", 1)
+    assert layers(text) == ()
+    monkeypatch.setattr(configs, "MOST", 2)
     assert layers(text)
     monkeypatch.setattr(configs, "LONGEST", len(text) - 1)
     assert layers(text) == ()
