@@ -165,6 +165,7 @@ def build(
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
+    strict: options.Strict = False,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -203,6 +204,8 @@ def build(
         adapt_input=adapt_input,
         seed=seed,
         wish=options.wish(part, prefix, rename),
+        thorough=True,
+        strict=strict,
     )
     _note(f"building {found.name} for {backend}")
     _start(chosen)
@@ -219,8 +222,7 @@ def build(
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
     if loaded:
-        for note in loaded.notes:
-            print(f"note: {note}", file=sys.stderr)
+        options.told(loaded)
         for line in loaded.lines():
             print(line)
     for line in _summary(found, backend, outputs, built - start, ran - built):

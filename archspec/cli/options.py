@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, WeightsError
+from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
 
 if TYPE_CHECKING:
     from archspec.weights import Wish
+    from archspec.weights.conversion import Loaded
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
@@ -69,6 +70,7 @@ Adapt = Annotated[
         "--adapt-input", help="The first convolution to other input channels."
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
@@ -154,6 +156,13 @@ def say(errors: Iterable[ArchspecError]) -> None:
 
     for item in singly(errors):
         print(render(item), file=sys.stderr)
+
+
+def told(loaded: Loaded) -> None:
+    """Prints what was chosen of a weight file, and what is doubtful in it."""
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
+    say([SpecWarning(doubt, code="AS620") for doubt in loaded.doubts])
 
 
 def ended(command: Callable[P, None]) -> Callable[P, None]:

@@ -121,6 +121,7 @@ def convert(
     part: options.Part = None,
     prefix: options.Prefix = None,
     rename: options.Rename = None,
+    strict: options.Strict = False,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -143,14 +144,15 @@ def convert(
             adapt_input=adapt_input,
             seed=seed,
             wish=options.wish(part, prefix, rename),
+            thorough=True,
+            strict=strict,
         )
     except Misfit as error:
         if not as_json:
             raise
         print(json.dumps(_misfit(error), indent=2))
         raise typer.Exit(1) from None
-    for note in loaded.notes:
-        print(f"note: {note}", file=sys.stderr)
+    options.told(loaded)
     if loaded.made_for:
         print(f"note: the file was made for {loaded.made_for!r}", file=sys.stderr)
     written = _write(found, loaded.weights, output, to, {})
@@ -164,6 +166,7 @@ def convert(
             "left_out": list(loaded.passed_over),
             "made_for": loaded.made_for,
             "notes": list(loaded.notes),
+            "warnings": list(loaded.doubts),
         }
         print(json.dumps(facts, indent=2))
         return

@@ -34,6 +34,7 @@ from archspec.weights.sources import (
     source,
 )
 from archspec.weights.tensors import arrays
+from archspec.weights.values import doubts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +59,9 @@ class Reading(TypedDict, total=False):
             values whatever there is for them.
         adapt_input: how the first convolution is taken to the net's input channels
             where it has others: `sum`, to one, or `repeat`.
+        thorough: whether to look at every value for what is no number, which reads the
+            whole file; else at biases and norms alone.
+        strict: whether what is no number is an error, not a warning.
     """
 
     source: str | None
@@ -66,6 +70,8 @@ class Reading(TypedDict, total=False):
     allow_extra: Collection[str]
     new: Collection[str]
     adapt_input: Literal["sum", "repeat"] | None
+    thorough: bool
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Loaded:
         made_for: the name of another spec that the file says it was made for, or "".
         notes: what was chosen without being asked for.
         seed: of what is as the net starts.
+        doubts: what there is to warn of in the values.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -90,6 +97,14 @@ class Loaded:
     made_for: str
     notes: tuple[str, ...] = ()
     seed: int = 0
+    doubts: tuple[str, ...] = ()
+
+    def tell(self) -> None:
+        """Logs the notes and the doubts."""
+        for note in self.notes:
+            LOG.warning("note: %s", note)
+        for doubt in self.doubts:
+            LOG.warning("warning: %s", doubt)
 
     def lines(self) -> Iterator[str]:
         """What was taken, what was made new and what was left out, a line each."""
@@ -127,8 +142,7 @@ def load(
     """
     if graph is not None:
         found = fitted(path, graph, seed=seed, **how)
-        for note in found.notes:
-            LOG.warning("note: %s", note)
+        found.tell()
         return found.weights
     with archives.opened(path) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
@@ -187,6 +201,13 @@ def fitted(
                     array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
+        wrong = doubts(graph, found, whole=how.get("thorough", False))
+    if wrong and how.get("strict", False):
+        raise WeightsError(
+            f"{_what(path, whose)} can't be used: {'; '.join(wrong)}",
+            code="AS620",
+            hint="without --strict it is a warning",
+        )
     initial = tuple(place.name for place in every if place.name not in found)
     kinds = {array.dtype for array in found.values()}
     for name, array in initial_weights(graph, seed, only=initial).items():
@@ -201,6 +222,7 @@ def fitted(
         texts.get("name", "") if made_for and texts.get("name") != graph.name else "",
         notes,
         seed,
+        wrong,
     )
 
 
