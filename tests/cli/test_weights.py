@@ -99,6 +99,32 @@ class TestConvertAsJson:
         assert not Path("new.pth").exists()
 
 
+class TestTypesAndParts:
+    GIVEN = ("weights", "convert", "small.safetensors", "--spec", "small.yaml")
+
+    def test_several_files(self, small: archspec.Spec) -> None:
+        text = done(*self.GIVEN, "-o", "w.safetensors", "--shard", "0.3KB")
+        index = "w.safetensors.index.json"
+        assert text.startswith(f"{index}: 10 weights of small\n")
+        assert same(load(index, small.graph), load("small.safetensors", small.graph))
+        names = sorted(path.name for path in Path().glob("w*"))
+        told = refused(*self.GIVEN, "-o", "w.safetensors", "--shard", "0.3KB")
+        assert f"{names[0]} exists" in told
+        assert sorted(path.name for path in Path().glob("w*")) == names
+        assert names[0].startswith("w-00001-of-0000") and names[-1] == index
+
+    def test_types(self, small: archspec.Spec) -> None:
+        done(*self.GIVEN, "-o", "w.safetensors", "--dtype", "float16")
+        dtypes = {array.dtype.name for array in load("w.safetensors").values()}
+        assert dtypes == {"float16"}
+        for name, told in (
+            ("w.keras", "Keras' own files are float32 or float64 here"),
+            ("w.h5", "HDF5 has no bfloat16"),
+        ):
+            assert told in refused(*self.GIVEN, "-o", name, "--dtype", "bfloat16")
+            assert not Path(name).exists()
+
+
 def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:
     """Neither loading nor building copies; training leaves the file alone."""
     before = Path("small.safetensors").read_bytes()
