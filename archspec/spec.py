@@ -230,7 +230,10 @@ class Spec:
             names = error.canonical - {error.adaptable}
             if names and all(name.rpartition(".")[0] in layers for name in names):
                 told = f"--new {HEAD} starts {', '.join(layers)} anew"
-                error.hint = f"{error.hint}; {told}" if error.hint else told
+                if error.hint is None or error.hint.startswith("--new"):
+                    error.hint = told
+                elif "--new" not in error.hint:
+                    error.hint = f"{error.hint}; {told}"
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""

@@ -24,8 +24,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-FORMATS = "canonical, torchvision, timm, keras or keras.applications"
-READ = "canonical, torchvision, timm, keras, keras.applications or theano"
+FLAT = (
+    "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
+    "kuangliu, weiaicunzai, xternalz, sequential"
+)
+FORMATS = f"{FLAT}, keras or keras.applications"
+READ = f"{FLAT}, keras, keras.applications or theano"
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")

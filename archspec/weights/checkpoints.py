@@ -279,12 +279,23 @@ def _module(whole: Opaque) -> dict[str, Tensor]:
 
 
 def _kind(held: Any) -> str:
-    if isinstance(held, Tensor):
-        return "it is one tensor"
+    """What it is, in a few words: a repr of it may be endless."""
     if isinstance(held, dict) and held:
         key, value = next(iter(held.items()))
-        return f"its {key!r} is {value!r}"[:80]
-    return f"it is {held!r}"[:80]
+        if not isinstance(key, str):
+            return "its first key is no text"
+        return f"its {_told(key)} is {_told(value)}"
+    return f"it is {_told(held)}"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return "one tensor"
+    if isinstance(value, dict | list | tuple) and not isinstance(value, Storage):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, int):
+        return f"an {type(value).__name__}"
+    return f"{value!r:.60}" if isinstance(value, str) else f"{value}"[:60]
 
 
 def _stored(name: str, of: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
@@ -316,10 +327,15 @@ def _stored(name: str, of: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
         held = data if storage.data is None else bytearray(storage.data)
         flat = np.frombuffer(held, plain, count, start)
         steps = [stride * WIDTHS[kind] for stride in strides]
-        view = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
+        try:
+            part = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
+        except (OverflowError, ValueError) as error:  # no elements, but huge axes
+            raise WeightsError(
+                f"{name!r} is of no shape: the file is damaged", code="AS605"
+            ) from error
         if kind == BRAIN:
-            return widened(view)
-        return np.require(view, requirements=["C", "A"])
+            return widened(part)
+        return np.require(part, requirements=["C", "A"])
 
     return Stored(shape, kind, values)
 

@@ -1,8 +1,9 @@
 """Which tensors of a file are the net's: of several sets one, without what names share.
 
 A checkpoint of timm's holds `state_dict` and `state_dict_ema`, one of several GPUs has
-`module.` before all names, one of Lightning `model.`. The set and the prefix are taken
-under which most names and shapes fit the net.
+`module.` before all names, one of MoCo `module.encoder_q.` and `module.encoder_k.`. The
+set and the prefix are taken under which most names and shapes fit the net, and of those
+the ones under which least else stands.
 """
 
 from __future__ import annotations
@@ -11,15 +12,31 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import NamedTuple
 
 from archspec.errors import WeightsError, nearest
 from archspec.ops.base import Shape
-from archspec.weights.archives import Archive, Stored
+from archspec.weights.archives import Archive, Stored, counted
+from archspec.weights.masks import unmasked
 
 AVERAGED = "ema"
 """What a set of moving averages is called beside the raw one, which timm's loader, and
 torchvision's scripts where they evaluate, pass over."""
+EVALUATED = (
+    ("encoder_q", "encoder_k"),  # MoCo
+    ("base_encoder", "momentum_encoder"),  # MoCo v3
+    ("online_encoder", "target_encoder"),  # BYOL
+    ("online_network", "target_network"),
+    ("teacher", "student"),  # DINO: the teacher is the average
+    ("backbone", "backbone_momentum"),  # lightly
+    ("backbone", "momentum_backbone"),  # solo-learn
+)
+"""Of two nets that are trained together, the one that their publisher evaluates."""
+WRAPPED = re.compile(
+    r"(?<=\.)(?:_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module)\."
+)
+"""What torch's wrappers of layers add in the middle of names."""
 DEEP = 6
 """So many parts of names may be a prefix."""
 
@@ -41,19 +58,36 @@ class Wish:
 
 ANY = Wish()
 """Nothing is said: what fits best is taken."""
+Wanted = Collection[Mapping[str, Shape]]
+
+
+class Choice(NamedTuple):
+    """What is taken of a file.
+
+    Attributes:
+        archive: the file with the tensors that are meant, under the net's names.
+        notes: what was chosen without being asked for.
+        prefix: what names of the file begin with, and those of the net don't.
+        beside: names, of the archive, that didn't begin with it.
+    """
+
+    archive: Archive
+    notes: tuple[str, ...] = ()
+    prefix: str = ""
+    beside: Collection[str] = ()
 
 
 class _Fit(NamedTuple):
+    """How well the tensors under a prefix fit: so many do, and so many don't."""
+
     score: int
+    surplus: int
     part: str
     prefix: str
-    tensors: dict[str, Stored]
 
 
-def chosen(
-    archive: Archive, wanted: Collection[Mapping[str, Shape]], wish: Wish, path: str
-) -> tuple[Archive, tuple[str, ...]]:
-    """The archive with the tensors that fit best, under the net's names, and notes.
+def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
+    """The tensors of an archive that fit best, under the net's names.
 
     Args:
         archive: an open file.
@@ -62,10 +96,13 @@ def chosen(
         path: of the file, for messages.
 
     Raises:
-        WeightsError: there is no such part, no name has the prefix, or several sets fit
-            equally well.
+        WeightsError: there is no such part, no name has the prefix, several sets fit
+            equally well, or two tensors would have one name.
     """
-    parts = archive.parts or {"": archive.tensors}
+    parts = {
+        part: _unwrapped(unmasked(tensors))
+        for part, tensors in (archive.parts or {"": archive.tensors}).items()
+    }
     if wish.part is not None and wish.part not in parts:
         known = ", ".join(map(repr, parts))
         raise WeightsError(
@@ -73,69 +110,81 @@ def chosen(
             code="AS610",
             hint=nearest(wish.part, parts) or f"it has {known}",
         )
+    prefix = wish.prefix and _unwrapped_name(wish.prefix)
     fits = [
-        _fit(part, prefix, parts[part], wanted, wish.rename)
+        fit
         for part in ([*parts] if wish.part is None else [wish.part])
-        for prefix in (
-            prefixes(parts[part], "/" if archive.layered else ".")
-            if wish.prefix is None
-            else [wish.prefix]
-        )
+        for fit in _fits(part, parts[part], wanted, prefix, wish.rename)
     ]
-    most = max(fit.score for fit in fits)
-    best = [fit for fit in fits if fit.score == most]
-    named = [*dict.fromkeys(fit.part for fit in best)]
-    part = _one(named, path) if most else named[0]
-    fit = _shortest([fit for fit in best if fit.part == part], path)
-    if wish.prefix and not fit.tensors:
-        first = next(iter(parts[part]), "")
+    best, rivals = _best(fits, path)
+    if prefix and not any(name.startswith(prefix) for name in parts[best.part]):
+        first = next(iter(parts[best.part]), "")
         raise WeightsError(
             f"no name in {path!r} begins with {wish.prefix!r}",
             code="AS610",
             hint=f"its first name is {first!r}",
         )
-    if not most and wish.prefix is None and not wish.rename:
-        return archive, ()
-    tensors = dict(fit.tensors)
-    if wish.prefix is None:  # what lacks it is surplus, and the user hears of it
-        for key, stored in parts[part].items():
-            if not key.startswith(fit.prefix):
-                own = renamed(key, wish.rename)
-                beside = f"{key} (without {fit.prefix!r})" if own in tensors else own
-                tensors[beside] = stored
-    rivals = {other.part for other in fits if other.score} - {part}
-    notes = (*_of_parts(part, rivals), *_of_prefix(fit, len(parts[part])))
-    kind = archive.kind.partition(", its ")[0] + (f", its {part!r}" if part else "")
-    return replace(archive, kind=kind, tensors=tensors), notes
+    if not best.score and wish == ANY:
+        return Choice(archive)
+    tensors = parts[best.part]
+    other = [f.prefix for f in rivals if (f.part, f.score) == (best.part, best.score)]
+    told = (
+        *_of_sets(best.part, [fit.part for fit in rivals], "--part"),
+        *_of_sets(best.prefix, other, "--prefix"),
+        *_of_prefix(best.prefix, tensors),
+    )
+    if prefix is None:
+        tensors = {n: t for n, t in tensors.items() if not n.startswith((*other,))}
+    else:
+        tensors = {n: t for n, t in tensors.items() if n.startswith(prefix)}
+    heads = {key for of in wanted for key in of}
+    names = {name: _name(name, best.prefix, wish.rename, heads) for name in tensors}
+    own = {new for name, new in names.items() if name.startswith(best.prefix)}
+    for name, new in names.items():
+        if new in own and not name.startswith(best.prefix):
+            names[name] = f"{name} (without {best.prefix!r})"
+    _check_unique(names, path)
+    kind = archive.kind.partition(", its ")[0]
+    kind += f", its {best.part!r}" if best.part else ""
+    found = {names[name]: tensor for name, tensor in tensors.items()}
+    beside = {new for name, new in names.items() if not name.startswith(best.prefix)}
+    return Choice(replace(archive, kind=kind, tensors=found), told, best.prefix, beside)
 
 
-def prefixes(names: Iterable[str], separator: str = ".") -> list[str]:
-    """What most names may begin with: nothing, their first part, their first two.
+def _check_unique(names: Mapping[str, str], path: str) -> None:
+    """Raises WeightsError where two tensors would have one name in the net."""
+    if len({*names.values()}) == len(names):
+        return
+    new = next(new for new, count in Counter(names.values()).items() if count > 1)
+    both = " and ".join(repr(name) for name in names if names[name] == new)
+    raise WeightsError(
+        f"in {path!r} {both} would both be {new!r}",
+        code="AS610",
+        hint="--rename gives one of them another name",
+    )
 
-    Of Keras' layers it may be any model that they are in.
+
+def _name(
+    name: str, prefix: str, rename: Mapping[str, str], known: Collection[str]
+) -> str:
+    """What a tensor is called in the net; names without the prefix may be a head's."""
+    if name.startswith(prefix):
+        return renamed(name.removeprefix(prefix), rename)
+    for start in reversed(_starts(prefix)):
+        rest = renamed(name.removeprefix(start), rename)
+        if name.startswith(start) and rest in known:
+            return rest
+    return name
+
+
+def _starts(name: str) -> list[str]:
+    """What a name begins with: nothing, its first part, its first two, ...
+
+    Of a variable of a Keras layer: the models that the layer is in.
     """
-    found, left = [""], list(names)
-    if separator == "/":
-        folders = Counter(f"{name.rpartition('/')[0]}/" for name in left)
-        above = [parents for folder in folders for parents in _above(folder)]
-        return ["", *dict.fromkeys(folder for folder in above if folder not in folders)]
-    while len(found) <= DEEP:
-        counts = Counter(name.partition(".")[0] for name in left if "." in name)
-        if not counts:
-            break
-        first, count = counts.most_common(1)[0]
-        if 2 * count <= len(left):
-            break
-        found.append(f"{found[-1]}{first}.")
-        start = f"{first}."
-        left = [n.removeprefix(start) for n in left if n.startswith(start)]
-    return found
-
-
-def _above(folder: str) -> list[str]:
-    """The folders that a folder is in."""
-    parts = folder.split("/")[:-2]
-    return ["/".join(parts[: n + 1]) + "/" for n in range(min(len(parts), DEEP))]
+    separator, own = ("/", 2) if "/" in name else (".", 1)
+    parts = name.split(separator)[:-own][:DEEP]
+    return [separator.join([*parts[:n], ""]) for n in range(len(parts) + 1)]
 
 
 def renamed(name: str, rename: Mapping[str, str]) -> str:
@@ -150,64 +199,101 @@ def renamed(name: str, rename: Mapping[str, str]) -> str:
                 name = pieces[0] + "".join(next(texts, "") + p for p in pieces[1:])
         else:
             literal = new.replace("\\", r"\\")
-            name = re.sub(rf"(?<![^./]){re.escape(old)}(?![^./])", literal, name)
+            name = re.sub(rf"(?<![^.]){re.escape(old)}(?![^.])", literal, name)
     return name
 
 
-def _fit(
+def _unwrapped_name(name: str) -> str:
+    return WRAPPED.sub("", name)
+
+
+def _unwrapped(tensors: Mapping[str, Stored]) -> Mapping[str, Stored]:
+    """The tensors without what wrappers of layers add to their names."""
+    found = {_unwrapped_name(name): tensor for name, tensor in tensors.items()}
+    return found if len(found) == len(tensors) else tensors
+
+
+def _fits(
     part: str,
-    prefix: str,
     tensors: Mapping[str, Stored],
-    wanted: Collection[Mapping[str, Shape]],
+    wanted: Wanted,
+    prefix: str | None,
     rename: Mapping[str, str],
-) -> _Fit:
-    own = {
-        renamed(name.removeprefix(prefix), rename): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-    shapes = {name: tensor.shape for name, tensor in own.items()}
-    score = max(len(shapes.items() & of.items()) for of in wanted)
-    return _Fit(score, part, prefix, own)
+) -> list[_Fit]:
+    """For everything that names begin with, how many of the tensors fit under it."""
+    votes: Counter[tuple[str, int]] = Counter()
+    under: Counter[str] = Counter()
+    for name, tensor in tensors.items():
+        if counted(name):
+            continue
+        starts = _starts(name) if prefix is None else [prefix]
+        for start in (start for start in starts if name.startswith(start)):
+            under[start] += 1
+            rest = renamed(name.removeprefix(start), rename)
+            for number, of in enumerate(wanted):
+                if of.get(rest) == tensor.shape:
+                    votes[start, number] += 1
+    scores: dict[str, int] = {}
+    for (start, _), count in votes.items():
+        scores[start] = max(scores.get(start, 0), count)
+    return [
+        _Fit(score, under[start] - score, part, start)
+        for start, score in scores.items()
+    ] or [_Fit(0, 0, part, prefix or "")]
 
 
-def _shortest(fits: list[_Fit], path: str) -> _Fit:
-    """Of prefixes that fit equally well the shortest, which the others begin with."""
-    least = min(fits, key=lambda fit: len(fit.prefix))
-    beside = [f.prefix for f in fits if not f.prefix.startswith(least.prefix)]
-    if beside and least.score:
-        raise WeightsError(
-            f"{path!r} holds several sets of weights that fit: "
-            + ", ".join(map(repr, (least.prefix, *beside))),
-            code="AS610",
-            hint=f"--prefix {least.prefix} takes the first",
-        )
-    return least
+def _best(fits: Collection[_Fit], path: str) -> tuple[_Fit, list[_Fit]]:
+    """The set that is meant, and other sets of about as many tensors of the net."""
+    most = max((fit.score, -fit.surplus) for fit in fits)
+    if not most[0]:
+        return next(iter(fits)), []
+    best = [fit for fit in fits if (fit.score, -fit.surplus) == most]
+    part = _one([fit.part for fit in best], path, "--part")
+    best = [fit for fit in best if fit.part == part]
+    starts = [fit.prefix for fit in best]
+    # Where the names of a publisher fit whole, ours may fit without their beginning.
+    inner = [p for p in starts if not any(q != p and q.startswith(p) for q in starts)]
+    prefix = _one(inner, path, "--prefix")
+    chosen = next(fit for fit in best if fit.prefix == prefix)
+    rivals = [fit for fit in fits if fit.score * 2 >= most[0]]
+    return chosen, [fit for fit in rivals if not _overlap(fit, chosen)]
 
 
-def _one(parts: list[str], path: str) -> str:
+def _overlap(one: _Fit, other: _Fit) -> bool:
+    """Whether two sets may have tensors in common."""
+    a, b = one.prefix, other.prefix
+    return one.part == other.part and (a.startswith(b) or b.startswith(a))
+
+
+def _one(labels: Collection[str], path: str, option: str) -> str:
     """Of sets that fit equally well the one that is meant by default."""
-    if len(parts) == 1:
-        return parts[0]
-    averaged = [part for part in parts if AVERAGED in part.rpartition(".")[2].lower()]
-    if len(averaged) == 1 and len(parts) == 2:  # the raw one beside it
-        return averaged[0]
+    named = [*dict.fromkeys(labels)]
+    if len(named) == 1:
+        return named[0]
+    if len(named) == 2:
+        for one, other in (named, named[::-1]):
+            ends = [label.strip(".").split(".") for label in (one, other)]
+            pairs = {(a, b) for a, b in zip_longest(*ends, fillvalue="") if a != b}
+            averaged = [any(AVERAGED in p[n].lower() for p in pairs) for n in (0, 1)]
+            if averaged == [True, False] or pairs & set(EVALUATED):
+                return one
     raise WeightsError(
         f"{path!r} holds several sets of weights that fit: "
-        + ", ".join(map(repr, parts)),
+        + ", ".join(map(repr, named)),
         code="AS610",
-        hint=f"--part {parts[0]} takes the first",
+        hint=f"{option} {named[0]} takes the first",
     )
 
 
-def _of_parts(part: str, rivals: Collection[str]) -> Iterable[str]:
+def _of_sets(chosen: str, others: Collection[str], option: str) -> Iterable[str]:
+    rivals = sorted({*others} - {chosen})
     if rivals:
-        others = ", ".join(repr(rival) for rival in sorted(rivals))
-        yield f"read {part!r}; the file has {others} as well (--part chooses)"
+        told = ", ".join(map(repr, rivals))
+        yield f"read {chosen!r}; the file has {told} as well ({option} chooses)"
 
 
-def _of_prefix(fit: _Fit, count: int) -> Iterable[str]:
-    if fit.prefix:
-        all_ = len(fit.tensors) == count
-        told = f"all {count}" if all_ else f"{len(fit.tensors)} of {count}"
-        yield f"{told} names begin with {fit.prefix!r}: left out"
+def _of_prefix(prefix: str, names: Collection[str]) -> Iterable[str]:
+    if prefix:
+        count = sum(name.startswith(prefix) for name in names)
+        told = f"all {count}" if count == len(names) else f"{count} of {len(names)}"
+        yield f"{told} names begin with {prefix!r}: left out"

@@ -18,13 +18,22 @@ from archspec.graph import Graph
 from archspec.weights import archives, checkpoints, files, hdf5, shards
 from archspec.weights.adapt import adapted, advise, other_input
 from archspec.weights.archives import BRAIN, counted
-from archspec.weights.choice import ANY, Wish, chosen
+from archspec.weights.choice import ANY, Choice, Wish, chosen
 from archspec.weights.elements import encoded, known
 from archspec.weights.eras import by_attribute
 from archspec.weights.fit import Misfit, check, compare, rows
+from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
 from archspec.weights.renewal import renewed, replaced
-from archspec.weights.sources import THEANO, Source, guessed, layers, named, source
+from archspec.weights.sources import (
+    THEANO,
+    Candidate,
+    Source,
+    guessed,
+    layers,
+    named,
+    source,
+)
 from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
@@ -140,8 +149,8 @@ def fitted(
     new = renewed(graph, how.get("new", ()))
     told = archives.told(path)
     with archives.opened(path) as archive:
-        archive, whose, notes = _wished(graph, source, archive, wish, told)
-        every = list(whose.places(graph))
+        choice, (whose, every), notes = _wished(graph, source, archive, wish, told)
+        archive = choice.archive
         with _part(told):
             archive = by_attribute(archive, every, told)
         places = [place for place in every if place.name not in new]
@@ -165,6 +174,7 @@ def fitted(
         except Misfit as error:
             if not (how_input or error.hint):
                 advise(error, graph, places, shapes)
+            error.hint = error.hint or way_out(shapes, places, choice)
             raise
         found: dict[str, NDArray[Any]] = {}
         used = set()
@@ -173,8 +183,8 @@ def fitted(
                 used.add(place.key)
                 array = place.back(_read(archive, place.key))
                 if how_input and place is other:
-                    told, channels = place.name, place.shape[1]
-                    notes += (f"{told}: {array.shape[1]} input channels to {channels}",)
+                    own, channels = array.shape[1], place.shape[1]
+                    notes += (f"{place.name}: {own} input channels to {channels}",)
                     array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
@@ -213,20 +223,30 @@ def _what(path: str | os.PathLike[str] | Any, whose: Source) -> str:
 
 def _wished(
     graph: Graph, name: str | None, archive: archives.Archive, wish: Wish, path: str
-) -> tuple[archives.Archive, Source, tuple[str, ...]]:
-    """The archive with the tensors that are meant, whose names it has, and notes."""
+) -> tuple[Choice, Candidate, tuple[str, ...]]:
+    """The tensors that are meant, whose names they have, and notes."""
     fitting = named(name, archive.layered, archive.metadata)
     if not fitting:
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    wanted = [{p.key: p.stored for p in of.places(graph)} for of in fitting]
-    found, notes = chosen(archive, wanted, wish, path)
-    shapes = {key: tensor.shape for key, tensor in found.tensors.items()}
-    whose = guessed(graph, shapes, fitting)
-    known = whose.first and (name is not None or "backend" in archive.metadata)
-    said = (whose.note,) if whose.note and not known else ()
-    return found, whose, (*archive.notes, *notes, *said)
+    known = [candidate for of in fitting for candidate in of.candidates(graph)]
+    if not known:
+        raise _nameless(fitting[0], graph)
+    wanted = [{place.key: place.stored for place in places} for _, places in known]
+    choice = chosen(archive, wanted, wish, path)
+    tensors = choice.archive.tensors
+    found = guessed(known, {key: tensor.shape for key, tensor in tensors.items()})
+    whose = found[0]
+    told = whose.first and (name is not None or "backend" in archive.metadata)
+    said = (whose.note,) if whose.note and not told else ()
+    return choice, found, (*archive.notes, *choice.notes, *said)
+
+
+def _nameless(whose: Source, graph: Graph) -> WeightsError:
+    return WeightsError(
+        f"{whose.name} has no names for the weights of {graph.name}", code="AS608"
+    )
 
 
 def _read(archive: archives.Archive, key: str) -> NDArray[Any]:
@@ -292,6 +312,8 @@ def write(
     weights = arrays(weights)
     check(weights, {**graph.parameters(), **graph.buffers()})
     places = list(chosen.places(graph))
+    if not places and graph.parameters():
+        raise _nameless(chosen, graph)
     if layered:
         if dtype == BRAIN:
             message = f"{name!r}: HDF5 has no {BRAIN}"

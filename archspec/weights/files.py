@@ -182,7 +182,7 @@ def opened(path: Path) -> Iterator[Archive]:
         WeightsError: the file is missing, damaged or of another format.
     """
     name = os.fspath(path)
-    start = beginning(path)
+    first = beginning(path)
     try:
         # It checks that the parts named in the header fill the file exactly.
         with safe_open(path, framework="np") as file:
@@ -193,7 +193,7 @@ def opened(path: Path) -> Iterator[Archive]:
             f"can't read {name!r}: {error.strerror or error}", code="AS602"
         ) from error
     except SafetensorError as error:
-        what = foreign(start)
+        what = foreign(first)
         if what:
             raise WeightsError(
                 f"{name!r} is {what}; expected a safetensors file",
@@ -204,11 +204,17 @@ def opened(path: Path) -> Iterator[Archive]:
             f"{name!r} is a damaged safetensors file, or none at all: {error}",
             code="AS604",
         ) from error
-    with path.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(length))
-        data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
-    tensors = {key: _stored(name, key, header[key], data, 8 + length) for key in order}
+    try:
+        with path.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length))
+            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+        start = 8 + length
+        tensors = {key: _stored(name, key, header[key], data, start) for key in order}
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{name!r} changed while it was read", code="AS604"
+        ) from error
     yield Archive("a safetensors file", False, tensors, texts)
 
 

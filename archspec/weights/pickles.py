@@ -24,8 +24,10 @@ STEPS = 700_000
 """Steps that a pickle may take: torch needs about 40 for a tensor."""
 DEEPEST = 64
 """Axes that an array of numpy's may have."""
-HASHED = (str, int, float, bool, type(None))
-"""What may be a key as it is; hashes of other values can be made to collide."""
+SMALL = 1 << 60
+"""Smaller integers have hashes of their own. Those of larger ones, of floats, of tuples
+can be made to collide, and then a dict is as slow as a list."""
+HASHED = (str, bool, type(None))
 
 
 class Unreadable(Exception):
@@ -88,10 +90,15 @@ DTYPES = {
 """torch's classes of storages, by what stands before `Storage`."""
 
 
+def _counted(number: Any) -> bool:
+    """Whether it is a number of values, as many as a machine counts."""
+    return type(number) is int and 0 <= number < 1 << 63
+
+
 def view(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
     """A tensor, where it is one."""
     numbers = (offset, *shape, *strides)
-    whole = all(type(number) is int and number >= 0 for number in numbers)
+    whole = all(map(_counted, numbers))
     whole &= len(shape) == len(strides) <= DEEPEST
     if not isinstance(storage, Storage) or not whole:
         return Opaque("torch.Tensor")
@@ -216,9 +223,9 @@ def _of_array(value: Opaque) -> Tensor | None:
             dtype = NUMPY.get(kind.removeprefix("numpy.dtype."))
             if isinstance(data, str):  # of Python 2
                 data = _encoded(data)
-            right = all(type(length) is int and length >= 0 for length in shape)
-            right &= len(shape) <= DEEPEST
-            if name == ARRAY and dtype and order != ">" and right and data is not None:
+            right = all(map(_counted, shape))
+            right &= len(shape) <= DEEPEST and isinstance(data, bytes | bytearray)
+            if name == ARRAY and dtype and order != ">" and right:
                 sizes = shape if columns else shape[::-1]
                 steps = tuple(prod(sizes[:number]) for number in range(len(sizes)))
                 storage = Storage(dtype, "", prod(shape), bytes(data))
@@ -344,7 +351,8 @@ MADE: dict[str, Callable[[], Any]] = {
 
 def _put(held: Any, key: Any, value: Any) -> None:
     if isinstance(held, dict):
-        held[key if isinstance(key, HASHED) else Opaque("a key")] = value
+        plain = isinstance(key, HASHED) or (type(key) is int and abs(key) < SMALL)
+        held[key if plain else Opaque("a key")] = value
 
 
 def _set_all(stack: list[Any], items: list[Any]) -> None:

@@ -1,12 +1,11 @@
 """Who calls the weights what: a table of names and reshapes for each source.
 
 A source says, for every canonical weight of a net, which tensor of a file it is. What
-differs from one source to the next is a list of patterns, nothing else.
+differs from one source to the next is a list of patterns (`publishers`), nothing else.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,20 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.errors import WeightsError, nearest
 from archspec.graph import Graph
 from archspec.ops.base import Shape
-from archspec.weights import eras, layouts
+from archspec.weights import eras, layouts, publishers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from archspec.weights.layouts import Move
-
-TIMM: tuple[tuple[str, str, int], ...] = (
-    # timm's VGG has its hidden layers as convolutions of 7 x 7 and of one pixel.
-    (r"classifier\.0\.(weight|bias)", r"pre_logits.fc1.\1", 7),
-    (r"classifier\.3\.(weight|bias)", r"pre_logits.fc2.\1", 1),
-    (r"classifier\.6\.(weight|bias)", r"head.fc.\1", 0),
-)
-"""A canonical name, timm's, and the kernel that a linear weight is a convolution of."""
 
 
 class Place(NamedTuple):
@@ -58,7 +49,9 @@ class Source:
     Attributes:
         name: what a user calls it. Several may have one name, whose files differ.
         layered: whether its files hold the variables of Keras layers.
-        places: where each canonical weight of a net is.
+        places: where each canonical weight of a net is; none for a net whose names it
+            doesn't know.
+        lead: what names of all but the head begin with; files may lack it.
         first: in files of Keras 1, in which order their kernels have their axes.
         note: what there is to say of files that are read so.
     """
@@ -66,6 +59,7 @@ class Source:
     name: str
     layered: bool
     places: Callable[[Graph], Iterator[Place]]
+    lead: str = ""
     first: str = ""
     note: str = ""
 
@@ -77,6 +71,20 @@ class Source:
         if facts.get("keras_version", "3").partition(".")[0] != "1":
             return not self.first
         return bool(self.first) and self.first == order
+
+    def candidates(self, graph: Graph) -> list[Candidate]:
+        """The places, and those without the lead if there is one.
+
+        Empty where the source has no names for the net.
+        """
+        whole = list(self.places(graph))
+        lacking = [p._replace(key=p.key.removeprefix(self.lead)) for p in whole]
+        different = [whole, lacking][: 1 + (lacking != whole)]
+        return [(self, of) for of in different if of or not graph.parameters()]
+
+
+Candidate = tuple[Source, list[Place]]
+"""A source with the places that its files may have."""
 
 
 def source(name: str) -> Source:
@@ -111,22 +119,22 @@ def named(name: str | None, layered: bool, facts: Mapping[str, str]) -> list[Sou
 
 
 def guessed(
-    graph: Graph, tensors: Mapping[str, Shape], sources: Collection[Source]
-) -> Source:
-    """The source whose names, and shapes, agree with most of the tensors of a file.
+    candidates: Collection[Candidate], tensors: Mapping[str, Shape]
+) -> Candidate:
+    """The first of those whose names and shapes agree most with the tensors of a file.
 
     Raises WeightsError where the order of Keras 1's axes can't be told.
     """
 
-    def fit(one: Source) -> tuple[int, int]:
-        places = [place for place in one.places(graph) if place.key in tensors]
-        same = sum(tensors[place.key] == place.stored for place in places)
-        return same, len(places)
+    def fit(places: Collection[Place]) -> tuple[int, int]:
+        there = [place for place in places if place.key in tensors]
+        same = sum(tensors[place.key] == place.stored for place in there)
+        return same, len(there)
 
-    fits = [fit(one) for one in sources]
-    best = [one for one, own in zip(sources, fits, strict=True) if own == max(fits)]
-    orders = {one.first: one for one in reversed(best) if one.first}
-    if len(orders) > 1 and not eras.equal(*(o.places(graph) for o in orders.values())):
+    fits = [fit(places) for _, places in candidates]
+    best = [one for one, own in zip(candidates, fits, strict=True) if own == max(fits)]
+    orders = {source.first: of for source, of in reversed(best) if source.first}
+    if len(orders) > 1 and not eras.equal(*orders.values()):
         raise WeightsError(
             "nothing says whether images are [C, H, W] or [H, W, C] for the layers in "
             "the file, which Keras 1 wrote",
@@ -141,22 +149,29 @@ def _canonical(graph: Graph) -> Iterator[Place]:
         yield Place(name, shape, name, shape, _same, _same)
 
 
-def _timm(graph: Graph) -> Iterator[Place]:
-    for place in _canonical(graph):
-        for pattern, replacement, kernel in TIMM:
-            found = re.fullmatch(pattern, place.name)
-            if found is not None:
-                yield _convolved(place, found.expand(replacement), kernel)
-                break
-        else:
-            yield place
+def _named(lists: publishers.Lists) -> Callable[[Graph], Iterator[Place]]:
+    """The places of a publisher's names, by the first list that has all of a net's."""
+
+    def places(graph: Graph) -> Iterator[Place]:
+        canonical = list(_canonical(graph))
+        for rows in lists:
+            found = [(p, publishers.row_of(p.name, rows)) for p in canonical]
+            if all(row for _, row in found):
+                yield from (_stored(p, *row) for p, row in found if row)
+                return
+
+    return places
 
 
-def _convolved(place: Place, key: str, kernel: int) -> Place:
-    shape = place.shape
-    if not kernel or len(shape) != 2 or shape[1] % kernel**2:
+def _stored(place: Place, key: str, row: publishers.Row) -> Place:
+    shape, kernel = place.shape, row.kernel
+    stored = shape
+    if kernel == 0 and len(shape) == 4 and shape[2:] == (1, 1):
+        stored = shape[:2]
+    elif kernel and len(shape) == 2 and not shape[1] % kernel**2:
+        stored = (shape[0], shape[1] // kernel**2, kernel, kernel)
+    if stored == shape:
         return place._replace(key=key)
-    stored = (shape[0], shape[1] // kernel**2, kernel, kernel)
     return place._replace(
         key=key,
         stored=stored,
@@ -217,12 +232,20 @@ ORDERS = {order: partial(_first, order) for order in ("tf", "th")}
 SOURCES = (
     Source("canonical", False, _canonical),
     Source("torchvision", False, _canonical),
-    Source("timm", False, _timm),
+    Source("timm", False, _named(publishers.TIMM)),
+    Source("transformers", False, _named(publishers.TRANSFORMERS), "resnet."),
+    Source("mmpretrain", False, _named(publishers.MMPRETRAIN), "backbone."),
+    Source("mmdet", False, _named(publishers.MMDET), "backbone."),
+    Source("detectron2", False, _named(publishers.DETECTRON2)),
+    Source("kuangliu", False, _named(publishers.KUANGLIU)),
+    Source("weiaicunzai", False, _named(publishers.WEIAICUNZAI)),
+    Source("xternalz", False, _named(publishers.XTERNALZ)),
+    Source("sequential", False, _named(publishers.SEQUENTIAL)),
     *(Source(name, True, _keras) for name in KERAS),
     *(Source(name, True, _counted, note=COUNTED) for name in KERAS),
-    *(Source(name, True, ORDERS[o], o, BLIND) for name in KERAS for o in ORDERS),
+    *(Source(name, True, ORDERS[o], "", o, BLIND) for name in KERAS for o in ORDERS),
     Source(THEANO, True, partial(_turned, _keras), note=TURNED),
-    *(Source(THEANO, True, partial(_turned, ORDERS[o]), o, TURNED) for o in ORDERS),
+    *(Source(THEANO, True, partial(_turned, ORDERS[o]), "", o, TURNED) for o in ORDERS),
 )
 """All sources; of two that agree with a file equally well, the first is taken.
 

@@ -13,7 +13,7 @@ from nets import graph_of
 
 from archspec.errors import WeightsError
 from archspec.weights import Wish, load
-from archspec.weights.choice import prefixes, renamed
+from archspec.weights.choice import renamed
 from archspec.weights.conversion import fitted
 
 GRAPH = graph_of(
@@ -179,23 +179,153 @@ def test_renames_follow_one_another() -> None:
     assert renamed("a.w", {"a": "b", "b": "c"}) == "c.w"
 
 
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        ([], [""]),
-        (["a", "b"], [""]),
-        (["m.a", "m.b"], ["", "m."]),
-        (["m.n.a", "m.n.b", "x"], ["", "m.", "m.n."]),
-        (["m.a", "n.b"], [""]),
-    ],
-)
-def test_prefixes(names: list[str], found: list[str]) -> None:
-    assert prefixes(names) == found
-
-
 @pytest.mark.parametrize("suffix", [".pth.tar", ".ckpt", ".th", ".bin", ".PTH", ".x"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_the_content_decides(tmp_path: Path, suffix: str, zipped: bool) -> None:
     path = tmp_path / f"w{suffix}"
     torch.save(STATE, path, _use_new_zipfile_serialization=zipped)
     assert same(load(path, GRAPH), STATE)
+
+
+def test_a_student_and_a_larger_teacher(path: Path) -> None:
+    """The larger one has all that the smaller has, and more."""
+    larger = OTHER | {"conv2.weight": torch.ones(4, 4, 1, 1)}
+    torch.save(under("teacher.", larger) | under("student."), path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE)
+    assert found.notes == (
+        "read 'student.'; the file has 'teacher.' as well (--prefix chooses)",
+        "9 of 19 names begin with 'student.': left out",
+    )
+    torch.save({"teacher": larger, "student": STATE}, path)
+    assert same(fitted(path, GRAPH).weights, STATE)
+
+
+def test_a_generator_and_a_discriminator(path: Path) -> None:
+    generator = {"conv.weight": torch.ones(8, 3, 3, 3), "up.bias": torch.ones(8)}
+    torch.save({"D": STATE, "G": generator}, path)
+    assert same(load(path, GRAPH), STATE)
+    torch.save(under("D.") | under("G.", generator), path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert (caught.value.hint or "").startswith("--prefix D. takes")
+    assert same(load(path, GRAPH, wish=Wish(prefix="D.")), STATE)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("encoder_q", "encoder_k"),
+        ("module.base_encoder", "module.momentum_encoder"),
+        ("online_encoder.net", "target_encoder.net"),
+        ("teacher", "student"),
+        ("backbone", "backbone_momentum"),
+        ("backbone", "momentum_backbone"),
+        ("model_ema", "model"),
+        ("ema.module", "net.module"),
+    ],
+)
+@pytest.mark.parametrize("turned", [True, False])
+def test_of_two_nets_the_one_that_is_evaluated(
+    path: Path, first: str, second: str, turned: bool
+) -> None:
+    pairs = [under(f"{first}.", STATE), under(f"{second}.", OTHER)]
+    a, b = pairs[::-1] if turned else pairs
+    torch.save(a | b, path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE)
+    told = f"read '{first}.'; the file has '{second}.' as well (--prefix chooses)"
+    assert found.notes[0] == told
+    chosen = fitted(path, GRAPH, wish=Wish(prefix=f"{second}."))
+    assert same(chosen.weights, OTHER)
+
+
+def test_prefixes_that_fit_equally_well(path: Path) -> None:
+    torch.save(under("a.", STATE) | under("b.", OTHER), path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert "holds several sets of weights that fit: 'a.', 'b.'" in caught.value.message
+    assert caught.value.hint == "--prefix a. takes the first"
+    three = under("teacher.") | under("student.") | under("other.")
+    torch.save(three, path)
+    with pytest.raises(WeightsError, match=r"'teacher\.', 'student\.', 'other\.'"):
+        load(path, GRAPH)
+
+
+def test_names_that_would_be_one(path: Path) -> None:
+    probe = {"fc.weight": torch.ones(2, 4), "fc.bias": torch.ones(2)}
+    torch.save(under("backbone.") | probe, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert caught.value.notes[0].startswith(
+        "surplus: fc.weight (without 'backbone.') [2, 4]"
+    )
+    assert caught.value.hint == "--prefix backbone. takes what fits"
+    assert same(load(path, GRAPH, wish=Wish(prefix="backbone.")), STATE)
+    torch.save(STATE | {"linear.weight": torch.ones(2, 4)}, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH, wish=Wish(rename={"linear": "fc"}))
+    assert "'fc.weight' and 'linear.weight' would both be 'fc.weight'" in (
+        caught.value.message
+    )
+    assert caught.value.hint == "--rename gives one of them another name"
+
+
+def test_raw_weights_beside_averages_in_one_mapping(path: Path) -> None:
+    torch.save(OTHER | under("ema."), path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, GRAPH)
+    assert caught.value.hint == "--prefix ema. takes what fits"
+    assert same(load(path, GRAPH, wish=Wish(prefix="ema.")), STATE)
+    raw = fitted(path, GRAPH, wish=Wish(prefix=""), allow_extra=["ema.*"])
+    assert same(raw.weights, OTHER)
+
+
+def test_a_head_outside_the_trunk(path: Path) -> None:
+    trunk = {k: v for k, v in STATE.items() if not k.startswith("fc.")}
+    head = {k: v for k, v in STATE.items() if k.startswith("fc.")}
+    for start, other in (("backbone.", ""), ("module.backbone.", "module.")):
+        torch.save(under(start, trunk) | under(other, head), path)
+        found = fitted(path, GRAPH)
+        assert same(found.weights, STATE)
+        assert found.notes == (f"7 of 9 names begin with {start!r}: left out",)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "m._orig_mod."])
+def test_wrappers_in_the_middle_of_names(path: Path, prefix: str) -> None:
+    state = {
+        f"{prefix}{name.partition('.')[0]}._fsdp_wrapped_module."
+        f"_checkpoint_wrapped_module.{name.partition('.')[2]}": tensor
+        for name, tensor in STATE.items()
+    }
+    torch.save(state, path)
+    assert same(load(path, GRAPH), STATE)
+    assert same(load(path, GRAPH, wish=Wish(prefix=prefix)), STATE)
+
+
+def test_a_part_without_anything_that_fits(path: Path) -> None:
+    torch.save({"a": STATE, "b": {"x.weight": torch.ones(2)}}, path)
+    with pytest.raises(WeightsError, match=" 8 missing") as caught:
+        load(path, GRAPH, wish=Wish(part="b"))
+    assert any("surplus: x.weight" in note for note in caught.value.notes)
+
+
+def test_clips_net_is_another_one(path: Path) -> None:
+    """Three convolutions in its stem, pools for strides: ResNet-50 by most names."""
+    import archspec
+
+    graph = archspec.load("resnet50").graph
+    state = {
+        f"visual.{name}": torch.zeros(shape)
+        for name, shape in {**graph.parameters(), **graph.buffers()}.items()
+        if not name.startswith(("fc", "conv1", "bn1"))
+    }
+    for n, shape in enumerate([(32, 3, 3, 3), (32, 32, 3, 3), (64, 32, 3, 3)], 1):
+        state[f"visual.conv{n}.weight"] = torch.zeros(shape)
+    state["visual.attnpool.positional_embedding"] = torch.zeros(50, 2048)
+    torch.save(state | {"logit_scale": torch.zeros(())}, path)
+    with pytest.raises(WeightsError) as caught:
+        load(path, graph)
+    assert "shape: conv1.weight is [32, 3, 3, 3]" in "".join(caught.value.notes)
+    assert "surplus: conv3.weight [64, 32, 3, 3]" in "".join(caught.value.notes)
+    assert caught.value.hint is None

@@ -1,0 +1,122 @@
+"""archspec.weights.hints: what an error says has to be said is enough to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from layouts.containers import net
+from layouts.containers import spec as narrow
+from layouts.layout import Layout, all_layouts
+from torch import nn
+from torch.ao import quantization
+
+import archspec
+from archspec.errors import WeightsError
+from archspec.weights import load
+
+OPTIONS = ("--prefix", "--new", "--rename", "--allow")
+SAID = [row for row in all_layouts() if any(o in row.said for o in OPTIONS)]
+
+
+@pytest.mark.parametrize("row", SAID, ids=lambda row: row.make.__name__)
+def test_the_layouts(row: Layout, tmp_path: Path) -> None:
+    """The table says of each what its error says, and with that it is read."""
+    held = row.make(tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        load(held.path, held.spec.graph)
+    told = row.said.partition(" --set")[0]
+    assert caught.value.hint == f"{told} takes what fits"
+
+
+def hint(path: Path, state: Mapping[str, Any], **params: Any) -> str | None:
+    torch.save(dict(state), path / "f.pth")
+    spec = narrow() if not params else archspec.load("resnet18", params=params)
+    with pytest.raises(WeightsError) as caught:
+        load(path / "f.pth", spec.graph)
+    assert caught.value.code == "AS601"
+    return caught.value.hint
+
+
+def weight_norm(made: nn.Module) -> Any:
+    return nn.utils.weight_norm(made)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize(
+    ("change", "cure"),
+    [
+        (weight_norm, "remove_weight_norm"),
+        (nn.utils.parametrizations.weight_norm, "remove_parametrizations"),
+        (nn.utils.parametrizations.spectral_norm, "remove_parametrizations"),
+        (nn.utils.parametrizations.orthogonal, "remove_parametrizations"),
+    ],
+)
+def test_computed_weights(
+    tmp_path: Path, change: Callable[[Any], Any], cure: str
+) -> None:
+    made = net()
+    change(made.fc)
+    found = hint(tmp_path, made.state_dict())
+    assert found is not None and found.startswith("fc.weight is computed of others")
+    assert cure in found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_quantized_net(tmp_path: Path) -> None:
+    made = nn.Sequential(nn.Linear(6, 4))
+    quantize: Any = quantization.quantize_dynamic
+    made = quantize(made, {nn.Linear}, dtype=torch.qint8)
+    torch.save({f"fc.{k[2:]}": v for k, v in made.state_dict().items()}, tmp_path / "f")
+    text = "archspec: 1\nname: n\ninputs: {x: [6]}\n"
+    spec = tmp_path / "n.yaml"
+    spec.write_text(text + "graph: {fc: {op: linear, features: 4}}\n")
+    with pytest.raises(WeightsError) as caught:
+        load(tmp_path / "f", archspec.load(spec).graph)
+    assert "before quantization" in (caught.value.hint or "")
+
+
+def test_another_net_gets_no_options(tmp_path: Path) -> None:
+    assert hint(tmp_path, net().state_dict(), widths=[8] * 4, depths=[1] * 4) is None
+
+
+def test_weights_missing_all_over_get_no_options(tmp_path: Path) -> None:
+    state = {k: v for k, v in net().state_dict().items() if not k.endswith("bn1.bias")}
+    assert hint(tmp_path, state) is None
+
+
+def test_another_number_of_classes(tmp_path: Path) -> None:
+    state = net().state_dict() | {
+        "fc.weight": torch.ones(7, 24),
+        "fc.bias": torch.ones(7),
+    }
+    assert hint(tmp_path, state) == "--new fc takes what fits"
+
+
+def test_two_heads_of_one_shape_are_not_guessed(tmp_path: Path) -> None:
+    state = net().state_dict()
+    weight, bias = state.pop("fc.weight"), state.pop("fc.bias")
+    for name in ("a", "b"):
+        state |= {f"{name}.weight": weight, f"{name}.bias": bias}
+    assert hint(tmp_path, state) == (
+        "--new fc --allow-extra 'a.*' --allow-extra 'b.*' takes what fits"
+    )
+
+
+def test_no_pattern_takes_more_than_what_does_not_fit(tmp_path: Path) -> None:
+    state = net().state_dict()
+    del state["fc.bias"]
+    state["layer1.7.conv1.weight"] = torch.ones(1)
+    assert hint(tmp_path, state) == (
+        "--allow-missing fc.bias --allow-extra 'layer1.7.*' takes what fits"
+    )
+
+
+def test_only_a_head_may_be_missing(tmp_path: Path) -> None:
+    """With another stem it is another net, such as CLIP's."""
+    state = net().state_dict()
+    del state["conv1.weight"]
+    assert hint(tmp_path, state | {"conv2.weight": torch.ones(1)}) is None
