@@ -197,8 +197,8 @@ def fitted(
                 used.add(place.key)
                 array = place.back(_read(archive, place.key))
                 if how_input and place is other:
-                    told, channels = place.name, place.shape[1]
-                    notes += (f"{told}: {array.shape[1]} input channels to {channels}",)
+                    own, channels = array.shape[1], place.shape[1]
+                    notes += (f"{place.name}: {own} input channels to {channels}",)
                     array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata

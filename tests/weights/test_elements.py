@@ -13,12 +13,13 @@ from archspec.weights.archives import widened
 from archspec.weights.elements import encoded, known, narrowed, stored_as, width
 
 DRAW = np.random.default_rng(0)
+EDGES = [0, 1, 1 << 31, 0x7F7FFFFF, 0x7F800000, 0xFF800000, 0xFFFFFFFF]
 PATTERNS = np.concatenate(
     [
         DRAW.integers(0, 2**32, 200_000).astype(np.uint32),
         (np.arange(2**16, dtype=np.uint32) << 16) | 0x8000,  # halfway between two
         np.arange(2**16, dtype=np.uint32) << 16,
-        np.uint32([0, 1, 0x80000000, 0x7F7FFFFF, 0x7F800000, 0xFF800000, 0xFFFFFFFF]),
+        np.array(EDGES, np.uint32),
     ]
 )
 
