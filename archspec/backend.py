@@ -393,7 +393,7 @@ def compare_names(
 
 
 def save_weights(chosen: Backend, graph: Graph, model: Any, path: str) -> None:
-    """Writes a model's canonical weights as safetensors."""
+    """Writes a model's canonical weights, as .safetensors or .pth."""
     from archspec.weights import write
 
     write(path, graph, chosen.read_weights(graph, model))

@@ -191,8 +191,7 @@ class Spec:
         Raises WeightsError.
         """
         found = self.fit_weights(weights, seed=seed, **how)
-        for note in found.notes:
-            LOG.warning("note: %s", note)
+        found.tell()
         return found.weights
 
     def fit_weights(

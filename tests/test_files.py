@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archspec.errors import ArchspecError
-from archspec.files import write_whole
+from archspec.files import write_together, write_whole
 from archspec.weights import save
 
 
@@ -90,3 +90,36 @@ class TestWriteWhole:
         write_whole(tmp_path / "link", "x")
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "file").read_text() == "x"
+
+
+class TestTogether:
+    def test_all(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("old")
+        write_together({tmp_path / "a": "x", str(tmp_path / "b"): b"y"})
+        found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+        assert found == {"a": "x", "b": "y"}
+
+    def test_none_where_one_fails(self, tmp_path: Path) -> None:
+        def broken(path: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        (tmp_path / "a").write_text("old")
+        with pytest.raises(ArchspecError, match=r"can't write '.*/c': No space left"):
+            write_together(
+                {tmp_path / "a": "x", tmp_path / "b": "y", tmp_path / "c": broken}
+            )
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+            "a": "old"
+        }
+
+    def test_none_where_the_last_can_not_be_put_in_its_place(
+        self, tmp_path: Path
+    ) -> None:
+        def taken(path: Path) -> None:
+            path.write_text("y")
+            (tmp_path / "b").mkdir()  # by somebody else, meanwhile
+            (tmp_path / "b" / "more").touch()
+
+        with pytest.raises(ArchspecError):
+            write_together({tmp_path / "a": "x", tmp_path / "b": taken})
+        assert [path.name for path in tmp_path.iterdir()] == ["b"]

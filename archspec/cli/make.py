@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import loading, options
 from archspec.errors import ArchspecError, BackendError, WeightsError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
 ]
+
+FLAT = (".safetensors", ".pth")
+"""Files of weights alone, of any backend's models."""
 
 
 @options.ended
@@ -188,8 +191,12 @@ def build(
     new: options.New = None,
     adapt_input: options.Adapt = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 0,
-    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="float32 or float64; of a file also float16, bfloat16.")
+    ] = "float32",
+    shard: options.Shard = None,
     device: Annotated[str | None, typer.Option(help="Of the framework.")] = None,
+    strict: options.Strict = False,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -201,11 +208,18 @@ def build(
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
     from archspec.backend import backend as find
+    from archspec.weights import write
 
-    kind = options.dtype(dtype)
+    stored = options.element(dtype)
+    half = stored not in ("float32", "float64")
+    kind = options.dtype("float32" if half else dtype)
     chosen = find(backend)
     if output is not None:
         options.writable(output, chosen.files, force)
+    if half and (output is None or not output.name.endswith(FLAT)):
+        message = f"--dtype {dtype} is for files that end in {' or '.join(FLAT)}"
+        raise ArchspecError(message, code="AS505")
+    size_of_part = options.shard(shard, output, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
     if weights is not None:
@@ -230,6 +244,8 @@ def build(
         adapt_input=adapt_input,
         seed=seed,
         wish=options.wish(part, prefix, rename),
+        thorough=True,
+        strict=strict,
     )
     _note(f"building {found.name} for {backend}")
     _start(chosen)
@@ -246,15 +262,25 @@ def build(
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
     if loaded:
-        for note in loaded.notes:
-            print(f"note: {note}", file=sys.stderr)
+        options.told(loaded)
         for line in loaded.lines():
             print(line)
     for line in _summary(found, backend, outputs, built - start, ran - built):
         print(line)
-    if output is not None:
+    if output is None:
+        return
+    saved = output
+    if half or size_of_part:
+        held = chosen.read_weights(found.graph, model)
+        saved = write(output, found.graph, held, dtype=stored, shard=size_of_part)
+    else:
         chosen.save(found.graph, model, str(output))
-        print(f"saved: {output}")
+    print(f"saved: {saved}")
+    native = saved == output and (backend == "torch" or not saved.name.endswith(FLAT))
+    text = loading.lines(
+        saved, spec, backend=backend, native=native, params=given, size=size, taps=taps
+    )
+    print(loading.indented(text))
 
 
 def _start(chosen: Backend) -> None:

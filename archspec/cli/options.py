@@ -7,18 +7,23 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, WeightsError
+from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
 
 if TYPE_CHECKING:
     from archspec.weights import Wish
+    from archspec.weights.conversion import Loaded
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
+BYTES = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([KMGT]B)")
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+"""As Hugging Face's `max_shard_size` has them."""
 
 SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
 Spec = Annotated[str, SPEC]
@@ -68,6 +73,11 @@ Adapt = Annotated[
     typer.Option(
         "--adapt-input", help="The first convolution to other input channels."
     ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Several .safetensors files, of 2GB or so each."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
@@ -125,6 +135,39 @@ def dtype(text: str) -> Literal["float32", "float64"]:
     raise ArchspecError(f"--dtype {text}: expected float32 or float64", code="AS505")
 
 
+def element(text: str | None) -> str | None:
+    """The value of a `--dtype` of files."""
+    from archspec.weights.elements import KINDS
+
+    if text is not None and text not in KINDS:
+        *most, last = KINDS
+        raise ArchspecError(
+            f"--dtype {text}: expected {', '.join(most)} or {last}", code="AS505"
+        )
+    return text
+
+
+def shard(text: str | None, path: Path | None, force: bool) -> int | None:
+    """`2GB` in bytes; ArchspecError where parts of such a file are there already."""
+    if text is None:
+        return None
+    found = BYTES.fullmatch(text.upper())
+    size = int(float(found[1]) * UNITS[found[2]]) if found else 0
+    if size < 1:
+        raise ArchspecError(
+            f"--shard {text}: expected a size such as 2GB or 500MB", code="AS505"
+        )
+    if path is None or path.suffix != ".safetensors":
+        raise ArchspecError(
+            "--shard is for files that end in .safetensors", code="AS505"
+        )
+    parts = [*path.parent.glob(f"{escape(path.stem)}-*-of-*{path.suffix}")]
+    index = path.with_name(f"{path.name}.index.json")
+    for place in [*sorted(parts), index]:
+        writable(place, None, force)
+    return size
+
+
 def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
     """Raises ArchspecError before any work where `path` can't be written."""
     if suffixes is not None and not path.name.endswith(suffixes):
@@ -154,6 +197,13 @@ def say(errors: Iterable[ArchspecError]) -> None:
 
     for item in singly(errors):
         print(render(item), file=sys.stderr)
+
+
+def told(loaded: Loaded) -> None:
+    """Prints what was chosen of a weight file, and what is doubtful in it."""
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
+    say([SpecWarning(doubt, code="AS620") for doubt in loaded.doubts])
 
 
 def ended(command: Callable[P, None]) -> Callable[P, None]:

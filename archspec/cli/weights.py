@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import loading, options
 from archspec.cli.published import published
 from archspec.errors import WeightsError
 
@@ -69,7 +70,7 @@ def init(
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
     weights = initial_weights(found.graph, seed, kind)
-    written = _write(found, weights, output, to, {"seed": str(seed)})
+    written, _ = _write(found, weights, output, to, {"seed": str(seed)})
     print(f"{output}: {len(weights)} weights of {found.name} from seed {seed}{written}")
 
 
@@ -123,11 +124,17 @@ def convert(
     allow_missing: options.AllowMissing = None,
     allow_extra: options.AllowExtra = None,
     new: options.New = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, float64, float16 or bfloat16; as they are."),
+    ] = None,
+    shard: options.Shard = None,
     adapt_input: options.Adapt = None,
     seed: Annotated[int, typer.Option(help="Of initial weights.")] = 0,
     part: options.Part = None,
     prefix: options.Prefix = None,
     rename: options.Rename = None,
+    strict: options.Strict = False,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -138,6 +145,7 @@ def convert(
     from archspec.weights.fit import Misfit
 
     options.writable(output, None, force)
+    stored, most = options.element(dtype), options.shard(shard, output, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
     try:
@@ -150,20 +158,23 @@ def convert(
             adapt_input=adapt_input,
             seed=seed,
             wish=options.wish(part, prefix, rename),
+            thorough=True,
+            strict=strict,
         )
     except Misfit as error:
         if not as_json:
             raise
         print(json.dumps(_misfit(error), indent=2))
         raise typer.Exit(1) from None
-    for note in loaded.notes:
-        print(f"note: {note}", file=sys.stderr)
+    options.told(loaded)
     if loaded.made_for:
         print(f"note: the file was made for {loaded.made_for!r}", file=sys.stderr)
-    written = _write(found, loaded.weights, output, to, {})
+    written, saved = _write(found, loaded.weights, output, to, {}, stored, most)
+    text = _loading(saved, spec, to, given, size)
     if as_json:
         facts = {
-            "output": str(output),
+            "output": str(saved),
+            "load": text,
             "source": loaded.source,
             "taken": [k for k in loaded.weights if k not in loaded.initial],
             "new": list(loaded.initial),
@@ -171,13 +182,15 @@ def convert(
             "left_out": list(loaded.passed_over),
             "made_for": loaded.made_for,
             "notes": list(loaded.notes),
+            "warnings": list(loaded.doubts),
         }
         print(json.dumps(facts, indent=2))
         return
     what = f"{len(loaded.weights)} weights of {found.name}"
-    print(f"{output}: {what}{written}")
+    print(f"{saved}: {what}{written}")
     for line in loaded.lines():
         print(f"  {line}")
+    print(loading.indented(text))
 
 
 def _misfit(error: Misfit) -> dict[str, Any]:
@@ -192,20 +205,45 @@ def _misfit(error: Misfit) -> dict[str, Any]:
     }
 
 
+def _loading(
+    path: Path,
+    spec: str,
+    to: str | None,
+    params: dict[str, Any],
+    size: tuple[int, int] | None,
+) -> str:
+    """The lines that load what was written."""
+    keras = path.name.endswith((".h5", ".keras")) or find_spec("torch") is None
+    own = path.name.endswith(OWN) and to in (None, "keras")
+    flat = not keras and path.suffix != ".json"
+    return loading.lines(
+        path,
+        spec,
+        backend="keras" if keras else "torch",
+        native=own or (flat and to in (None, "canonical", "torchvision")),
+        params=params,
+        size=size,
+    )
+
+
 def _write(
     spec: Spec,
     weights: dict[str, Any],
     output: Path,
     to: str | None,
     metadata: dict[str, str],
-) -> str:
-    """Writes a file of any kind, and says whose names it has."""
+    stored: str | None = None,
+    shard: int | None = None,
+) -> tuple[str, Path]:
+    """Writes a file of any kind; says whose names it has, and what is to be read."""
     from archspec.weights import write
 
     own = output.name.endswith(OWN)
     if to != "keras" and (to is not None or not own):
-        write(output, spec.graph, weights, to, metadata)
-        return f", written as {to}" if to else ""
+        path = write(
+            output, spec.graph, weights, to, metadata, dtype=stored, shard=shard
+        )
+        return f", written as {to}" if to else "", path
     if not own:
         known = ", ".join(OWN)
         raise WeightsError(
@@ -215,8 +253,13 @@ def _write(
 
     keras = backend("keras")
     require(keras)
-    double = any(array.dtype == "float64" for array in weights.values())
+    if stored in ("float16", "bfloat16"):
+        message = f"{output}: Keras' own files are float32 or float64 here"
+        raise WeightsError(message, code="AS607", hint="--to keras.applications")
+    double = stored == "float64" or (
+        stored is None and any(array.dtype == "float64" for array in weights.values())
+    )
     dtype: Literal["float32", "float64"] = "float64" if double else "float32"
     model = keras.build(spec.graph, weights, dtype=dtype)
     keras.save(spec.graph, model, str(output))
-    return ", written as keras"
+    return ", written as keras", output

@@ -35,6 +35,7 @@ from archspec.weights.archives import (
     foreign,
     widened,
 )
+from archspec.weights.elements import encoded, known, stored_as
 from archspec.weights.pickles import (
     DTYPES,
     Opaque,
@@ -342,20 +343,31 @@ def _stored(name: str, of: Tensor, data: mmap.mmap, starts: Starts) -> Stored:
 # Writing
 
 
-def save(path: str | os.PathLike[str], weights: Mapping[str, NDArray[Any]]) -> None:
+def save(
+    path: str | os.PathLike[str],
+    weights: Mapping[str, NDArray[Any]],
+    dtype: str | None = None,
+) -> None:
     """Writes a state_dict, whole or not at all; ArchspecError if it can't.
 
-    `torch.load(path, weights_only=True)` gives it back.
+    `torch.load(path, weights_only=True)` gives it back. `dtype` is what floating-point
+    values are stored as: float32, float64, float16 or bfloat16.
     """
-    write_whole(path, partial(_write, weights))
+    known(dtype)
+    for name, array in weights.items():
+        if stored_as(array, dtype) not in DTYPES.values():
+            raise WeightsError(
+                f"{name!r}: torch stores no {array.dtype} values", code="AS607"
+            )
+    write_whole(path, partial(_write, weights, dtype))
 
 
-def _write(weights: Mapping[str, NDArray[Any]], draft: Path) -> None:
+def _write(weights: Mapping[str, NDArray[Any]], dtype: str | None, draft: Path) -> None:
     with zipfile.ZipFile(draft, "w") as archive:
-        _add(archive, "data.pkl", _pickled(weights))
+        _add(archive, "data.pkl", _pickled(weights, dtype))
         _add(archive, "byteorder", b"little")
-        for number, array in enumerate(weights.values()):
-            _add(archive, f"data/{number}", np.asarray(array, order="C").data)
+        for number, (name, array) in enumerate(weights.items()):
+            _add(archive, f"data/{number}", encoded(name, array, dtype).data)
         _add(archive, "version", b"3\n")
 
 
@@ -368,18 +380,15 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes | memoryview) -> None:
     archive.writestr(info, data.cast("B") if isinstance(data, memoryview) else data)
 
 
-def _pickled(weights: Mapping[str, NDArray[Any]]) -> bytes:
+def _pickled(weights: Mapping[str, NDArray[Any]], dtype: str | None) -> bytes:
     """What torch pickles for a state_dict, in opcodes of protocol 2."""
     kinds = {kind: name for name, kind in DTYPES.items()}
     made = bytearray(b"\x80\x02ccollections\nOrderedDict\n)R(")
     for number, (name, array) in enumerate(weights.items()):
-        steps = [
-            step // array.itemsize for step in np.asarray(array, order="C").strides
-        ]
+        kind = kinds[stored_as(array, dtype)]
+        steps = [prod(array.shape[place + 1 :]) for place in range(array.ndim)]
         made += _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
-        made += (
-            _text("storage") + f"ctorch\n{kinds[array.dtype.name]}Storage\n".encode()
-        )
+        made += _text("storage") + f"ctorch\n{kind}Storage\n".encode()
         made += _text(str(number)) + _text("cpu") + _number(array.size) + b"tQK\x00"
         made += _numbers(array.shape) + _numbers(steps)
         made += b"\x89ccollections\nOrderedDict\n)RtR"

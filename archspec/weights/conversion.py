@@ -17,8 +17,9 @@ from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.weights import archives, checkpoints, files, hdf5, shards
 from archspec.weights.adapt import adapted, advise, other_input
-from archspec.weights.archives import counted
+from archspec.weights.archives import BRAIN, counted
 from archspec.weights.choice import ANY, Choice, Wish, chosen
+from archspec.weights.elements import encoded, known
 from archspec.weights.eras import by_attribute
 from archspec.weights.fit import Misfit, check, compare, rows
 from archspec.weights.hints import way_out
@@ -35,6 +36,7 @@ from archspec.weights.sources import (
     source,
 )
 from archspec.weights.tensors import arrays
+from archspec.weights.values import doubts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +61,9 @@ class Reading(TypedDict, total=False):
             values whatever there is for them.
         adapt_input: how the first convolution is taken to the net's input channels
             where it has others: `sum`, to one, or `repeat`.
+        thorough: whether to look at every value for what is no number, which reads the
+            whole file; else at biases and norms alone.
+        strict: whether what is no number is an error, not a warning.
     """
 
     source: str | None
@@ -67,6 +72,8 @@ class Reading(TypedDict, total=False):
     allow_extra: Collection[str]
     new: Collection[str]
     adapt_input: Literal["sum", "repeat"] | None
+    thorough: bool
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Loaded:
         made_for: the name of another spec that the file says it was made for, or "".
         notes: what was chosen without being asked for.
         seed: of what is as the net starts.
+        doubts: what there is to warn of in the values.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -91,6 +99,14 @@ class Loaded:
     made_for: str
     notes: tuple[str, ...] = ()
     seed: int = 0
+    doubts: tuple[str, ...] = ()
+
+    def tell(self) -> None:
+        """Logs the notes and the doubts."""
+        for note in self.notes:
+            LOG.warning("note: %s", note)
+        for doubt in self.doubts:
+            LOG.warning("warning: %s", doubt)
 
     def lines(self) -> Iterator[str]:
         """What was taken, what was made new and what was left out, a line each."""
@@ -129,8 +145,7 @@ def load(
     """
     if graph is not None:
         found = fitted(path, graph, seed=seed, **how)
-        for note in found.notes:
-            LOG.warning("note: %s", note)
+        found.tell()
         return found.weights
     with archives.opened(located(path)) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
@@ -186,11 +201,18 @@ def fitted(
                 used.add(place.key)
                 array = place.back(_read(archive, place.key))
                 if how_input and place is other:
-                    told, channels = place.name, place.shape[1]
-                    notes += (f"{told}: {array.shape[1]} input channels to {channels}",)
+                    own, channels = array.shape[1], place.shape[1]
+                    notes += (f"{place.name}: {own} input channels to {channels}",)
                     array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
+        wrong = doubts(graph, found, whole=how.get("thorough", False))
+    if wrong and how.get("strict", False):
+        raise WeightsError(
+            f"{_what(path, whose)} can't be used: {'; '.join(wrong)}",
+            code="AS620",
+            hint="without --strict it is a warning",
+        )
     initial = tuple(place.name for place in every if place.name not in found)
     kinds = {array.dtype for array in found.values()}
     for name, array in initial_weights(graph, seed, only=initial).items():
@@ -205,6 +227,7 @@ def fitted(
         texts.get("name", "") if made_for and texts.get("name") != graph.name else "",
         notes,
         seed,
+        wrong,
     )
 
 
@@ -220,8 +243,8 @@ def _part(path: str) -> Iterator[None]:
 
 def _what(path: str | os.PathLike[str] | Any, whose: Source) -> str:
     """What weights are called that don't fit."""
-    told, known = archives.told(path), f"read as {whose.name}"
-    return told if told == archives.GIVEN else f"the weights in {told!r}, {known},"
+    told, read = archives.told(path), f"read as {whose.name}"
+    return told if told == archives.GIVEN else f"the weights in {told!r}, {read},"
 
 
 def _wished(
@@ -233,13 +256,13 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    known = [candidate for of in fitting for candidate in of.candidates(graph)]
-    if not known:
+    ways = [candidate for of in fitting for candidate in of.candidates(graph)]
+    if not ways:
         raise _nameless(fitting[0], graph)
-    wanted = [{place.key: place.stored for place in places} for _, places in known]
+    wanted = [{place.key: place.stored for place in places} for _, places in ways]
     choice = chosen(archive, wanted, wish, path)
     tensors = choice.archive.tensors
-    found = guessed(known, {key: tensor.shape for key, tensor in tensors.items()})
+    found = guessed(ways, {key: tensor.shape for key, tensor in tensors.items()})
     whose = found[0]
     told = whose.first and (name is not None or "backend" in archive.metadata)
     said = (whose.note,) if whose.note and not told else ()
@@ -267,7 +290,10 @@ def write(
     weights: Mapping[str, Any] | Any,
     target: str | None = None,
     metadata: Mapping[str, str] | None = None,
-) -> None:
+    *,
+    dtype: str | None = None,
+    shard: int | None = None,
+) -> Path:
     """Writes a net's canonical weights, whole or not at all.
 
     Args:
@@ -278,18 +304,24 @@ def write(
             `keras.applications`, unless given.
         metadata: more texts for a safetensors file, beside the net's name and
             fingerprint.
+        dtype: what they are stored as: float32, float64, float16 or, but in an .h5,
+            bfloat16; what they are unless given.
+        shard: how many bytes a .safetensors file may have; more become several files.
+
+    Returns:
+        The path of the file, or of the index of several.
 
     Raises:
         WeightsError: the suffix is none of these, or isn't the target's, or weights
-            are missing, surplus or of another shape.
+            are missing, surplus, of another shape or too large for the type.
     """
     name = os.fspath(path)
     layered = name.endswith(".h5")
     chosen = source(target or ("keras.applications" if layered else "canonical"))
     if chosen.layered != layered or not name.endswith(WRITABLE):
-        known = ", ".join(s for s in WRITABLE if s.endswith(".h5") == chosen.layered)
+        ends = ", ".join(s for s in WRITABLE if s.endswith(".h5") == chosen.layered)
         raise WeightsError(
-            f"{name!r}: expected a file that ends in {known} for {chosen.name}",
+            f"{name!r}: expected a file that ends in {ends} for {chosen.name}",
             code="AS608",
         )
     if chosen.name == THEANO:
@@ -300,20 +332,32 @@ def write(
             code="AS608",
             hint="build the model with these weights and save it",
         )
+    if shard is not None and not name.endswith(".safetensors"):
+        message = f"{name!r}: only .safetensors may be several files"
+        raise WeightsError(message, code="AS608")
     weights = arrays(weights)
     check(weights, {**graph.parameters(), **graph.buffers()})
     places = list(chosen.places(graph))
     if not places and graph.parameters():
         raise _nameless(chosen, graph)
     if layered:
-        hdf5.save(path, layers(graph, places, weights))
-        return
+        if dtype == BRAIN:
+            message = f"{name!r}: HDF5 has no {BRAIN}"
+            raise WeightsError(message, code="AS607", hint="--dtype float16")
+        known(dtype)
+        held = {
+            name: encoded(name, array, dtype).reshape(array.shape)
+            for name, array in weights.items()
+        }
+        hdf5.save(path, layers(graph, places, held))
+        return Path(path)
     stored = {place.key: place.into(weights[place.name]) for place in places}
     if not name.endswith(".safetensors"):
-        checkpoints.save(path, stored)
-        return
+        checkpoints.save(path, stored, dtype)
+        return Path(path)
     texts = {"name": graph.name, "fingerprint": fingerprint(graph)}
-    files.save(path, stored, {**(metadata or {}), **texts})
+    both = {**(metadata or {}), **texts}
+    return files.save(path, stored, both, dtype=dtype, shard=shard)
 
 
 WRITABLE = (".safetensors", ".pth", ".pt", ".weights.h5", ".h5")

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from archspec.errors import WeightsError
-from archspec.files import write_whole
+from archspec.files import write_together, write_whole
 from archspec.weights.archives import (
     BRAIN,
     Archive,
@@ -26,57 +25,143 @@ from archspec.weights.archives import (
     foreign,
     widened,
 )
+from archspec.weights.elements import encoded, known, stored_as, width
 from archspec.weights.tensors import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ELEMENTS = {
-    "F64": "float64",
-    "F32": "float32",
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "I16": "int16",
+    "U16": "uint16",
     "F16": "float16",
     "BF16": BRAIN,
-    "I64": "int64",
     "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U64": "uint64",
     "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
-    "BOOL": "bool",
+    "F32": "float32",
+    "F64": "float64",
+    "I64": "int64",
+    "U64": "uint64",
 }
-"""Element types of safetensors that numpy has too, or that are parts of such."""
+"""Element types of safetensors that numpy has too, or that are parts of such.
+
+They stand in safetensors' own order: it writes the tensors of the last type first, so
+that each starts where its type may.
+"""
+LETTERS = {kind: letters for letters, kind in ELEMENTS.items()}
 
 
 def save(
     path: str | os.PathLike[str],
     weights: Mapping[str, Any] | Any,
     metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Writes a safetensors file, whole or not at all.
+    *,
+    dtype: str | None = None,
+    shard: int | None = None,
+) -> Path:
+    """Writes a safetensors file, or several with their index, whole or not at all.
 
     Args:
         path: where.
         weights: arrays or tensors by name, in any memory order; or a torch module.
         metadata: texts to store beside them.
+        dtype: of what floating-point values are stored as: float32, float64, float16
+            or bfloat16; what they are unless given.
+        shard: how many bytes of tensors a file may have. Where that are several files
+            they are called `name-00001-of-00002.safetensors`, as Hugging Face calls
+            them, and `name.safetensors.index.json` says what is where.
+
+    Returns:
+        The path of the file, or of the index.
 
     Raises:
-        WeightsError: an array has an element type that safetensors lacks.
-        ArchspecError: the file can't be written.
+        WeightsError: an array has an element type that safetensors lacks, or a value
+            is too large for the type.
+        ArchspecError: a file can't be written.
     """
-    given = arrays(weights)
-    # save_file writes the memory of an array as it lies: a transposed one would be
-    # stored wrong without a word. `asarray` keeps arrays of rank 0, which
-    # `ascontiguousarray` does not.
-    stored = {name: np.asarray(array, order="C") for name, array in given.items()}
-    texts = dict(metadata or {})
-    try:
-        write_whole(path, partial(save_file, stored, metadata=texts))
-    except SafetensorError as error:
-        raise WeightsError(
-            f"can't write {os.fspath(path)!r}: {error}", code="AS607"
-        ) from error
+    place, given, texts = Path(path), arrays(weights), dict(metadata or {})
+    known(dtype)
+    for name, array in given.items():
+        if stored_as(array, dtype) not in LETTERS:
+            raise WeightsError(
+                f"{name!r}: safetensors has no {array.dtype} values", code="AS607"
+            )
+    sizes = {
+        name: array.size * width(stored_as(array, dtype))
+        for name, array in given.items()
+    }
+    parts = [[*given]] if shard is None else split(sizes, shard)
+    if len(parts) == 1:
+        write_whole(place, partial(_write, given, texts, dtype))
+        return place
+    texts["format"] = "pt"  # which transformers asks for
+    drafts: dict[str | os.PathLike[str], Any] = {}
+    index: dict[str, str] = {}
+    for number, names in enumerate(parts, 1):
+        name = f"{place.stem}-{number:05}-of-{len(parts):05}{place.suffix}"
+        own = {key: given[key] for key in names}
+        drafts[place.with_name(name)] = partial(_write, own, texts, dtype)
+        index |= dict.fromkeys(names, name)
+    held = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
+    beside = place.with_name(f"{place.name}.index.json")
+    write_together({**drafts, beside: json.dumps(held, indent=2)})
+    return beside
+
+
+def split(sizes: Mapping[str, int], most: int) -> list[list[str]]:
+    """Which tensors go into which file, as Hugging Face does it.
+
+    In their order, each into the last file unless that grows too large; one that is too
+    large on its own is a file by itself.
+
+    Args:
+        sizes: bytes by name.
+        most: bytes of a file.
+    """
+    found: list[list[str]] = []
+    current: list[str] = []
+    filled = 0
+    for name, size in sizes.items():
+        if size > most:
+            found.append([name])
+            continue
+        if filled + size > most:
+            found.append(current)
+            current, filled = [], 0
+        current.append(name)
+        filled += size
+    return [*found, current] if current or not found else found
+
+
+def _write(
+    weights: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, str],
+    dtype: str | None,
+    draft: Path,
+) -> None:
+    """Writes the container: the length of a header, the header, and the values."""
+    kinds = {name: stored_as(array, dtype) for name, array in weights.items()}
+    widths = {name: width(kind) for name, kind in kinds.items()}
+    ranks = {kind: -rank for rank, kind in enumerate(LETTERS)}
+    order = sorted(weights, key=lambda name: (ranks[kinds[name]], name))
+    header: dict[str, Any] = {"__metadata__": dict(texts)} if texts else {}
+    end = 0
+    for name in order:
+        start, end = end, end + weights[name].size * widths[name]
+        header[name] = {
+            "dtype": LETTERS[kinds[name]],
+            "shape": weights[name].shape,
+            "data_offsets": (start, end),
+        }
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with draft.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(encoded(name, weights[name], dtype).data)
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ class KerasBackend:
     name = "keras"
     framework = "keras"
     install = "archspec-nn[keras]"
-    files: tuple[str, ...] = (".keras", ".weights.h5", ".safetensors")
+    files: tuple[str, ...] = (".keras", ".weights.h5", ".h5", ".safetensors", ".pth")
     engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
     reserved: frozenset[str] = frozenset()
@@ -169,12 +170,17 @@ class KerasBackend:
         return outputs, grads | dict(zip(graph.inputs, by_input, strict=True))
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
-        """A whole model (.keras), Keras' weights (.weights.h5) or canonical ones."""
-        if path.endswith(".safetensors"):
+        """A model (.keras, .h5), Keras' weights (.weights.h5) or canonical ones."""
+        if path.endswith((".safetensors", ".pth")):
             save_weights(self, graph, model, path)
             return
         write = model.save_weights if path.endswith(".weights.h5") else model.save
-        write_whole(path, lambda draft: write(str(draft)))
+        logger = logging.getLogger("absl")
+        was, logger.disabled = logger.disabled, True  # that .h5 is an older format
+        try:
+            write_whole(path, lambda draft: write(str(draft)))
+        finally:
+            logger.disabled = was
 
 
 def _refuse(graph: Graph) -> None:

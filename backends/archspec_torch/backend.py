@@ -42,7 +42,7 @@ class TorchBackend:
     name = "torch"
     framework = "torch"
     install = "archspec-nn[torch]"
-    files: tuple[str, ...] = (".safetensors", ".pt2")
+    files: tuple[str, ...] = (".safetensors", ".pth", ".pt2")
     engines: tuple[str, ...] = ("", "channels_last")
     running_var = "unbiased"
     reserved = RESERVED
@@ -195,11 +195,11 @@ class TorchBackend:
         return outputs, {name: tensor.cpu().numpy() for name, tensor in grads}
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
-        """Canonical weights (.safetensors) or an exported program (.pt2).
+        """Canonical weights (.safetensors, .pth) or an exported program (.pt2).
 
         The program is the net in eval mode, for any number of images.
         """
-        if path.endswith(".safetensors"):
+        if not path.endswith(".pt2"):
             save_weights(self, graph, model, path)
             return
         import torch

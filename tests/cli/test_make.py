@@ -289,3 +289,12 @@ class TestWeights:
         for option in (("--new", "head"), ("--adapt-input", "sum"), ("--part", "x")):
             refused = command("build", "small.yaml", "-b", "torch", *option)
             assert refused.exit_code == 2 and "wants --weights" in refused.stderr
+
+    def test_types_of_files_alone(self) -> None:
+        given = ("build", "small.yaml", "-b", "torch", "--dtype", "bfloat16")
+        for output in ((), ("-o", "w.pt2")):
+            refused = command(*given, *output)
+            assert refused.exit_code == 1
+            told = "--dtype bfloat16 is for files that end in .safetensors or .pth"
+            assert told in refused.stderr
+        assert not Path("w.pt2").exists()

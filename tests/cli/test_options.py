@@ -150,3 +150,41 @@ def test_a_reader_that_goes_away() -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+class TestFilesToWrite:
+    @pytest.mark.parametrize(
+        ("text", "size"),
+        [("2GB", 2 * 10**9), ("1.5 mb", 1_500_000), ("0.3KB", 300), ("1TB", 10**12)],
+    )
+    def test_sizes(self, text: str, size: int) -> None:
+        assert options.shard(text, Path("w.safetensors"), False) == size
+        assert options.shard(None, None, False) is None
+
+    @pytest.mark.parametrize("text", ["", "2", "GB", "0GB", "-1GB", "1GiB", "0.0001KB"])
+    def test_no_size(self, text: str) -> None:
+        with pytest.raises(ArchspecError, match="expected a size such as 2GB"):
+            options.shard(text, Path("w.safetensors"), False)
+
+    @pytest.mark.parametrize("path", [None, Path("w.pth"), Path("w.weights.h5")])
+    def test_files_that_have_no_parts(self, path: Path | None) -> None:
+        with pytest.raises(ArchspecError, match=r"for files that end in \.safetensors"):
+            options.shard("1GB", path, False)
+
+    def test_parts_that_are_there(self, tmp_path: Path) -> None:
+        path = tmp_path / "w[1].safetensors"
+        for name in ("w[1]-00001-of-00003.safetensors", f"{path.name}.index.json"):
+            (tmp_path / name).touch()
+            with pytest.raises(ArchspecError, match="exists"):
+                options.shard("1GB", path, False)
+            assert options.shard("1GB", path, True) == 10**9
+            (tmp_path / name).unlink()
+        (tmp_path / "w1-00001-of-00003.safetensors").touch()
+        assert options.shard("1GB", path, False) == 10**9
+
+    def test_types(self) -> None:
+        for text in (None, "float32", "float64", "float16", "bfloat16"):
+            assert options.element(text) == text
+        told = "expected float32, float64, float16 or bfloat16"
+        with pytest.raises(ArchspecError, match=told):
+            options.element("int8")

@@ -12,7 +12,7 @@ from commands import SMALL, command, done, refused, same, saved
 
 import archspec
 from archspec.backend import backend
-from archspec.weights import load, metadata
+from archspec.weights import load, metadata, save
 
 
 @pytest.fixture
@@ -99,6 +99,32 @@ class TestConvertAsJson:
         assert not Path("new.pth").exists()
 
 
+class TestTypesAndParts:
+    GIVEN = ("weights", "convert", "small.safetensors", "--spec", "small.yaml")
+
+    def test_several_files(self, small: archspec.Spec) -> None:
+        text = done(*self.GIVEN, "-o", "w.safetensors", "--shard", "0.3KB")
+        index = "w.safetensors.index.json"
+        assert text.startswith(f"{index}: 10 weights of small\n")
+        assert same(load(index, small.graph), load("small.safetensors", small.graph))
+        names = sorted(path.name for path in Path().glob("w*"))
+        told = refused(*self.GIVEN, "-o", "w.safetensors", "--shard", "0.3KB")
+        assert f"{names[0]} exists" in told
+        assert sorted(path.name for path in Path().glob("w*")) == names
+        assert names[0].startswith("w-00001-of-0000") and names[-1] == index
+
+    def test_types(self, small: archspec.Spec) -> None:
+        done(*self.GIVEN, "-o", "w.safetensors", "--dtype", "float16")
+        dtypes = {array.dtype.name for array in load("w.safetensors").values()}
+        assert dtypes == {"float16"}
+        for name, told in (
+            ("w.keras", "Keras' own files are float32 or float64 here"),
+            ("w.h5", "HDF5 has no bfloat16"),
+        ):
+            assert told in refused(*self.GIVEN, "-o", name, "--dtype", "bfloat16")
+            assert not Path(name).exists()
+
+
 def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:
     """Neither loading nor building copies; training leaves the file alone."""
     before = Path("small.safetensors").read_bytes()
@@ -109,3 +135,44 @@ def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:
     with torch.no_grad():
         model.conv.weight.add_(1)
     assert Path("small.safetensors").read_bytes() == before
+
+
+class TestValues:
+    """Weights that are no numbers are named, and with --strict refused."""
+
+    @pytest.fixture
+    def spoiled(self, small: archspec.Spec) -> str:
+        weights = dict(load("small.safetensors", small.graph))
+        weights["conv.weight"][0, 0, 0, 0] = float("nan")
+        weights["bn.running_var"][1] = -1
+        save("spoiled.safetensors", weights)
+        return "spoiled.safetensors"
+
+    def test_convert(self, spoiled: str) -> None:
+        told = command(
+            *("weights", "convert", spoiled, "--spec", "small.yaml", "-o", "f.pth")
+        )
+        assert told.exit_code == 0
+        assert told.stderr.splitlines() == [
+            "warning: NaN or infinity in conv.weight [AS620]",
+            "warning: negative variances in bn.running_var [AS620]",
+        ]
+        assert Path("f.pth").exists()
+
+    def test_strict(self, spoiled: str) -> None:
+        told = refused(
+            *("weights", "convert", spoiled, "--spec", "small.yaml", "--strict"),
+            *("-o", "f.pth"),
+        )
+        assert "can't be used: NaN or infinity in conv.weight; negative" in told
+        assert "[AS620]" in told and "--strict" in told
+        assert not Path("f.pth").exists()
+        strict = ("--strict", "--weights", spoiled, "-o", "f.safetensors")
+        assert "AS620" in refused("build", "small.yaml", "-b", "torch", *strict)
+        assert not Path("f.safetensors").exists()
+
+    def test_build(self, spoiled: str) -> None:
+        told = command("build", "small.yaml", "-b", "torch", "--weights", spoiled)
+        assert told.exit_code == 1
+        assert "warning: NaN or infinity in conv.weight [AS620]" in told.stderr
+        assert "error: the output is not finite" in told.stderr

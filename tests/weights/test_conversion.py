@@ -280,3 +280,39 @@ def test_a_target_and_its_suffix(
     if "itself" in message:
         assert caught.value.hint == "build the model with these weights and save it"
     assert not list(Path().iterdir())
+
+
+class TestTypesOfFiles:
+    @pytest.mark.parametrize("name", ["w.h5", "w.weights.h5", "w.pth", "w.safetensors"])
+    def test_halves(self, graph: Graph, weights: Arrays, name: str) -> None:
+        write(name, graph, weights, dtype="float16")
+        wanted = {key: array.astype("float16") for key, array in weights.items()}
+        assert same(load(name, graph), wanted)
+
+    @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+    def test_brain_floats(self, graph: Graph, weights: Arrays, name: str) -> None:
+        write(name, graph, weights, dtype="bfloat16")
+        safe = name.endswith(".safetensors")
+        found = (
+            safetensors.torch.load_file(name)
+            if safe
+            else torch.load(name, weights_only=True)
+        )
+        for key, tensor in found.items():
+            assert torch.equal(tensor, torch.from_numpy(weights[key]).bfloat16())
+
+    @pytest.mark.parametrize(
+        ("name", "how", "told"),
+        [
+            ("w.h5", {"dtype": "bfloat16"}, "HDF5 has no bfloat16"),
+            ("w.h5", {"dtype": "int8"}, "can't be stored as 'int8'"),
+            ("w.pth", {"dtype": "int8"}, "can't be stored as 'int8'"),
+            ("w.pth", {"shard": 10}, r"only \.safetensors may be several files"),
+        ],
+    )
+    def test_refused(
+        self, graph: Graph, weights: Arrays, name: str, how: Any, told: str
+    ) -> None:
+        with pytest.raises(WeightsError, match=told):
+            write(name, graph, weights, **how)
+        assert not list(Path().iterdir())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -15,7 +17,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from archspec.errors import WeightsError
+from archspec.errors import ArchspecError, WeightsError
 from archspec.weights import files, load, metadata, save
 
 
@@ -120,6 +122,71 @@ class TestRoundTrip:
         with pytest.raises(WeightsError, match="object"):
             save(tmp_path / "w.safetensors", {"x": np.array([None])}, {})
         assert list(tmp_path.iterdir()) == []
+
+
+class TestTypesAndParts:
+    """What is written is what safetensors and Hugging Face's libraries write."""
+
+    @pytest.mark.parametrize("kind", ["float64", "float32", "float16", "bfloat16"])
+    def test_bytes_are_those_of_safetensors(
+        self, tmp_path: Path, weights: dict[str, NDArray[Any]], kind: str
+    ) -> None:
+        held = {name: torch.from_numpy(array) for name, array in weights.items()}
+        theirs = {n: t.to(getattr(torch, kind)) for n, t in held.items()}
+        theirs |= {"é": torch.arange(3), "none": theirs["half"][:0]}
+        ours = {**weights, "é": np.arange(3), "none": weights["half"][:0]}
+        for texts in ({"by": "nobody"}, None):
+            safetensors.torch.save_file(theirs, tmp_path / "their", texts)
+            save(tmp_path / "w.safetensors", ours, texts, dtype=kind)
+            read = (tmp_path / "w.safetensors").read_bytes()
+            assert read == (tmp_path / "their").read_bytes()
+
+    @pytest.mark.parametrize("size", [1, 40, 100, 250, 10_000])
+    @pytest.mark.parametrize("dtype", [None, "bfloat16"])
+    def test_parts_are_those_of_hugging_face(
+        self, tmp_path: Path, size: int, dtype: str | None
+    ) -> None:
+        draw = np.random.default_rng(size)
+        shapes = draw.integers(1, 30, 12)
+        held = {
+            f"a{n}.w": draw.random(s).astype(np.float32) for n, s in enumerate(shapes)
+        }
+        state = {
+            n: torch.from_numpy(a).to(getattr(torch, dtype or "float32"))
+            for n, a in held.items()
+        }
+        ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+        ours.mkdir()
+        theirs.mkdir()
+        huggingface_hub.save_torch_state_dict(state, theirs, max_shard_size=size)
+        where = ours / "model.safetensors"
+        place = save(where, held, {}, dtype=dtype, shard=size)
+        names = sorted(path.name for path in theirs.iterdir())
+        assert sorted(path.name for path in ours.iterdir()) == names
+        if len(names) > 1:
+            assert place == ours / "model.safetensors.index.json"
+            indexes = [
+                json.loads((folder / place.name).read_text())
+                for folder in (ours, theirs)
+            ]
+            assert indexes[0] == indexes[1]
+            for name in names:
+                if name != place.name:
+                    assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+        else:
+            assert place == where
+        wanted = {name: tensor.float().numpy() for name, tensor in state.items()}
+        assert equal(load(place), {name: wanted[name] for name in load(place)})
+        assert load(place).keys() == wanted.keys()
+
+    def test_all_parts_or_none(self, tmp_path: Path) -> None:
+        held = {"a": np.ones(3), "b": np.array([1e300])}
+        with pytest.raises(WeightsError, match="too large for float16"):
+            save(tmp_path / "w.safetensors", held, {}, dtype="float16", shard=6)
+        (tmp_path / "w-00002-of-00002.safetensors").mkdir()
+        with pytest.raises(ArchspecError, match="a folder or a device"):
+            save(tmp_path / "w.safetensors", held, {}, shard=24)
+        assert [path.is_dir() for path in tmp_path.iterdir()] == [True]
 
 
 class TestRefused:
