@@ -223,8 +223,8 @@ TURNED = (
     "degrees, as Keras 2 turns them"
 )
 BLIND = (
-    "Keras 1 doesn't say on what it wrote the file: --from theano if it was Theano, "
-    "whose kernels are turned by 180 degrees"
+    "Keras 1 doesn't say on what it wrote the file: if on Theano, whose kernels are "
+    "turned by 180 degrees, archspec weights convert --from theano"
 )
 COUNTED = "the file has no names of layers: they are taken in the order of Keras' model"
 ORDERS = {order: partial(_first, order) for order in ("tf", "th")}

@@ -20,6 +20,7 @@ from layouts.layout import Held, layout
 
 import archspec
 from archspec.spec import Spec
+from archspec.weights import initial_weights
 
 WIDTHS = (64, 6, 6, 8)
 """Of the stages of a ResNet; the stem of keras.applications' is always 64 wide."""
@@ -135,13 +136,13 @@ def _resnet(dtype: str = "float32", seed: int = 0) -> Any:
     return filled(model, seed)
 
 
-def _residual(path: Path, model: Any) -> Held:
+def _residual(path: Path, model: Any, **read: Any) -> Held:
     double = _resnet("float64")
     for mine, theirs in zip(double.variables, model.variables, strict=True):
         mine.assign(np.asarray(theirs))
     given = np.random.default_rng(1).normal(size=(2, 3, 33, 40))
     outputs = np.asarray(double(given.transpose(0, 2, 3, 1)))
-    return Held(path, _resnet_spec(), given, outputs)
+    return Held(path, _resnet_spec(), given, outputs, read=tuple(read.items()))
 
 
 @layout(
@@ -151,6 +152,22 @@ def _residual(path: Path, model: Any) -> Held:
 def by_number(folder: Path) -> Held:
     path = _nameless(folder, _resnet())
     return _residual(path, again(path, _resnet(seed=1)))
+
+
+@layout(
+    "a `notop` file of keras.applications", oracle="Keras", said="--new predictions"
+)
+def without_top(folder: Path) -> Held:
+    import keras
+
+    path, model = folder / "resnet50_notop.h5", _resnet()
+    pool = model.get_layer("avg_pool")
+    keras.Model(model.input, pool.output).save(path)
+    again(path, keras.Model((other := _resnet(seed=1)).input, other.layers[-2].output))
+    start = initial_weights(_resnet_spec().graph, 0)
+    head = start["predictions.weight"].T, start["predictions.bias"]
+    other.get_layer("predictions").set_weights([*head])
+    return _residual(path, other, new=["predictions"])
 
 
 Variables = dict[str, list[tuple[str, Any]]]
