@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, WeightsError
+from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
 
 if TYPE_CHECKING:
     from archspec.weights import Wish
+    from archspec.weights.conversion import Loaded
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
@@ -73,6 +74,7 @@ Adapt = Annotated[
         "--adapt-input", help="The first convolution to other input channels."
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")]
 Shard = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="Several .safetensors files, of 2GB or so each."),
@@ -195,6 +197,13 @@ def say(errors: Iterable[ArchspecError]) -> None:
 
     for item in singly(errors):
         print(render(item), file=sys.stderr)
+
+
+def told(loaded: Loaded) -> None:
+    """Prints what was chosen of a weight file, and what is doubtful in it."""
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
+    say([SpecWarning(doubt, code="AS620") for doubt in loaded.doubts])
 
 
 def ended(command: Callable[P, None]) -> Callable[P, None]:

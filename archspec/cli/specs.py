@@ -15,9 +15,7 @@ def validate(
     specs: Annotated[list[str], options.SPEC],
     params: options.Params = None,
     input_size: options.Size = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail for warnings too.")
-    ] = False,
+    strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
     """Reads specs, infers every shape, and checks what they expect of themselves."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archspec.cli import loading, options
+from archspec.cli.published import published
 from archspec.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -24,13 +25,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command()(published)
+
 FLAT = (
     "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
     "kuangliu, weiaicunzai, xternalz, sequential"
 )
 FORMATS = f"{FLAT}, keras or keras.applications"
 READ = f"{FLAT}, keras, keras.applications or theano"
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="A weight file, an address, or published."),
+]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")
 ]
@@ -73,8 +79,9 @@ def init(
 def inspect(file: File, as_json: options.Json = False) -> None:
     """Lists what is in a weight file: names, shapes, types, totals, metadata."""
     from archspec.weights import archives
+    from archspec.weights.pretrained import located
 
-    with archives.opened(file) as archive:
+    with archives.opened(located(file)) as archive:
         tensors = dict(archive.tensors)
         kind, texts = archive.kind, dict(archive.metadata)
     total = sum(prod(tensor.shape) for tensor in tensors.values())
@@ -127,6 +134,7 @@ def convert(
     part: options.Part = None,
     prefix: options.Prefix = None,
     rename: options.Rename = None,
+    strict: options.Strict = False,
     force: options.Force = False,
     params: options.Params = None,
     input_size: options.Size = None,
@@ -150,14 +158,15 @@ def convert(
             adapt_input=adapt_input,
             seed=seed,
             wish=options.wish(part, prefix, rename),
+            thorough=True,
+            strict=strict,
         )
     except Misfit as error:
         if not as_json:
             raise
         print(json.dumps(_misfit(error), indent=2))
         raise typer.Exit(1) from None
-    for note in loaded.notes:
-        print(f"note: {note}", file=sys.stderr)
+    options.told(loaded)
     if loaded.made_for:
         print(f"note: the file was made for {loaded.made_for!r}", file=sys.stderr)
     written, saved = _write(found, loaded.weights, output, to, {}, stored, most)
@@ -173,6 +182,7 @@ def convert(
             "left_out": list(loaded.passed_over),
             "made_for": loaded.made_for,
             "notes": list(loaded.notes),
+            "warnings": list(loaded.doubts),
         }
         print(json.dumps(facts, indent=2))
         return

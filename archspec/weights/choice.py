@@ -233,9 +233,13 @@ def _fits(
             for number, of in enumerate(wanted):
                 if of.get(rest) == tensor.shape:
                     votes[start, number] += 1
+    sizes = [len(of) for of in wanted]
+    total = sum(not counted(name) for name in tensors)
     scores: dict[str, int] = {}
-    for (start, _), count in votes.items():
-        scores[start] = max(scores.get(start, 0), count)
+    for (start, number), count in votes.items():
+        # What few names begin with, of which few fit, is a layer's name by chance.
+        if 2 * count >= sizes[number] or 2 * under[start] > total:
+            scores[start] = max(scores.get(start, 0), count)
     return [
         _Fit(score, under[start] - score, part, start)
         for start, score in scores.items()

@@ -24,6 +24,7 @@ from archspec.weights.eras import by_attribute
 from archspec.weights.fit import Misfit, check, compare, rows
 from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
+from archspec.weights.pretrained import located
 from archspec.weights.renewal import renewed, replaced
 from archspec.weights.sources import (
     THEANO,
@@ -35,6 +36,7 @@ from archspec.weights.sources import (
     source,
 )
 from archspec.weights.tensors import arrays
+from archspec.weights.values import doubts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +61,9 @@ class Reading(TypedDict, total=False):
             values whatever there is for them.
         adapt_input: how the first convolution is taken to the net's input channels
             where it has others: `sum`, to one, or `repeat`.
+        thorough: whether to look at every value for what is no number, which reads the
+            whole file; else at biases and norms alone.
+        strict: whether what is no number is an error, not a warning.
     """
 
     source: str | None
@@ -67,6 +72,8 @@ class Reading(TypedDict, total=False):
     allow_extra: Collection[str]
     new: Collection[str]
     adapt_input: Literal["sum", "repeat"] | None
+    thorough: bool
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class Loaded:
         made_for: the name of another spec that the file says it was made for, or "".
         notes: what was chosen without being asked for.
         seed: of what is as the net starts.
+        doubts: what there is to warn of in the values.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -91,6 +99,14 @@ class Loaded:
     made_for: str
     notes: tuple[str, ...] = ()
     seed: int = 0
+    doubts: tuple[str, ...] = ()
+
+    def tell(self) -> None:
+        """Logs the notes and the doubts."""
+        for note in self.notes:
+            LOG.warning("note: %s", note)
+        for doubt in self.doubts:
+            LOG.warning("warning: %s", doubt)
 
     def lines(self) -> Iterator[str]:
         """What was taken, what was made new and what was left out, a line each."""
@@ -115,8 +131,9 @@ def load(
     are private maps of the file: writable, and the file stays as it is.
 
     Args:
-        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; or a mapping from
-            names to arrays or tensors, a torch module or a Keras model.
+        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; as a text also
+            published weights, as `archspec.weights.pretrained` has them; or a mapping
+            from names to arrays or tensors, a torch module or a Keras model.
         graph: the net that the weights are for. With it they come complete, in
             canonical names, layouts and order; without it as the file has them.
         seed: of initial values, for what is missing or to be new.
@@ -128,10 +145,9 @@ def load(
     """
     if graph is not None:
         found = fitted(path, graph, seed=seed, **how)
-        for note in found.notes:
-            LOG.warning("note: %s", note)
+        found.tell()
         return found.weights
-    with archives.opened(path) as archive:
+    with archives.opened(located(path)) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
         return {name: tensor.read() for name, tensor in tensors.items()}
 
@@ -144,6 +160,7 @@ def fitted(
     **how: Unpack[Reading],
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
+    path = located(path, graph.name)
     source, wish = how.get("source"), how.get("wish", ANY)
     how_input = how.get("adapt_input")
     new = renewed(graph, how.get("new", ()))
@@ -188,6 +205,13 @@ def fitted(
                     array = adapted(array, channels, how_input)
                 found[place.name] = np.require(array, requirements="C")
         texts = archive.metadata
+        wrong = doubts(graph, found, whole=how.get("thorough", False))
+    if wrong and how.get("strict", False):
+        raise WeightsError(
+            f"{_what(path, whose)} can't be used: {'; '.join(wrong)}",
+            code="AS620",
+            hint="without --strict it is a warning",
+        )
     initial = tuple(place.name for place in every if place.name not in found)
     kinds = {array.dtype for array in found.values()}
     for name, array in initial_weights(graph, seed, only=initial).items():
@@ -202,6 +226,7 @@ def fitted(
         texts.get("name", "") if made_for and texts.get("name") != graph.name else "",
         notes,
         seed,
+        wrong,
     )
 
 
@@ -230,13 +255,13 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    known = [candidate for of in fitting for candidate in of.candidates(graph)]
-    if not known:
+    ways = [candidate for of in fitting for candidate in of.candidates(graph)]
+    if not ways:
         raise _nameless(fitting[0], graph)
-    wanted = [{place.key: place.stored for place in places} for _, places in known]
+    wanted = [{place.key: place.stored for place in places} for _, places in ways]
     choice = chosen(archive, wanted, wish, path)
     tensors = choice.archive.tensors
-    found = guessed(known, {key: tensor.shape for key, tensor in tensors.items()})
+    found = guessed(ways, {key: tensor.shape for key, tensor in tensors.items()})
     whose = found[0]
     told = whose.first and (name is not None or "backend" in archive.metadata)
     said = (whose.note,) if whose.note and not told else ()

@@ -5,6 +5,7 @@ Of a file of MoCo for a ResNet: `--prefix module.encoder_q. --new fc takes what 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
@@ -26,6 +27,19 @@ COMPUTED = {
 """Tensors of which modules compute their weights, and what to do before saving."""
 
 
+READS = "whose first linear layer reads images as"
+SIBLINGS = (
+    (r"block1[._]conv1", f"keras_vgg16 and its like, {READS} [H, W, C]"),
+    (r"features[._]0", f"vgg16 and its like, {READS} [C, H, W]"),
+    (r"conv2_block1_preact_bn|conv2\.0\.preact_bn", "keras_resnet50v2 and its like"),
+    (r"conv2_block1_1_conv|conv1_conv", "keras_resnet50 and its like"),
+    (r"layer1[._]0[._]conv1", "resnet50 and its like"),
+    (r"stages[._]0[._]blocks[._]0", "resnetv2_50 and its like"),
+)
+"""By a name that all nets of a family have: the family. torchvision's and timm's nets
+and those of keras.applications have each other's shapes, and another function."""
+
+
 def way_out(
     shapes: Mapping[str, Shape], places: Collection[Place], choice: Choice
 ) -> str | None:
@@ -41,7 +55,24 @@ def way_out(
         for part, cure in COMPUTED.items():
             if place.key not in shapes and f"{module}.{part}" in shapes:
                 return f"{place.key} is computed of others; before saving: {cure}"
-    return _said(shapes, places, choice)
+    return _said(shapes, places, choice) or _sibling(shapes, places, choice)
+
+
+def _sibling(
+    shapes: Mapping[str, Shape], places: Collection[Place], choice: Choice
+) -> str | None:
+    """Which net the weights are of, where almost none of the names is this one's."""
+    if 2 * sum(place.key in shapes for place in places) > len(places):
+        return None
+    made_for = choice.archive.metadata.get("name")
+    if made_for:
+        return f"the file was made for {made_for!r}"
+    for mark, whose in SIBLINGS:
+        named = re.compile(rf"(.*[./])?({mark})[._/].*").fullmatch
+        own = any(named(place.name) or named(place.key) for place in places)
+        if not own and any(map(named, shapes)):
+            return f"the names are those of {whose}"
+    return None
 
 
 def _said(

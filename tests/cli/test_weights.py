@@ -12,7 +12,7 @@ from commands import SMALL, command, done, refused, same, saved
 
 import archspec
 from archspec.backend import backend
-from archspec.weights import load, metadata
+from archspec.weights import load, metadata, save
 
 
 @pytest.fixture
@@ -135,3 +135,44 @@ def test_mapped_pages_are_the_models_parameters(small: archspec.Spec) -> None:
     with torch.no_grad():
         model.conv.weight.add_(1)
     assert Path("small.safetensors").read_bytes() == before
+
+
+class TestValues:
+    """Weights that are no numbers are named, and with --strict refused."""
+
+    @pytest.fixture
+    def spoiled(self, small: archspec.Spec) -> str:
+        weights = dict(load("small.safetensors", small.graph))
+        weights["conv.weight"][0, 0, 0, 0] = float("nan")
+        weights["bn.running_var"][1] = -1
+        save("spoiled.safetensors", weights)
+        return "spoiled.safetensors"
+
+    def test_convert(self, spoiled: str) -> None:
+        told = command(
+            *("weights", "convert", spoiled, "--spec", "small.yaml", "-o", "f.pth")
+        )
+        assert told.exit_code == 0
+        assert told.stderr.splitlines() == [
+            "warning: NaN or infinity in conv.weight [AS620]",
+            "warning: negative variances in bn.running_var [AS620]",
+        ]
+        assert Path("f.pth").exists()
+
+    def test_strict(self, spoiled: str) -> None:
+        told = refused(
+            *("weights", "convert", spoiled, "--spec", "small.yaml", "--strict"),
+            *("-o", "f.pth"),
+        )
+        assert "can't be used: NaN or infinity in conv.weight; negative" in told
+        assert "[AS620]" in told and "--strict" in told
+        assert not Path("f.pth").exists()
+        strict = ("--strict", "--weights", spoiled, "-o", "f.safetensors")
+        assert "AS620" in refused("build", "small.yaml", "-b", "torch", *strict)
+        assert not Path("f.safetensors").exists()
+
+    def test_build(self, spoiled: str) -> None:
+        told = command("build", "small.yaml", "-b", "torch", "--weights", spoiled)
+        assert told.exit_code == 1
+        assert "warning: NaN or infinity in conv.weight [AS620]" in told.stderr
+        assert "error: the output is not finite" in told.stderr

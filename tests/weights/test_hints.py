@@ -16,7 +16,7 @@ from torch.ao import quantization
 
 import archspec
 from archspec.errors import WeightsError
-from archspec.weights import load
+from archspec.weights import initial_weights, load, write
 
 OPTIONS = ("--prefix", "--new", "--rename", "--allow")
 SAID = [row for row in all_layouts() if any(o in row.said for o in OPTIONS)]
@@ -120,3 +120,46 @@ def test_only_a_head_may_be_missing(tmp_path: Path) -> None:
     state = net().state_dict()
     del state["conv1.weight"]
     assert hint(tmp_path, state | {"conv2.weight": torch.ones(1)}) is None
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "vgg16": {"widths": [4] * 5, "hidden": [4, 4], "num_classes": 2},
+    "keras_vgg16": {"widths": [4] * 5, "hidden": [4, 4], "num_classes": 2},
+    "resnet50": {"depths": [1] * 4, "widths": [4] * 4},
+    "keras_resnet50": {"depths": [1] * 4, "widths": [4] * 4},
+    "resnetv2_50": {"depths": [1] * 4, "widths": [4] * 4},
+    "keras_resnet50v2": {"depths": [1] * 4, "widths": [4] * 4},
+}
+"""Nets of torchvision and timm, and their siblings of keras.applications."""
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".h5"])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_sibling_of_another_library(tmp_path: Path, name: str, suffix: str) -> None:
+    """One's weights have the other's shapes: the error says which net they are of."""
+    other = name.removeprefix("keras_") if "keras" in name else f"keras_{name}"
+    other = {"resnet50v2": "resnetv2_50", "keras_resnetv2_50": "keras_resnet50v2"}.get(
+        other, other
+    )
+    made, wanted = (archspec.load(n, params=SMALL[n]).graph for n in (name, other))
+    path = tmp_path / f"f{suffix}"
+    write(path, made, initial_weights(made))
+    with pytest.raises(WeightsError) as caught:
+        load(path, wanted)
+    told = caught.value.hint or ""
+    assert told.startswith(f"the names are those of {name} and its like")
+    assert ("reads images as" in told) == ("vgg" in name)
+
+
+def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
+    made, wanted = (archspec.load(n, params=SMALL[n]).graph for n in list(SMALL)[1:3])
+    write(tmp_path / "f.safetensors", made, initial_weights(made))
+    with pytest.raises(WeightsError) as caught:
+        load(tmp_path / "f.safetensors", wanted)
+    assert caught.value.hint == "the file was made for 'keras_vgg16'"
+
+
+def test_a_net_of_the_same_family_is_no_sibling(tmp_path: Path) -> None:
+    made = archspec.load("resnet50", params=SMALL["resnet50"]).graph
+    found = {k: torch.zeros(v) for k, v in made.parameters().items() if "layer1" in k}
+    assert hint(tmp_path, found) is None

@@ -89,7 +89,7 @@ class TestDocumented:
             canonical(published("resnet18").float()),
         )
         (line,) = self.commands("--set num_classes=10 --backend torch")
-        assert "output: 10" in done(*line)
+        assert "output: 10" in done(*line, "-o", "ten.safetensors")
         head = archspec.load("resnet18", num_classes=10).graph
         ten, start = load("ten.safetensors"), archspec.weights.initial_weights(head)
         assert all(np.array_equal(ten[k], start[k]) for k in ("fc.weight", "fc.bias"))
@@ -101,12 +101,16 @@ class TestDocumented:
         code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
         names: dict[str, Any] = {}
         exec(compile(code[1], "checkpoints.md", "exec"), names)
-        assert same(canonical(names["model"]), canonical(net))
+        wanted = canonical(net)
+        assert same(load("resnet18.safetensors"), wanted)
+        ten = canonical(names["model"])
+        assert ten.pop("fc.weight").shape == (10, 512) and ten.pop("fc.bias").size == 10
+        assert same(ten, {k: v for k, v in wanted.items() if k in ten})
         exec(compile(code[2], "checkpoints.md", "exec"), names)
         given = np.random.default_rng(1).normal(size=(1, 3, 64, 64))
         folded = names["model"].eval().double()
-        wanted = output(net.eval().double(), given)
-        assert distance(output(folded, given), wanted) <= 1e-6  # float32 weights
+        outputs = output(net.eval().double(), given)
+        assert distance(output(folded, given), outputs) <= 1e-6  # float32 weights
         assert "BatchNorm" not in repr(folded) + names["text"]
 
 
