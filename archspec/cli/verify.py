@@ -71,7 +71,7 @@ def verify(
     given, size = options.params(params), options.image_size(input_size)
     kinds = PRECISIONS[dtype]
     if (quick or len(targets) == 1) and dtype == "both":
-        kinds = ("float64",)  # TensorFlow's 1 / sqrt(x) rounds powers of four in float32
+        kinds = ("float64",)  # 1 / sqrt(x) of TensorFlow rounds in float32
     wanted = [(name, kind) for name in specs or names() for kind in kinds]
     settings = [Setting(name, kind, seed, given, size) for name, kind in wanted]
     for setting in settings:

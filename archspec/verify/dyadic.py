@@ -82,7 +82,7 @@ def granule(x: Array) -> float:
 def bits(x: Array) -> int:
     """How many bits hold every value, as multiples of the granule."""
     most = float(np.abs(x).max(initial=0))
-    return ceil(log2(most / granule(x) + 1)) if most else 0
+    return int(most / granule(x)).bit_length()
 
 
 def digest(x: Array) -> str:
@@ -140,19 +140,20 @@ class Dyadic:
             name: digest(self.values[name]) for name in nodes if name not in self.loose
         }
 
-    def compared(self) -> tuple[str, ...]:
-        """The values that a backend is asked for: exact ones, as late as can be."""
-        wanted = {*self.graph.outputs.values(), *self.graph.taps.values()}
-        return tuple(
-            node.name
-            for node in self.graph.nodes
-            if node.name not in self.loose
-            and (node.name in wanted or self._all_loose(node.name))
-        )
+    def ends(self) -> tuple[str, ...]:
+        """The last exact values on the way to outputs and taps.
 
-    def _all_loose(self, name: str) -> bool:
-        readers = self._readers.get(name, [])
-        return bool(readers) and all(node.name in self.loose for node in readers)
+        A softmax or a sigmoid in the end says little: it is what it reads that counts.
+        """
+        nodes = {node.name: node for node in self.graph.nodes}
+        found: dict[str, None] = {}
+        for value in (*self.graph.outputs.values(), *self.graph.taps.values()):
+            while value in nodes and (
+                value in self.loose or nodes[value].op.kind in SATURATING | SHARES
+            ):
+                value = nodes[value].inputs[0]  # one step back
+            found[value] = None
+        return tuple(name for name in found if name in nodes)
 
     def _asks(self) -> dict[str, str]:
         """By value what its readers ask of it."""

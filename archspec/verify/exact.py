@@ -13,10 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import ArchspecError
-from archspec.graph import Graph
 from archspec.passes.stand_ins import stand_ins
-from archspec.verify.bisection import Finding, search
-from archspec.verify.comparison import Check, Limits, Row, distances
+from archspec.verify.bisection import Finding, finding
+from archspec.verify.comparison import Row, distances
 from archspec.verify.dyadic import Dyadic
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.proof import Proof
@@ -27,34 +26,11 @@ from archspec.verify.task import Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHECK = Check("exact values", "exact", "exact", "exact")
+CHECKS = {"nodes": "every value, bit for bit", "ends": "the whole, bit for bit"}
+"""Parts of the answer: each value of a net that gives them all, and of the net as it is
+printed those at its ends."""
 SMALL = (64, 64)
 """Height and width that show all of a net: an image of more adds time alone."""
-
-
-class Zero(Limits):
-    """Nothing is allowed."""
-
-    def __init__(self) -> None:
-        pass
-
-    def at(self, value: str) -> float:
-        """No error at all."""
-        return 0.0
-
-
-class Definitions:
-    """A session that gives what the definitions of the ops give."""
-
-    def __init__(self, numbers: Dyadic) -> None:
-        self.numbers = numbers
-
-    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
-        """The value of a probe's node."""
-        return {"probe/": self.numbers.values[task.node]}
-
-    def close(self) -> None:
-        """There is nothing to close."""
 
 
 def exact(setting: Setting) -> Setting:
@@ -84,62 +60,68 @@ def prove(
         note: told what goes on.
     """
     note(f"the definitions, {setting.dtype}: computing")
-    graph = setting.graph()
-    numbers = Dyadic(graph, setting.seed, setting.dtype)
-    rows, findings = [], []
+    numbers = Dyadic(setting.graph(), setting.seed, setting.dtype)
+    rows: list[Row] = []
+    findings: list[tuple[str, Finding | str]] = []
     for target in targets:
         key = f"{target}, {setting.dtype}"
         note(f"{key}: comparing bits")
         try:
             session = open_session(setting, target)
+            try:
+                made = session.ask(Task("exact"))
+            finally:
+                session.close()
         except NotAvailable as error:
-            rows.append(_missing(setting, target, str(error)))
+            rows += _missing(setting, target, str(error))
             continue
-        try:
-            row, found = _row(setting, target, numbers, session)
-        except NotAvailable as error:
-            row, found = _missing(setting, target, str(error)), None
-        finally:
-            session.close()
-        rows.append(row)
-        if found is not None:
-            findings.append((key, found))
-    return Proof(tuple(rows), tuple(findings), tuple(_notes(setting, numbers)))
+        if not made:
+            rows += _missing(setting, target, "no value of this net is exact")
+            continue
+        for part in CHECKS:
+            row, found = _row(setting, target, numbers, made, part)
+            rows.append(row)
+            if found is not None and len(findings) < len(rows):
+                findings.append((key, found))
+    found_first = dict(reversed(findings))  # the node before the whole
+    return Proof(
+        tuple(rows), tuple(found_first.items()), tuple(_notes(setting, numbers))
+    )
 
 
-def _missing(setting: Setting, target: Target, reason: str) -> Row:
+def _missing(setting: Setting, target: Target, reason: str) -> list[Row]:
     verdict = "not available"
-    return Row(setting.dtype, CHECK.title, str(target), verdict, reason=reason)
+    return [Row(setting.dtype, CHECKS["nodes"], str(target), verdict, reason=reason)]
 
 
 def _row(
-    setting: Setting, target: Target, numbers: Dyadic, session: Session
+    setting: Setting,
+    target: Target,
+    numbers: Dyadic,
+    made: Mapping[str, NDArray[Any]],
+    part: str,
 ) -> tuple[Row, Finding | str | None]:
-    compared = numbers.compared()
-    if not compared:
-        return _missing(setting, target, "no value of this net is exact"), None
-    wanted = {f"exact/{name}": numbers.values[name] for name in compared}
-    errors = distances(session.ask(Task("exact")), wanted, "exact")
-    wrong = next((name for name in compared if errors[name]), None)
-    worst = wrong or compared[-1]
+    names = numbers.digests() if part == "nodes" else numbers.ends()
+    wanted = {f"{part}/{name}": numbers.values[name] for name in names}
+    errors = distances(made, wanted, part)
+    nodes = {node.name: node for node in numbers.graph.nodes}
+    wrong = [node for node in nodes.values() if errors.get(node.name)]
+    node = wrong[0] if wrong else nodes[[*names][-1]]
     row = Row(
         setting.dtype,
-        CHECK.title,
+        CHECKS[part],
         str(target),
         "FAIL" if wrong else "pass",
         max(errors.values()),
-        worst,
-        _place(numbers.graph, worst),
+        node.name,
+        str(node.at),
         limit=0.0,
     )
-    if wrong is None:
+    if not wrong:
         return row, None
-    one = Definitions(numbers)
-    return row, search(numbers.graph, CHECK, Zero(), wrong, one, session)
-
-
-def _place(graph: Graph, name: str) -> str:
-    return next((str(node.at) for node in graph.nodes if node.name == name), "")
+    if part == "ends":
+        return row, "every value agrees alone: the fault is in how the whole is printed"
+    return row, finding(node, errors[node.name])
 
 
 def _notes(setting: Setting, numbers: Dyadic) -> list[str]:
@@ -149,14 +131,14 @@ def _notes(setting: Setting, numbers: Dyadic) -> list[str]:
     if kinds:
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         notes.append(
-            f"exact values: other ops stand in for {told}, which are never exact"
+            f"bit for bit: other ops stand in for {told}, which are never exact"
         )
     loose = len(numbers.loose)
     if loose:
         first = next(iter(numbers.loose))
         count = len(numbers.graph.nodes)
         notes.append(
-            f"exact values: {loose} of {count} nodes are not compared, from {first!r} "
+            f"bit for bit: {loose} of {count} nodes are not compared, from {first!r} "
             f"on: {numbers.loose[first]}"
         )
     return notes

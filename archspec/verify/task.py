@@ -29,8 +29,8 @@ class Task:
     Attributes:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
             ones), `single` (without the initial ones: in float32 a net of a thousand
-            layers overflows there), `exact` (the values that are exact, of nodes, where
-            the data are), `train` (conditioned weights: outputs and gradients
+            layers overflows there), `exact` (values of nodes, where the data
+            are exact), `train` (conditioned weights: outputs and gradients
             in training mode, the statistics after one step, the weights after three) or
             `probe`.
         node, weights, training: a probe's node, and how it is run.
@@ -90,14 +90,17 @@ class Bench:
                     yield f"{other}/{output}", array
 
     def _exact(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        """The exact values, all of one net."""
+        """Every exact value, and those at the ends in the net as it is printed."""
         assert isinstance(self.data, ExactData)
-        wanted = self.data.numbers.compared()
-        keys = {f"value{number}": name for number, name in enumerate(wanted)}
-        graph = with_outputs(self.graph, keys)
-        model = self._build(graph, self.data.weights("exact"))
-        made = self.chosen.forward(graph, model, self.data.images())
-        yield from ((f"exact/{keys[key]}", array) for key, array in made.items())
+        numbers = self.data.numbers
+        for part, wanted in (("nodes", [*numbers.digests()]), ("ends", numbers.ends())):
+            if not wanted:
+                continue
+            keys = {f"value{number}": name for number, name in enumerate(wanted)}
+            graph = with_outputs(self.graph, keys)
+            model = self._build(graph, self.data.weights("exact"))
+            made = self.chosen.forward(graph, model, self.data.images())
+            yield from ((f"{part}/{keys[key]}", array) for key, array in made.items())
 
     def _with_taps(self) -> tuple[Graph, dict[str, str]]:
         """A graph that gives outputs and taps, and what its outputs are called."""
