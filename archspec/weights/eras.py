@@ -43,13 +43,13 @@ PLAIN = {"gamma": (1.0, "scale=False"), "beta": (0.0, "center=False")}
 
 
 def first(graph: Graph, places: Iterable[Place], order: str) -> Iterator[Place]:
-    """The places in a file of Keras 1.
+    """The places in a file of Keras 1, or of early 2.
 
-    Its kernels are (height, width, in, out), or (out, in, height, width) under `th`,
-    where images are [C, H, W] and flattened so.
+    Kernels are (height, width, in, out), or (out, in, height, width) under `th`, where
+    images are [C, H, W] and flattened so. Under `chw` only the latter is so.
     """
     ops = {node.name: node.op for node in graph.nodes}
-    flattened = _flattened(graph) if order == "th" else {}
+    flattened = _flattened(graph) if order != "tf" else {}
     for place in places:
         name = place.name.rpartition(".")[0]
         axes = AXES.get((ops[name].kind, order))
