@@ -45,7 +45,7 @@ def verify(
         bool, typer.Option("--eval", help="Only the checks in evaluation mode.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only bit for bit, with exact numbers.")
+        bool, typer.Option("--quick", help="Only bit for bit with the definitions.")
     ] = False,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Make a net smaller that doesn't fit.")
@@ -54,7 +54,8 @@ def verify(
 ) -> None:
     """Proves that backends compute the same function, or says where they differ.
 
-    Exit code 1 unless every check of every backend was made and passed. Gradients,
+    Each is compared with the definitions of the ops, bit for bit, and all with the
+    first. Exit code 1 unless every check of every backend was made and passed. Gradients,
     training and three steps of SGD are compared in float64 only.
     """
     from archspec.catalog import names

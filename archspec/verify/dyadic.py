@@ -187,7 +187,7 @@ class Dyadic:
         }
         value = compute(node.op, *read, stored=stored).astype(self.dtype, copy=False)
         if "bias" in stored:
-            bias = np.asarray(self._bias(node, value, read[0]), self.dtype)
+            bias = np.asarray(self._bias(node, value), self.dtype)
             stored["bias"] = bias
             value = value + channelwise(bias, value)
         self.weights |= {f"{node.name}.{name}": a for name, a in stored.items()}
@@ -308,9 +308,9 @@ class Dyadic:
 
     # Biases
 
-    def _bias(self, node: Node, value: Array, x: Array) -> Array:
+    def _bias(self, node: Node, value: Array) -> Array:
         """A whole number of units for each channel."""
-        draw, channels = self._draw(f"{node.name} bias"), value.shape[1]
+        draw, channels = self._draw(f"{node.name} bias"), int(value.shape[1])
         unit, asked = self._unit(node), self._asked[node.name]
         if isinstance(node.op, LayerNorm | GroupNorm):  # all that is left of its value
             if asked == "saturating":
@@ -332,7 +332,7 @@ class Dyadic:
         self, node: Node, value: Array, draw: np.random.Generator, unit: float
     ) -> Array:
         """Takes each channel to where what reads it has something to do."""
-        channels, asked = value.shape[1], self._asked[node.name]
+        channels, asked = int(value.shape[1]), self._asked[node.name]
         if asked == "norm":
             return draw.integers(-3, 4, channels) * unit
         flat = _flat(value)

@@ -19,7 +19,11 @@ from archspec.passes.with_outputs import with_outputs
 from archspec.passes.without_dropout import without_dropout
 from archspec.verify.dyadic import BITS, Dyadic, bits, digest, granule
 
-SMALL = {"depths": [1, 1, 1, 1], "widths": [8, 16, 16, 24], "num_classes": 10}
+SMALL: dict[str, Any] = {
+    "depths": [1, 1, 1, 1],
+    "widths": [8, 16, 16, 24],
+    "num_classes": 10,
+}
 
 
 def small(name: str, **params: Any) -> Graph:
