@@ -6,6 +6,7 @@ were never written: both are refused. h5py comes with Keras.
 
 from __future__ import annotations
 
+import os
 import zlib
 from io import BufferedReader
 from math import prod
@@ -54,6 +55,12 @@ def child(group: Any, name: str) -> Any:
             f"{shown(f'{group.name}/{name}')} is no group of this file", code="AS607"
         )
     return h5py().Group(found)
+
+
+def listing(group: Any) -> list[str]:
+    """What is in a group; h5py gives bytes for names that are no text."""
+    found = [os.fsencode(key) for key in group]
+    return [key.decode(errors="surrogateescape") for key in found]
 
 
 def is_group(group: Any, name: str) -> bool:
@@ -127,7 +134,7 @@ def shown(name: str) -> str:
 def _own(group: Any, name: str) -> Any:
     """What is called so, if no link leads to it; a name may be a path."""
     library, found = h5py(), group.id
-    for part in name.encode().split(b"/"):
+    for part in name.encode(errors="surrogateescape").split(b"/"):
         if not isinstance(found, library.h5g.GroupID) or part not in found:
             return None
         if found.links.get_info(part).type != library.h5l.TYPE_HARD:

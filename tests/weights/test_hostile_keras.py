@@ -277,8 +277,28 @@ def no_numbers(file: h5py.File) -> None:
     file["layers/dense/vars"].move("0", "zero\x07")
 
 
+def no_text(file: h5py.File) -> None:
+    h5py.h5g.create(file["layers"].id, b"\xff\xfe")
+    h5py.h5g.create(file["layers/dense"].id, b"\xff")
+    h5py.h5g.create(file["layers/dense/vars"].id, b"\xff")
+
+
+def no_text_for_a_number(file: h5py.File) -> None:
+    file["layers/dense/vars"].id.move(b"0", b"\xff")
+
+
 @pytest.mark.parametrize(
-    "put", [in_itself, by_a_detour, the_root, twice, deep, no_numbers]
+    "put",
+    [
+        in_itself,
+        by_a_detour,
+        the_root,
+        twice,
+        deep,
+        no_numbers,
+        no_text,
+        no_text_for_a_number,
+    ],
 )
 def test_groups_that_go_round(put: Write) -> None:
     with h5py.File("f.h5", "w") as file:
