@@ -21,11 +21,11 @@ from archspec.weights.archives import BRAIN, Stored, widened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-EXPANSION = 100
-"""How many times its size in the file a large tensor may have: no weight shrinks so."""
+EXPANSION = 100, 10
+"""How many times its size in the file a tensor may have, and a large one."""
 
-SMALL = 1 << 24
-"""Bytes that a tensor, and a piece of one, may fill from nothing."""
+SMALL, LARGE = 1 << 24, 1 << 28
+"""Bytes that may grow so from next to nothing, and that are a large tensor."""
 
 LONGEST = 200
 """Letters of a name that messages show."""
@@ -124,6 +124,18 @@ def text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, str) else ""
+
+
+def grows(size: int, stored: int, least: int) -> bool:
+    """Whether so many stored bytes would become more than any weights do.
+
+    Args:
+        size: what they would become.
+        stored: how many there are.
+        least: what may come out of few.
+    """
+    usual, large = EXPANSION
+    return size > max(usual * stored, least) or size > max(large * stored, LARGE)
 
 
 def shown(name: str) -> str:
@@ -225,7 +237,7 @@ def _pieces(
             f"{path} has only a part of its values in this file", code="AS607"
         )
     most = prod(lengths) * width
-    if size > max(EXPANSION * stored, SMALL) or most > max(4 * size, SMALL):
+    if grows(size, stored, SMALL) or most > max(4 * size, SMALL):
         return WeightsError(f"{path} grows beyond all reason", code="AS604")
     filters = tuple(plan.get_filter(n)[0] for n in range(plan.get_nfilters()))
     found = [data.get_chunk_info(number) for number in range(count)]
