@@ -255,6 +255,11 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
+    if wish == ANY and not archive.layered and len(archive.parts) < 2:
+        places = list(fitting[0].places(graph))
+        there = {k: t.shape for k, t in archive.tensors.items() if not counted(k)}
+        if there == {place.key: place.stored for place in places}:  # needs no choice
+            return Choice(archive), (fitting[0], places), archive.notes
     ways = [candidate for of in fitting for candidate in of.candidates(graph)]
     if not ways:
         raise _nameless(fitting[0], graph)
