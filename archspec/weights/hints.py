@@ -132,7 +132,7 @@ def _patterns(names: Collection[str], others: Collection[str]) -> list[str]:
 
 
 def _dots(name: str) -> list[int]:
-    return [n for n, letter in enumerate(name) if letter == "."]
+    return [n for n, letter in enumerate(name) if letter in "./"]
 
 
 def _head(
