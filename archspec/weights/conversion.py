@@ -256,6 +256,11 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
+    if wish == ANY and not archive.layered and len(archive.parts) < 2:
+        places = list(fitting[0].places(graph))
+        there = {k: t.shape for k, t in archive.tensors.items() if not counted(k)}
+        if there == {place.key: place.stored for place in places}:  # needs no choice
+            return Choice(archive), (fitting[0], places), archive.notes
     ways = [candidate for of in fitting for candidate in of.candidates(graph)]
     if not ways:
         raise _nameless(fitting[0], graph)
@@ -323,6 +328,7 @@ def write(
         raise WeightsError(
             f"{name!r}: expected a file that ends in {ends} for {chosen.name}",
             code="AS608",
+            hint="archspec build writes it" if name.endswith(".pt2") else None,
         )
     if chosen.name == THEANO:
         raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")
