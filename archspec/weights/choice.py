@@ -9,7 +9,7 @@ the ones under which least else stands.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -183,7 +183,7 @@ def _starts(name: str) -> list[str]:
     Of a variable of a Keras layer: the models that the layer is in.
     """
     separator, own = ("/", 2) if "/" in name else (".", 1)
-    parts = name.split(separator)[:-own][:DEEP]
+    parts = name.split(separator, DEEP + own - 1)[:-own]
     return [separator.join([*parts[:n], ""]) for n in range(len(parts) + 1)]
 
 
@@ -221,17 +221,20 @@ def _fits(
     rename: Mapping[str, str],
 ) -> list[_Fit]:
     """For everything that names begin with, how many of the tensors fit under it."""
+    known: dict[str, list[tuple[int, Shape]]] = defaultdict(list)
+    for number, of in enumerate(wanted):
+        for name, shape in of.items():
+            known[name].append((number, shape))
     votes: Counter[tuple[str, int]] = Counter()
     under: Counter[str] = Counter()
     for name, tensor in tensors.items():
-        if counted(name):
+        if counted(name) or not name.startswith(prefix or ""):
             continue
-        starts = _starts(name) if prefix is None else [prefix]
-        for start in (start for start in starts if name.startswith(start)):
+        for start in _starts(name) if prefix is None else [prefix]:
             under[start] += 1
-            rest = renamed(name.removeprefix(start), rename)
-            for number, of in enumerate(wanted):
-                if of.get(rest) == tensor.shape:
+            rest = renamed(name[len(start) :], rename)
+            for number, shape in known.get(rest, ()):
+                if shape == tensor.shape:
                     votes[start, number] += 1
     sizes = [len(of) for of in wanted]
     total = sum(not counted(name) for name in tensors)

@@ -155,9 +155,14 @@ def _named(lists: publishers.Lists) -> Callable[[Graph], Iterator[Place]]:
     def places(graph: Graph) -> Iterator[Place]:
         canonical = list(_canonical(graph))
         for rows in lists:
-            found = [(p, publishers.row_of(p.name, rows)) for p in canonical]
-            if all(row for _, row in found):
-                yield from (_stored(p, *row) for p, row in found if row)
+            found = []
+            for place in canonical:
+                row = publishers.row_of(place.name, rows)
+                if row is None:
+                    break
+                found.append(_stored(place, *row))
+            else:
+                yield from found
                 return
 
     return places
