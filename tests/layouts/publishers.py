@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from layouts.described import (
     Classifier,
     DeepStem,
     Described,
+    Vgg,
     WideResNet,
     state,
 )
@@ -153,6 +155,27 @@ def mmpretrain_deep(folder: Path) -> Held:
 @layout("mmpretrain's ResNetV1c", oracle=DESCRIBED)
 def mmpretrain_deep_unpooled(folder: Path) -> Held:
     return deep(folder, pooled=False, modules=True)
+
+
+@layout("mmpretrain's VGG (`features.0.conv`)", oracle=DESCRIBED)
+def mmpretrain_vgg(folder: Path) -> Held:
+    path = folder / "vgg11_bn_8xb32_in1k_20210207-f244902c.pth"
+    hidden, width = 6, 8
+    layers: list[Any] = []
+    for stage in ([3, 4], [4, 6], [6, width, width], [width] * 3, [width] * 3):
+        for channels, out in itertools.pairwise(stage):
+            layers += [torch.nn.Conv2d(channels, out, 3, padding=1)]
+            layers += [torch.nn.BatchNorm2d(out)]
+        layers.append(torch.nn.MaxPool2d(2))
+    classifier = torch.nn.Sequential(
+        *(torch.nn.Linear(width * 49, hidden), torch.nn.ReLU(), torch.nn.Dropout()),
+        *(torch.nn.Linear(hidden, hidden), torch.nn.ReLU(), torch.nn.Dropout()),
+        torch.nn.Linear(hidden, CLASSES),
+    )
+    made = scrambled(Vgg(layers, classifier))
+    torch.save({"state_dict": made.state_dict()}, path)
+    widths = (4, 6, *[width] * 3)
+    return of(path, made, spec_of("vgg11_bn", widths=widths, hidden=(hidden, hidden)))
 
 
 @layout("mmdet's and mmseg's ResNetV1d (`stem.0`)", oracle=DESCRIBED)

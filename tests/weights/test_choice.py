@@ -222,7 +222,7 @@ def test_a_generator_and_a_discriminator(path: Path) -> None:
         ("backbone", "backbone_momentum"),
         ("backbone", "momentum_backbone"),
         ("model_ema", "model"),
-        ("ema.module", "net.module"),
+        ("ema.x", "net.x"),
     ],
 )
 @pytest.mark.parametrize("turned", [True, False])
@@ -289,6 +289,25 @@ def test_a_head_outside_the_trunk(path: Path) -> None:
         found = fitted(path, GRAPH)
         assert same(found.weights, STATE)
         assert found.notes == (f"7 of 9 names begin with {start!r}: left out",)
+
+
+def test_layers_in_data_parallel(path: Path) -> None:
+    """As PyTorch's ImageNet example trains a VGG: its features on several GPUs."""
+    state = {name.replace("conv.", "conv.module."): t for name, t in STATE.items()}
+    torch.save({"state_dict": state}, path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE)
+    assert found.notes == ("2 names have 'module.' inside: left out",)
+
+
+def test_a_net_with_such_names_of_its_own(path: Path) -> None:
+    graph = graph_of(
+        "inputs: {x: [3]}\ngraph: {a: {graph: {module: {op: linear, features: 2}}}}"
+    )
+    state = {"a.module.weight": torch.ones(2, 3), "a.module.bias": torch.ones(2)}
+    torch.save(under("net.", state), path)
+    found = fitted(path, graph)
+    assert found.notes == ("all 2 names begin with 'net.': left out",)
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "m._orig_mod."])

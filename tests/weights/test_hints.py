@@ -163,3 +163,11 @@ def test_a_net_of_the_same_family_is_no_sibling(tmp_path: Path) -> None:
     made = archspec.load("resnet50", params=SMALL["resnet50"]).graph
     found = {k: torch.zeros(v) for k, v in made.parameters().items() if "layer1" in k}
     assert hint(tmp_path, found) is None
+
+
+def test_caffe2s_names(tmp_path: Path) -> None:
+    state = {f"res{n}_0_branch2a_w": torch.ones(4, 4, 1, 1) for n in range(2, 6)}
+    assert hint(tmp_path, state) == (
+        "the names are those of Caffe2: load it with detectron2, and store the "
+        "state_dict"
+    )
