@@ -104,6 +104,25 @@ class Spec:
         made: Source = tapped(self.graph, with_outputs(self.graph, both))
         return made
 
+    def with_pretrained(self, weights: str) -> Spec:
+        """This net as published weights want it; for a file, the same.
+
+        It has their preprocessing and, if it is the publisher's own net and their hash
+        is known, their address for the function `load_weights`.
+
+        Raises WeightsError where nobody publishes such weights.
+        """
+        from archspec.weights.pretrained import chosen
+
+        row = chosen(weights, self.name)
+        if row is None:
+            return self
+        own = row.net == self.name and row.classes and not self.overridden
+        known = {"url": row.url, "hash": row.hash} if own and row.hash else {}
+        told = dict(row.preprocessing)
+        graph = replace(self.graph, preprocessing=told, weights=known)
+        return replace(self, graph=graph)
+
     def build(
         self,
         backend: str,
@@ -119,10 +138,11 @@ class Spec:
 
         Args:
             backend: its name, such as `torch`.
-            weights: a weight file of any kind that `archspec.weights.load` reads, or
-                what is in Python: arrays or tensors of any framework by name, such as
-                a state_dict, or a model; without them the initial weights that the
-                spec describes. A backbone takes its own part of the whole net's.
+            weights: what `archspec.weights.load` reads, a weight file of any kind or
+                published ones by name, or what is in Python: arrays or tensors of any
+                framework by name, such as a state_dict, or a model; without them the
+                initial weights that the spec describes. A backbone takes its own part
+                of the whole net's.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
             device: where the backend's framework puts the model; its default if None.
@@ -184,7 +204,9 @@ class Spec:
         """What `read_weights` gives, with what there is to say about it."""
         from archspec.weights.conversion import fitted
         from archspec.weights.fit import Misfit
+        from archspec.weights.pretrained import located
 
+        weights = located(weights, self.name)
         new = how.get("new", ())
         new = (new,) if isinstance(new, str) else new
         head = self.head() if HEAD in new else ()
@@ -196,8 +218,14 @@ class Spec:
                 if isinstance(error, Misfit):
                     self._hint(error)
                 raise
+        # A file without the classifier may have other parts of the head.
+        beyond, allowed = self._beyond(), how.get("allow_missing", ())
+        allowed = (allowed,) if isinstance(allowed, str) else allowed
+        how["allow_missing"] = (*allowed, *beyond)
         found = fitted(weights, self.whole, seed=seed, **how)
-        return replace(found, weights=dict(self._own(found.weights)))
+        initial = tuple(name for name in found.initial if name not in beyond)
+        own = dict(self._own(found.weights))
+        return replace(found, weights=own, initial=initial)
 
     def head(self) -> tuple[str, ...]:
         """The layers whose weights have other shapes for another `num_classes`.
@@ -236,11 +264,15 @@ class Spec:
 
     def _own(self, weights: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """The weights without those that only the head of the whole net has."""
-        if self.whole is None:
-            return weights
-        own = {**self.graph.parameters(), **self.graph.buffers()}
-        head = {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
+        head = self._beyond()
         return {name: array for name, array in weights.items() if name not in head}
+
+    def _beyond(self) -> set[str]:
+        """The weights that only the head of the whole net has."""
+        if self.whole is None:
+            return set()
+        own = {**self.graph.parameters(), **self.graph.buffers()}
+        return {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
 
 
 def load(

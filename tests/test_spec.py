@@ -19,7 +19,7 @@ from archspec.errors import (
     WeightsError,
 )
 from archspec.limits import Limits
-from archspec.weights import initial_weights, write
+from archspec.weights import initial_weights, save, write
 
 TEXT = """
 archspec: 1
@@ -184,6 +184,14 @@ class TestBuild:
             found = state(part.build("torch", weights=given))
             assert set(found) == set(own)
             assert all(np.array_equal(found[name], own[name]) for name in own)
+        headless = {k: v for k, v in weights.items() if k != "fc.bias"}
+        save(path.with_name("some.safetensors"), headless)
+        read = part.read_weights(path.with_name("some.safetensors"))
+        assert read.keys() == own.keys()
+        assert not part.fit_weights(path.with_name("some.safetensors")).initial
+        save(path.with_name("some.safetensors"), {"fc.bias": weights["fc.bias"]})
+        with pytest.raises(WeightsError, match="2 missing, 0 surplus"):
+            part.read_weights(path.with_name("some.safetensors"))
         with pytest.raises(WeightsError, match="0 missing, 1 surplus"):
             part.build("torch", weights={**weights, "neck.bias": np.zeros(2)})
         with pytest.raises(WeightsError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspec.cli import loading, options
-from archspec.errors import ArchspecError, BackendError
+from archspec.errors import ArchspecError, BackendError, WeightsError
 
 if TYPE_CHECKING:
     from archspec import Spec
@@ -42,6 +42,10 @@ def codegen(
     with_weights: Annotated[
         bool, typer.Option("--with-weights", help="Prints load_weights, too.")
     ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Published ones, for load_weights and the docstring."),
+    ] = None,
     with_taps: Annotated[
         bool, typer.Option("--with-taps", help="Prints what gives the features, too.")
     ] = False,
@@ -65,6 +69,7 @@ def codegen(
     given, size = options.params(params), options.image_size(input_size)
     single = {
         "--with-weights": with_weights,
+        "--weights": weights is not None,
         "--with-taps": with_taps,
         "--with-test": with_test,
     }
@@ -74,12 +79,18 @@ def codegen(
     if taps and with_taps:
         raise typer.BadParameter("--taps leaves the head out, --with-taps keeps it")
     nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
+    if weights is not None:
+        nets, with_weights = [_pretrained(nets[0], weights)], True
     if len(nets) > 1:
         source = family(nets, backend)
     else:
         source = nets[0].codegen(
             backend, with_weights=with_weights, with_taps=with_taps
         )
+    if weights is not None and "\nWEIGHTS = " in source.text:
+        file, name = f"{nets[0].name}.safetensors", nets[0].name
+        told = f"archspec weights convert {weights} --spec {name} -o {file}"
+        print(f"note: it loads {file} beside it; `{told}` makes that", file=sys.stderr)
     if output == "-":
         print(source.text, end="")
         return
@@ -101,6 +112,19 @@ def codegen(
     stale = [path for path, text in texts.items() if force or not _current(path, text)]
     for path in stale:
         write_whole(path, texts[path])
+
+
+def _pretrained(net: Spec, weights: str) -> Spec:
+    """The net with published weights; WeightsError for others."""
+    from archspec.weights.pretrained import chosen
+
+    if chosen(weights, net.name) is None:
+        raise WeightsError(
+            f"--weights {weights}: nobody is known to publish it",
+            code="AS612",
+            hint="--with-weights alone reads a file, or what the spec's `weights` says",
+        )
+    return net.with_pretrained(weights)
 
 
 def _current(path: Path, text: str) -> bool:
@@ -156,7 +180,8 @@ def build(
     backend: options.Backend,
     output: Output = None,
     weights: Annotated[
-        Path | None, typer.Option(help="A weight file of any kind.")
+        str | None,
+        typer.Option(help="A file, an address, or published: torchvision, timm:NAME."),
     ] = None,
     part: options.Part = None,
     prefix: options.Prefix = None,
@@ -197,6 +222,8 @@ def build(
     size_of_part = options.shard(shard, output, force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size, taps=taps)
+    if weights is not None:
+        found = found.with_pretrained(weights)
     told = {
         "--part": part,
         "--prefix": prefix,
@@ -296,6 +323,8 @@ def _summary(
     lines += [f"  {key}: {facts[key]}" for key in ("parameters", "buffers", "MACs")]
     for name, shape in spec.graph.inputs.items():
         lines.append(f"  input {name}: {' x '.join(map(str, shape))}")
+    told = [f"{key} {value}" for key, value in spec.graph.preprocessing.items()]
+    lines += [f"  preprocessing: {', '.join(told)}"] if told else []
     for name, array in outputs.items():
         text = " x ".join(map(str, array.shape[1:]))
         lines.append(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archspec.cli import loading, options
+from archspec.cli.published import published
 from archspec.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -24,13 +25,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command()(published)
+
 FLAT = (
     "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
     "kuangliu, weiaicunzai, xternalz, sequential"
 )
 FORMATS = f"{FLAT}, keras or keras.applications"
 READ = f"{FLAT}, keras, keras.applications or theano"
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A weight file.")]
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="A weight file, an address, or published."),
+]
 Out = Annotated[
     Path, typer.Option("--output", "-o", help="The file; its suffix says what.")
 ]
@@ -73,8 +79,9 @@ def init(
 def inspect(file: File, as_json: options.Json = False) -> None:
     """Lists what is in a weight file: names, shapes, types, totals, metadata."""
     from archspec.weights import archives
+    from archspec.weights.pretrained import located
 
-    with archives.opened(file) as archive:
+    with archives.opened(located(file)) as archive:
         tensors = dict(archive.tensors)
         kind, texts = archive.kind, dict(archive.metadata)
     total = sum(prod(tensor.shape) for tensor in tensors.values())

@@ -24,6 +24,7 @@ from archspec.weights.eras import by_attribute
 from archspec.weights.fit import Misfit, check, compare, rows
 from archspec.weights.hints import way_out
 from archspec.weights.initial import initial_weights
+from archspec.weights.pretrained import located
 from archspec.weights.renewal import renewed, replaced
 from archspec.weights.sources import (
     THEANO,
@@ -131,8 +132,9 @@ def load(
     are private maps of the file: writable, and the file stays as it is.
 
     Args:
-        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; or a mapping from
-            names to arrays or tensors, a torch module or a Keras model.
+        path: a .safetensors, .pth, .weights.h5, .h5 or .keras file; as a text also
+            published weights, as `archspec.weights.pretrained` has them; or a mapping
+            from names to arrays or tensors, a torch module or a Keras model.
         graph: the net that the weights are for. With it they come complete, in
             canonical names, layouts and order; without it as the file has them.
         seed: of initial values, for what is missing or to be new.
@@ -146,7 +148,7 @@ def load(
         found = fitted(path, graph, seed=seed, **how)
         found.tell()
         return found.weights
-    with archives.opened(path) as archive:
+    with archives.opened(located(path)) as archive:
         tensors = {k: v for k, v in archive.tensors.items() if not counted(k)}
         return {name: tensor.read() for name, tensor in tensors.items()}
 
@@ -159,6 +161,7 @@ def fitted(
     **how: Unpack[Reading],
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
+    path = located(path, graph.name)
     source, wish = how.get("source"), how.get("wish", ANY)
     how_input = how.get("adapt_input")
     new = renewed(graph, how.get("new", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from torchvision.models import get_model_weights
+from torchvision.models import get_model_weights, get_weight
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 import archspec
 from archspec.catalog import names
+from archspec.weights.pretrained import Pretrained, table
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [
@@ -140,3 +142,33 @@ def test_keras(name: str) -> None:
     image = picture(told["size"], told["size"])
     wanted = getattr(applications, module).preprocess_input(np.array(image, "float32"))
     same(applied(told, image), wanted.transpose(2, 0, 1))
+
+
+def recipes(publisher: str) -> list[Pretrained]:
+    """Published weights, one for each way of preparing images."""
+    rows = [row for row in table() if row.publisher == publisher]
+    return [*{json.dumps(row.preprocessing): row for row in rows}.values()]
+
+
+@pytest.mark.parametrize("row", recipes("torchvision"), ids=lambda row: row.full)
+def test_weights_of_torchvision(row: Pretrained) -> None:
+    image = picture(600, 700)
+    wanted = get_weight(f"{row.model}.{row.name}").transforms()(image)
+    same(applied(row.preprocessing, image), wanted)
+
+
+@pytest.mark.parametrize("row", recipes("timm"), ids=lambda row: row.full)
+def test_weights_of_timm(row: Pretrained) -> None:
+    import timm
+    from timm.data import create_transform, resolve_data_config
+
+    config = timm.models.get_pretrained_cfg(f"{row.model}.{row.name}")
+    assert config is not None
+    theirs = create_transform(**resolve_data_config(pretrained_cfg=config.to_dict()))
+    image = picture(400, 500)
+    same(applied(row.preprocessing, image), theirs(image))
+
+
+@pytest.mark.parametrize("row", recipes("keras"), ids=lambda row: row.full)
+def test_weights_of_keras(row: Pretrained) -> None:
+    assert row.preprocessing == preprocessing(row.net)  # which the test above compares
