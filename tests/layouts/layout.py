@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 MARK = "<!-- layouts -->"
-MODULES = ("containers", "shards", "publishers")
+MODULES = ("containers", "shards", "changed", "publishers")
 """Where the rows are, in the order of the table."""
 
 

@@ -182,6 +182,13 @@ class Lent:
         return self.held.__dlpack_device__()
 
 
+def test_what_numpy_loads(tmp_path: Path) -> None:
+    wanted = values(module().state_dict())
+    np.savez(tmp_path / "w.npz", **wanted)
+    with np.load(tmp_path / "w.npz") as held:
+        assert equal(load(held, GRAPH), wanted)
+
+
 def test_dlpack() -> None:
     held = np.arange(3.0)
     found = array("a", Lent(held))
