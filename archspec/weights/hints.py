@@ -33,10 +33,7 @@ SIBLINGS = (
     (r"features[._]0", f"vgg16 and its like, {READS} [C, H, W]"),
     (r"conv2_block1_preact_bn|conv2\.0\.preact_bn", "keras_resnet50v2 and its like"),
     (r"conv2_block1_1_conv|conv1_conv", "keras_resnet50 and its like"),
-    (
-        r"res2_0_branch2a",
-        "Caffe2, whose norms detectron2 fills in: store its state_dict",
-    ),
+    (r"res2_0_branch2a", "Caffe2: load it with detectron2, and store the state_dict"),
     (r"layer1[._]0[._]conv1", "resnet50 and its like"),
     (r"stages[._]0[._]blocks[._]0", "resnetv2_50 and its like"),
 )
