@@ -27,6 +27,8 @@ COMPUTED = {
 """Tensors of which modules compute their weights, and what to do before saving."""
 
 
+FOREIGN = {"attnpool.positional_embedding": "a ResNet of CLIP, which no spec here is"}
+"""By a tensor that only they have: nets that have most names of one here."""
 READS = "whose first linear layer reads images as"
 SIBLINGS = (
     (r"block1[._]conv1", f"keras_vgg16 and its like, {READS} [H, W, C]"),
@@ -51,6 +53,9 @@ def way_out(
         places: where the net's weights should be.
         choice: what was taken of the file.
     """
+    for name, whose in FOREIGN.items():
+        if name in shapes:
+            return f"{name} is of {whose}"
     for place in places:
         module = place.key.rpartition(".")[0]
         for part, cure in COMPUTED.items():
