@@ -30,6 +30,8 @@ COMPUTED = {
 FOREIGN = {"attnpool.positional_embedding": "a ResNet of CLIP, which no spec here is"}
 """By a tensor that only they have: nets that have most names of one here."""
 READS = "whose first linear layer reads images as"
+LAST = re.compile(r"[^./]*$")
+"""The name of a tensor in its layer."""
 SIBLINGS = (
     (r"block1[._]conv1", f"keras_vgg16 and its like, {READS} [H, W, C]"),
     (r"features[._]0", f"vgg16 and its like, {READS} [C, H, W]"),
@@ -108,7 +110,7 @@ def _said(
     missing = _patterns([p.name for p in lacking], {p.name for p in fitting})
     whole = [pattern for pattern in missing if pattern.startswith("'")]
     if whole == missing:  # what lies under the names of a new layer is gone with it
-        layers = tuple(f"{place.key.rpartition('.')[0]}." for place in lacking)
+        layers = tuple(LAST.sub("", place.key) for place in lacking)
         extra = {name for name in extra if not name.startswith(layers)}
     surplus = _patterns(extra, keys)
     if max(len(missing), len(surplus)) > MOST:
@@ -138,7 +140,7 @@ def _patterns(names: Collection[str], others: Collection[str]) -> list[str]:
 
 
 def _dots(name: str) -> list[int]:
-    return [n for n, letter in enumerate(name) if letter == "."]
+    return [n for n, letter in enumerate(name) if letter in "./"]
 
 
 def _head(

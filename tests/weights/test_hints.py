@@ -171,3 +171,14 @@ def test_caffe2s_names(tmp_path: Path) -> None:
         "the names are those of Caffe2: load it with detectron2, and store the "
         "state_dict"
     )
+
+
+def test_a_file_of_keras_for_another_head(tmp_path: Path) -> None:
+    made = archspec.load("keras_vgg16", params=SMALL["keras_vgg16"]).graph
+    write(tmp_path / "f.h5", made, initial_weights(made))
+    other = {**SMALL["keras_vgg16"], "num_classes": 3}
+    wanted = archspec.load("keras_vgg16", params=other).graph
+    with pytest.raises(WeightsError) as caught:
+        load(tmp_path / "f.h5", wanted)
+    assert caught.value.hint == "--new predictions takes what fits"
+    assert load(tmp_path / "f.h5", wanted, new=["predictions"])
