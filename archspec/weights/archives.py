@@ -7,6 +7,7 @@ should be that is nothing known. Of a pickle only the tensors are looked at.
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -119,9 +120,9 @@ def _hdf5(path: Path) -> AbstractContextManager[Archive]:
 
 
 def _keras(path: Path) -> AbstractContextManager[Archive]:
-    from archspec.weights.hdf5 import unpacked
+    from archspec.weights.hdf5 import folder, unpacked
 
-    return unpacked(path)
+    return folder(path) if path.is_dir() else unpacked(path)
 
 
 def _index(path: Path) -> AbstractContextManager[Archive]:
@@ -166,13 +167,19 @@ def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
     place = Path(path)
     from archspec.weights.shards import inside, part
 
-    if place.is_dir():
+    _not_tensorflow(place)
+    unpacked = (place / "model.weights.h5").is_file() and (
+        place / "config.json"
+    ).is_file()
+    if place.is_dir() and not unpacked:
         place = inside(place, tuple(OPENERS.keys() - {".json"}))
     name = os.fspath(place)
-    start = beginning(place)
-    suffix = place.suffix.lower()
-    if suffix != ".json":
-        suffix = _suffix(place, start) or suffix
+    if unpacked:  # what is in a .keras file, in a folder
+        start, suffix = b"PK\x03\x04", ".keras"
+    else:
+        start, suffix = beginning(place), place.suffix.lower()
+        if suffix != ".json":
+            suffix = _suffix(place, start) or suffix
     if suffix not in OPENERS:
         known = ", ".join(OPENERS)
         raise WeightsError(
@@ -198,6 +205,21 @@ def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
         raise WeightsError(
             f"can't read {name!r}: {error.strerror or error}", code="AS602"
         ) from error
+
+
+def _not_tensorflow(path: Path) -> None:
+    """Raises WeightsError for what TensorFlow itself writes, with the way out of it."""
+    name = os.fspath(path)
+    index = re.sub(r"(\.index|\.data-\d{5}-of-\d{5})?$", "", name)
+    if (path / "saved_model.pb").is_file() or path.name == "saved_model.pb":
+        what, call = "a SavedModel of TensorFlow", "model = tf_keras.models.load_model"
+        index = name.removesuffix("saved_model.pb")
+    elif Path(f"{index}.index").is_file() and path.suffix != ".json":
+        what, call = "a checkpoint of TensorFlow", "model.load_weights"
+    else:
+        return
+    hint = f"with tf_keras, which is Keras 2: {call}({index!r}); model.save('f.h5')"
+    raise WeightsError(f"{name!r} is {what}", code="AS606", hint=hint)
 
 
 def _suffix(path: Path, start: bytes) -> str:

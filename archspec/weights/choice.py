@@ -212,7 +212,7 @@ def renamed(name: str, rename: Mapping[str, str]) -> str:
                 name = pieces[0] + "".join(next(texts, "") + p for p in pieces[1:])
         else:
             literal = new.replace("\\", r"\\")
-            name = re.sub(rf"(?<![^.]){re.escape(old)}(?![^.])", literal, name)
+            name = re.sub(rf"(?<![^./]){re.escape(old)}(?![^./])", literal, name)
     return name
 
 

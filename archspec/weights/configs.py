@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 DEEPEST = 20
 """Models inside of models."""
 
-LONGEST = 1 << 26
-"""Bytes of settings that are looked at."""
+LONGEST, MOST = 1 << 24, 100_000
+"""Bytes of settings that are looked at, and objects with classes in them."""
+
+CLASS = "class_name"
 
 ACTING: Mapping[str, tuple[str, ...]] = {
     "Rescaling": ("scale", "offset"),
@@ -57,8 +59,10 @@ class Layer:
 
 def layers(text: str) -> tuple[Layer, ...]:
     """The layers of the model that these settings are of; none where they say none."""
+    if len(text) > LONGEST or text.count(CLASS) > MOST:
+        return ()
     try:
-        return _layers(json.loads(text), 0) if len(text) <= LONGEST else ()
+        return _layers(json.loads(text), 0)
     except (ValueError, RecursionError):
         return ()
 
@@ -69,7 +73,11 @@ def _layers(model: Any, depth: int) -> tuple[Layer, ...]:
     items = held.get("layers") if isinstance(held, dict) else held
     if not isinstance(items, list) or depth > DEEPEST:
         return ()
-    return tuple(_layer(item, depth) for item in items if isinstance(item, dict))
+    return tuple(
+        _layer(item, depth)
+        for item in items
+        if isinstance(item, dict) and CLASS in item
+    )
 
 
 def _layer(item: dict[str, Any], depth: int) -> Layer:
@@ -78,10 +86,17 @@ def _layer(item: dict[str, Any], depth: int) -> Layer:
     name = settings.get("name") or item.get("name")
     return Layer(
         name if isinstance(name, str) else "",
-        str(item.get("class_name")),
+        str(item[CLASS]),
         settings,
         _layers(item, depth + 1),
     )
+
+
+def every(found: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers, and those of the models among them."""
+    for layer in found:
+        yield layer
+        yield from every(layer.layers)
 
 
 def snake(kind: str) -> str:
@@ -100,10 +115,7 @@ def acting(found: Sequence[Layer], weighted: frozenset[str]) -> dict[str, str]:
     """
     texts = {}
     front = True
-    waiting = [*found]
-    while waiting:
-        layer = waiting.pop(0)
-        waiting[:0] = layer.layers
+    for layer in every(found):
         front = front and snake(layer.kind) not in weighted
         if layer.kind in ACTING or _chance(layer.kind):
             texts[layer.name] = told(layer)

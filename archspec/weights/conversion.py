@@ -170,7 +170,8 @@ def fitted(
         choice, (whose, every), notes = _wished(graph, source, archive, wish, told)
         archive = choice.archive
         with _part(told):
-            archive = by_attribute(archive, every, told)
+            archive, plain = by_attribute(archive, every, told)
+        notes += plain
         places = [place for place in every if place.name not in new]
         shapes = {name: tensor.shape for name, tensor in archive.tensors.items()}
         for key in replaced(every, places, shapes):

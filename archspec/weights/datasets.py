@@ -6,11 +6,14 @@ were never written: both are refused. h5py comes with Keras.
 
 from __future__ import annotations
 
-import os
+import zlib
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 from archspec.errors import WeightsError
+from archspec.ops.base import Shape
 from archspec.weights.archives import BRAIN, Stored, widened
 
 if TYPE_CHECKING:
@@ -22,8 +25,11 @@ EXPANSION = 100
 SMALL = 1 << 24
 """Bytes that a tensor, and a piece of one, may fill from nothing."""
 
-FILTERS = frozenset({"gzip", "lzf", None})
-"""Ways to pack a tensor that h5py itself unpacks."""
+LONGEST = 200
+"""Letters of a name that messages show."""
+
+DEFLATE, SHUFFLE = 1, 2
+"""HDF5's numbers of what is done to packed values: gzip, and bytes in another order."""
 
 
 def h5py(path: str = "") -> Any:
@@ -42,16 +48,16 @@ def h5py(path: str = "") -> Any:
 def child(group: Any, name: str) -> Any:
     """A group inside this very file."""
     found = _own(group, name)
-    if not isinstance(found, h5py().Group):
+    if not isinstance(found, h5py().h5g.GroupID):
         raise WeightsError(
-            f"{group.name}/{name} is no group of this file", code="AS607"
+            f"{shown(f'{group.name}/{name}')} is no group of this file", code="AS607"
         )
-    return found
+    return h5py().Group(found)
 
 
 def is_group(group: Any, name: str) -> bool:
     """Whether a name is that of a group inside this very file."""
-    return isinstance(_own(group, name), h5py().Group)
+    return isinstance(_own(group, name), h5py().h5g.GroupID)
 
 
 def address(group: Any) -> int:
@@ -61,27 +67,40 @@ def address(group: Any) -> int:
 
 
 def tensor(group: Any, name: str) -> Stored:
-    """A tensor whose values are in this very file."""
+    """A tensor whose values are in this very file.
+
+    HDF5's library, which dies of some damaged files, says where they lie, and that is
+    all it is asked.
+    """
     data = _own(group, name)
-    if not isinstance(data, h5py().Dataset) or data.external or data.is_virtual:
-        raise WeightsError(
-            f"{group.name}/{name} is no tensor stored in this file", code="AS607"
-        )
-    brain = data.dtype == "V2" and text(data.attrs.get("dtype")) == BRAIN
-    kind = BRAIN if brain else data.dtype.name
+    plan = data.get_create_plist() if isinstance(data, h5py().h5d.DatasetID) else None
+    virtual = plan is not None and plan.get_layout() == h5py().h5d.VIRTUAL
+    if plan is None or virtual or plan.get_external_count():
+        where = shown(f"{group.name}/{name}")
+        raise WeightsError(f"{where} is no tensor stored in this file", code="AS607")
+    path, file = (text(get(data)) for get in (h5py().h5i.get_name, h5py().h5f.get_name))
+    path = shown(path)
+    known, shape = data.dtype, tuple(data.shape or ())
+    brain = known == "V2" and text(h5py().Dataset(data).attrs.get("dtype")) == BRAIN
+    kind = BRAIN if brain else known.name
+    pieces = _pieces(data, plan, path, shape, known.itemsize)
 
     def read() -> NDArray[Any]:
-        if data.dtype.kind not in "fiub" and not brain:
+        if known.kind not in "fiub" and not brain:
             raise WeightsError(
-                f"{data.name} holds {kind} values, no weights of a net", code="AS607"
+                f"{path} holds {kind} values, no weights of a net", code="AS607"
             )
-        _whole(data)
-        array: NDArray[Any] = data[()]
+        if isinstance(pieces, WeightsError):
+            raise pieces
+        array = np.empty(shape, "uint16" if brain else known)
+        with open(file, "rb") as opened:
+            for piece in pieces:
+                piece.into(array, opened, path)
         if brain:
-            return widened(array.view("uint16"))
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+            return widened(array)
+        return array.astype(known.newbyteorder("="), copy=False)
 
-    return Stored(tuple(data.shape or ()), kind, read)
+    return Stored(shape, kind, read)
 
 
 def texts(group: Any, name: str) -> list[str]:
@@ -99,46 +118,112 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def shown(name: str) -> str:
+    """A name for a message: one of somebody else's choice may be anything."""
+    return name[:LONGEST] if name[:LONGEST].isprintable() else ascii(name[:LONGEST])
+
+
 def _own(group: Any, name: str) -> Any:
     """What is called so, if no link leads to it; a name may be a path."""
-    found = group
-    for part in name.split("/"):
-        if not isinstance(found, h5py().Group):
+    library, found = h5py(), group.id
+    for part in name.encode().split(b"/"):
+        if not isinstance(found, library.h5g.GroupID) or part not in found:
             return None
-        if found.get(part, getlink=True, getclass=True) is not h5py().HardLink:
+        if found.links.get_info(part).type != library.h5l.TYPE_HARD:
             return None
-        found = found[part]
+        found = library.h5o.open(found, part)
     return found
 
 
-def _whole(data: Any) -> None:
-    """Raises WeightsError unless all values of a tensor were written, in its size."""
-    if not data.size:
-        return
-    stored = data.id.get_storage_size()
+class Piece(NamedTuple):
+    """A part of a tensor's values, as they lie in the file.
+
+    Attributes:
+        start: its first index on each axis.
+        shape: how much it holds on each axis, perhaps beyond the tensor's end.
+        offset, size: bytes of the file.
+        filters: what was done to the bytes, in this order.
+    """
+
+    start: Shape
+    shape: Shape
+    offset: int
+    size: int
+    filters: tuple[int, ...] = ()
+
+    def into(self, array: NDArray[Any], file: BinaryIO, path: str) -> None:
+        """Puts the values in their place."""
+        count = prod(self.shape) * array.itemsize
+        file.seek(self.offset)
+        data = file.read(self.size)
+        for kind in reversed(self.filters):
+            if kind == DEFLATE:
+                data = _inflated(data, count, path)
+            else:
+                rows = np.frombuffer(data, "uint8")
+                if len(rows) == count:
+                    data = rows.reshape(array.itemsize, -1).T.tobytes()
+        if len(data) != count:
+            raise WeightsError(f"{path} is cut off in this file", code="AS604")
+        values = np.frombuffer(data, array.dtype).reshape(self.shape)
+        there, own = [], []
+        for start, length, end in zip(self.start, self.shape, array.shape, strict=True):
+            there.append(slice(start, start + length))
+            own.append(slice(end - start))
+        array[tuple(there)] = values[tuple(own)]
+
+
+def _inflated(data: bytes, count: int, path: str) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, count)
+    except zlib.error as error:
+        raise WeightsError(f"{path} is damaged: {error}", code="AS604") from error
+
+
+def _pieces(
+    data: Any, plan: Any, path: str, shape: Shape, width: int
+) -> list[Piece] | WeightsError:
+    """Where a tensor's values lie, or why they can't be read.
+
+    Args:
+        data, plan: of h5py.
+        path: of the tensor, for messages.
+        shape: its own.
+        width: bytes of an element.
+    """
+    size = prod(shape) * width
+    if not size or data.shape is None:
+        return []
+    stored = data.get_storage_size()
     if not stored:
-        raise WeightsError(f"{data.name} has no values in this file", code="AS607")
-    size = data.size * data.dtype.itemsize
-    if data.chunks:
-        pieces = prod(
-            -(-length // piece)
-            for length, piece in zip(data.shape, data.chunks, strict=True)
+        return WeightsError(f"{path} has no values in this file", code="AS607")
+    if plan.get_layout() != h5py().h5d.CHUNKED:
+        start = data.get_offset()
+        if start is None or stored != size:
+            return _packed(path)
+        return [Piece((0,) * len(shape), shape, start, size)]
+    lengths = plan.get_chunk()
+    count = prod(-(-n // piece) for n, piece in zip(shape, lengths, strict=True))
+    if data.get_num_chunks() < count:
+        return WeightsError(
+            f"{path} has only a part of its values in this file", code="AS607"
         )
-        if data.id.get_num_chunks() < pieces:
-            raise WeightsError(
-                f"{data.name} has only a part of its values in this file", code="AS607"
-            )
-        piece = prod(data.chunks) * data.dtype.itemsize
-        if size > max(EXPANSION * stored, SMALL) or piece > max(4 * size, SMALL):
-            raise WeightsError(f"{data.name} grows beyond all reason", code="AS604")
-        if data.compression not in FILTERS or data.scaleoffset is not None:
-            raise WeightsError(
-                f"{data.name} is packed in a way that isn't read",
-                code="AS607",
-                hint="h5repack -f NONE unpacks it",
-            )
-    else:
-        start = data.id.get_offset()
-        end = (start or 0) + stored
-        if stored < size or end > os.path.getsize(data.file.filename):
-            raise WeightsError(f"{data.name} reaches beyond the file", code="AS604")
+    most = prod(lengths) * width
+    if size > max(EXPANSION * stored, SMALL) or most > max(4 * size, SMALL):
+        return WeightsError(f"{path} grows beyond all reason", code="AS604")
+    filters = tuple(plan.get_filter(n)[0] for n in range(plan.get_nfilters()))
+    found = [data.get_chunk_info(number) for number in range(count)]
+    if {*filters} - {DEFLATE, SHUFFLE} or any(piece.filter_mask for piece in found):
+        return _packed(path)
+    return [
+        Piece(at.chunk_offset, lengths, at.byte_offset, at.size, filters)
+        for at in found
+    ]
+
+
+def _packed(path: str) -> WeightsError:
+    return WeightsError(
+        f"{path} is packed in a way that isn't read",
+        code="AS607",
+        hint="h5repack -f NONE -l CONTI unpacks it",
+    )

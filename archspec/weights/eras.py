@@ -7,8 +7,9 @@ Keras 2.2.4, `saving_lib.py` of Keras 2.12 to 2.15.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from archspec.graph import Graph
 from archspec.ops import Op, Shape
 from archspec.ops.convolution import multiplier
 from archspec.ops.shaping import Flatten
-from archspec.weights.archives import Archive
+from archspec.weights.archives import Archive, Stored
+from archspec.weights.fit import listed
 from archspec.weights.variables import by_layer
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ AXES: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("conv_transpose2d", "th"): (1, 0, 2, 3),
 }
 """By op and by order: which canonical axis each axis of Keras 1's kernels is."""
+
+
+PLAIN = {"gamma": (1.0, "scale=False"), "beta": (0.0, "center=False")}
+"""Of a batch norm without the attribute: what it is, and the argument that says so."""
 
 
 def first(graph: Graph, places: Iterable[Place], order: str) -> Iterator[Place]:
@@ -112,15 +118,17 @@ def equal(left: Iterable[Place], right: Iterable[Place]) -> bool:
     return True
 
 
-def turned(places: Iterable[Place]) -> Iterator[Place]:
+def turned(graph: Graph, places: Iterable[Place]) -> Iterator[Place]:
     """The places in a file that Keras wrote on Theano, whose kernels are turned.
 
     Theano's convolution is the mathematicians': a kernel is turned by 180 degrees.
     """
+    located = graph.located()
+    depthwise = {node.name for node, shapes in located if multiplier(node.op, shapes)}
     for place in places:
         if len(place.shape) != 4:
             yield place
-        elif place.shape[1] == 1 and place.shape[2:] != (1, 1):
+        elif place.name.rpartition(".")[0] in depthwise:
             yield place._replace(back=lambda array: _undecided())
         else:
             yield _turned(place)
@@ -201,11 +209,14 @@ def _before(graph: Graph) -> dict[str, int]:
     return found
 
 
-def by_attribute(archive: Archive, places: Iterable[Place], path: str) -> Archive:
-    """The archive with attributes for numbers of variables.
+def by_attribute(
+    archive: Archive, places: Iterable[Place], path: str
+) -> tuple[Archive, tuple[str, ...]]:
+    """The archive with attributes for numbers of variables, and notes.
 
     Where nothing in a file says what a layer's variables are, there have to be as many
-    of them as the net's layer has.
+    of them as the net's layer has. A norm that was made without a factor or an offset
+    has 1 or 0 there.
 
     Raises:
         WeightsError: there are not; or the file has no names of layers, and their order
@@ -230,7 +241,7 @@ def by_attribute(archive: Archive, places: Iterable[Place], path: str) -> Archiv
             continue
         if not all(name.isdecimal() for name in variables):
             continue
-        if len(variables) != len(wanted[layer]):
+        if {*map(int, variables)} != {*range(len(wanted[layer]))}:
             names = ", ".join(key.rpartition("/")[2] for key in wanted[layer])
             raise WeightsError(
                 f"{layer!r} has {len(variables)} variables in {path!r}, which don't "
@@ -241,4 +252,26 @@ def by_attribute(archive: Archive, places: Iterable[Place], path: str) -> Archiv
             )
         for name, key in variables.items():
             tensors[wanted[layer][int(name)]] = tensors.pop(key)
-    return replace(archive, tensors=tensors)
+    notes = _plain(tensors, wanted) if archive.layered else ()
+    return replace(archive, tensors=tensors), notes
+
+
+def _plain(
+    tensors: dict[str, Stored], wanted: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Adds factors and offsets that norms of the file don't have, and says so."""
+    added: dict[str, list[str]] = defaultdict(list)
+    for layer, keys in wanted.items():
+        variance = tensors.get(f"{layer}/moving_variance")
+        for attribute, (value, _) in PLAIN.items():
+            key = f"{layer}/{attribute}"
+            if variance is not None and key in keys and key not in tensors:
+                values = partial(np.full, variance.shape, value, variance.dtype)
+                tensors[key] = Stored(variance.shape, variance.dtype, values)
+                added[attribute].append(layer)
+    notes = []
+    for attribute, layers in added.items():
+        value, argument = PLAIN[attribute]
+        told = ", ".join(listed("", layers))
+        notes.append(f"{argument} left {attribute} out, so it is {value:g}: {told}")
+    return tuple(notes)

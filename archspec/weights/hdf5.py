@@ -6,7 +6,6 @@ where a file is opened.
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import subprocess
@@ -36,8 +35,13 @@ INSIDE = "model.weights.h5"
 SETTINGS = "config.json"
 """The member that says what the model is."""
 
+PACKED = "a Keras model"
+
+SECONDS, MORE = 1.0, 1 << 24
+"""Of work for a list of what is in a file, and bytes of it that allow for one more."""
+
 PATIENCE = 10
-"""Seconds that listing what is in a file may take."""
+"""Seconds that a machine with other things to do may take for it."""
 
 MEMORY = 1 << 30
 """Bytes that it may take."""
@@ -85,15 +89,16 @@ def probe(path: str) -> None:
         archive(file)
 
 
-def bound() -> None:
-    """Two seconds more, and as much memory as a list of names may take."""
+def bound(path: str) -> None:
+    """Ends this process where it takes longer, or more memory, than names may take."""
     try:
         import resource
-    except ImportError:  # not on this system
+        import signal
+
+        seconds = SECONDS + os.path.getsize(path) / MORE
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    except (ImportError, AttributeError):  # not on this system
         return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = math.ceil(used.ru_utime + used.ru_stime) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     with suppress(OSError, ValueError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + MEMORY
@@ -107,7 +112,7 @@ def _survives(path: Path) -> bool:
     """
     code = (
         "import sys; from archspec.weights.hdf5 import bound, probe; "
-        "bound(); probe(sys.argv[1])"
+        "bound(sys.argv[1]); probe(sys.argv[1])"
     )
     try:
         done = subprocess.run(
@@ -142,12 +147,22 @@ def unpacked(path: Path) -> Iterator[Archive]:
         draft.flush()
         try:
             with opened(Path(draft.name), settings) as found:
-                yield replace(found, kind="a Keras model")
+                yield replace(found, kind=PACKED)
         except WeightsError as error:
             message = error.message.replace(draft.name, f"{name}: {INSIDE}")
             raise WeightsError(
                 message, code=error.code, hint=error.hint, notes=error.notes
             ) from error.__cause__
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Archive]:
+    """The same for what would be in a .keras file, in a folder."""
+    settings = ""
+    with suppress(OSError, ValueError), (path / SETTINGS).open("rb") as file:
+        settings = file.read(LONGEST).decode()
+    with opened(path / INSIDE, settings) as found:
+        yield replace(found, kind=PACKED)
 
 
 def _member(name: str, packed: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -221,7 +221,7 @@ def _same(array: NDArray[Any]) -> NDArray[Any]:
 def _turned(
     places: Callable[[Graph], Iterator[Place]], graph: Graph
 ) -> Iterator[Place]:
-    return eras.turned(places(graph))
+    return eras.turned(graph, places(graph))
 
 
 THEANO = "theano"

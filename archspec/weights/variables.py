@@ -22,7 +22,15 @@ from archspec.errors import WeightsError
 from archspec.weights import configs
 from archspec.weights.archives import Archive, Stored
 from archspec.weights.configs import Layer
-from archspec.weights.datasets import address, child, is_group, tensor, text, texts
+from archspec.weights.datasets import (
+    address,
+    child,
+    is_group,
+    shown,
+    tensor,
+    text,
+    texts,
+)
 
 TRAINING = frozenset({"optimizer", "metrics", "compile_metrics", "loss_tracker"})
 CHANCE = frozenset({"seed_generator", "_seed_generators", "seed_generators"})
@@ -63,7 +71,10 @@ OWN = {
 }
 """Keras 1's words for Keras 3's attributes. Its `running_std` is the variance."""
 
-ATTRIBUTES = (*KERNEL[2], *NORM[4], "alpha", *STATISTICS, *OWN)
+ATTRIBUTES = (
+    *("depthwise_kernel", "pointwise_kernel", *KERNEL[2]),
+    *(*NORM[4], "alpha", *STATISTICS, *OWN),
+)
 SPOKEN = re.compile(rf"(?:(.+?)_)??({'|'.join(ATTRIBUTES)})(?:_\d+)?")
 """A variable's own name; in Keras 1 the layer's is before it, and TensorFlow may count
 names after it."""
@@ -110,7 +121,7 @@ def archive(file: Any, settings: str = "") -> Archive:
             code="AS606",
             hint="expected what save_weights() or save() of a Keras model writes",
         )
-    acting = _statistics(tensors) | acting
+    acting |= _statistics(tensors)
     notes: tuple[str, ...] = ()
     if acting:
         told = ", ".join(acting.values())
@@ -125,7 +136,9 @@ def _gathered(found: Iterator[tuple[str, Stored]]) -> dict[str, Stored]:
     tensors: dict[str, Stored] = {}
     for key, stored in found:
         if key in tensors:
-            raise WeightsError(f"two tensors of the file are {key!r}", code="AS606")
+            raise WeightsError(
+                f"two tensors of the file are {shown(key)!r}", code="AS606"
+            )
         tensors[key] = stored
     return tensors
 
@@ -200,7 +213,9 @@ def _facts(groups: Sequence[Any], layers: Sequence[Layer]) -> dict[str, str]:
             found[name] = said
     if "keras_version" not in found and _first(groups[0]):
         found["keras_version"] = "1"
-    orders = {str(layer.settings.get("dim_ordering")) for layer in every(layers)}
+    orders = {
+        str(layer.settings.get("dim_ordering")) for layer in configs.every(layers)
+    }
     if len(orders & {"th", "tf"}) == 1:
         found["dim_ordering"] = (orders & {"th", "tf"}).pop()
     return found
@@ -213,13 +228,6 @@ def _first(root: Any) -> bool:
         for layer in texts(root, "layer_names")
         for variable in texts(child(root, layer), "weight_names")
     )
-
-
-def every(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """The layers, and those of the models among them."""
-    for layer in layers:
-        yield layer
-        yield from every(layer.layers)
 
 
 # The layout with numbers
@@ -251,8 +259,10 @@ class _Walk:
             elif not is_group(group, key):
                 yield f"{path}{key}", tensor(group, key)
             else:
-                name = self.named(child(group, key)) or key
-                yield from self.layer(child(group, key), f"{path}{name}", "", None)
+                inner = child(group, key)
+                variables = child(inner, "vars") if "vars" in inner else {}
+                name = self.named(variables) or key
+                yield from self.layer(inner, variables, f"{path}{name}", "", None)
 
     def listed(
         self, group: Any, path: str, layers: Sequence[Layer]
@@ -268,7 +278,8 @@ class _Walk:
             kind = re.sub(r"_\d+$", "", key)
             place = counts[kind]
             counts[kind] += 1
-            name = self.named(inner)
+            variables = child(inner, "vars") if "vars" in inner else {}
+            name = self.named(variables)
             known = dict(enumerate(own[kind]))
             if name:
                 layer = {one.name: one for one in own[kind]}.get(name)
@@ -279,32 +290,29 @@ class _Walk:
             if configs.acts(kind):
                 told = configs.told(layer or Layer(name, configs.acts(kind)))
                 self.acting.setdefault(name, told)
-            yield from self.layer(inner, f"{path}{name}", kind, layer)
+            yield from self.layer(inner, variables, f"{path}{name}", kind, layer)
 
     def layer(
-        self, group: Any, path: str, kind: str, layer: Layer | None
+        self, group: Any, variables: Any, path: str, kind: str, layer: Layer | None
     ) -> Iterator[tuple[str, Stored]]:
         """The variables of a layer, and of what is inside of it."""
-        if "vars" in group:
-            variables = child(group, "vars")
-            numbers = sorted(variables, key=lambda text: (len(text), text))
-            names = _attributes(kind, len(numbers), layer) or numbers
-            for number, name in zip(numbers, names, strict=True):
-                yield f"{path}/{name}", tensor(variables, number)
-        yield from self.found(group, f"{path}/", layer.layers if layer else ())
+        numbers = sorted(variables, key=lambda text: (len(text), text))
+        names = _attributes(kind, len(numbers), layer) or numbers
+        for number, name in zip(numbers, names, strict=True):
+            yield f"{path}/{name}", tensor(variables, number)
+        if len(group) > 1 or not variables:
+            yield from self.found(group, f"{path}/", layer.layers if layer else ())
 
-    def named(self, group: Any) -> str:
+    def named(self, variables: Any) -> str:
         """The layer's own name, which Keras 3 keeps."""
-        if "vars" not in group:
-            return ""
-        return text(child(group, "vars").attrs.get("name"))
+        return text(variables.attrs.get("name")) if variables != {} else ""
 
     def enter(self, group: Any) -> None:
         """Raises WeightsError for a group that is inside of itself."""
         where = address(group)
         if where in self.seen:
             raise WeightsError(
-                f"{group.name} is in the file twice, perhaps inside of itself",
+                f"{shown(group.name)} is in the file twice, perhaps inside of itself",
                 code="AS607",
             )
         self.seen.add(where)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5files
 import h5py
 import numpy as np
 import pytest
 from commands import same, saved
-from numpy.typing import NDArray
+from h5files import layer, value, written
 from published import canonical
 
 import archspec
@@ -21,12 +21,6 @@ from archspec.errors import WeightsError
 from archspec.weights import archives, hdf5, load
 from archspec.weights.conversion import fitted
 from archspec.weights.hdf5 import save
-
-Write = Callable[[h5py.File], None]
-
-
-def value(number: float, *shape: int) -> NDArray[Any]:
-    return np.full(shape or (2,), number, np.float32)
 
 
 @pytest.fixture
@@ -40,34 +34,10 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdf5, "_survives", lambda path: True)
 
 
-def written(path: Path, write: Write) -> Path:
-    with h5py.File(path, "w") as file:
-        write(file)
-    return path
-
-
-def layer(file: Any, key: str, name: str | None, *values: NDArray[Any]) -> Any:
-    """A layer as Keras 3 writes it."""
-    group = file.create_group(f"layers/{key}/vars")
-    if name is not None:
-        group.attrs["name"] = name
-    for number, array in enumerate(values):
-        group.create_dataset(str(number), data=array)
-    return group
-
-
-def legacy(root: Any, name: str, *weights: str) -> None:
-    """A layer as Keras 2 wrote it; weights count from 1."""
-    group = root.create_group(name)
-    group.attrs["weight_names"] = [text.encode() for text in weights]
-    for number, text in enumerate(weights):
-        group.create_dataset(text, data=value(number + 1))
-
-
 def tensors(path: Path) -> dict[str, float]:
     """The first value of each tensor."""
     with hdf5.opened(path) as found:
-        return {k: float(s.read().flat[0]) for k, s in found.tensors.items()}
+        return h5files.tensors(found)
 
 
 def refusal(path: Path, *, read: bool = False) -> WeightsError:
@@ -75,234 +45,6 @@ def refusal(path: Path, *, read: bool = False) -> WeightsError:
         for stored in found.tensors.values() if read else ():
             stored.read()
     return caught.value
-
-
-@pytest.mark.usefixtures("trusted")
-class TestKeras3:
-    def test_layers_have_their_own_names(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            layer(file, "conv2d", "stem", value(1, 3, 3, 2, 4), value(2, 4))
-            layer(file, "conv2d_1", "head", value(3))
-            layer(file, "re_lu", "act")
-            file.create_group("layers/input_layer")
-
-        with hdf5.opened(written(path, write)) as found:
-            assert (found.kind, found.layered) == ("Keras weights", True)
-            assert found.metadata == {}
-            assert {k: (s.shape, s.dtype) for k, s in found.tensors.items()} == {
-                "stem/kernel": ((3, 3, 2, 4), "float32"),
-                "stem/bias": ((4,), "float32"),
-                "head/kernel": ((2,), "float32"),
-            }
-        assert tensors(path) == {"stem/kernel": 1, "stem/bias": 2, "head/kernel": 3}
-
-    def test_the_tenth_variable_comes_after_the_ninth(self, path: Path) -> None:
-        arrays = [value(n) for n in range(12)]
-        written(path, lambda file: layer(file, "many", "many", *arrays))
-        assert list(tensors(path).items()) == [(f"many/{n}", n) for n in range(12)]
-
-    def test_state_of_training_is_no_weight(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            layer(file, "dense", "fc", value(1))
-            layer(file, "dropout", None)
-            for part in ("optimizer", "metrics", "seed_generator"):
-                file[f"layers/dropout/{part}/vars/0"] = value(2)
-            file["optimizer/vars/0"] = value(3)
-
-        assert tensors(written(path, write)) == {"fc/kernel": 1}
-
-    def test_what_is_no_plain_layer_is_named_by_its_path(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            layer(file, "lstm", "lstm")
-            file["layers/lstm/cell/vars/0"] = value(1)
-            file["layers/lstm/cell/deep/er"] = value(2)
-            file["layers/lstm/loose"] = value(3)
-
-        assert tensors(written(path, write)) == {
-            "lstm/cell/0": 1,
-            "lstm/cell/deep/er": 2,
-            "lstm/loose": 3,
-        }
-
-    def test_an_early_keras_3_counts_layers(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            layer(file, "dense", None, value(1))
-            layer(file, "dense_2", None, value(2))
-
-        assert tensors(written(path, write)) == {
-            "layers/dense/kernel": 1,
-            "layers/dense_1/kernel": 2,
-        }
-
-    def test_two_layers_of_one_name(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            layer(file, "dense", "fc", value(1))
-            layer(file, "dense_1", "fc", value(2))
-
-        error = refusal(written(path, write))
-        assert error.message == "two tensors of the file are 'fc/kernel'"
-        assert error.code == "AS606"
-
-    def test_no_weights_of_a_model(self, path: Path) -> None:
-        written(path, lambda file: file.create_group("other"))
-        error = refusal(path)
-        assert error.message == f"{str(path)!r} holds no weights of a Keras model"
-        assert error.code == "AS606"
-        assert "save_weights()" in (error.hint or "")
-
-
-@pytest.mark.usefixtures("trusted")
-class TestLegacy:
-    def test_weights(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            file.attrs["layer_names"] = [b"input", b"conv", b"bn"]
-            legacy(file, "bn", "bn/gamma:0", "bn/beta:0")
-            legacy(file, "conv", "deep/er/kernel:0", "deep/er/bias")
-            legacy(file, "input")
-
-        with hdf5.opened(written(path, write)) as found:
-            assert found.kind == "legacy Keras weights"
-            assert found.layered
-        assert tensors(path) == {
-            "conv/kernel": 1,
-            "conv/bias": 2,
-            "bn/gamma": 1,
-            "bn/beta": 2,
-        }
-
-    def test_a_model(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            root = file.create_group("model_weights")
-            root.attrs["layer_names"] = ["fc"]
-            legacy(root, "fc", "kernel")
-            file["optimizer_weights/x"] = value(1)
-
-        with hdf5.opened(written(path, write)) as found:
-            assert found.kind == "a legacy Keras model"
-            assert found.layered
-        assert tensors(path) == {"fc/kernel": 1}
-
-    def test_lists_that_are_cut_up(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            file.attrs["layer_names0"] = [b"a", b"b"]
-            file.attrs["layer_names1"] = [b"c"]
-            file.attrs["layer_names2"] = [b"d"]
-            for name in "abcd":
-                legacy(file, name, f"{name}/{name}")
-
-        assert list(tensors(written(path, write))) == ["a/a", "b/bias", "c/c", "d/d"]
-
-    def test_a_layer_that_is_not_there(self, path: Path) -> None:
-        def write(file: h5py.File) -> None:
-            file.attrs["layer_names"] = [b"gone"]
-
-        error = refusal(written(path, write))
-        assert error.message == "//gone is no group of this file"
-        assert error.code == "AS607"
-
-
-@pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize(
-    "name", ["layers", "layers/dense", "layers/dense/vars", "model_weights"]
-)
-@pytest.mark.parametrize("kind", ["soft", "external", "tensor"])
-def test_groups_stand_in_the_file(path: Path, name: str, kind: str) -> None:
-    other = path.with_name("secret.h5")
-
-    def secret(file: h5py.File) -> None:
-        layer(file, "dense", "fc", value(1))
-        legacy(file, "model_weights", "x")
-
-    written(other, secret)
-
-    def write(file: h5py.File) -> None:
-        layer(file, "other", "fc", value(1))
-        if name == "layers":
-            del file["layers"]
-        if name == "layers/dense/vars":
-            file.create_group("layers/dense")
-        target: Any = h5py.ExternalLink(str(other), name)
-        if kind == "soft":
-            file.create_group("elsewhere")
-            target = h5py.SoftLink("/elsewhere")
-        file[name] = value(1) if kind == "tensor" else target
-
-    error = refusal(written(path, write))
-    assert error.message.endswith(
-        f"/{name.rpartition('/')[2]} is no group of this file"
-    )
-    assert error.code == "AS607"
-
-
-def elsewhere(group: Any, folder: Path) -> None:
-    group["0"] = h5py.ExternalLink(str(folder / "secret.h5"), "0")
-
-
-def by_another_name(group: Any, folder: Path) -> None:
-    group.file["secret"] = value(1)
-    group["0"] = h5py.SoftLink("/secret")
-
-
-def outside(group: Any, folder: Path) -> None:
-    group.create_dataset("0", (2,), "f4", external=[(str(folder / "secret"), 0, 8)])
-
-
-def virtual(group: Any, folder: Path) -> None:
-    layout = h5py.VirtualLayout((2,), "f4")
-    layout[:] = h5py.VirtualSource(str(folder / "secret.h5"), "0", (2,))
-    group.create_virtual_dataset("0", layout)
-
-
-def a_group(group: Any, folder: Path) -> None:
-    group.create_group("0")
-
-
-@pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("put", [elsewhere, by_another_name, outside, virtual, a_group])
-@pytest.mark.parametrize("plain", [True, False])
-def test_tensors_stand_in_the_file(
-    path: Path, put: Callable[[Any, Path], None], plain: bool
-) -> None:
-    """What a link leads to is somebody else's file, as /etc/passwd is."""
-    written(path.with_name("secret.h5"), lambda file: file.update({"0": value(1)}))
-    path.with_name("secret").write_bytes(bytes(8))
-
-    def write(file: h5py.File) -> None:
-        group = layer(file, "dense", "fc", value(1))
-        del group["0"]
-        put(group if plain else file.create_group("layers/dense/cell"), path.parent)
-
-    written(path, write)
-    if put is a_group and not plain:
-        assert tensors(path) == {}
-        return
-    error = refusal(path)
-    folder = "vars" if plain else "cell"
-    assert error.message == (
-        f"/layers/dense/{folder}/0 is no tensor stored in this file"
-    )
-    assert error.code == "AS607"
-
-
-@pytest.mark.usefixtures("trusted")
-def test_values_that_were_never_written(path: Path) -> None:
-    def write(file: h5py.File) -> None:
-        layer(file, "dense", "fc").create_dataset("0", (2**40,), "f4", chunks=(1024,))
-
-    error = refusal(written(path, write), read=True)
-    assert error.message == "/layers/dense/vars/0 has no values in this file"
-    assert error.code == "AS607"
-
-
-@pytest.mark.usefixtures("trusted")
-def test_scalars_and_tensors_without_values(path: Path) -> None:
-    none = np.zeros((0, 3), np.float32)
-    written(path, lambda file: layer(file, "x", "x", np.array(2, "f4"), none))
-    with hdf5.opened(path) as found:
-        scalar, empty = found.tensors.values()
-        assert (scalar.shape, empty.shape) == ((), (0, 3))
-        assert scalar.read() == 2
-        assert empty.read().shape == (0, 3)
 
 
 class TestDamaged:
@@ -633,10 +375,10 @@ class TestKerasItself:
         inner = small.build("keras", weights="small.safetensors")
         front = keras.layers.Conv2D(3, 1, name="front")
         image = keras.Input((8, 8, 3))
-        value = front(image)
-        for layer in inner.layers[1:]:
-            value = layer(value)
-        keras.Model(image, value).save_weights("moved.weights.h5")
+        output = front(image)
+        for own in inner.layers[1:]:
+            output = own(output)
+        keras.Model(image, output).save_weights("moved.weights.h5")
         with pytest.raises(WeightsError, match="0 missing, 2 surplus, 0 of another"):
             load("moved.weights.h5", small.graph)
         found = load("moved.weights.h5", small.graph, allow_extra=["front/*"])
