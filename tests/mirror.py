@@ -1,9 +1,9 @@
-"""A mirror on this machine, with torchvision's ResNet-18 and weights of our own in it."""
+"""A mirror on this machine, with weights of our own where torchvision publishes some."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 from serving import serving
 
 from archspec.weights import pretrained
@@ -25,7 +24,7 @@ KEPT = {"resize": 999}
 class Mirror:
     """The weights that torch wrote, the row of the table for them, and the address."""
 
-    net: Any
+    state: Mapping[str, torch.Tensor]
     row: Pretrained
     url: str
 
@@ -38,15 +37,18 @@ class Mirror:
 
 
 @contextmanager
-def mirrored(folder: Path) -> Iterator[Mirror]:
+def mirrored(
+    folder: Path, name: str, state: Mapping[str, torch.Tensor]
+) -> Iterator[Mirror]:
     """Serves a folder in which the file is."""
-    torch.manual_seed(0)
-    net = torchvision.models.resnet18().eval()
-    row = of("resnet18")[0]
+    row = next(row for row in of(name) if row.name == "IMAGENET1K_V1")
     path = folder / row.url.removeprefix("https://")
     path.parent.mkdir(parents=True)
-    torch.save(net.state_dict(), path)
-    hash = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    told = {**row.preprocessing, **KEPT}
+    torch.save(state, path)
+    own: dict[str, Any] = {
+        "hash": hashlib.sha256(path.read_bytes()).hexdigest()[:8],
+        "mib": path.stat().st_size / 2**20,
+        "preprocessing": {**row.preprocessing, **KEPT},
+    }
     with serving(folder) as url:
-        yield Mirror(net, replace(row, hash=hash, preprocessing=told), url)
+        yield Mirror(state, replace(row, **own), url)

@@ -54,7 +54,7 @@ class Search:
             if not wrong:
                 break
             found = self._halved(wrong[0], set())
-        return self._finding(self.nodes[found])
+        return finding(self.nodes[found], self.errors[found])
 
     def differs(self, value: str) -> bool:
         """Whether a value is further apart than allowed; a graph's input never is."""
@@ -87,15 +87,16 @@ class Search:
                 found.append(node.name)
         return found[::-1]
 
-    def _finding(self, node: Node) -> Finding:
-        error = self.errors[node.name]
-        kind = node.op.kind
-        reads = " and ".join(repr(name) for name in node.inputs)
-        text = (
-            f"{node.at}: the first node that differs is {node.name!r} ({kind}), by "
-            f"{error:.1e}; what it reads agrees: {reads}"
-        )
-        return Finding(node.name, kind, str(node.at), error, text)
+
+def finding(node: Node, error: float) -> Finding:
+    """The first node that differs, and the sentence for a person."""
+    kind = node.op.kind
+    reads = " and ".join(repr(name) for name in node.inputs)
+    text = (
+        f"{node.at}: the first node that differs is {node.name!r} ({kind}), by "
+        f"{error:.1e}; what it reads agrees: {reads}"
+    )
+    return Finding(node.name, kind, str(node.at), error, text)
 
 
 def search(

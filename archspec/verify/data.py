@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archspec.graph import Graph
 from archspec.ops.shaping import Add
+from archspec.verify.dyadic import Dyadic
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -102,3 +103,20 @@ class Data:
                 value = reads[value][0]
             found.update(dict.fromkeys(parameters.get(value, ())))
         return tuple(found)
+
+
+class ExactData(Data):
+    """The same for weights and images on which floats round nothing."""
+
+    @cached_property
+    def numbers(self) -> Dyadic:
+        """The weights, the images, and what the net computes with them."""
+        return Dyadic(self.graph, self.seed, self.dtype, BATCH)
+
+    def weights(self, kind: str) -> Arrays:
+        """Fresh arrays."""
+        return {name: array.copy() for name, array in self.numbers.weights.items()}
+
+    def images(self, step: int = 0) -> Arrays:
+        """Small integers, channels first."""
+        return self.numbers.inputs

@@ -51,6 +51,14 @@ class Proof:
     findings: tuple[tuple[str, Finding | str], ...]
     notes: tuple[str, ...]
 
+    def joined(self, other: Proof) -> Proof:
+        """Both, this one first."""
+        return Proof(
+            self.rows + other.rows,
+            self.findings + other.findings,
+            self.notes + other.notes,
+        )
+
     @property
     def passed(self) -> bool:
         """Whether every row is a pass, but for what a backend doesn't set out to do."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.graph import Graph
 from archspec.spec import load
-from archspec.verify.data import Data, Dtype
+from archspec.verify.data import Data, Dtype, ExactData
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Setting:
         spec: a path or a name of the zoo.
         params, size: as `archspec.load` takes them.
         dtype, seed: of the numbers.
+        exact: whether floats round nothing on the numbers; what is never exact is
+            another op.
     """
 
     spec: str
@@ -26,6 +28,7 @@ class Setting:
     seed: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    exact: bool = False
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -35,19 +38,22 @@ class Setting:
             "seed": self.seed,
             "params": dict(self.params),
             "size": self.size,
+            "exact": self.exact,
         }
 
     def graph(self) -> Graph:
         """The net, with no dropout; SpecError, ShapeError as `load`."""
+        from archspec.passes.stand_ins import stand_ins
         from archspec.passes.without_dropout import without_dropout
 
-        return without_dropout(
-            load(self.spec, params=self.params, size=self.size).graph
-        )
+        found = load(self.spec, params=self.params, size=self.size).graph
+        still = without_dropout(found)
+        return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
         """The net with its numbers."""
-        return Data(self.graph(), self.dtype, self.seed)
+        kind = ExactData if self.exact else Data
+        return kind(self.graph(), self.dtype, self.seed)
 
 
 def read(facts: Mapping[str, Any]) -> Setting:
@@ -55,5 +61,10 @@ def read(facts: Mapping[str, Any]) -> Setting:
     size = facts["size"]
     height_width = (int(size[0]), int(size[1])) if size else None
     return Setting(
-        facts["spec"], facts["dtype"], facts["seed"], facts["params"], height_width
+        facts["spec"],
+        facts["dtype"],
+        facts["seed"],
+        facts["params"],
+        height_width,
+        facts["exact"],
     )

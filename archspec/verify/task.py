@@ -11,7 +11,7 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
-from archspec.verify.data import BATCH, Arrays, Data
+from archspec.verify.data import BATCH, Arrays, Data, ExactData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,8 @@ class Task:
     Attributes:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
             ones), `single` (without the initial ones: in float32 a net of a thousand
-            layers overflows there), `train` (conditioned weights: outputs and gradients
+            layers overflows there), `exact` (values of nodes, where the data
+            are exact), `train` (conditioned weights: outputs and gradients
             in training mode, the statistics after one step, the weights after three) or
             `probe`.
         node, weights, training: a probe's node, and how it is run.
@@ -59,6 +60,8 @@ class Bench:
             return dict(self._evaluated("conditioned", "initial"))
         if task.kind == "single":
             return dict(self._evaluated("conditioned"))
+        if task.kind == "exact":
+            return dict(self._exact())
         if task.kind == "train":
             return dict(self._trained())
         return self._probed(task)
@@ -85,6 +88,19 @@ class Bench:
                 part, _, output = keys[name].partition("/")
                 if part == "outputs":
                     yield f"{other}/{output}", array
+
+    def _exact(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Every exact value, and those at the ends in the net as it is printed."""
+        assert isinstance(self.data, ExactData)
+        numbers = self.data.numbers
+        for part, wanted in (("nodes", [*numbers.digests()]), ("ends", numbers.ends())):
+            if not wanted:
+                continue
+            keys = {f"value{number}": name for number, name in enumerate(wanted)}
+            graph = with_outputs(self.graph, keys)
+            model = self._build(graph, self.data.weights("exact"))
+            made = self.chosen.forward(graph, model, self.data.images())
+            yield from ((f"{part}/{keys[key]}", array) for key, array in made.items())
 
     def _with_taps(self) -> tuple[Graph, dict[str, str]]:
         """A graph that gives outputs and taps, and what its outputs are called."""

@@ -11,12 +11,13 @@ import importlib.util
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
+
+import platformdirs
 
 from archspec.errors import WeightsError
 from archspec.weights import download
@@ -41,14 +42,7 @@ def folder() -> Path:
     own = os.environ.get(OWN)
     if own:
         return Path(own).expanduser()
-    # The places that platformdirs has for caches.
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/archspec").expanduser()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-        return Path(local).expanduser() / "archspec" / "Cache"
-    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(shared).expanduser() / "archspec"
+    return platformdirs.user_cache_path("archspec", appauthor=False)
 
 
 def place(url: str) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from archspec.verify.comparison import CHECKS
+from archspec.verify.exact import CHECKS as BITS
 
 SPEC = """
 archspec: 1
@@ -61,11 +62,25 @@ def test_two_backends(spec: Path) -> None:
     assert [row["check"] for row in single["rows"]] == titles[:2]
     assert [row["verdict"] for row in single["rows"]] == ["pass"] * 2
     checks = {row["check"]: row for row in double["rows"]}
+    exact = [checks.pop(title) for title in BITS.values()]
     assert list(checks) == titles[2:]
-    assert all(row["verdict"] == "pass" for row in checks.values())
+    assert all(row["verdict"] == "pass" for row in (*exact, *checks.values()))
+    assert all(row["error"] == row["limit"] == 0 for row in exact)
     assert all(0 <= row["error"] <= 1e-12 for row in checks.values())
     assert all(row["floor"] <= 1e-13 for row in checks.values())
     assert any("n / (n - 1)" in note for note in double["notes"])
+
+
+@pytest.mark.parametrize("args", [["--quick"], ["--backends", "torch"]])
+def test_bit_for_bit(spec: Path, args: list[str]) -> None:
+    """One backend is enough; what is compared is said."""
+    found = verify(str(spec), *args, "--json")
+    assert found.returncode == 0, found.stderr
+    [report] = json.loads(found.stdout)
+    targets = ["torch", "keras:tensorflow"] if "--quick" in args else ["torch"]
+    assert [(row["target"], row["check"], row["error"]) for row in report["rows"]] == [
+        (target, title, 0) for target in targets for title in BITS.values()
+    ]
 
 
 def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> None:
@@ -83,7 +98,11 @@ def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> 
         by_target.setdefault(row["target"], set()).add(row["verdict"])
         if row["target"] == "keras:jax":
             assert "killed, as systems do when memory runs out" in row["reason"]
-    assert by_target == {"keras:jax": {"not available"}, "keras:torch": {"pass"}}
+    assert by_target == {
+        "torch": {"pass"},
+        "keras:jax": {"not available"},
+        "keras:torch": {"pass"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -148,7 +167,6 @@ def test_a_table_in_a_pipe(spec: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--backends", "torch"], 1, "needs two backends"),
         (["--backends", "torch,kears"], 1, "did you mean 'keras'?"),
         (["--backends", "torch,keras:jaks"], 1, "did you mean 'keras:jax'?"),
         (["--backends", "torch,keras,keras:tensorflow"], 1, "named twice"),

@@ -25,14 +25,14 @@ from archspec.errors import ArchspecError, UnsupportedError
 
 TESTS = Path(__file__).parents[1]
 SHRUNK = sorted((TESTS / "shrunk" / "printing").glob("*.yaml"))
-COUNT = 300
+COUNT = 150
 
 
 def test_random_specs() -> None:
     """On Keras' torch engine, which makes a layer in half of TensorFlow's time."""
     command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", str(COUNT)]
     done = subprocess.run(
-        [*command, "--quick", "--types", "40"],
+        [*command, "--quick", "--types", "20"],
         env={**os.environ, "KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,
@@ -47,7 +47,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=max(20, settings().max_examples),
+    max_examples=max(20, settings().max_examples // 2),
     deadline=None,
     database=None,
     derandomize=settings().max_examples <= 100,

@@ -57,9 +57,7 @@ def test_several() -> None:
     )
     with pytest.raises(BackendError, match="keras:tensorflow is named twice"):
         parse_all("keras,torch,keras:tensorflow")
-    with pytest.raises(BackendError, match="needs two backends, found 'torch'") as one:
-        parse_all("torch")
-    assert one.value.hint == "such as --backends torch,keras"
+    assert parse_all("torch") == (Target("torch"),)
 
 
 def test_the_floor_is_torch_against_itself() -> None:

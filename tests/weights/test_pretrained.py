@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import publishers
 import pytest
+import torch
 import torchvision
 import yaml
 from mirror import Mirror, mirrored
@@ -140,7 +141,9 @@ def test_nets_without_published_weights() -> None:
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    with mirrored(tmp_path_factory.mktemp("mirror")) as found:
+    torch.manual_seed(0)
+    state = torchvision.models.resnet18().state_dict()
+    with mirrored(tmp_path_factory.mktemp("mirror"), "resnet18", state) as found:
         yield found
 
 
@@ -161,7 +164,7 @@ def published(
 )
 def test_weights_of_a_spec(published: Mirror, word: str) -> None:
     found = archspec.load("resnet18").read_weights(word)
-    state = published.net.state_dict()
+    state = published.state
     assert all(np.array_equal(state[k].numpy(), v) for k, v in found.items())
     assert len(found) == 102
 

@@ -15,6 +15,7 @@ import timm
 import torch
 import torchvision
 from commands import done, same
+from mirror import mirrored
 from published import NETS, canonical, distance, output, published
 
 import archspec
@@ -64,13 +65,16 @@ class TestDocumented:
         params: dict[str, Any],
         extra: list[str],
         tolerance: float,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         net = published(name, **params)
         dtype = "float64" if "float64" in extra else "float32"
         kind = getattr(torch, dtype)
-        torch.save({k: t.to(kind) for k, t in net.state_dict().items()}, f"{name}.pth")
+        state = {key: tensor.to(kind) for key, tensor in net.state_dict().items()}
         (line,) = self.commands(f"build {name} --backend keras")
-        done(*line, *extra)
+        with mirrored(here / "mirror", name, state) as mirror:
+            mirror.used(monkeypatch, here / "cache")
+            done(*line, *extra)
         model = keras.saving.load_model(f"{name}.keras")
         given = np.random.default_rng(1).normal(size=(1, 3, 224, 224))
         made = model(given.transpose(0, 2, 3, 1).astype(dtype))
@@ -95,12 +99,15 @@ class TestDocumented:
         assert all(np.array_equal(ten[k], start[k]) for k in ("fc.weight", "fc.bias"))
         assert np.array_equal(ten["conv1.weight"], again["conv1.weight"].numpy())
 
-    def test_in_python(self, here: Path) -> None:
+    def test_in_python(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         net = published("resnet18").float()
         torch.save(net.state_dict(), "resnet18.pth")
         code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
         names: dict[str, Any] = {}
-        exec(compile(code[1], "checkpoints.md", "exec"), names)
+        with mirrored(here / "mirror", "resnet18", net.state_dict()) as mirror:
+            mirror.used(monkeypatch, here / "cache")
+            exec(compile(code[1], "checkpoints.md", "exec"), names)
+        assert names["recipe"] == mirror.row.preprocessing
         wanted = canonical(net)
         assert same(load("resnet18.safetensors"), wanted)
         ten = canonical(names["model"])
@@ -180,6 +187,8 @@ def test_published_weights_are_the_publishers() -> None:
     for name in NETS:
         url = torchvision.models.get_model_weights(name).IMAGENET1K_V1.url
         wanted[name] = (url, url.rpartition("-")[2].removesuffix(".pth"))
+    url = torchvision.models.segmentation.FCN_ResNet50_Weights.DEFAULT.url
+    wanted["fcn_resnet50"] = (url, url.rpartition("-")[2].removesuffix(".pth"))
     graphs = {name: archspec.load(name).graph for name in names()}
     told = {name: graph.weights for name, graph in graphs.items() if graph.weights}
     assert {n: (found["url"], found["hash"]) for n, found in told.items()} == wanted

@@ -18,6 +18,7 @@ import archspec
 from archspec.catalog import root
 from archspec.graph import Graph
 from archspec.verify.comparison import CHECKS, TOLERANCES
+from archspec.verify.exact import CHECKS as BITS
 from archspec.verify.proof import TASKS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -110,7 +111,11 @@ def expected(graph: Graph, dtype: str) -> set[tuple[str, str]]:
     """The checks that a net has, each with every target."""
     lacks = {"taps": not graph.taps, "statistics": not graph.buffers()}
     found = [c for c in CHECKS if c.task in TASKS[dtype] and not lacks.get(c.part)]
-    return {(check.title, target) for check in found for target in TARGETS}
+    compared = {(check.title, target) for check in found for target in TARGETS}
+    if dtype == "float32":
+        return compared
+    exact = {(title, t) for title in BITS.values() for t in ("torch", *TARGETS)}
+    return compared | exact
 
 
 @pytest.mark.proof
