@@ -30,6 +30,7 @@ EVALUATED = (
     ("online_encoder", "target_encoder"),  # BYOL
     ("online_network", "target_network"),
     ("teacher", "student"),  # DINO: the teacher is the average
+    ("model", "attacker"),  # MadryLab's robustness: the attacker holds the model
     ("backbone", "backbone_momentum"),  # lightly
     ("backbone", "momentum_backbone"),  # solo-learn
 )

@@ -221,6 +221,7 @@ def test_a_generator_and_a_discriminator(path: Path) -> None:
         ("module.base_encoder", "module.momentum_encoder"),
         ("online_encoder.net", "target_encoder.net"),
         ("teacher", "student"),
+        ("module.model", "module.attacker.model"),
         ("backbone", "backbone_momentum"),
         ("backbone", "momentum_backbone"),
         ("model_ema", "model"),
