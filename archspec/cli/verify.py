@@ -55,8 +55,8 @@ def verify(
     """Proves that backends compute the same function, or says where they differ.
 
     Each is compared with the definitions of the ops, bit for bit, and all with the
-    first. Exit code 1 unless every check of every backend was made and passed. Gradients,
-    training and three steps of SGD are compared in float64 only.
+    first. Exit code 1 unless every check of every backend was made and passed.
+    Gradients, training and three steps of SGD are compared in float64 only.
     """
     from archspec.catalog import names
     from archspec.verify.report import summary
