@@ -29,6 +29,7 @@ from archspec.weights.renewal import renewed, replaced
 from archspec.weights.sources import (
     THEANO,
     Candidate,
+    Place,
     Source,
     guessed,
     layers,
@@ -256,7 +257,9 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    ways = [candidate for of in fitting for candidate in of.candidates(graph)]
+    ways = fitting[0].candidates(graph)
+    if not (ways and _whole(archive, ways[0][1])):
+        ways = [candidate for of in fitting for candidate in of.candidates(graph)]
     if not ways:
         raise _nameless(fitting[0], graph)
     wanted = [{place.key: place.stored for place in places} for _, places in ways]
@@ -267,6 +270,13 @@ def _wished(
     told = whose.first and (name is not None or "backend" in archive.metadata)
     said = (whose.note,) if whose.note and not told else ()
     return choice, found, (*archive.notes, *choice.notes, *said)
+
+
+def _whole(archive: archives.Archive, places: Collection[Place]) -> bool:
+    """Whether a file holds these tensors alone: then no other source need be tried."""
+    there = {name: t.shape for name, t in archive.tensors.items() if not counted(name)}
+    alone = not archive.layered and len(archive.parts) < 2
+    return alone and there == {place.key: place.stored for place in places}
 
 
 def _nameless(whose: Source, graph: Graph) -> WeightsError:
@@ -323,6 +333,7 @@ def write(
         raise WeightsError(
             f"{name!r}: expected a file that ends in {ends} for {chosen.name}",
             code="AS608",
+            hint="archspec build writes it" if name.endswith(".pt2") else None,
         )
     if chosen.name == THEANO:
         raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")

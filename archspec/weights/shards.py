@@ -39,12 +39,14 @@ PREFERRED = tuple(
     for index in ("", ".index.json")
 )
 """What transformers looks for in a folder, in its order."""
-LARGEST = 64 << 20
+LARGEST = 16 << 20
 """Bytes of an index."""
 DEEP = 32
 """Groups inside of one another."""
 MOST = 1000
 """Files of an index: each is open while it is read."""
+SLOW = 100
+"""The same of Keras' files, which take a process each to look at."""
 
 Opener = Callable[[Path], AbstractContextManager[Archive]]
 
@@ -162,8 +164,9 @@ def _read(path: Path) -> dict[str, tuple[str, ...]]:
                     "name of a weight file beside it",
                     code="AS616",
                 )
-    count = len({file for files in index.values() for file in files})
-    if count > MOST:
+    named = {file for files in index.values() for file in files}
+    count = len(named)
+    if count > (SLOW if any(file.endswith(".h5") for file in named) else MOST):
         raise WeightsError(f"{refused}: it names {count:,} files", code="AS616")
     return index
 
@@ -225,7 +228,8 @@ def inside(folder: Path, suffixes: tuple[str, ...]) -> Path:
     parts = {
         file for name in indexes for of in _read(folder / name).values() for file in of
     }
-    files = [name for name in names if name.lower().endswith(suffixes)]
+    known = (*suffixes, ".ckpt", ".th", ".pth.tar")
+    files = [name for name in names if name.lower().endswith(known)]
     files = [name for name in files if name not in parts and name not in indexes]
     both = [*indexes, *files]
     if len(both) == 1:

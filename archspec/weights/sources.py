@@ -150,15 +150,23 @@ def _canonical(graph: Graph) -> Iterator[Place]:
         yield Place(name, shape, name, shape, _same, _same)
 
 
-def _named(lists: publishers.Lists) -> Callable[[Graph], Iterator[Place]]:
+def _named(
+    lists: publishers.Lists,
+    more: Callable[[Graph], tuple[publishers.Row, ...]] = lambda graph: (),
+) -> Callable[[Graph], Iterator[Place]]:
     """The places of a publisher's names, by the first list that has all of a net's."""
 
     def places(graph: Graph) -> Iterator[Place]:
         canonical = list(_canonical(graph))
-        for rows in lists:
-            found = [(p, publishers.row_of(p.name, rows)) for p in canonical]
-            if all(row for _, row in found):
-                yield from (_stored(p, *row) for p, row in found if row)
+        for rows in (*lists, more(graph)):
+            found = []
+            for place in canonical:
+                row = publishers.row_of(place.name, rows)
+                if row is None:
+                    break
+                found.append(_stored(place, *row))
+            else:
+                yield from found
                 return
 
     return places
@@ -230,12 +238,14 @@ BLIND = (
 COUNTED = "the file has no names of layers: they are taken in the order of Keras' model"
 ORDERS = {order: partial(_first, order) for order in ("tf", "th", "chw")}
 
+MMPRETRAIN = _named(publishers.MMPRETRAIN, publishers.mmpretrain_vgg)
+
 SOURCES = (
     Source("canonical", False, _canonical),
     Source("torchvision", False, _canonical),
     Source("timm", False, _named(publishers.TIMM)),
     Source("transformers", False, _named(publishers.TRANSFORMERS), "resnet."),
-    Source("mmpretrain", False, _named(publishers.MMPRETRAIN), "backbone."),
+    Source("mmpretrain", False, MMPRETRAIN, "backbone."),
     Source("mmdet", False, _named(publishers.MMDET), "backbone."),
     Source("detectron2", False, _named(publishers.DETECTRON2)),
     Source("kuangliu", False, _named(publishers.KUANGLIU)),

@@ -14,7 +14,14 @@ from archspec.weights.sources import SOURCES, source
 LISTS = [known.name for known in SOURCES if not known.layered]
 NETS = {
     "transformers": {"resnet18", "resnet50", "wide_resnet50_2"},
-    "mmpretrain": {"resnet18", "resnet50", "resnet50d", "resnet50c", "seresnet50"},
+    "mmpretrain": {
+        "resnet18",
+        "resnet50",
+        "resnet50d",
+        "resnet50c",
+        "seresnet50",
+        "vgg16_bn",
+    },
     "mmdet": {"resnet50d", "resnet50c"},
     "detectron2": {"resnet18", "resnet50"},
     "kuangliu": {"cifar_resnet18", "resnet20", "resnet20_b", "resnet50"},

@@ -18,7 +18,7 @@ from archspec.errors import WeightsError
 from archspec.weights import initial_weights, load
 from archspec.weights.archives import opened
 from archspec.weights.conversion import fitted
-from archspec.weights.shards import MOST
+from archspec.weights.shards import LARGEST, MOST, SLOW
 
 GRAPH = graph_of(
     "inputs: {image: [3, 8, 8]}\n"
@@ -109,6 +109,26 @@ def test_a_part_alone(folder: Path) -> None:
     assert fitted(path, GRAPH, allow_missing=names).initial
 
 
+def test_one_part_of_one(tmp_path: Path, made: Any) -> None:
+    state = made.state_dict()
+    del state["fc.bias"]
+    for count, hinted in ((1, False), (2, True)):
+        path = tmp_path / f"model-00001-of-{count:05}.safetensors"
+        save_file(state, path)
+        with pytest.raises(WeightsError) as caught:
+            load(path, GRAPH)
+        assert ("part 1 of" in (caught.value.hint or "")) == hinted
+
+
+def test_texts_are_those_of_the_first_part(folder: Path) -> None:
+    for number, path in enumerate(sorted(folder.glob("*.safetensors"))):
+        with opened(path) as archive:
+            held = {k: torch.from_numpy(t.read()) for k, t in archive.tensors.items()}
+        save_file(held, path, {"number": str(number)})
+    with opened(folder / INDEX) as archive:
+        assert archive.metadata == {"number": "0"}
+
+
 def refused(path: Path) -> WeightsError:
     with pytest.raises(WeightsError) as caught:
         load(path, GRAPH)
@@ -153,6 +173,8 @@ def test_files_elsewhere(folder: Path, name: Any) -> None:
         ('{"weight_map": {}}', "has no weight_map"),
         (b"\xff\xfe\x00", "no index"),
         (json.dumps({"weight_map": {f"{n}": f"{n}.bin" for n in range(MOST + 1)}}), "names 1,001 files"),
+        (json.dumps({"weight_map": {f"{n}": f"{n}.h5" for n in range(SLOW + 1)}}), "names 101 files"),
+        (" " * (LARGEST + 1), "more than 16,777,216 bytes"),
     ],
 )  # fmt: skip
 def test_no_index(tmp_path: Path, text: Any, told: str) -> None:
@@ -193,6 +215,11 @@ class TestFolders:
         torch.save(made.state_dict(), tmp_path / "w.pth")
         (tmp_path / "config.json").write_text("{}")
         (tmp_path / "README.md").write_text("")
+        assert same(load(tmp_path, GRAPH), state(made))
+
+    @pytest.mark.parametrize("name", ["last.ckpt", "best.pth.tar", "w.th", "W.PTH"])
+    def test_of_any_name(self, tmp_path: Path, made: Any, name: str) -> None:
+        torch.save({"state_dict": made.state_dict()}, tmp_path / name)
         assert same(load(tmp_path, GRAPH), state(made))
 
     def test_none(self, tmp_path: Path) -> None:
