@@ -1,14 +1,15 @@
 """What lies in an HDF5 file itself, and nothing elsewhere: groups, tensors, texts.
 
 Links and external storage lead to other people's files, and HDF5 makes up values that
-were never written: both are refused. h5py comes with Keras.
+were never written: both are refused. h5py comes with Keras, and with `[torch]`.
 """
 
 from __future__ import annotations
 
 import zlib
+from io import BufferedReader
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def h5py(path: str = "") -> Any:
         raise WeightsError(
             f"{path!r}: Keras' files need h5py, which isn't installed",
             code="AS609",
-            hint='pip install "archspec-nn[keras]"',
+            hint="pip install h5py",
         ) from error
     return found
 
@@ -151,10 +152,14 @@ class Piece(NamedTuple):
     size: int
     filters: tuple[int, ...] = ()
 
-    def into(self, array: NDArray[Any], file: BinaryIO, path: str) -> None:
+    def into(self, array: NDArray[Any], file: BufferedReader, path: str) -> None:
         """Puts the values in their place."""
         count = prod(self.shape) * array.itemsize
         file.seek(self.offset)
+        if self.shape == array.shape and not self.filters:
+            if file.readinto(array.reshape(-1).view("uint8").data) != count:
+                raise _cut_off(path)
+            return
         data = file.read(self.size)
         for kind in reversed(self.filters):
             if kind == DEFLATE:
@@ -164,13 +169,17 @@ class Piece(NamedTuple):
                 if len(rows) == count:
                     data = rows.reshape(array.itemsize, -1).T.tobytes()
         if len(data) != count:
-            raise WeightsError(f"{path} is cut off in this file", code="AS604")
+            raise _cut_off(path)
         values = np.frombuffer(data, array.dtype).reshape(self.shape)
         there, own = [], []
         for start, length, end in zip(self.start, self.shape, array.shape, strict=True):
             there.append(slice(start, start + length))
             own.append(slice(end - start))
         array[tuple(there)] = values[tuple(own)]
+
+
+def _cut_off(path: str) -> WeightsError:
+    return WeightsError(f"{path} is cut off in this file", code="AS604")
 
 
 def _inflated(data: bytes, count: int, path: str) -> bytes:

@@ -52,7 +52,8 @@ class Source:
         places: where each canonical weight of a net is; none for a net whose names it
             doesn't know.
         lead: what names of all but the head begin with; files may lack it.
-        first: in files of Keras 1, in which order their kernels have their axes.
+        first: in files of Keras 1, in which order their kernels have their axes; `chw`
+            where only flattened images are so.
         note: what there is to say of files that are read so.
     """
 
@@ -69,8 +70,8 @@ class Source:
             return False
         order = facts.get("dim_ordering", self.first)
         if facts.get("keras_version", "3").partition(".")[0] != "1":
-            return not self.first
-        return bool(self.first) and self.first == order
+            return self.first == facts.get("features", "")
+        return self.first in ("tf", "th") and self.first == order
 
     def candidates(self, graph: Graph) -> list[Candidate]:
         """The places, and those without the lead if there is one.
@@ -231,11 +232,11 @@ TURNED = (
     "degrees, as Keras 2 turns them"
 )
 BLIND = (
-    "Keras 1 doesn't say on what it wrote the file: --from theano if it was Theano, "
-    "whose kernels are turned by 180 degrees"
+    "Keras 1 doesn't say on what it wrote the file: if on Theano, whose kernels are "
+    "turned by 180 degrees, archspec weights convert --from theano"
 )
 COUNTED = "the file has no names of layers: they are taken in the order of Keras' model"
-ORDERS = {order: partial(_first, order) for order in ("tf", "th")}
+ORDERS = {order: partial(_first, order) for order in ("tf", "th", "chw")}
 
 MMPRETRAIN = _named(publishers.MMPRETRAIN, publishers.mmpretrain_vgg)
 
@@ -253,7 +254,11 @@ SOURCES = (
     Source("sequential", False, _named(publishers.SEQUENTIAL)),
     *(Source(name, True, _keras) for name in KERAS),
     *(Source(name, True, _counted, note=COUNTED) for name in KERAS),
-    *(Source(name, True, ORDERS[o], "", o, BLIND) for name in KERAS for o in ORDERS),
+    *(
+        Source(name, True, places, "", order, BLIND if order != "chw" else "")
+        for name in KERAS
+        for order, places in ORDERS.items()
+    ),
     Source(THEANO, True, partial(_turned, _keras), note=TURNED),
     *(Source(THEANO, True, partial(_turned, ORDERS[o]), "", o, TURNED) for o in ORDERS),
 )

@@ -213,11 +213,15 @@ def _facts(groups: Sequence[Any], layers: Sequence[Layer]) -> dict[str, str]:
             found[name] = said
     if "keras_version" not in found and _first(groups[0]):
         found["keras_version"] = "1"
-    orders = {
-        str(layer.settings.get("dim_ordering")) for layer in configs.every(layers)
-    }
+    whole = [*configs.every(layers)]
+    settings = [layer.settings for layer in whole]
+    orders = {str(held.get("dim_ordering")) for held in settings}
     if len(orders & {"th", "tf"}) == 1:
         found["dim_ordering"] = (orders & {"th", "tf"}).pop()
+    flat = [layer.settings for layer in whole if layer.kind == "Flatten"]
+    first = any(held.get("data_format") == "channels_first" for held in settings)
+    if first and any("data_format" not in held for held in flat):
+        found["features"] = "chw"  # before 2.1.6 a Flatten took images as they were
     return found
 
 
