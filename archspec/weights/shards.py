@@ -23,7 +23,7 @@ from typing import Any
 
 from archspec.errors import WeightsError
 from archspec.weights.archives import Archive, Stored
-from archspec.weights.datasets import child, is_group, tensor
+from archspec.weights.datasets import child, is_group, listing, tensor
 from archspec.weights.fit import listed
 
 LOG = logging.getLogger("archspec.weights")
@@ -129,7 +129,7 @@ def _copy(group: Any, into: Any, told: str, depth: int = 0) -> None:
     HDF5's own way to copy reads values, of which it dies where a file is damaged.
     """
     into.attrs.update(group.attrs)
-    for key in group:
+    for key in listing(group):
         where = f"{group.name.rstrip('/')}/{key}"
         if depth > DEEP:
             raise WeightsError(f"{told}: {where} lies too deep", code="AS607")

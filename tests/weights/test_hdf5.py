@@ -18,7 +18,7 @@ from published import canonical
 
 import archspec
 from archspec.errors import WeightsError
-from archspec.weights import archives, hdf5, load
+from archspec.weights import archives, datasets, hdf5, load
 from archspec.weights.conversion import fitted
 from archspec.weights.hdf5 import save
 
@@ -175,7 +175,7 @@ class TestKerasFiles:
     def test_what_may_grow_so_much(
         self, model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hdf5, "EXPANSION", 1)
+        monkeypatch.setattr(datasets, "EXPANSION", (1, 1))
         with hdf5.unpacked(self.packed(model)) as found:
             assert list(found.tensors) == ["fc/kernel"]
 
