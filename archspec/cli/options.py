@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import wraps
 from glob import escape
 from pathlib import Path
@@ -173,7 +174,9 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
     if suffixes is not None and not path.name.endswith(suffixes):
         known = ", ".join(suffixes)
         raise ArchspecError(
-            f"{path}: expected a file that ends in {known}", code="AS505"
+            f"{path}: expected a file that ends in {known}",
+            code="AS505",
+            hint=_writer(path),
         )
     if path.exists() and not force:
         raise ArchspecError(
@@ -183,6 +186,17 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
         raise ArchspecError(
             f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
         )
+
+
+def _writer(path: Path) -> str | None:
+    """Which backend writes files that end so."""
+    from archspec.backend import backend, backends
+
+    for name in backends():
+        with suppress(ArchspecError):
+            if path.name.endswith(backend(name).files):
+                return f"--backend {name} writes it"
+    return None
 
 
 def fail(error: ArchspecError) -> NoReturn:

@@ -333,6 +333,7 @@ def write(
         raise WeightsError(
             f"{name!r}: expected a file that ends in {ends} for {chosen.name}",
             code="AS608",
+            hint="archspec build writes it" if name.endswith(".pt2") else None,
         )
     if chosen.name == THEANO:
         raise WeightsError(f"{name!r}: files for Theano are only read", code="AS608")

@@ -44,7 +44,7 @@ def encoded(name: str, array: NDArray[Any], kind: str | None) -> NDArray[Any]:
         WeightsError: a finite value has no finite one there.
     """
     stored = stored_as(array, kind)
-    flat = np.asarray(array, order="C").reshape(-1)
+    flat = np.asarray(array, order="C").ravel()
     if stored == array.dtype.name:
         return flat.astype(array.dtype.newbyteorder("<"), copy=False)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -39,7 +39,7 @@ def replaced(
         keys: of the tensors that there are.
     """
     staying = {_layer(place.key) for place in kept}
-    layers = {_layer(place.key) for place in every} - staying - {""}
+    layers = {_layer(place.key) for place in every} - staying
     gone = {place.key for place in every} - {place.key for place in kept}
     return [key for key in keys if key in gone or key.startswith((*layers,))]
 

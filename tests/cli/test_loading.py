@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import command, done
+from commands import command, done, refused
 
 import archspec
 from archspec.backend import backend
@@ -108,6 +108,16 @@ def test_of_convert(name: str, more: tuple[str, ...]) -> None:
     assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
     told = json.loads(done(*given, "-o", name, *more, "--force", "--json"))
     assert dedent(text.partition("to load it:\n")[2]).strip() == told["load"]
+
+
+def test_where_there_is_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archspec.cli.weights.find_spec", lambda name: None)
+    done("weights", "init", "small.yaml", "-o", "old.safetensors")
+    given = ("weights", "convert", "old.safetensors", "--spec", "small.yaml")
+    text = done(*given, "-o", "w.pth")
+    assert '.build("keras", weights="w.pth")' in text
+    told = refused(*given, "-o", "w.pt2")
+    assert "hint: archspec build writes it" in told
 
 
 def test_of_a_backbone_of_another_size() -> None:

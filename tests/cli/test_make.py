@@ -298,3 +298,22 @@ class TestWeights:
             told = "--dtype bfloat16 is for files that end in .safetensors or .pth"
             assert told in refused.stderr
         assert not Path("w.pt2").exists()
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "hint"),
+        [
+            ("keras", "w.pt2", "--backend torch writes it"),
+            ("torch", "w.keras", "--backend keras writes it"),
+            ("torch", "w.npz", None),
+        ],
+    )
+    def test_what_another_backend_writes(
+        self, kind: str, name: str, hint: str | None
+    ) -> None:
+        refused = command("build", "small.yaml", "-b", kind, "-o", name)
+        assert refused.exit_code == 1 and "expected a file that ends" in refused.stderr
+        assert (
+            (f"hint: {hint}" in refused.stderr)
+            if hint
+            else "hint" not in refused.stderr
+        )

@@ -71,6 +71,14 @@ def test_no_convolution_alone(graph: str, told: str) -> None:
     assert told in caught.value.message and caught.value.code == "AS615"
 
 
+def test_what_leaves_channels_as_they_are() -> None:
+    made = graph_of(
+        "inputs: {x: [3, 8, 9]}\n"
+        f"graph: {{p: {{op: pad, spatial: 1}}, i: identity, c: {CONV}}}"
+    )
+    assert first_convolution(made).name == "c"
+
+
 def test_two_inputs() -> None:
     made = graph_of(
         "inputs: {x: [3, 8, 8], y: [4, 8, 8]}\n"

@@ -8,7 +8,7 @@ from nets import graph_of
 
 from archspec.errors import WeightsError
 from archspec.weights import initial_weights, load
-from archspec.weights.renewal import renewed
+from archspec.weights.renewal import renewed, replaced
 from archspec.weights.sources import source
 
 GRAPH = graph_of(
@@ -51,8 +51,6 @@ def test_no_such_name(new: str, hint: str) -> None:
 
 @pytest.mark.parametrize("name", ["canonical", "keras"])
 def test_what_stood_in_their_places(name: str) -> None:
-    from archspec.weights.renewal import replaced
-
     every = list(source(name).places(GRAPH))
     kept = [place for place in every if not place.name.startswith("fc.")]
     dot = "." if name == "canonical" else "/"
@@ -64,6 +62,14 @@ def test_what_stood_in_their_places(name: str) -> None:
     assert replaced(every, [*kept, *bias], keys) == [
         key for key in own if key not in {place.key for place in bias}
     ]
+
+
+def test_what_stood_deeper() -> None:
+    every = list(source("canonical").places(GRAPH))
+    kept = [place for place in every if not place.name.startswith("b.1.")]
+    own = [place.key for place in every if place not in kept]
+    keys = [*(place.key for place in every), "b.1.0.weight", "b.10.weight", "b.weight"]
+    assert replaced(every, kept, keys) == [*own, "b.1.0.weight"]
 
 
 def test_the_seed() -> None:

@@ -109,6 +109,26 @@ def test_a_part_alone(folder: Path) -> None:
     assert fitted(path, GRAPH, allow_missing=names).initial
 
 
+def test_one_part_of_one(tmp_path: Path, made: Any) -> None:
+    state = made.state_dict()
+    del state["fc.bias"]
+    for count, hinted in ((1, False), (2, True)):
+        path = tmp_path / f"model-00001-of-{count:05}.safetensors"
+        save_file(state, path)
+        with pytest.raises(WeightsError) as caught:
+            load(path, GRAPH)
+        assert ("part 1 of" in (caught.value.hint or "")) == hinted
+
+
+def test_texts_are_those_of_the_first_part(folder: Path) -> None:
+    for number, path in enumerate(sorted(folder.glob("*.safetensors"))):
+        with opened(path) as archive:
+            held = {k: torch.from_numpy(t.read()) for k, t in archive.tensors.items()}
+        save_file(held, path, {"number": str(number)})
+    with opened(folder / INDEX) as archive:
+        assert archive.metadata == {"number": "0"}
+
+
 def refused(path: Path) -> WeightsError:
     with pytest.raises(WeightsError) as caught:
         load(path, GRAPH)

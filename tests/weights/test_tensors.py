@@ -18,7 +18,7 @@ from nets import graph_of
 import archspec
 from archspec.errors import WeightsError
 from archspec.weights import Wish, check, load, save, write
-from archspec.weights.tensors import array, arrays
+from archspec.weights.tensors import archive, array, arrays
 
 TEXT = """archspec: 1
 name: net
@@ -167,6 +167,57 @@ def test_brain_floats_of_ml_dtypes() -> None:
     given = np.array([1.5, -2.25], ml_dtypes.bfloat16)
     found = array("a", given)
     assert found.dtype == np.float32 and found.tolist() == [1.5, -2.25]
+
+
+class Odd:
+    """What has a shape and values, and is no tensor."""
+
+    shape = (2,)
+
+    def __array__(self, *how: Any, **more: Any) -> Any:
+        raise ValueError("no values\nat all")
+
+
+def test_what_is_no_tensor() -> None:
+    with pytest.raises(WeightsError, match="'a' is a Odd, no array or tensor"):
+        array("a", Odd())
+
+
+def test_an_error_is_told_in_a_line() -> None:
+    odd: Any = Odd()
+    odd.dtype = np.dtype("float32")
+    with pytest.raises(WeightsError) as caught:
+        array("a", odd)
+    assert caught.value.message == "'a', a Odd, gives no array: no values"
+
+
+class Layer:
+    """A layer, or a model, as Keras' look from outside."""
+
+    def __init__(self, name: str, *inside: Any, **own: Any) -> None:
+        self.name = name
+        self.weights = list(inside)
+        if own:
+            self.layers = own["layers"]
+
+
+def test_models_inside_of_models() -> None:
+    class Variable:
+        def __init__(self, name: str, value: Any) -> None:
+            self.name, self.value = name, value
+            self.shape, self.dtype = value.shape, value.dtype
+
+        def __array__(self, *how: Any, **more: Any) -> Any:
+            return self.value
+
+    kernel, bias = Variable("kernel", np.ones((4, 2))), Variable("bias", np.zeros(2))
+    inner = Layer("inner", kernel, bias, layers=[Layer("fc", kernel, bias)])
+    found = archive(Layer("outer", kernel, bias, layers=[inner]))
+    assert list(found.tensors) == ["fc/kernel", "fc/bias"] and found.layered
+    assert found.tensors["fc/kernel"].shape == (4, 2)
+    twice = Layer("outer", layers=[inner, Layer("fc", bias)])
+    with pytest.raises(WeightsError, match="two layers of the model have one name"):
+        archive(twice)
 
 
 class Lent:
