@@ -1,7 +1,7 @@
 """What lies in an HDF5 file itself, and nothing elsewhere: groups, tensors, texts.
 
 Links and external storage lead to other people's files, and HDF5 makes up values that
-were never written: both are refused. h5py comes with Keras.
+were never written: both are refused. h5py comes with Keras, and with `[torch]`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def h5py(path: str = "") -> Any:
         raise WeightsError(
             f"{path!r}: Keras' files need h5py, which isn't installed",
             code="AS609",
-            hint='pip install "archspec-nn[keras]"',
+            hint="pip install h5py",
         ) from error
     return found
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 import archspec
 from archspec.cli.weights import READ
 from archspec.errors import WeightsError
+from archspec.graph import Graph
 from archspec.weights import initial_weights, load, write
 from archspec.weights.publishers import TRANSFORMERS, Row, row_of
 from archspec.weights.sources import SOURCES, source
@@ -56,11 +59,17 @@ def test_rows(row: Row, name: str, key: str | None) -> None:
     assert (found and found[0]) == key
 
 
+@cache
+def graph_of(net: str) -> Graph:
+    """A net of the zoo."""
+    return archspec.load(net).graph
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_nets_of_a_publisher(name: str) -> None:
     """A list has all of a net's names, each once, or none: never a part of them."""
     for net in sorted({net for nets in NETS.values() for net in nets}):
-        graph = archspec.load(net).graph
+        graph = graph_of(net)
         places = list(source(name).places(graph))
         stored = {**graph.parameters(), **graph.buffers()}
         if places:
