@@ -83,7 +83,7 @@ def inspect(file: File, as_json: options.Json = False) -> None:
 
     with archives.opened(located(file)) as archive:
         tensors = dict(archive.tensors)
-        kind, texts = archive.kind, dict(archive.metadata)
+        kind, texts, notes = archive.kind, dict(archive.metadata), archive.notes
     total = sum(prod(tensor.shape) for tensor in tensors.values())
     if as_json:
         rows = [
@@ -91,6 +91,7 @@ def inspect(file: File, as_json: options.Json = False) -> None:
             for name, tensor in tensors.items()
         ]
         facts = {"kind": kind, "metadata": texts, "values": total, "tensors": rows}
+        facts |= {"notes": [*notes]} if notes else {}
         print(json.dumps(facts, indent=2))
         return
     cells = [
@@ -104,6 +105,8 @@ def inspect(file: File, as_json: options.Json = False) -> None:
     for key, text in texts.items():
         line = f"{key}: {text}"
         print(line if line.isprintable() else ascii(line))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 @app.command()

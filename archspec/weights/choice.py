@@ -9,9 +9,10 @@ the ones under which least else stands.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -29,12 +30,14 @@ EVALUATED = (
     ("online_encoder", "target_encoder"),  # BYOL
     ("online_network", "target_network"),
     ("teacher", "student"),  # DINO: the teacher is the average
+    ("model", "attacker"),  # MadryLab's robustness: the attacker holds the model
     ("backbone", "backbone_momentum"),  # lightly
     ("backbone", "momentum_backbone"),  # solo-learn
 )
 """Of two nets that are trained together, the one that their publisher evaluates."""
 WRAPPED = re.compile(
-    r"(?<=\.)(?:_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module)\."
+    r"(?<=\.)(?:_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module"
+    r"|module)\."
 )
 """What torch's wrappers of layers add in the middle of names."""
 DEEP = 6
@@ -99,8 +102,10 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
         WeightsError: there is no such part, no name has the prefix, several sets fit
             equally well, or two tensors would have one name.
     """
+    wraps = any(WRAPPED.search(key) for of in wanted for key in of)  # by itself
+    plain: Callable[[str], str] = str if wraps else partial(WRAPPED.sub, "")
     parts = {
-        part: _unwrapped(unmasked(tensors))
+        part: _renamed_all(unmasked(tensors), plain)
         for part, tensors in (archive.parts or {"": archive.tensors}).items()
     }
     if wish.part is not None and wish.part not in parts:
@@ -110,7 +115,7 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
             code="AS610",
             hint=nearest(wish.part, parts) or f"it has {known}",
         )
-    prefix = wish.prefix and _unwrapped_name(wish.prefix)
+    prefix = wish.prefix and plain(wish.prefix)
     fits = [
         fit
         for part in ([*parts] if wish.part is None else [wish.part])
@@ -129,6 +134,7 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
     tensors = parts[best.part]
     other = [f.prefix for f in rivals if (f.part, f.score) == (best.part, best.score)]
     told = (
+        *_of_wrappers(archive, plain),
         *_of_sets(best.part, [fit.part for fit in rivals], "--part"),
         *_of_sets(best.prefix, other, "--prefix"),
         *_of_prefix(best.prefix, tensors),
@@ -137,18 +143,26 @@ def chosen(archive: Archive, wanted: Wanted, wish: Wish, path: str) -> Choice:
         tensors = {n: t for n, t in tensors.items() if not n.startswith((*other,))}
     else:
         tensors = {n: t for n, t in tensors.items() if n.startswith(prefix)}
-    heads = {key for of in wanted for key in of}
-    names = {name: _name(name, best.prefix, wish.rename, heads) for name in tensors}
-    own = {new for name, new in names.items() if name.startswith(best.prefix)}
-    for name, new in names.items():
-        if new in own and not name.startswith(best.prefix):
-            names[name] = f"{name} (without {best.prefix!r})"
+    names = _names(tensors, best.prefix, wish.rename, wanted)
     _check_unique(names, path)
     kind = archive.kind.partition(", its ")[0]
     kind += f", its {best.part!r}" if best.part else ""
     found = {names[name]: tensor for name, tensor in tensors.items()}
     beside = {new for name, new in names.items() if not name.startswith(best.prefix)}
     return Choice(replace(archive, kind=kind, tensors=found), told, best.prefix, beside)
+
+
+def _names(
+    tensors: Collection[str], prefix: str, rename: Mapping[str, str], wanted: Wanted
+) -> dict[str, str]:
+    """What tensors are called in the net, by their names in the file."""
+    heads = {key for of in wanted for key in of}
+    names = {name: _name(name, prefix, rename, heads) for name in tensors}
+    own = {new for name, new in names.items() if name.startswith(prefix)}
+    for name, new in names.items():
+        if new in own and not name.startswith(prefix):
+            names[name] = f"{name} (without {prefix!r})"
+    return names
 
 
 def _check_unique(names: Mapping[str, str], path: str) -> None:
@@ -183,7 +197,7 @@ def _starts(name: str) -> list[str]:
     Of a variable of a Keras layer: the models that the layer is in.
     """
     separator, own = ("/", 2) if "/" in name else (".", 1)
-    parts = name.split(separator)[:-own][:DEEP]
+    parts = name.split(separator, DEEP + own - 1)[:-own]
     return [separator.join([*parts[:n], ""]) for n in range(len(parts) + 1)]
 
 
@@ -203,13 +217,11 @@ def renamed(name: str, rename: Mapping[str, str]) -> str:
     return name
 
 
-def _unwrapped_name(name: str) -> str:
-    return WRAPPED.sub("", name)
-
-
-def _unwrapped(tensors: Mapping[str, Stored]) -> Mapping[str, Stored]:
-    """The tensors without what wrappers of layers add to their names."""
-    found = {_unwrapped_name(name): tensor for name, tensor in tensors.items()}
+def _renamed_all(
+    tensors: Mapping[str, Stored], plain: Callable[[str], str]
+) -> Mapping[str, Stored]:
+    """The tensors under plainer names, if those are as many."""
+    found = {plain(name): tensor for name, tensor in tensors.items()}
     return found if len(found) == len(tensors) else tensors
 
 
@@ -221,17 +233,20 @@ def _fits(
     rename: Mapping[str, str],
 ) -> list[_Fit]:
     """For everything that names begin with, how many of the tensors fit under it."""
+    known: dict[str, list[tuple[int, Shape]]] = defaultdict(list)
+    for number, of in enumerate(wanted):
+        for name, shape in of.items():
+            known[name].append((number, shape))
     votes: Counter[tuple[str, int]] = Counter()
     under: Counter[str] = Counter()
     for name, tensor in tensors.items():
-        if counted(name):
+        if counted(name) or not name.startswith(prefix or ""):
             continue
-        starts = _starts(name) if prefix is None else [prefix]
-        for start in (start for start in starts if name.startswith(start)):
+        for start in _starts(name) if prefix is None else [prefix]:
             under[start] += 1
-            rest = renamed(name.removeprefix(start), rename)
-            for number, of in enumerate(wanted):
-                if of.get(rest) == tensor.shape:
+            rest = renamed(name[len(start) :], rename)
+            for number, shape in known.get(rest, ()):
+                if shape == tensor.shape:
                     votes[start, number] += 1
     sizes = [len(of) for of in wanted]
     total = sum(not counted(name) for name in tensors)
@@ -294,6 +309,14 @@ def _of_sets(chosen: str, others: Collection[str], option: str) -> Iterable[str]
     if rivals:
         told = ", ".join(map(repr, rivals))
         yield f"read {chosen!r}; the file has {told} as well ({option} chooses)"
+
+
+def _of_wrappers(archive: Archive, plain: Callable[[str], str]) -> Iterable[str]:
+    names = [name for name in archive.tensors if plain(name) != name]
+    found = {wrapper for name in names for wrapper in WRAPPED.findall(name)}
+    if found:
+        told = ", ".join(map(repr, sorted(found)))
+        yield f"{len(names)} names have {told} inside: left out"
 
 
 def _of_prefix(prefix: str, names: Collection[str]) -> Iterable[str]:

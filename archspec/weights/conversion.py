@@ -29,6 +29,7 @@ from archspec.weights.renewal import renewed, replaced
 from archspec.weights.sources import (
     THEANO,
     Candidate,
+    Place,
     Source,
     guessed,
     layers,
@@ -256,12 +257,9 @@ def _wished(
         raise WeightsError(
             f"{path!r} is {archive.kind}, which is not {name}'s format", code="AS608"
         )
-    if wish == ANY and not archive.layered and len(archive.parts) < 2:
-        places = list(fitting[0].places(graph))
-        there = {k: t.shape for k, t in archive.tensors.items() if not counted(k)}
-        if there == {place.key: place.stored for place in places}:  # needs no choice
-            return Choice(archive), (fitting[0], places), archive.notes
-    ways = [candidate for of in fitting for candidate in of.candidates(graph)]
+    ways = fitting[0].candidates(graph)
+    if not (ways and _whole(archive, ways[0][1])):
+        ways = [candidate for of in fitting for candidate in of.candidates(graph)]
     if not ways:
         raise _nameless(fitting[0], graph)
     wanted = [{place.key: place.stored for place in places} for _, places in ways]
@@ -272,6 +270,13 @@ def _wished(
     told = whose.first and (name is not None or "backend" in archive.metadata)
     said = (whose.note,) if whose.note and not told else ()
     return choice, found, (*archive.notes, *choice.notes, *said)
+
+
+def _whole(archive: archives.Archive, places: Collection[Place]) -> bool:
+    """Whether a file holds these tensors alone: then no other source need be tried."""
+    there = {name: t.shape for name, t in archive.tensors.items() if not counted(name)}
+    alone = not archive.layered and len(archive.parts) < 2
+    return alone and there == {place.key: place.stored for place in places}
 
 
 def _nameless(whose: Source, graph: Graph) -> WeightsError:

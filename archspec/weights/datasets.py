@@ -1,14 +1,16 @@
 """What lies in an HDF5 file itself, and nothing elsewhere: groups, tensors, texts.
 
 Links and external storage lead to other people's files, and HDF5 makes up values that
-were never written: both are refused. h5py comes with Keras.
+were never written: both are refused. h5py comes with Keras, and with `[torch]`.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
+from io import BufferedReader
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,11 +21,11 @@ from archspec.weights.archives import BRAIN, Stored, widened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-EXPANSION = 100
-"""How many times its size in the file a large tensor may have: no weight shrinks so."""
+EXPANSION = 100, 10
+"""How many times its size in the file a tensor may have, and a large one."""
 
-SMALL = 1 << 24
-"""Bytes that a tensor, and a piece of one, may fill from nothing."""
+SMALL, LARGE = 1 << 24, 1 << 28
+"""Bytes that may grow so from next to nothing, and that are a large tensor."""
 
 LONGEST = 200
 """Letters of a name that messages show."""
@@ -40,7 +42,7 @@ def h5py(path: str = "") -> Any:
         raise WeightsError(
             f"{path!r}: Keras' files need h5py, which isn't installed",
             code="AS609",
-            hint='pip install "archspec-nn[keras]"',
+            hint="pip install h5py",
         ) from error
     return found
 
@@ -53,6 +55,12 @@ def child(group: Any, name: str) -> Any:
             f"{shown(f'{group.name}/{name}')} is no group of this file", code="AS607"
         )
     return h5py().Group(found)
+
+
+def listing(group: Any) -> list[str]:
+    """What is in a group; h5py gives bytes for names that are no text."""
+    found = [os.fsencode(key) for key in group]
+    return [key.decode(errors="surrogateescape") for key in found]
 
 
 def is_group(group: Any, name: str) -> bool:
@@ -118,6 +126,18 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def grows(size: int, stored: int, least: int) -> bool:
+    """Whether so many stored bytes would become more than any weights do.
+
+    Args:
+        size: what they would become.
+        stored: how many there are.
+        least: what may come out of few.
+    """
+    usual, large = EXPANSION
+    return size > max(usual * stored, least) or size > max(large * stored, LARGE)
+
+
 def shown(name: str) -> str:
     """A name for a message: one of somebody else's choice may be anything."""
     return name[:LONGEST] if name[:LONGEST].isprintable() else ascii(name[:LONGEST])
@@ -126,7 +146,7 @@ def shown(name: str) -> str:
 def _own(group: Any, name: str) -> Any:
     """What is called so, if no link leads to it; a name may be a path."""
     library, found = h5py(), group.id
-    for part in name.encode().split(b"/"):
+    for part in name.encode(errors="surrogateescape").split(b"/"):
         if not isinstance(found, library.h5g.GroupID) or part not in found:
             return None
         if found.links.get_info(part).type != library.h5l.TYPE_HARD:
@@ -151,10 +171,14 @@ class Piece(NamedTuple):
     size: int
     filters: tuple[int, ...] = ()
 
-    def into(self, array: NDArray[Any], file: BinaryIO, path: str) -> None:
+    def into(self, array: NDArray[Any], file: BufferedReader, path: str) -> None:
         """Puts the values in their place."""
         count = prod(self.shape) * array.itemsize
         file.seek(self.offset)
+        if self.shape == array.shape and not self.filters:
+            if file.readinto(array.reshape(-1).view("uint8").data) != count:
+                raise _cut_off(path)
+            return
         data = file.read(self.size)
         for kind in reversed(self.filters):
             if kind == DEFLATE:
@@ -164,13 +188,17 @@ class Piece(NamedTuple):
                 if len(rows) == count:
                     data = rows.reshape(array.itemsize, -1).T.tobytes()
         if len(data) != count:
-            raise WeightsError(f"{path} is cut off in this file", code="AS604")
+            raise _cut_off(path)
         values = np.frombuffer(data, array.dtype).reshape(self.shape)
         there, own = [], []
         for start, length, end in zip(self.start, self.shape, array.shape, strict=True):
             there.append(slice(start, start + length))
             own.append(slice(end - start))
         array[tuple(there)] = values[tuple(own)]
+
+
+def _cut_off(path: str) -> WeightsError:
+    return WeightsError(f"{path} is cut off in this file", code="AS604")
 
 
 def _inflated(data: bytes, count: int, path: str) -> bytes:
@@ -209,7 +237,7 @@ def _pieces(
             f"{path} has only a part of its values in this file", code="AS607"
         )
     most = prod(lengths) * width
-    if size > max(EXPANSION * stored, SMALL) or most > max(4 * size, SMALL):
+    if grows(size, stored, SMALL) or most > max(4 * size, SMALL):
         return WeightsError(f"{path} grows beyond all reason", code="AS604")
     filters = tuple(plan.get_filter(n)[0] for n in range(plan.get_nfilters()))
     found = [data.get_chunk_info(number) for number in range(count)]

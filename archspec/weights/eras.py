@@ -7,7 +7,7 @@ Keras 2.2.4, `saving_lib.py` of Keras 2.12 to 2.15.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -43,13 +43,13 @@ PLAIN = {"gamma": (1.0, "scale=False"), "beta": (0.0, "center=False")}
 
 
 def first(graph: Graph, places: Iterable[Place], order: str) -> Iterator[Place]:
-    """The places in a file of Keras 1.
+    """The places in a file of Keras 1, or of early 2.
 
-    Its kernels are (height, width, in, out), or (out, in, height, width) under `th`,
-    where images are [C, H, W] and flattened so.
+    Kernels are (height, width, in, out), or (out, in, height, width) under `th`, where
+    images are [C, H, W] and flattened so. Under `chw` only the latter is so.
     """
     ops = {node.name: node.op for node in graph.nodes}
-    flattened = _flattened(graph) if order == "th" else {}
+    flattened = _flattened(graph) if order != "tf" else {}
     for place in places:
         name = place.name.rpartition(".")[0]
         axes = AXES.get((ops[name].kind, order))
@@ -222,46 +222,65 @@ def by_attribute(
         WeightsError: there are not; or the file has no names of layers, and their order
             doesn't say which is which.
     """
-    wanted: dict[str, list[str]] = defaultdict(list)
+    if not archive.layered:
+        return archive, ()
+    wanted: dict[str, list[Place]] = defaultdict(list)
     for place in places:
-        wanted[place.layer and place.key.rpartition("/")[0]].append(place.key)
+        wanted[place.key.rpartition("/")[0]].append(place)
     tensors = dict(archive.tensors)
-    for layer, variables in by_layer(tensors).items() if archive.layered else ():
-        if layer not in wanted:
-            if layer.startswith("layers/") and not any(
-                key.startswith("layers/") for key in wanted
-            ):
-                raise WeightsError(
-                    f"{path!r} has no names of layers, and their order doesn't say "
-                    "which of them is which of the net's",
-                    code="AS606",
-                    hint="load it into its own model with the Keras that wrote it "
-                    "(tf_keras is Keras 2), and save that as .keras, which has names",
-                )
-            continue
-        if not all(name.isdecimal() for name in variables):
-            continue
-        if {*map(int, variables)} != {*range(len(wanted[layer]))}:
-            names = ", ".join(key.rpartition("/")[2] for key in wanted[layer])
-            raise WeightsError(
-                f"{layer!r} has {len(variables)} variables in {path!r}, which don't "
-                f"say what they are; the net's has {len(wanted[layer])}: {names}",
-                code="AS601",
-                hint="a .keras or .h5 file of the same model says it (a batch norm "
-                "made with scale=False or center=False has three)",
-            )
-        for name, key in variables.items():
-            tensors[wanted[layer][int(name)]] = tensors.pop(key)
-    notes = _plain(tensors, wanted) if archive.layered else ()
+    for layer, variables in by_layer(tensors).items():
+        own = wanted.get(layer)
+        if own is None:
+            _check_named(layer, wanted, path)
+        elif all(name.isdecimal() for name in variables):
+            for number, place in enumerate(_meant(variables, tensors, own, path)):
+                tensors[place.key] = tensors.pop(variables[str(number)])
+    notes = _plain(tensors, wanted)
     return replace(archive, tensors=tensors), notes
 
 
+def _check_named(layer: str, wanted: Collection[str], path: str) -> None:
+    if layer.startswith("layers/") and not any(n.startswith("layers/") for n in wanted):
+        raise WeightsError(
+            f"{path!r} has no names of layers, and their order doesn't say which of "
+            "them is which of the net's",
+            code="AS606",
+            hint="load it into its own model with the Keras that wrote it (tf_keras is "
+            "Keras 2), and save that as .keras, which has names",
+        )
+
+
+def _meant(
+    variables: Mapping[str, str],
+    tensors: Mapping[str, Stored],
+    own: Sequence[Place],
+    path: str,
+) -> Sequence[Place]:
+    """Which of a layer's weights its variables are: by shape, or else in order."""
+    numbers = [str(number) for number in range(len(own))]
+    if {*variables} != {*numbers}:
+        layer, names = own[0].layer, ", ".join(place.attribute for place in own)
+        raise WeightsError(
+            f"{layer!r} has {len(variables)} variables in {path!r}, which don't say "
+            f"what they are; the net's has {len(own)}: {names}",
+            code="AS601",
+            hint="a .keras or .h5 file of the same model says it (a batch norm made "
+            "with scale=False or center=False has three)",
+        )
+    shapes = [tensors[variables[number]].shape for number in numbers]
+    by_shape = {place.stored: place for place in own}
+    if len(by_shape) == len(own) and by_shape.keys() == {*shapes}:
+        return [by_shape[shape] for shape in shapes]
+    return own
+
+
 def _plain(
-    tensors: dict[str, Stored], wanted: Mapping[str, Sequence[str]]
+    tensors: dict[str, Stored], wanted: Mapping[str, Sequence[Place]]
 ) -> tuple[str, ...]:
     """Adds factors and offsets that norms of the file don't have, and says so."""
     added: dict[str, list[str]] = defaultdict(list)
-    for layer, keys in wanted.items():
+    for layer, own in wanted.items():
+        keys = {place.key for place in own}
         variance = tensors.get(f"{layer}/moving_variance")
         for attribute, (value, _) in PLAIN.items():
             key = f"{layer}/{attribute}"

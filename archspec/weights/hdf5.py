@@ -23,7 +23,7 @@ from archspec.errors import WeightsError
 from archspec.files import write_whole
 from archspec.weights.archives import Archive
 from archspec.weights.configs import LONGEST
-from archspec.weights.datasets import EXPANSION, h5py
+from archspec.weights.datasets import grows, h5py
 from archspec.weights.variables import archive
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _member(name: str, packed: zipfile.ZipFile) -> zipfile.ZipInfo:
         )
     if len(found) > 1:
         raise WeightsError(f"{name!r} has two members {INSIDE}", code="AS604")
-    if found[0].file_size > EXPANSION * max(found[0].compress_size, 1):
+    if grows(found[0].file_size, max(found[0].compress_size, 1), 0):
         raise WeightsError(f"{name!r}: {INSIDE} grows beyond all reason", code="AS604")
     return found[0]
 

@@ -27,12 +27,17 @@ COMPUTED = {
 """Tensors of which modules compute their weights, and what to do before saving."""
 
 
+FOREIGN = {"attnpool.positional_embedding": "a ResNet of CLIP, which no spec here is"}
+"""By a tensor that only they have: nets that have most names of one here."""
 READS = "whose first linear layer reads images as"
+LAST = re.compile(r"[^./]*$")
+"""The name of a tensor in its layer."""
 SIBLINGS = (
     (r"block1[._]conv1", f"keras_vgg16 and its like, {READS} [H, W, C]"),
     (r"features[._]0", f"vgg16 and its like, {READS} [C, H, W]"),
     (r"conv2_block1_preact_bn|conv2\.0\.preact_bn", "keras_resnet50v2 and its like"),
     (r"conv2_block1_1_conv|conv1_conv", "keras_resnet50 and its like"),
+    (r"res2_0_branch2a", "Caffe2: load it with detectron2, and store the state_dict"),
     (r"layer1[._]0[._]conv1", "resnet50 and its like"),
     (r"stages[._]0[._]blocks[._]0", "resnetv2_50 and its like"),
 )
@@ -50,6 +55,9 @@ def way_out(
         places: where the net's weights should be.
         choice: what was taken of the file.
     """
+    for name, whose in FOREIGN.items():
+        if name in shapes:
+            return f"{name} is of {whose}"
     for place in places:
         module = place.key.rpartition(".")[0]
         for part, cure in COMPUTED.items():
@@ -102,7 +110,7 @@ def _said(
     missing = _patterns([p.name for p in lacking], {p.name for p in fitting})
     whole = [pattern for pattern in missing if pattern.startswith("'")]
     if whole == missing:  # what lies under the names of a new layer is gone with it
-        layers = tuple(f"{place.key.rpartition('.')[0]}." for place in lacking)
+        layers = tuple(LAST.sub("", place.key) for place in lacking)
         extra = {name for name in extra if not name.startswith(layers)}
     surplus = _patterns(extra, keys)
     if max(len(missing), len(surplus)) > MOST:

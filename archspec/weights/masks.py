@@ -17,7 +17,7 @@ def unmasked(tensors: Mapping[str, Stored]) -> Mapping[str, Stored]:
     """The tensors, `weight` in place of `weight_orig` and `weight_mask`."""
     found: dict[str, Stored] = {}
     for name, tensor in tensors.items():
-        plain = name.removesuffix("_orig").removesuffix("_mask")
+        plain = name[:-5] if name.endswith(("_orig", "_mask")) else name
         whole, mask = (tensors.get(f"{plain}{end}") for end in ("_orig", "_mask"))
         own = (whole, mask) if whole and mask and plain not in tensors else None
         if own is None or own[0].shape != own[1].shape:

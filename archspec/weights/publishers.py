@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
+from archspec.graph import Graph
+
 
 class Row(NamedTuple):
     """Weights whose canonical names fit a pattern.
@@ -124,6 +126,21 @@ MMPRETRAIN: Lists = (
     ),
 )
 """mmpretrain/models/backbones/resnet.py; other nets of OpenMMLab have the first."""
+
+
+def mmpretrain_vgg(graph: Graph) -> tuple[Row, ...]:
+    """The names of mmpretrain's VGG: a convolution and its norm count as one layer."""
+    rows, count = [], -1
+    for node in graph.nodes:
+        if not node.name.startswith("features."):
+            continue
+        count += node.op.kind in ("conv2d", "max_pool2d")
+        part = "bn" if node.op.kind == "batch_norm" else "conv"
+        key = f"backbone.features.{count}.{part}.{{1}}"
+        rows.append(Row(f"{node.name}.*", key))
+    return (*rows, Row("classifier.&", "backbone.classifier.{1}"))
+
+
 MMDET: Lists = (
     (
         Row("conv1.#.*", "backbone.stem.{1}.{2}"),

@@ -23,6 +23,7 @@ from typing import Any
 
 from archspec.errors import WeightsError
 from archspec.weights.archives import Archive, Stored
+from archspec.weights.datasets import child, is_group, listing, tensor
 from archspec.weights.fit import listed
 
 LOG = logging.getLogger("archspec.weights")
@@ -117,25 +118,28 @@ def _joined(path: Path, files: Sequence[str]) -> Iterator[Archive]:
         with h5py.File(draft.name, "w") as whole:
             for file in files:
                 with h5py.File(path.parent / file, "r") as shard:
-                    _copy(h5py, shard, whole, f"{os.fspath(path)!r}: {file}")
+                    _copy(shard, whole, f"{os.fspath(path)!r}: {file}")
         with hdf5.opened(Path(draft.name)) as archive:
             yield archive
 
 
-def _copy(h5py: Any, group: Any, into: Any, told: str, depth: int = 0) -> None:
-    """Adds what a group holds to another one; nothing of it may be there."""
+def _copy(group: Any, into: Any, told: str, depth: int = 0) -> None:
+    """Adds what a group holds to another one; nothing of it may be there.
+
+    HDF5's own way to copy reads values, of which it dies where a file is damaged.
+    """
     into.attrs.update(group.attrs)
-    for key in group:
+    for key in listing(group):
         where = f"{group.name.rstrip('/')}/{key}"
-        kind = group.get(key, getlink=True, getclass=True)
-        if kind is not h5py.HardLink or depth > DEEP:
-            raise WeightsError(f"{told}: {where} leads elsewhere", code="AS607")
-        if isinstance(group[key], h5py.Group):
-            _copy(h5py, group[key], into.require_group(key), told, depth + 1)
+        if depth > DEEP:
+            raise WeightsError(f"{told}: {where} lies too deep", code="AS607")
+        if is_group(group, key):
+            inner = child(group, key)
+            _copy(inner, into.require_group(key), told, depth + 1)
         elif key in into:
             raise WeightsError(f"{told}: {where} is in two files", code="AS616")
         else:
-            group.copy(key, into)
+            into.create_dataset(key, data=tensor(group, key).read())
 
 
 def _read(path: Path) -> dict[str, tuple[str, ...]]:

@@ -52,7 +52,8 @@ class Source:
         places: where each canonical weight of a net is; none for a net whose names it
             doesn't know.
         lead: what names of all but the head begin with; files may lack it.
-        first: in files of Keras 1, in which order their kernels have their axes.
+        first: in files of Keras 1, in which order their kernels have their axes; `chw`
+            where only flattened images are so.
         note: what there is to say of files that are read so.
     """
 
@@ -69,8 +70,8 @@ class Source:
             return False
         order = facts.get("dim_ordering", self.first)
         if facts.get("keras_version", "3").partition(".")[0] != "1":
-            return not self.first
-        return bool(self.first) and self.first == order
+            return self.first == facts.get("features", "")
+        return self.first in ("tf", "th") and self.first == order
 
     def candidates(self, graph: Graph) -> list[Candidate]:
         """The places, and those without the lead if there is one.
@@ -149,15 +150,23 @@ def _canonical(graph: Graph) -> Iterator[Place]:
         yield Place(name, shape, name, shape, _same, _same)
 
 
-def _named(lists: publishers.Lists) -> Callable[[Graph], Iterator[Place]]:
+def _named(
+    lists: publishers.Lists,
+    more: Callable[[Graph], tuple[publishers.Row, ...]] = lambda graph: (),
+) -> Callable[[Graph], Iterator[Place]]:
     """The places of a publisher's names, by the first list that has all of a net's."""
 
     def places(graph: Graph) -> Iterator[Place]:
         canonical = list(_canonical(graph))
-        for rows in lists:
-            found = [(p, publishers.row_of(p.name, rows)) for p in canonical]
-            if all(row for _, row in found):
-                yield from (_stored(p, *row) for p, row in found if row)
+        for rows in (*lists, more(graph)):
+            found = []
+            for place in canonical:
+                row = publishers.row_of(place.name, rows)
+                if row is None:
+                    break
+                found.append(_stored(place, *row))
+            else:
+                yield from found
                 return
 
     return places
@@ -223,18 +232,20 @@ TURNED = (
     "degrees, as Keras 2 turns them"
 )
 BLIND = (
-    "Keras 1 doesn't say on what it wrote the file: --from theano if it was Theano, "
-    "whose kernels are turned by 180 degrees"
+    "Keras 1 doesn't say on what it wrote the file: if on Theano, whose kernels are "
+    "turned by 180 degrees, archspec weights convert --from theano"
 )
 COUNTED = "the file has no names of layers: they are taken in the order of Keras' model"
-ORDERS = {order: partial(_first, order) for order in ("tf", "th")}
+ORDERS = {order: partial(_first, order) for order in ("tf", "th", "chw")}
+
+MMPRETRAIN = _named(publishers.MMPRETRAIN, publishers.mmpretrain_vgg)
 
 SOURCES = (
     Source("canonical", False, _canonical),
     Source("torchvision", False, _canonical),
     Source("timm", False, _named(publishers.TIMM)),
     Source("transformers", False, _named(publishers.TRANSFORMERS), "resnet."),
-    Source("mmpretrain", False, _named(publishers.MMPRETRAIN), "backbone."),
+    Source("mmpretrain", False, MMPRETRAIN, "backbone."),
     Source("mmdet", False, _named(publishers.MMDET), "backbone."),
     Source("detectron2", False, _named(publishers.DETECTRON2)),
     Source("kuangliu", False, _named(publishers.KUANGLIU)),
@@ -243,7 +254,11 @@ SOURCES = (
     Source("sequential", False, _named(publishers.SEQUENTIAL)),
     *(Source(name, True, _keras) for name in KERAS),
     *(Source(name, True, _counted, note=COUNTED) for name in KERAS),
-    *(Source(name, True, ORDERS[o], "", o, BLIND) for name in KERAS for o in ORDERS),
+    *(
+        Source(name, True, places, "", order, BLIND if order != "chw" else "")
+        for name in KERAS
+        for order, places in ORDERS.items()
+    ),
     Source(THEANO, True, partial(_turned, _keras), note=TURNED),
     *(Source(THEANO, True, partial(_turned, ORDERS[o]), "", o, TURNED) for o in ORDERS),
 )

@@ -26,6 +26,7 @@ from archspec.weights.datasets import (
     address,
     child,
     is_group,
+    listing,
     shown,
     tensor,
     text,
@@ -108,7 +109,7 @@ def archive(file: Any, settings: str = "") -> Archive:
         )
     elif any(name in file for name in LISTS) or any(
         is_group(file, f"{name}/vars") or is_group(file, f"{name}/layers")
-        for name in file
+        for name in listing(file)
     ):
         walk = _Walk()
         kind, tensors = "Keras weights", _gathered(walk.found(file, "", layers))
@@ -213,11 +214,15 @@ def _facts(groups: Sequence[Any], layers: Sequence[Layer]) -> dict[str, str]:
             found[name] = said
     if "keras_version" not in found and _first(groups[0]):
         found["keras_version"] = "1"
-    orders = {
-        str(layer.settings.get("dim_ordering")) for layer in configs.every(layers)
-    }
+    whole = [*configs.every(layers)]
+    settings = [layer.settings for layer in whole]
+    orders = {str(held.get("dim_ordering")) for held in settings}
     if len(orders & {"th", "tf"}) == 1:
         found["dim_ordering"] = (orders & {"th", "tf"}).pop()
+    flat = [layer.settings for layer in whole if layer.kind == "Flatten"]
+    first = any(held.get("data_format") == "channels_first" for held in settings)
+    if first and any("data_format" not in held for held in flat):
+        found["features"] = "chw"  # before 2.1.6 a Flatten took images as they were
     return found
 
 
@@ -251,7 +256,7 @@ class _Walk:
             layers: as the settings name them, if they do.
         """
         self.enter(group)
-        for key in group:
+        for key in listing(group):
             if key in NO_WEIGHTS or key == "vars":
                 continue
             if key in LISTS:
@@ -273,7 +278,7 @@ class _Walk:
         for item in layers:
             own[configs.snake(item.kind)].append(item)
         counts: Counter[str] = Counter()
-        for key in sorted(group, key=lambda text: (len(text), text)):
+        for key in sorted(listing(group), key=lambda text: (len(text), text)):
             inner = child(group, key)
             kind = re.sub(r"_\d+$", "", key)
             place = counts[kind]
@@ -296,7 +301,7 @@ class _Walk:
         self, group: Any, variables: Any, path: str, kind: str, layer: Layer | None
     ) -> Iterator[tuple[str, Stored]]:
         """The variables of a layer, and of what is inside of it."""
-        numbers = sorted(variables, key=lambda text: (len(text), text))
+        numbers = sorted(listing(variables), key=lambda text: (len(text), text))
         names = _attributes(kind, len(numbers), layer) or numbers
         for number, name in zip(numbers, names, strict=True):
             yield f"{path}/{name}", tensor(variables, number)

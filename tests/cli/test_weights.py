@@ -6,9 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from commands import SMALL, command, done, refused, same, saved
+from h5files import layer
 
 import archspec
 from archspec.backend import backend
@@ -45,6 +48,17 @@ class TestCommands:
         text = done("weights", "inspect", "small.safetensors")
         assert re.search(r"^conv\.weight +4 x 3 x 3 x 3 +float32$", text, re.MULTILINE)
         assert f"10 tensors, {stored:,} values" in text
+
+    def test_inspect_says_what_is_left_out(self, tmp_path: Path) -> None:
+        path = tmp_path / "f.weights.h5"
+        with h5py.File(path, "w") as file:
+            layer(file, "dense", "fc", np.ones((2, 3), "f4"))
+            layer(file, "rescaling", "scale")
+        told = "left out, as they act on images: scale (Rescaling); "
+        result = command("weights", "inspect", path)
+        assert result.exit_code == 0 and f"note: {told}" in result.stderr
+        held = json.loads(command("weights", "inspect", path, "--json").stdout)
+        assert held["notes"][0].startswith(told)
 
     @pytest.mark.parametrize(
         ("suffix", "name"), [(".pth", "conv.weight"), (".weights.h5", "conv/kernel")]

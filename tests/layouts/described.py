@@ -244,6 +244,24 @@ class ConvModule(nn.Module):
         return functional.relu(self.bn(self.conv(x)))
 
 
+class Vgg(nn.Module):
+    """mmpretrain's VGG, whose layers are `ConvModule`s and pools."""
+
+    def __init__(self, layers: Any, classifier: Any) -> None:
+        super().__init__()
+        features = nn.Sequential()
+        for n, layer in enumerate(layers):
+            if isinstance(layer, nn.Conv2d):
+                features.append(ConvModule(layer, layers[n + 1]))
+            elif isinstance(layer, nn.MaxPool2d):
+                features.append(layer)
+        self.backbone = nn.ModuleDict({"features": features, "classifier": classifier})
+
+    def forward(self, x: Tensor) -> Any:
+        x = functional.adaptive_avg_pool2d(self.backbone["features"](x), 7)
+        return self.backbone["classifier"](x.flatten(1))
+
+
 class DeepStem(nn.Module):
     """A ResNetV1d of OpenMMLab as a classifier, of the modules of timm's ResNet-d.
 

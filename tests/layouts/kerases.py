@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from layouts.layout import Held, layout
 
@@ -204,6 +205,18 @@ def half(folder: Path) -> Held:
 @layout("float16 in `.h5`", oracle="Keras")
 def half_legacy(folder: Path) -> Held:
     return _half(folder / "f.h5", "float16")
+
+
+@layout("`.h5` of Keras on PyTorch or JAX", oracle="Keras")
+def on_another_backend(folder: Path) -> Held:
+    """Such a file says so, and is the same otherwise (seen on both)."""
+    path = folder / "f.h5"
+    net().save(path)
+    with h5py.File(path, "a") as file:
+        for group in (file, file["model_weights"]):
+            assert group.attrs["backend"] == "tensorflow"
+            group.attrs["backend"] = "jax"
+    return held(path, whole(path))
 
 
 # Models in models

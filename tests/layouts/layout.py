@@ -28,12 +28,8 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 MARK = "<!-- layouts -->"
 MODULES = (
-    "containers",
-    "shards",
-    "changed",
-    "publishers",
-    "kerases",
-    "older_kerases",
+    *("containers", "shards", "changed", "publishers"),
+    *("kerases", "older_kerases", "oldest_kerases"),
 )
 """Where the rows are, in the order of the table."""
 

@@ -1,7 +1,7 @@
-"""Files of Keras 3 before it kept names, of Keras 2 and of Keras 1, as they wrote them.
+"""Files of Keras 3 before it kept names, and of Keras 2, as they wrote them.
 
 Keras 3 still reads most of them, by position; the others are as their saving code says
-(keras 1.2.2, 2.2.4, 2.12 and 2.15), and were compared with tf_keras once.
+(keras 2.2.4, 2.12 and 2.15), and were compared with tf_keras once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from layouts.layout import Held, layout
 
 import archspec
 from archspec.spec import Spec
+from archspec.weights import initial_weights
 
 WIDTHS = (64, 6, 6, 8)
 """Of the stages of a ResNet; the stem of keras.applications' is always 64 wide."""
@@ -49,14 +50,14 @@ def _nameless(folder: Path, model: Any) -> Path:
     return path
 
 
-def _config(model: Any) -> dict[str, Any]:
+def config_of(model: Any) -> dict[str, Any]:
     return {"class_name": "Functional", "config": json.loads(model.to_json())["config"]}
 
 
 @layout("`.keras` of Keras 2.13 to 3.5, whose groups have no names", oracle="Keras")
 def without_names(folder: Path) -> Held:
     inner = _nameless(folder, net())
-    path = packed(folder / "f.keras", inner, _config(net()))
+    path = packed(folder / "f.keras", inner, config_of(net()))
     return held(path, again(inner, filled(net(), 1)))
 
 
@@ -73,7 +74,7 @@ def dependencies(folder: Path) -> Held:
     inner = _nameless(folder, net())
     with h5py.File(inner, "a") as file:
         file.move("layers", "_layer_checkpoint_dependencies")
-    path = packed(folder / "f.keras", inner, _config(net()))
+    path = packed(folder / "f.keras", inner, config_of(net()))
     return held(path, again(inner, filled(net(), 1)))
 
 
@@ -86,7 +87,7 @@ def counted_twice(folder: Path) -> Held:
         layers = file["_layer_checkpoint_dependencies"]
         for kind in ("dense", "batch_normalization"):
             layers.move(f"{kind}_1", f"{kind}_2")
-    return held(packed(folder / "f.keras", inner, _config(net())), net())
+    return held(packed(folder / "f.keras", inner, config_of(net())), net())
 
 
 @cache
@@ -135,13 +136,13 @@ def _resnet(dtype: str = "float32", seed: int = 0) -> Any:
     return filled(model, seed)
 
 
-def _residual(path: Path, model: Any) -> Held:
+def _residual(path: Path, model: Any, **read: Any) -> Held:
     double = _resnet("float64")
     for mine, theirs in zip(double.variables, model.variables, strict=True):
         mine.assign(np.asarray(theirs))
     given = np.random.default_rng(1).normal(size=(2, 3, 33, 40))
     outputs = np.asarray(double(given.transpose(0, 2, 3, 1)))
-    return Held(path, _resnet_spec(), given, outputs)
+    return Held(path, _resnet_spec(), given, outputs, read=tuple(read.items()))
 
 
 @layout(
@@ -151,6 +152,22 @@ def _residual(path: Path, model: Any) -> Held:
 def by_number(folder: Path) -> Held:
     path = _nameless(folder, _resnet())
     return _residual(path, again(path, _resnet(seed=1)))
+
+
+@layout(
+    "a `notop` file of keras.applications", oracle="Keras", said="--new predictions"
+)
+def without_top(folder: Path) -> Held:
+    import keras
+
+    path, model = folder / "resnet50_notop.h5", _resnet()
+    pool = model.get_layer("avg_pool")
+    keras.Model(model.input, pool.output).save(path)
+    again(path, keras.Model((other := _resnet(seed=1)).input, other.layers[-2].output))
+    start = initial_weights(_resnet_spec().graph, 0)
+    head = start["predictions.weight"].T, start["predictions.bias"]
+    other.get_layer("predictions").set_weights([*head])
+    return _residual(path, other, new=["predictions"])
 
 
 Variables = dict[str, list[tuple[str, Any]]]
@@ -211,7 +228,7 @@ def second_model(folder: Path) -> Held:
             [layer.name for layer in model.layers],
             second(model),
         )
-        file.attrs["model_config"] = json.dumps(_config(model)).encode()
+        file.attrs["model_config"] = json.dumps(config_of(model)).encode()
         file.attrs["keras_version"] = b"2.4.0"
         optimizer = file.create_group("optimizer_weights")
         optimizer.attrs["weight_names"] = [b"Adam/stem/kernel/m:0"]
@@ -281,95 +298,3 @@ def frozen(folder: Path) -> Held:
         legacy(file, names, lambda name: held_by.get(name, []))
         file.attrs["keras_version"] = b"2.10.0"
     return held(path, again(path, whole).get_layer("backbone"), **TOP)
-
-
-# Theano, and Keras 1
-
-
-def _turned(key: str, array: Any) -> Any:
-    return array[::-1, ::-1] if array.ndim == 4 else array
-
-
-@layout("Keras 2 on Theano: kernels are turned", oracle="script")
-def theano(folder: Path) -> Held:
-    path, model = folder / "f.h5", net(deep=False)
-    of = second(model)
-    with h5py.File(path, "w") as file:
-        legacy(
-            file,
-            [layer.name for layer in model.layers],
-            lambda name: [(key, _turned(key, array)) for key, array in of(name)],
-        )
-        file.attrs["backend"] = b"theano"
-        file.attrs["keras_version"] = b"2.0.8"
-    return held(path, model, deep=False)
-
-
-WORDS = {
-    "kernel": "W",
-    "bias": "b",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_std",
-}
-ENDS: dict[str, str] = {"tensorflow": "_1:0", "theano": ""}
-
-
-def first(
-    folder: Path, *, backend: str, order: str, whole: bool = False, turned: bool = False
-) -> Held:
-    """A file of Keras 1.2.2: its words, its axes, its order of features."""
-    path, model = folder / "f.h5", net(deep=False)
-    channels, *size = model.get_layer("flat").input.shape[:0:-1]
-    height, width = size[::-1]
-    found = variables(model)
-
-    def array_of(layer: str, key: str, array: Any) -> Any:
-        if array.ndim == 4:
-            array = array[::-1, ::-1] if turned else array
-            if layer == "up":  # (height, width, out, in) from Keras 2 on
-                array = array.transpose(0, 1, 3, 2)
-            if order == "th":
-                array = array.transpose(3, 2, 0, 1)
-        if layer == "hidden" and key == "kernel" and order == "th":
-            image = array.reshape(height, width, channels, -1)
-            array = image.transpose(2, 0, 1, 3).reshape(array.shape)
-        return array
-
-    def of(layer: str) -> list[tuple[str, Any]]:
-        return [
-            (f"{layer}_{WORDS.get(k, k)}{ENDS[backend]}", array_of(layer, k, array))
-            for k, array in found[layer]
-        ]
-
-    with h5py.File(path, "w") as file:
-        root = file.create_group("model_weights") if whole else file
-        legacy(root, [layer.name for layer in model.layers], of)
-        if whole:
-            settings = {"name": "stem", "dim_ordering": order, "nb_filter": 6}
-            layers = [{"class_name": "Convolution2D", "config": settings}]
-            file.attrs["model_config"] = json.dumps(
-                {"class_name": "Sequential", "config": layers}
-            ).encode()
-            file.attrs["keras_version"] = b"1.2.2"
-    source = {"source": "theano"} if turned else {}
-    return held(path, model, deep=False, **source)
-
-
-@layout("Keras 1's names and axes, on TensorFlow", oracle="script")
-def first_tensorflow(folder: Path) -> Held:
-    return first(folder, backend="tensorflow", order="tf")
-
-
-@layout("a whole model of Keras 1 with `dim_ordering: th`", oracle="script")
-def first_channels(folder: Path) -> Held:
-    return first(folder, backend="tensorflow", order="th", whole=True)
-
-
-@layout("Keras 1 on Theano, kernels `th`", oracle="script", said="--from theano")
-def first_theano(folder: Path) -> Held:
-    return first(folder, backend="theano", order="th", turned=True)
-
-
-@layout("Keras 1 on Theano, kernels `tf`", oracle="script", said="--from theano")
-def first_theano_last(folder: Path) -> Held:
-    return first(folder, backend="theano", order="tf", turned=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import pickle
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,7 @@ from layouts.described import (
     Classifier,
     DeepStem,
     Described,
+    Vgg,
     WideResNet,
     state,
 )
@@ -153,6 +156,27 @@ def mmpretrain_deep(folder: Path) -> Held:
 @layout("mmpretrain's ResNetV1c", oracle=DESCRIBED)
 def mmpretrain_deep_unpooled(folder: Path) -> Held:
     return deep(folder, pooled=False, modules=True)
+
+
+@layout("mmpretrain's VGG (`features.0.conv`)", oracle=DESCRIBED)
+def mmpretrain_vgg(folder: Path) -> Held:
+    path = folder / "vgg11_bn_8xb32_in1k_20210207-f244902c.pth"
+    hidden, width = 6, 8
+    layers: list[Any] = []
+    for stage in ([3, 4], [4, 6], [6, width, width], [width] * 3, [width] * 3):
+        for channels, out in itertools.pairwise(stage):
+            layers += [torch.nn.Conv2d(channels, out, 3, padding=1)]
+            layers += [torch.nn.BatchNorm2d(out)]
+        layers.append(torch.nn.MaxPool2d(2))
+    classifier = torch.nn.Sequential(
+        *(torch.nn.Linear(width * 49, hidden), torch.nn.ReLU(), torch.nn.Dropout()),
+        *(torch.nn.Linear(hidden, hidden), torch.nn.ReLU(), torch.nn.Dropout()),
+        torch.nn.Linear(hidden, CLASSES),
+    )
+    made = scrambled(Vgg(layers, classifier))
+    torch.save({"state_dict": made.state_dict()}, path)
+    widths = (4, 6, *[width] * 3)
+    return of(path, made, spec_of("vgg11_bn", widths=widths, hidden=(hidden, hidden)))
 
 
 @layout("mmdet's and mmseg's ResNetV1d (`stem.0`)", oracle=DESCRIBED)
@@ -370,6 +394,57 @@ def byol(folder: Path) -> Held:
     )
     torch.save(held | projector("online_predictor.net.", "0"), path)
     return without_head(path, Wish(prefix="online_encoder.net."))
+
+
+@layout(
+    "SupContrast (`encoder.module.`, `head.`)",
+    oracle="torch.load",
+    said="--prefix encoder. --new fc",
+)
+def supcontrast(folder: Path) -> Held:
+    path = folder / "last.pth"
+    held = under("encoder.module.", trunk()) | projector("head.", "0", "2")
+    torch.save({"opt": argparse.Namespace(lr=0.5), "model": held, "epoch": 9}, path)
+    return without_head(path, Wish(prefix="encoder."))
+
+
+@layout(
+    "solo-learn (`backbone.`, `momentum_backbone.`)",
+    oracle="torch.load",
+    said="--prefix backbone. --new fc",
+)
+def solo_learn(folder: Path) -> Held:
+    path = folder / "byol-400ep.ckpt"
+    both = under("backbone.", trunk()) | under("momentum_backbone.", trunk(1))
+    held = both | projector("projector.", "0", "3") | projector("", "classifier")
+    torch.save({"epoch": 400, "state_dict": held}, path)
+    return without_head(path, Wish(prefix="backbone."))
+
+
+@layout(
+    "MadryLab's robustness (`module.model.`, `module.attacker.model.`)",
+    oracle="torch.load",
+    said="--prefix module.model.",
+)
+def robustness(folder: Path) -> Held:
+    path = folder / "resnet18_l2_eps3.ckpt"
+    held = state(net(), "module.model.") | state(net(), "module.attacker.model.")
+    held["module.normalizer.new_mean"] = torch.ones(3, 1, 1)
+    torch.save({"model": held, "optimizer": {}, "epoch": 104}, path)
+    return of(path, net(), spec(), Wish(prefix="module.model."))
+
+
+@layout(
+    "DETR (`backbone.0.body.`)",
+    oracle="torch.load",
+    said="--prefix backbone.0.body. --new fc",
+)
+def detr(folder: Path) -> Held:
+    path = folder / "detr-r50-e632da11.pth"
+    frozen = {n: v for n, v in trunk().items() if "num_batches" not in n}
+    held = under("backbone.0.body.", frozen) | projector("transformer.", "a", "b")
+    torch.save({"model": held | projector("", "query_embed", "input_proj")}, path)
+    return without_head(path, Wish(prefix="backbone.0.body."))
 
 
 @layout(

@@ -34,6 +34,12 @@ NETS = {
     "resnetv2_18": 64,
     "resnet20": 32,
     "wrn_16_8": 32,
+    "resnet18d": 64,
+    "seresnet18": 64,
+    "resnetrs50": 64,
+    "vgg11_bn": 64,
+    "fpn_resnet50": 64,
+    "fcn_resnet50": 64,
     "examples/squeezenet1_1.yaml": 64,
 }
 """Specs, and the height and width of the images that they are given."""
@@ -84,6 +90,8 @@ def agree(found: Any, wanted: Any, bound: float = 1e-4) -> None:
     pairs = zip(tensors(found), tensors(wanted), strict=True)
     for one, other in pairs:
         scale, error = float(other.abs().max()), float((one - other).abs().max())
+        if not scale:
+            raise AssertionError("all outputs are 0")
         if not error <= bound * scale:
             raise AssertionError(f"{error:.2g} off, where the largest is {scale:.2g}")
 

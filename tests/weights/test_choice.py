@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from nets import graph_of
 
 from archspec.errors import WeightsError
 from archspec.weights import Wish, load
-from archspec.weights.choice import renamed
+from archspec.weights.archives import Archive, Stored
+from archspec.weights.choice import chosen, renamed
 from archspec.weights.conversion import fitted
 
 GRAPH = graph_of(
@@ -219,10 +221,11 @@ def test_a_generator_and_a_discriminator(path: Path) -> None:
         ("module.base_encoder", "module.momentum_encoder"),
         ("online_encoder.net", "target_encoder.net"),
         ("teacher", "student"),
+        ("module.model", "module.attacker.model"),
         ("backbone", "backbone_momentum"),
         ("backbone", "momentum_backbone"),
         ("model_ema", "model"),
-        ("ema.module", "net.module"),
+        ("ema.x", "net.x"),
     ],
 )
 @pytest.mark.parametrize("turned", [True, False])
@@ -291,6 +294,25 @@ def test_a_head_outside_the_trunk(path: Path) -> None:
         assert found.notes == (f"7 of 9 names begin with {start!r}: left out",)
 
 
+def test_layers_in_data_parallel(path: Path) -> None:
+    """As PyTorch's ImageNet example trains a VGG: its features on several GPUs."""
+    state = {name.replace("conv.", "conv.module."): t for name, t in STATE.items()}
+    torch.save({"state_dict": state}, path)
+    found = fitted(path, GRAPH)
+    assert same(found.weights, STATE)
+    assert found.notes == ("2 names have 'module.' inside: left out",)
+
+
+def test_a_net_with_such_names_of_its_own(path: Path) -> None:
+    graph = graph_of(
+        "inputs: {x: [3]}\ngraph: {a: {graph: {module: {op: linear, features: 2}}}}"
+    )
+    state = {"a.module.weight": torch.ones(2, 3), "a.module.bias": torch.ones(2)}
+    torch.save(under("net.", state), path)
+    found = fitted(path, graph)
+    assert found.notes == ("all 2 names begin with 'net.': left out",)
+
+
 @pytest.mark.parametrize("prefix", ["", "module.", "m._orig_mod."])
 def test_wrappers_in_the_middle_of_names(path: Path, prefix: str) -> None:
     state = {
@@ -328,4 +350,85 @@ def test_clips_net_is_another_one(path: Path) -> None:
         load(path, graph)
     assert "shape: conv1.weight is [32, 3, 3, 3]" in "".join(caught.value.notes)
     assert "surplus: conv3.weight [64, 32, 3, 3]" in "".join(caught.value.notes)
-    assert caught.value.hint is None
+    assert caught.value.hint == (
+        "attnpool.positional_embedding is of a ResNet of CLIP, which no spec here is"
+    )
+
+
+def stored(shape: tuple[int, ...]) -> Stored:
+    return Stored(shape, "float32", lambda: np.zeros(shape, "float32"))
+
+
+WANTED = {"conv.weight": (4, 3), "bn.weight": (4,), "a.module.b.bias": (2,)}
+PIECES = (
+    "",
+    "a.",
+    "module.",
+    "b.c.",
+    "encoder_q.",
+    "encoder_k.",
+    "ema.",
+    "x._orig_mod.",
+)
+
+
+def test_any_arrangement_is_read_or_refused() -> None:
+    """Sets under random beginnings, whole or in parts, beside others and the like."""
+    for seed in range(400):
+        arrangement(seed)
+
+
+def arrangement(seed: int) -> None:
+    """One of those, made and chosen from."""
+    draw = Random(seed)
+    wanted = dict(WANTED) if draw.random() < 0.5 else {"conv.weight": (4, 3), "w": ()}
+    parts: dict[str, dict[str, Stored]] = {}
+    for part in ("", "model", "model_ema", "a.b")[: draw.randint(1, 4)]:
+        parts[part] = {}
+        for _ in range(draw.randint(1, 3)):
+            start = "".join(draw.choice(PIECES) for _ in range(draw.randint(0, 2)))
+            for name, shape in wanted.items():
+                if draw.random() < 0.9:
+                    other = shape if draw.random() < 0.9 else (9, 9)
+                    parts[part][f"{start}{name}"] = stored(other)
+        parts[part]["bn.num_batches_tracked"] = stored(())
+    archive = Archive.of("a file", parts)
+    wish = draw.choice(
+        [
+            Wish(),
+            Wish(rename={"conv": "bn", "a": "b"}),
+            Wish(prefix=draw.choice(PIECES)),
+            Wish(part=draw.choice(("", "model", "a.b"))),
+        ]
+    )
+    try:
+        choice = chosen(archive, [wanted], wish, "f")
+    except WeightsError as error:
+        assert error.code == "AS610"
+        return
+    held = [tensor for tensors in parts.values() for tensor in tensors.values()]
+    found = choice.archive.tensors
+    assert all(any(one is other for other in held) for one in found.values())
+    fitting = {name for name, shape in wanted.items() if name in found}
+    assert all(isinstance(note, str) for note in choice.notes)
+    if wish == Wish():  # nothing fits better as it stands
+        for tensors in parts.values():
+            plain = sum(
+                tensors[name].shape == shape
+                for name, shape in wanted.items()
+                if name in tensors
+            )
+            best = sum(found[name].shape == wanted[name] for name in fitting)
+            assert best >= plain
+
+
+def test_a_whole_set_is_found_wherever_it_is() -> None:
+    for first in PIECES:
+        for second in PIECES:
+            start = f"{first}{second}"
+            tensors = {f"{start}{n}": stored(shape) for n, shape in WANTED.items()}
+            extra = {"loss.weight": stored((4,)), "z.conv.weight": stored((1,))}
+            archive = Archive.of("a file", {"": tensors | extra})
+            found = chosen(archive, [WANTED], Wish(), "f").archive.tensors
+            for name in WANTED:
+                assert found[name] is tensors[f"{start}{name}"]

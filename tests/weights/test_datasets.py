@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
-from archspec.weights.datasets import Piece, child, is_group, tensor, text, texts
+from archspec.weights.datasets import Piece, child, grows, is_group, tensor, text, texts
 
 Put = Callable[[Any, Path], None]
 WANTED = np.arange(35, dtype=np.float32).reshape(5, 7)
@@ -261,6 +261,23 @@ class TestRefused:
             with h5py.File(path) as file, pytest.raises(WeightsError) as caught:
                 tensor(file, "x").read()
             assert caught.value.code == "AS604"
+
+
+@pytest.mark.parametrize(
+    ("size", "stored", "least", "wanted"),
+    [
+        (100, 1, 0, False),
+        (101, 1, 0, True),
+        (101, 1, 200, False),
+        (1 << 28, 1 << 22, 0, False),
+        ((1 << 28) + 1, 1 << 22, 0, True),
+        (1 << 32, 1 << 31, 0, False),
+    ],
+)
+def test_what_grows_beyond_all_reason(
+    size: int, stored: int, least: int, wanted: bool
+) -> None:
+    assert grows(size, stored, least) == wanted
 
 
 def test_texts_however_they_are_stored(path: Path) -> None:

@@ -227,7 +227,13 @@ class TestNumbers:
 
     def test_as_many_as_the_net_has(self) -> None:
         found = archive(conv__1=(2,), conv__0=(1, 1, 3, 2), bn__gamma=(2,), top__0=(1,))
-        assert self.names(found) == ["bn/gamma", "top/0", "conv/bias", "conv/kernel"]
+        assert self.names(found) == ["bn/gamma", "top/0", "conv/kernel", "conv/bias"]
+
+    def test_shapes_say_which_is_which(self) -> None:
+        """A layer of one's own may have them in another order."""
+        found = archive(conv__0=(2,), conv__1=(1, 1, 3, 2), bn__gamma=(2,))
+        by_name, _ = by_attribute(found, source("keras").places(self.graph), "f")
+        assert by_name.tensors["conv/kernel"].shape == (1, 1, 3, 2)
 
     def test_another_count_is_refused(self) -> None:
         with pytest.raises(WeightsError) as caught:

@@ -46,6 +46,7 @@ def test_what_is_no_mask_stays() -> None:
         {"a.weight_orig": whole, "a.weight_mask": other},
         {"a.weight_orig": whole, "a.weight_mask": mask, "a.weight": whole},
         {"a.weight_orig": whole, "b.weight_mask": mask},
+        {"a_mask_orig": whole, "a_orig": whole, "a_mask": other},
     ):
         assert unmasked(tensors) == tensors
     found = unmasked({"x": other, "a.w_mask": mask, "a.w_orig": whole, "y": other})

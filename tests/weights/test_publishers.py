@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 import archspec
 from archspec.cli.weights import READ
 from archspec.errors import WeightsError
+from archspec.graph import Graph
 from archspec.weights import initial_weights, load, write
 from archspec.weights.publishers import TRANSFORMERS, Row, row_of
 from archspec.weights.sources import SOURCES, source
@@ -14,7 +17,14 @@ from archspec.weights.sources import SOURCES, source
 LISTS = [known.name for known in SOURCES if not known.layered]
 NETS = {
     "transformers": {"resnet18", "resnet50", "wide_resnet50_2"},
-    "mmpretrain": {"resnet18", "resnet50", "resnet50d", "resnet50c", "seresnet50"},
+    "mmpretrain": {
+        "resnet18",
+        "resnet50",
+        "resnet50d",
+        "resnet50c",
+        "seresnet50",
+        "vgg16_bn",
+    },
     "mmdet": {"resnet50d", "resnet50c"},
     "detectron2": {"resnet18", "resnet50"},
     "kuangliu": {"cifar_resnet18", "resnet20", "resnet20_b", "resnet50"},
@@ -49,11 +59,17 @@ def test_rows(row: Row, name: str, key: str | None) -> None:
     assert (found and found[0]) == key
 
 
+@cache
+def graph_of(net: str) -> Graph:
+    """A net of the zoo."""
+    return archspec.load(net).graph
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_nets_of_a_publisher(name: str) -> None:
     """A list has all of a net's names, each once, or none: never a part of them."""
     for net in sorted({net for nets in NETS.values() for net in nets}):
-        graph = archspec.load(net).graph
+        graph = graph_of(net)
         places = list(source(name).places(graph))
         stored = {**graph.parameters(), **graph.buffers()}
         if places:

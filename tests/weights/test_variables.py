@@ -435,6 +435,23 @@ class TestFacts:
         )
         assert self.facts(path, "x_W", model_config=text)["dim_ordering"] == order
 
+    @pytest.mark.parametrize(
+        ("order", "settings", "features"),
+        [
+            ("channels_first", {}, "chw"),
+            ("channels_first", {"data_format": "channels_first"}, None),
+            ("channels_last", {}, None),
+        ],
+    )
+    def test_features_of_early_keras_2(
+        self, path: Path, order: str, settings: dict[str, Any], features: str | None
+    ) -> None:
+        text = config(
+            ("Conv2D", "x", {"data_format": order}), ("Flatten", "flat", settings)
+        )
+        found = self.facts(path, "x/kernel:0", model_config=text)
+        assert found.get("features") == features
+
     def test_two_orders_are_none(self, path: Path) -> None:
         text = config(
             ("Convolution2D", "x", {"dim_ordering": "th"}),
