@@ -371,7 +371,11 @@ def safetensors_file(folder: Path) -> Held:
     return held(path, computed(made, images()))
 
 
-@layout("bfloat16 in `.safetensors`", oracle="safetensors", written="--dtype bfloat16")
+@layout(
+    "bfloat16 in `.safetensors`",
+    oracle="safetensors",
+    written="--dtype bfloat16 -o f.safetensors",
+)
 def brain_safetensors(folder: Path) -> Held:
     path = folder / "model.safetensors"
     save_model(net().bfloat16(), str(path))

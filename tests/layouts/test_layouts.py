@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
+from commands import done
+from layouts.containers import CLASSES, SIZE, WIDTHS, computed, images, net, spec
 from layouts.layout import MARK, PAGE, Layout, all_layouts, table
 
 from archspec.backend import Backend, backend
@@ -65,3 +69,44 @@ def test_the_page_has_the_table() -> None:
     assert PAGE.read_text().split(MARK)[1].strip() == table()
     titles = [row.title for row in all_layouts()]
     assert len(set(titles)) == len(titles)
+
+
+SET = (
+    *("--set", "depths=[1, 1, 1, 1]", "--set", f"widths={[*WIDTHS]}"),
+    *("--set", f"num_classes={CLASSES}", "--input-size", f"{SIZE[0]}x{SIZE[1]}"),
+)
+WRITTEN = [row for row in all_layouts() if row.written]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.make.__name__)
+def test_what_is_written(
+    row: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool that a layout comes from reads what the options of the table write."""
+    monkeypatch.chdir(tmp_path)
+    torch.save(net().state_dict(), "w.pth")
+    options = row.written.replace("2GB", "100KB").split()
+    dtype = options[1] if options[0] == "--dtype" else "float32"
+    wanted = computed(net().to(getattr(torch, dtype)), images())
+    given: tuple[str, ...] = ("weights", "convert", "w.pth", "--spec", "resnet18")
+    if options[-1].endswith(".pt2"):
+        given = ("build", "resnet18", "-b", "torch", "--weights", "w.pth")
+    text = done(*given, *SET, *options)
+    if options[-1] == "f.h5":
+        model = spec().build("keras")
+        model.load_weights("f.h5")
+    else:
+        space: dict[str, Any] = {}
+        exec(dedent(text.partition("to load it:\n")[2]), space)
+        model = space["model"]
+    graph = spec().graph
+    [name], [output] = graph.inputs, graph.outputs
+    kind = "torch" if options[-1].endswith((".pth", ".safetensors")) else "keras"
+    given_images = images().astype("float32")
+    if options[-1].endswith(".pt2"):
+        found = model(torch.from_numpy(given_images)).detach().numpy()
+    else:
+        found = backend(kind).forward(graph, model, {name: given_images})[output]
+    away = np.linalg.norm(found - wanted)
+    assert away <= MOST["float32"] * np.linalg.norm(wanted)
