@@ -57,7 +57,9 @@ def process(url: str, hash: str, cache: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("hash", [SHA256[:8], SHA256, MD5])
+@pytest.mark.parametrize(
+    "hash", [SHA256[:8], SHA256, MD5], ids=["8 of it", "sha", "md5"]
+)
 def test_fetched_once_and_kept(cache: Path, hash: str) -> None:
     with running(Server(DATA)) as server:
         assert kept(server.url) is None
@@ -152,7 +154,7 @@ def test_a_killed_process_and_one_that_goes_on(cache: Path) -> None:
     assert server.asked == ["", f"bytes={PART}-"]
 
 
-@pytest.mark.parametrize("hash", [SHA256, "0" * 64])
+@pytest.mark.parametrize("hash", [SHA256, "0" * 64], ids=["right", "wrong"])
 def test_two_processes_at_once(cache: Path, hash: str) -> None:
     with running(Server(DATA, cuts=[PART], stalls=True)) as server:
         path = place(server.url)
