@@ -80,8 +80,9 @@ def fetched(url: str, hash: str = "", mib: float = 0) -> Path:
             f"{url}: #{mark} is no hash", code="AS611", hint="#sha256=HEX or #md5=HEX"
         )
     told = mark.partition("=")[2]
-    found, target = kept(url), place(url)
+    target = place(url)
     try:
+        found = kept(url)
         if found is None:
             if _of_hub(url):
                 found = _of_library(url)

@@ -102,6 +102,11 @@ FILES = {
     "damaged.safetensors": WHOLE[:-1],
     "other.safetensors": safetensors.numpy.save({"1.weight": np.ones((2, 2))}),
     "pickle.safetensors": pickle.dumps(Harm()),
+    "text.safetensors.txt": b"no weights",
+    "gone.safetensors": safetensors.numpy.save(
+        {"0.weight": np.full((2, 2), np.nan, np.float32), "0.bias": np.ones(2, "f4")}
+    ),
+    "model.safetensors.index.json": b'{"weight_map": {"0.weight": "none.safetensors"}}',
     "hostile.pth": pickle.dumps({"0.weight": Harm()}),
 }
 TINY = ["--spec", "tiny.yaml", "-o", "out.safetensors"]
@@ -116,9 +121,14 @@ COMMANDS = {
     "AS602": ["build", "resnet18", "-b", "torch", "--weights", "none.safetensors"],
     "AS604": ["weights", "inspect", "damaged.safetensors"],
     "AS605": ["weights", "convert", "hostile.pth", *TINY],
-    "AS606": ["weights", "inspect", "pickle.safetensors"],
+    "AS606": ["weights", "inspect", "text.safetensors.txt"],
     "AS607": ["weights", "convert", "whole.safetensors", *TINY],
     "AS610": ["weights", "convert", "other.safetensors", "--part", "ema", *TINY],
+    "AS611": ["weights", "inspect", "http://example.com/net.pth"],
+    "AS612": ["weights", "inspect", "torchvision"],
+    "AS615": ["weights", "convert", "other.safetensors", "--new", "head", *TINY],
+    "AS616": ["weights", "convert", "model.safetensors.index.json", *TINY],
+    "AS620": ["weights", "convert", "gone.safetensors", "--strict", *TINY],
     "AS608": ["weights", "init", "resnet20", "-o", "x.pth", "--to", "keras"],
 }
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,7 +181,10 @@ def test_two_processes_at_once(cache: Path, hash: str) -> None:
 @contextmanager
 def nobody(folder: Path) -> Iterator[None]:
     """Somebody else than root, whom no mode stops, and who sees the folder."""
-    for above in (folder, *folder.parents[:2]):
+    own_tmp = Path(tempfile.gettempdir())
+    for above in (folder, *folder.parents):
+        if above == own_tmp or own_tmp not in above.parents:
+            break
         above.chmod(0o755)
     own = os.geteuid()
     try:
@@ -203,6 +207,17 @@ def test_a_cache_that_can_only_be_read(tmp_path: Path, cache: Path) -> None:
     assert "Permission denied" in caught.value.message
     assert caught.value.hint == "ARCHSPEC_CACHE names another folder"
     assert files(cache) == [path] and len(server.asked) == 1
+
+
+def test_a_cache_that_cant_be_looked_into(tmp_path: Path, cache: Path) -> None:
+    with running(Server(DATA)) as server:
+        fetched(server.url, SHA256)
+        cache.chmod(0)
+        with nobody(tmp_path), pytest.raises(WeightsError) as caught:
+            fetched(server.url, SHA256)
+        cache.chmod(0o755)
+    assert "Permission denied" in caught.value.message
+    assert caught.value.code == "AS611"
 
 
 def test_a_cache_that_is_no_folder(

@@ -65,7 +65,7 @@ def test_what_it_says_of_itself() -> None:
     assert isinstance(found, TorchBackend) and not found.channels_last
     assert (found.name, found.framework) == ("torch", "torch")
     assert found.install == "archspec-nn[torch]" and found.running_var == "unbiased"
-    assert found.files == (".safetensors", ".pt2") and found.initialises is True
+    assert found.files == (".safetensors", ".pth", ".pt2") and found.initialises is True
     assert found.engines == ("", "channels_last")
     own = {name for name in dir(torch.nn.Module) if not name.startswith("_")}
     assert own <= found.reserved
