@@ -314,7 +314,10 @@ tool has them: `torch.compile(fullgraph=True)`, the same with dynamic shapes (on
 compilation), `torch.export` with a free batch, height and width, `torch.fx`,
 `torch.jit.script`, ONNX in ONNX Runtime (free sizes; outputs named), pickle, deepcopy,
 DDP and FSDP2 with two gloo processes, pt2e int8 for x86, `func.vmap(grad)`,
-channels_last, bfloat16 autocast, activation checkpointing, one image in training."""
+channels_last, bfloat16 autocast, activation checkpointing, one image in training.
+`torch.export` can't leave every size free where a pool has `ceil_mode`, features are
+pooled to 7 x 7 or added to those of another stage: torchvision's own SqueezeNet, VGG and
+FPN are refused alike."""
 
 
 def row(spec: str) -> dict[str, str]:
