@@ -295,7 +295,8 @@ def _told(value: Any) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, int):
         return f"an {type(value).__name__}"
-    return f"{value!r:.60}" if isinstance(value, str) else f"{value}"[:60]
+    text = f"{value}"[:60]
+    return text if text.isprintable() and not isinstance(value, str) else f"{text!r}"
 
 
 def _stored(name: str, of: Tensor, data: mmap.mmap, starts: Starts) -> Stored:

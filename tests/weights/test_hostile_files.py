@@ -150,6 +150,17 @@ GROWS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "\u202e"])
+def test_a_name_that_would_write_on_the_terminal(name: str) -> None:
+    held = text("x") + b"X" + struct.pack("<I", len(name.encode())) + name.encode()
+    for data in (
+        b"}" + held + b"s.",
+        held + b"\x93)R.",
+        b"}" + text("a") + held + b"\x93)Rs.",
+    ):
+        assert refused(around(data, "bare")).message.isprintable()
+
+
 @pytest.mark.parametrize("how", AROUND)
 @pytest.mark.parametrize("what", GROWS)
 def test_a_pickle_that_grows(what: str, how: str) -> None:
