@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from hashlib import blake2b
 from math import prod, sqrt
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from archspec.graph import Graph
 from archspec.ops.shaping import Add
-from archspec.verify.dyadic import Dyadic
+from archspec.verify.dyadic import Dyadic, stream
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -61,8 +60,7 @@ class Data:
         return made
 
     def _draw(self, what: str) -> np.random.Generator:
-        digest = blake2b(f"{self.seed}:{what}".encode(), digest_size=16).digest()
-        return np.random.default_rng(int.from_bytes(digest, "little"))
+        return stream(self.seed, what)
 
     def _normal(self, what: str, shape: tuple[int, ...]) -> NDArray[Any]:
         return self._draw(what).standard_normal(shape).astype(self.dtype)

@@ -85,6 +85,12 @@ def bits(x: Array) -> int:
     return int(most / granule(x)).bit_length()
 
 
+def stream(seed: int, what: str) -> np.random.Generator:
+    """The same random numbers in every process, other ones for each thing."""
+    found = blake2b(f"{seed}:{what}".encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(found, "little"))
+
+
 def digest(x: Array) -> str:
     """SHA-256, in hex, of a value: little-endian, channels first, -0 as 0."""
     plain = np.ascontiguousarray(x + 0.0)
@@ -175,8 +181,7 @@ class Dyadic:
         return frozenset(n for i, n in enumerate(sums) if (i - self.seed) % every)
 
     def _draw(self, what: str) -> np.random.Generator:
-        found = blake2b(f"{self.seed}:{what}".encode(), digest_size=16).digest()
-        return np.random.default_rng(int.from_bytes(found, "little"))
+        return stream(self.seed, what)
 
     def _take(self, node: Node, shapes: tuple[Shape, ...]) -> None:
         """Picks the weights of a node and computes its value."""
@@ -195,8 +200,13 @@ class Dyadic:
         reason = self._doubt(node, read, value)
         if reason:
             self.loose[node.name] = reason
+            return
+        taken = bits(value)  # of all values at once: the costliest of the questions
+        less = 2 if "avg" in node.op.kind or node.op.kind == "resize" else 0
+        if taken > BITS[self.dtype.name] - less:
+            self.loose[node.name] = f"it takes {taken} bits"
         else:
-            self.bits = max(self.bits, bits(value))
+            self.bits = max(self.bits, taken)
 
     # Weights. Biases are 0 until the value without them is known.
 
@@ -219,7 +229,10 @@ class Dyadic:
 
     def _unit(self, node: Node) -> float:
         """What a reader takes for one: a sigmoid is a step from there on."""
-        return self.far if self._asked[node.name] == "saturating" else 1.0
+        asked = self._asked[node.name]
+        if isinstance(node.op, BatchNorm) and asked == "multiply":
+            return 2.0
+        return self.far if asked == "saturating" else 1.0
 
     def _read_by(self, node: Node, kinds: Collection[str]) -> bool:
         return any(r.op.kind in kinds for r in self._readers.get(node.name, []))
@@ -290,7 +303,7 @@ class Dyadic:
             "running_var": np.full(channels, var),
         }
         if "weight" in names:
-            unit = 2.0 if self._asked[node.name] == "multiply" else self._unit(node)
+            unit = self._unit(node)
             sign = draw.choice([-1.0, 1.0], channels)
             rests = any(
                 r.name in self._resting for r in self._readers.get(node.name, [])
@@ -324,8 +337,6 @@ class Dyadic:
             still = self._at_rest(node, channels)
             moved = self._moved(node, value, draw, 2 * unit) + self.far
             return np.where(still, 0, moved)
-        if isinstance(node.op, BatchNorm) and asked == "multiply":
-            unit = 2.0
         return self._moved(node, value, draw, unit)
 
     def _moved(
@@ -384,7 +395,7 @@ class Dyadic:
     # Doubts
 
     def _doubt(self, node: Node, read: list[Array], value: Array) -> str:
-        """Why a value can't be relied on bit for bit; nothing if it can."""
+        """Why a value can't be relied on bit for bit, whatever bits it takes."""
         loose = next((name for name in node.inputs if name in self.loose), None)
         if loose is not None:
             return f"it reads {loose!r}"
@@ -401,9 +412,7 @@ class Dyadic:
             return f"{kind} divides by a deviation"
         if kind == "local_response_norm":
             return "it divides by a sum of squares"
-        less = 2 if "avg" in kind or kind == "resize" else 0
-        most = BITS[self.dtype.name] - less
-        return f"it takes {bits(value)} bits" if bits(value) > most else ""
+        return ""
 
     def _near(self, kind: str, x: Array) -> bool:
         """Whether a share is neither 0 nor 1, nor one of two, four or eight alike."""

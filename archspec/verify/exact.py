@@ -62,7 +62,7 @@ def prove(
     note(f"the definitions, {setting.dtype}: computing")
     numbers = Dyadic(setting.graph(), setting.seed, setting.dtype)
     rows: list[Row] = []
-    findings: list[tuple[str, Finding | str]] = []
+    findings: dict[str, Finding | str] = {}
     for target in targets:
         key = f"{target}, {setting.dtype}"
         note(f"{key}: comparing bits")
@@ -81,12 +81,10 @@ def prove(
         for part in CHECKS:
             row, found = _row(setting, target, numbers, made, part)
             rows.append(row)
-            if found is not None and len(findings) < len(rows):
-                findings.append((key, found))
-    found_first = dict(reversed(findings))  # the node before the whole
-    return Proof(
-        tuple(rows), tuple(found_first.items()), tuple(_notes(setting, numbers))
-    )
+            if found is not None:
+                findings.setdefault(key, found)  # a node says more than the whole
+    notes = tuple(_notes(setting, numbers))
+    return Proof(tuple(rows), tuple(findings.items()), notes)
 
 
 def _missing(setting: Setting, target: Target, reason: str) -> list[Row]:
