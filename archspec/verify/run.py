@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import exact
+from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Worker
 from archspec.verify.proof import Proof, Prover
@@ -18,6 +20,7 @@ from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
 GIB = 2**30
+CERTIFIED = "its certificate"
 
 
 def run(
@@ -28,6 +31,7 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
+    certificate: Certificate | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -40,10 +44,12 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        certificate: whose bits are wanted, and nothing else; the setting is its own.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
+        ArchspecError: the certificate is of another net or of other numbers.
     """
     graph = setting.graph()
     training = training and setting.dtype == "float64"
@@ -61,7 +67,7 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1
+        alone = quick or len(targets) == 1 or certificate is not None
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":
             proof = exact.prove(
@@ -69,9 +75,11 @@ def run(
                 targets,
                 lambda exact, target: Worker(exact, target, Path(folder)),
                 note,
+                certificate,
             )
         if alone:
-            return _report(setting, graph, targets, notes, proof)
+            report = _report(setting, graph, targets, notes, proof)
+            return replace(report, reference=CERTIFIED) if certificate else report
         prover = Prover(
             graph,
             targets,
