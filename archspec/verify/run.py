@@ -13,7 +13,7 @@ from archspec.memory import available
 from archspec.verify import exact
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Worker
+from archspec.verify.process import Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
@@ -32,6 +32,7 @@ def run(
     shrink: bool = False,
     quick: bool = False,
     certificate: Certificate | None = None,
+    start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -45,12 +46,15 @@ def run(
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
         certificate: whose bits are wanted, and nothing else; the setting is its own.
+        start: starts a backend, which may leave files in the folder; raises
+            NotAvailable. In processes of their own if None.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
         ArchspecError: the certificate is of another net or of other numbers.
     """
+    start = start or Worker
     graph = setting.graph()
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
@@ -73,7 +77,7 @@ def run(
             proof = exact.prove(
                 exact.exact(setting),
                 targets,
-                lambda exact, target: Worker(exact, target, Path(folder)),
+                lambda exact, target: start(exact, target, Path(folder)),
                 note,
                 certificate,
             )
@@ -84,7 +88,7 @@ def run(
             graph,
             targets,
             setting.dtype,
-            lambda target: Worker(setting, target, Path(folder)),
+            lambda target: start(setting, target, Path(folder)),
             note,
             training=training,
         )
