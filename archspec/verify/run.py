@@ -10,7 +10,7 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact
+from archspec.verify import exact, own
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Telling, Worker
@@ -20,7 +20,7 @@ from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
 GIB = 2**30
-CERTIFIED = "its certificate"
+CERTIFIED, DEFINED = "its certificate", "its definitions"
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
     Args:
         setting: the spec, its params, the precision, the seed.
         targets: each is compared with the definitions of the ops, bit for bit, and all
-            with the first.
+            with the first. A user's file has a model for one of them.
         note: told what goes on.
         quick: leaves out the comparison with the first.
         training: whether gradients and training are compared, in float64.
@@ -71,6 +71,16 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
+        if setting.file is not None:
+            setting = own.small(setting)
+            proof = own.prove(
+                setting,
+                targets[0],
+                lambda own, target: start(own, target, Path(folder)),
+                note,
+            )
+            report = _report(setting, setting.graph(), targets, notes, proof)
+            return replace(report, reference=DEFINED)
         alone = quick or len(targets) == 1 or certificate is not None
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":

@@ -21,6 +21,8 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        file: a file that a user wrote, and maybe a name in it; its model is what is
+            verified, and its parameters are renamed with `rename`.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -31,6 +33,8 @@ class Setting:
     size: tuple[int, int] | None = None
     exact: bool = False
     device: str | None = None
+    file: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -42,6 +46,8 @@ class Setting:
             "size": self.size,
             "exact": self.exact,
             "device": self.device,
+            "file": self.file,
+            "rename": dict(self.rename),
         }
 
     def graph(self) -> Graph:
@@ -71,4 +77,6 @@ def read(facts: Mapping[str, Any]) -> Setting:
         height_width,
         facts["exact"],
         facts["device"],
+        facts["file"],
+        facts["rename"],
     )
