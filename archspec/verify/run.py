@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact
+from archspec.verify import definitions, exact
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Session, Worker
 from archspec.verify.proof import Proof, Prover
@@ -73,8 +74,17 @@ def run(
                 lambda exact, target: start(exact, target, Path(folder)),
                 note,
             )
+        if not quick and setting.dtype == "float64":
+            made = definitions.prove(
+                replace(exact.exact(setting), exact=False),
+                targets,
+                lambda made, target: start(made, target, Path(folder)),
+                note,
+            )
+            proof = proof.joined(made)
         if alone:
-            return _report(setting, graph, targets, notes, proof)
+            report = _report(setting, graph, targets, notes, proof)
+            return replace(report, reference="the definitions")
         prover = Prover(
             graph,
             targets,
