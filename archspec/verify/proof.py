@@ -45,11 +45,14 @@ class Proof:
         rows: one for each check and backend.
         findings: for a backend that differs, the first node that does.
         notes: what is different by definition, and what rounds.
+        ran: of each backend whose bits were looked at, what it ran on: its versions,
+            device and threads, and the root of the hashes that it gave.
     """
 
     rows: tuple[Row, ...]
     findings: tuple[tuple[str, Finding | str], ...]
     notes: tuple[str, ...]
+    ran: tuple[Mapping[str, Any], ...] = ()
 
     def joined(self, other: Proof) -> Proof:
         """Both, this one first."""
@@ -57,6 +60,7 @@ class Proof:
             self.rows + other.rows,
             self.findings + other.findings,
             self.notes + other.notes,
+            self.ran + other.ran,
         )
 
     @property

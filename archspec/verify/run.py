@@ -11,14 +11,16 @@ from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import definitions, exact
+from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Worker
+from archspec.verify.process import Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
 GIB = 2**30
+CERTIFIED, DEFINED = "its certificate", "the definitions"
 
 
 def run(
@@ -29,7 +31,8 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
-    start: Callable[[Setting, Target, Path], Session] = Worker,
+    certificate: Certificate | None = None,
+    start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -42,13 +45,16 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        certificate: whose bits are wanted, and nothing else; the setting is its own.
         start: starts a backend, which may leave files in the folder; raises
-            NotAvailable.
+            NotAvailable. In processes of their own if None.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
+        ArchspecError: the certificate is of another net or of other numbers.
     """
+    start = start or Worker
     graph = setting.graph()
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
@@ -65,7 +71,7 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1
+        alone = quick or len(targets) == 1 or certificate is not None
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":
             proof = exact.prove(
@@ -73,8 +79,9 @@ def run(
                 targets,
                 lambda exact, target: start(exact, target, Path(folder)),
                 note,
+                certificate,
             )
-        if not quick and setting.dtype == "float64":
+        if not (quick or certificate) and setting.dtype == "float64":
             made = definitions.prove(
                 replace(exact.exact(setting), exact=False),
                 targets,
@@ -84,7 +91,7 @@ def run(
             proof = proof.joined(made)
         if alone:
             report = _report(setting, graph, targets, notes, proof)
-            return replace(report, reference="the definitions")
+            return replace(report, reference=CERTIFIED if certificate else DEFINED)
         prover = Prover(
             graph,
             targets,

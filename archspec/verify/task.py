@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
@@ -66,10 +68,11 @@ class Sloped(Protocol):
 
 
 class Bench:
-    """A graph, its data, and one backend that has started."""
+    """A graph, its data, and one backend that has started, maybe on an engine."""
 
-    def __init__(self, chosen: Backend, data: Data) -> None:
+    def __init__(self, chosen: Backend, data: Data, engine: str = "") -> None:
         self.chosen = chosen
+        self.engine = engine
         self.data = data
         self.graph = data.graph
 
@@ -89,13 +92,24 @@ class Bench:
             return self._sloped()
         return self._probed(task)
 
+    def about(self) -> dict[str, Any]:
+        """What ran: the versions of what is imported, the device, the threads."""
+        names = (self.chosen.framework, self.engine, "numpy")
+        found = {name: sys.modules[name] for name in names if name in sys.modules}
+        return {
+            "versions": {n: getattr(m, "__version__", "") for n, m in found.items()},
+            "device": self.data.device or "default",
+            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        }
+
     def close(self) -> None:
         """There is nothing to close."""
 
     def _build(self, graph: Graph, weights: Arrays) -> Any:
         names = {**graph.parameters(), **graph.buffers()}
         given = {name: weights[name] for name in names}
-        return self.chosen.build(graph, given, dtype=self.data.dtype)
+        data = self.data
+        return self.chosen.build(graph, given, dtype=data.dtype, device=data.device)
 
     def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Outputs and taps at weights of a kind, outputs also at others."""
