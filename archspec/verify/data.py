@@ -69,6 +69,15 @@ class Data:
             made[name] /= np.asarray(sqrt(prod(shape)), self.dtype)
         return made
 
+    def direction(self, weights: Arrays) -> Arrays:
+        """A direction for each parameter and each input, as large as that itself."""
+        made = {}
+        around = {**{n: weights[n] for n in self.graph.parameters()}, **self.images()}
+        for name, array in around.items():
+            size = np.sqrt(np.mean(array**2)) or 1.0
+            made[name] = self._normal(f"direction {name}", array.shape) * size
+        return made
+
     def _draw(self, what: str) -> np.random.Generator:
         return stream(self.seed, what)
 

@@ -317,7 +317,7 @@ def verify_model(
 
     proof = prove(setting, target, live, lambda text: None)
     shape = " and ".join("x".join(map(str, s)) for s in graph.inputs.values())
-    return Report(graph.name, setting, "its definitions", proof, (), shape)
+    return Report(graph.name, setting, "the definitions", proof, (), shape)
 
 
 def _backend(model: Any, name: str | None) -> Backend:

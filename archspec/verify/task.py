@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from archspec.backend import Backend, trainer
 from archspec.graph import Graph
@@ -33,8 +35,9 @@ class Task:
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
             are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three) or
-            `probe`.
+            in training mode, the statistics after one step, the weights after three),
+            `step` (outputs in training mode and the statistics), `slope` (how fast
+            the loss grows along a direction) or `probe`.
         node, weights, training: a probe's node, and how it is run.
     """
 
@@ -46,6 +49,22 @@ class Task:
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
+
+
+@runtime_checkable
+class Sloped(Protocol):
+    """What knows how fast the loss grows along a direction, without gradients."""
+
+    def slope(
+        self,
+        graph: Graph,
+        model: Any,
+        inputs: Arrays,
+        cotangents: Arrays,
+        direction: Arrays,
+    ) -> float:
+        """The derivative of sum(output x cotangent), in training mode."""
+        ...
 
 
 class Bench:
@@ -67,6 +86,10 @@ class Bench:
             return dict(self._exact())
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "step":
+            return dict(self._stepped())
+        if task.kind == "slope":
+            return self._sloped()
         return self._probed(task)
 
     def about(self) -> dict[str, Any]:
@@ -148,6 +171,31 @@ class Bench:
             chosen.write_weights(graph, model, values)
         after = chosen.read_weights(graph, model)
         yield from ((f"weights/{name}", after[name]) for name in values)
+
+    def _stepped(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        weights = self.data.weights("conditioned")
+        before = {name: weights[name].copy() for name in self.graph.buffers()}
+        model = self._build(self.graph, weights)
+        images = self.data.images()
+        outputs = self.chosen.forward(self.graph, model, images, training=True)
+        yield from ((f"training/{name}", array) for name, array in outputs.items())
+        after = self.chosen.read_weights(self.graph, model)
+        yield from self._statistics(before, after)
+
+    def _sloped(self) -> Arrays:
+        """A number: sum(gradient x direction)."""
+        graph, images, against = self.graph, self.data.images(), self.data.cotangents()
+        weights = self.data.weights("conditioned")
+        direction = self.data.direction(weights)
+        model = self._build(graph, weights)
+        if isinstance(self.chosen, Sloped):
+            found = self.chosen.slope(graph, model, images, against, direction)
+        else:
+            _, gradients = trainer(self.chosen).gradients(
+                graph, model, images, against, training=True
+            )
+            found = sum(float((gradients[k] * v).sum()) for k, v in direction.items())
+        return {"slope/all": np.array([found])}
 
     def _statistics(
         self, before: Arrays, after: Arrays

@@ -105,7 +105,7 @@ def test_a_module_by_hand(spec: str) -> None:
         "your model, bit for bit",
         "your model, near 1",
     ]
-    assert repr(report) == report.plain() and "against its definitions" in repr(report)
+    assert repr(report) == report.plain() and "against the definitions" in repr(report)
     assert "training, chance" in repr(report)
     # It is as it was: values, memory, mode, hooks.
     state = net.state_dict()
