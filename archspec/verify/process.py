@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +33,58 @@ class Session(Protocol):
     def close(self) -> None:
         """Ends it; what it gave stays readable."""
         ...
+
+
+class Sessions:
+    """Sessions that layers of a proof use one after another: each starts once.
+
+    Args:
+        start: starts a session; raises NotAvailable.
+        keep: whether there is memory for all of them at once.
+    """
+
+    def __init__(
+        self, start: Callable[[Setting, Target], Session], *, keep: bool
+    ) -> None:
+        self.start = start
+        self.keep = keep
+        self._kept: dict[str, Session] = {}
+
+    def open(self, setting: Setting, target: Target) -> Session:
+        """A session for a while: its `close` gives it back."""
+        if not self.keep:
+            return self.start(setting, target)
+        key = f"{target} {json.dumps(setting.facts())}"
+        if key not in self._kept:
+            self._kept[key] = self.start(setting, target)
+        return Lent(self._kept, key)
+
+    def close(self) -> None:
+        """Ends what was kept."""
+        for session in self._kept.values():
+            session.close()
+        self._kept.clear()
+
+
+class Lent:
+    """A session that outlives its user; one that fails is not lent again."""
+
+    def __init__(self, kept: dict[str, Session], key: str) -> None:
+        self.kept = kept
+        self.key = key
+        self.session = kept[key]
+
+    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a task."""
+        try:
+            return self.session.ask(task)
+        except NotAvailable:
+            if self.kept.pop(self.key, None) is not None:
+                self.session.close()
+            raise
+
+    def close(self) -> None:
+        """It stays as it is."""
 
 
 class Stored(Mapping[str, "NDArray[Any]"]):

@@ -9,9 +9,9 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact
+from archspec.verify import exact, gradients
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Worker
+from archspec.verify.process import Sessions, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
@@ -36,7 +36,7 @@ def run(
         targets: each is compared with the definitions of the ops, bit for bit, and all
             with the first.
         note: told what goes on.
-        quick: leaves out the comparison with the first.
+        quick: leaves all out but values, bit for bit.
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
@@ -64,12 +64,19 @@ def run(
         alone = quick or len(targets) == 1
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":
-            proof = exact.prove(
-                exact.exact(setting),
-                targets,
-                lambda exact, target: Worker(exact, target, Path(folder)),
-                note,
+            layers = [exact.prove]
+            if training and not quick:
+                layers += [gradients.prove]
+            sessions = Sessions(
+                lambda made, target: Worker(made, target, Path(folder)),
+                keep=room is None or need * len(targets) < room,
             )
+            try:
+                for prove in layers:
+                    made = prove(exact.exact(setting), targets, sessions.open, note)
+                    proof = proof.joined(made)
+            finally:
+                sessions.close()
         if alone:
             return _report(setting, graph, targets, notes, proof)
         prover = Prover(

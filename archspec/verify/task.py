@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -31,19 +31,27 @@ class Task:
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
             are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three) or
-            `probe`.
-        node, weights, training: a probe's node, and how it is run.
+            in training mode, the statistics after one step, the weights after three),
+            `probe` (the value of a node) or `slopes` (gradients of the net that ends
+            at some nodes; without any, at its last exact values).
+        node, weights, training: a probe's node, and how it is run; so of slopes.
+        nodes: where the net of slopes ends.
     """
 
     kind: str
     node: str = ""
     weights: str = ""
     training: bool = False
+    nodes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
+
+
+def read(facts: Mapping[str, Any]) -> Task:
+    """The task that JSON holds."""
+    return Task(**{**facts, "nodes": tuple(facts.get("nodes", ()))})
 
 
 class Bench:
@@ -64,6 +72,8 @@ class Bench:
             return dict(self._exact())
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "slopes":
+            return self._slopes(task)
         return self._probed(task)
 
     def close(self) -> None:
@@ -165,6 +175,31 @@ class Bench:
             graph, model, self.data.images(), training=task.training
         )
         return {"probe/": made[""]}
+
+    def _slopes(self, task: Task) -> Arrays:
+        chosen, data = trainer(self.chosen), self.data
+        graph, keys = self._ending(task.nodes)
+        model = self._build(graph, data.weights(task.weights))
+        against = {key: data.against(value) for key, value in keys.items()}
+        _, found = chosen.gradients(
+            graph, model, data.images(), against, training=task.training
+        )
+        return {f"slopes/{name}": gradient for name, gradient in found.items()}
+
+    def _ending(self, nodes: tuple[str, ...]) -> tuple[Graph, Mapping[str, str]]:
+        """The net that ends at some nodes, and the values that its outputs are.
+
+        That is the net as it stands, where it ends there.
+        """
+        if not nodes:
+            assert isinstance(self.data, ExactData)
+            nodes = self.data.numbers.ends()
+        if nodes == tuple(self.graph.outputs.values()):
+            return self.graph, self.graph.outputs
+        keys = {f"value{number}": name for number, name in enumerate(nodes)}
+        if len(nodes) == 1:
+            keys = {"": nodes[0]}
+        return with_outputs(self.graph, keys), keys
 
 
 def descend(values: Arrays, speeds: Arrays, gradients: Arrays) -> None:

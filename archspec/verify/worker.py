@@ -13,9 +13,9 @@ import traceback
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
-from archspec.verify.setting import read
+from archspec.verify import setting, task
 from archspec.verify.target import Target
-from archspec.verify.task import Bench, Task
+from archspec.verify.task import Bench
 
 
 def main() -> None:
@@ -32,14 +32,14 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
         if not bench:
-            setting = read(request["setting"])
+            made = setting.read(request["setting"])
             target = Target(request["backend"], request["engine"])
-            chosen = target.found().on(target.engine, setting.dtype)
-            bench.append(Bench(chosen, setting.data()))
+            chosen = target.found().on(target.engine, made.dtype)
+            bench.append(Bench(chosen, made.data()))
             return None
         from archspec.weights import save
 
-        save(request["file"], bench[0].ask(Task(**request["task"])), {})
+        save(request["file"], bench[0].ask(task.read(request["task"])), {})
     except ArchspecError as error:
         return f"{error} [{error.code}]"
     except Exception as error:
