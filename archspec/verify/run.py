@@ -11,7 +11,7 @@ from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import exact, gradients
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Sessions, Worker
+from archspec.verify.process import Session, Sessions, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
@@ -28,6 +28,7 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
+    start: Callable[[Setting, Target, Path], Session] = Worker,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -40,6 +41,8 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        start: starts a backend, which may leave files in the folder; raises
+            NotAvailable.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
@@ -68,7 +71,7 @@ def run(
             if training and not quick:
                 layers += [gradients.prove]
             sessions = Sessions(
-                lambda made, target: Worker(made, target, Path(folder)),
+                lambda made, target: start(made, target, Path(folder)),
                 keep=room is None or need * len(targets) < room,
             )
             try:
@@ -83,7 +86,7 @@ def run(
             graph,
             targets,
             setting.dtype,
-            lambda target: Worker(setting, target, Path(folder)),
+            lambda target: start(setting, target, Path(folder)),
             note,
             training=training,
         )

@@ -18,7 +18,11 @@ from archspec.verify.backward import Backward
 from archspec.verify.data import against
 from archspec.verify.dyadic import Dyadic
 
-SMALL: dict[str, Any] = {"depths": [1, 1, 1, 1], "widths": [8, 16, 16, 24], "num_classes": 10}
+SMALL: dict[str, Any] = {
+    "depths": [1, 1, 1, 1],
+    "widths": [8, 16, 16, 24],
+    "num_classes": 10,
+}
 SHARED = """
 inputs: {image: [3, 4, 4], other: [3, 4, 4], unread: [2, 2, 2]}
 graph:
