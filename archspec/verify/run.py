@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact, gradients
+from archspec.verify import chance, exact, gradients
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Session, Sessions, Worker
 from archspec.verify.proof import Proof, Prover
@@ -67,17 +68,18 @@ def run(
         alone = quick or len(targets) == 1
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":
-            layers = [exact.prove]
+            small = exact.exact(setting)
+            layers = [(exact.prove, small)]
             if training and not quick:
-                layers += [gradients.prove]
+                thrown = replace(small, exact=False, chance=True)
+                layers += [(gradients.prove, small), (chance.prove, thrown)]
             sessions = Sessions(
                 lambda made, target: start(made, target, Path(folder)),
                 keep=room is None or need * len(targets) < room,
             )
             try:
-                for prove in layers:
-                    made = prove(exact.exact(setting), targets, sessions.open, note)
-                    proof = proof.joined(made)
+                for prove, given in layers:
+                    proof = proof.joined(prove(given, targets, sessions.open, note))
             finally:
                 sessions.close()
         if alone:

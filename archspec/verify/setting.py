@@ -21,6 +21,7 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        chance: whether the net has its dropouts; in comparisons they drop nothing.
     """
 
     spec: str
@@ -29,6 +30,7 @@ class Setting:
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     exact: bool = False
+    chance: bool = False
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -39,15 +41,16 @@ class Setting:
             "params": dict(self.params),
             "size": self.size,
             "exact": self.exact,
+            "chance": self.chance,
         }
 
     def graph(self) -> Graph:
-        """The net, with no dropout; SpecError, ShapeError as `load`."""
+        """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
-        still = without_dropout(found)
+        still = found if self.chance else without_dropout(found)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -67,4 +70,5 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["params"],
         height_width,
         facts["exact"],
+        facts["chance"],
     )

@@ -11,6 +11,7 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
+from archspec.verify import dice
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Task:
             are exact), `train` (conditioned weights: outputs and gradients
             in training mode, the statistics after one step, the weights after three),
             `probe` (the value of a node) or `slopes` (gradients of the net that ends
-            at some nodes; without any, at its last exact values).
+            at some nodes; without any, at its last exact values), `dice` (each op of
+            chance alone) or `thrown` (all of them in the whole; see `dice`).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -74,6 +76,10 @@ class Bench:
             return dict(self._trained())
         if task.kind == "slopes":
             return self._slopes(task)
+        if task.kind == "dice":
+            return dict(dice.alone(trainer(self.chosen), self.data))
+        if task.kind == "thrown":
+            return dict(dice.together(trainer(self.chosen), self.data))
         return self._probed(task)
 
     def close(self) -> None:
