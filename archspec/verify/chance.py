@@ -220,12 +220,12 @@ def _rate(op: Op) -> float:
 def _counted(op: Op, x: Array, y: Array) -> Iterator[str]:
     """Whether as much is dropped as the rate says, and images whole, if so."""
     seen, kept = _flat(x != 0), _flat((x != 0) & (y != 0))
+    count, left = int(seen.sum()), int(kept.sum())
     if op.kind == "drop_path":
-        seen, kept = seen[seen.any(1)], kept[seen.any(1)]
         if (kept.any(1) & (kept != seen).any(1)).any():
             yield "it drops images in part"
-        seen, kept = seen.any(1, keepdims=True), kept.any(1, keepdims=True)
-    drops, count = int((seen & ~kept).sum()), int(seen.sum())
+        count, left = int(seen.any(1).sum()), int(kept.any(1).sum())
+    drops = count - left
     if not _likely(drops, count, _rate(op)):
         yield f"it drops {drops} of {count}, at a rate of {_rate(op):g}"
 

@@ -16,8 +16,7 @@ from archspec.graph import Graph
 from archspec.ops import Op, Shape
 from archspec.passes.with_outputs import with_outputs
 from archspec.passes.without_dropout import without_dropout
-from archspec.verify.data import Arrays, Data
-from archspec.verify.dyadic import stream
+from archspec.verify.data import Arrays, Data, stream
 from archspec.verify.lone import lone
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def alone(chosen: Trainer, data: Data) -> Answers:
             {name: array.astype(data.dtype) for name, array in arrays.items()}
             for arrays in (images, against)
         )
-        model = chosen.build(graph, {}, dtype=data.dtype)
+        model = chosen.build(graph, {}, dtype=data.dtype, device=data.device)
         yield f"{number}/still", chosen.forward(graph, model, images)[""]
         made, slopes = chosen.gradients(graph, model, images, against, training=True)
         yield f"{number}/first", made[""]
@@ -107,14 +106,19 @@ def together(chosen: Trainer, data: Data) -> Answers:
     in training `0/OUTPUT`, ...; and `never/OUTPUT` where no chance was printed.
     """
     graph, images = data.graph, data.images()
+
+    def built(graph: Graph) -> Any:
+        weights = data.weights("conditioned")
+        return chosen.build(graph, weights, dtype=data.dtype, device=data.device)
+
     keys = {f"value{n}": node.name for n, node in enumerate(graph.nodes)}
     every = with_outputs(graph, keys)
-    model = chosen.build(every, data.weights("conditioned"), dtype=data.dtype)
+    model = built(every)
     for call in CALLS:
         made = chosen.forward(every, model, images, training=True)
         yield from ((f"{call}/{keys[key]}", array) for key, array in made.items())
     del model  # a large net has no room for two
-    model = chosen.build(graph, data.weights("conditioned"), dtype=data.dtype)
+    model = built(graph)
     made = chosen.forward(graph, model, images)
     yield from ((f"still/{name}", array) for name, array in made.items())
     for number in range(MANY):
@@ -122,6 +126,5 @@ def together(chosen: Trainer, data: Data) -> Answers:
         yield from ((f"{number}/{name}", array) for name, array in made.items())
     del model
     calm = without_dropout(graph)
-    model = chosen.build(calm, data.weights("conditioned"), dtype=data.dtype)
-    made = chosen.forward(calm, model, images)
+    made = chosen.forward(calm, built(calm), images)
     yield from ((f"never/{name}", array) for name, array in made.items())

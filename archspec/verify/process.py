@@ -35,6 +35,14 @@ class Session(Protocol):
         ...
 
 
+class Telling(Session, Protocol):
+    """A session that says what it runs on."""
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far: versions, device, threads."""
+        ...
+
+
 class Sessions:
     """Sessions that layers of a proof use one after another: each starts once.
 
@@ -44,13 +52,13 @@ class Sessions:
     """
 
     def __init__(
-        self, start: Callable[[Setting, Target], Session], *, keep: bool
+        self, start: Callable[[Setting, Target], Telling], *, keep: bool
     ) -> None:
         self.start = start
         self.keep = keep
-        self._kept: dict[str, Session] = {}
+        self._kept: dict[str, Telling] = {}
 
-    def open(self, setting: Setting, target: Target) -> Session:
+    def open(self, setting: Setting, target: Target) -> Telling:
         """A session for a while: its `close` gives it back."""
         if not self.keep:
             return self.start(setting, target)
@@ -69,7 +77,7 @@ class Sessions:
 class Lent:
     """A session that outlives its user; one that fails is not lent again."""
 
-    def __init__(self, kept: dict[str, Session], key: str) -> None:
+    def __init__(self, kept: dict[str, Telling], key: str) -> None:
         self.kept = kept
         self.key = key
         self.session = kept[key]
@@ -82,6 +90,10 @@ class Lent:
             if self.kept.pop(self.key, None) is not None:
                 self.session.close()
             raise
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far."""
+        return self.session.about()
 
     def close(self) -> None:
         """It stays as it is."""
@@ -128,6 +140,7 @@ class Worker:
     def __init__(self, setting: Setting, target: Target, folder: Path) -> None:
         self.folder = folder
         self.count = 0
+        self._about: Mapping[str, Any] = {}
         stem = f"{target.backend}-{target.engine}-{setting.dtype}"
         self.stem = f"{stem}-{len(list(folder.iterdir()))}"
         with (folder / f"{self.stem}.log").open("wb") as log:
@@ -151,6 +164,10 @@ class Worker:
         self._request({"task": task.facts(), "file": str(file)})
         return Stored(file)
 
+    def about(self) -> Mapping[str, Any]:
+        """What the process said with its last answer."""
+        return self._about
+
     def close(self) -> None:
         """Ends the process."""
         self.process.kill()
@@ -166,9 +183,10 @@ class Worker:
             answer = b""
         if not answer:
             raise NotAvailable(self._death())
-        error = json.loads(answer)["error"]
-        if error is not None:
-            raise NotAvailable(error)
+        found = json.loads(answer)
+        self._about = found.get("about", {})
+        if found["error"] is not None:
+            raise NotAvailable(found["error"])
 
     def _death(self) -> str:
         """Why the process ended, with the last line that it wrote."""

@@ -5,20 +5,33 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import chance, exact, gradients
+from archspec.verify import chance, definitions, exact, gradients
+from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Sessions, Worker
+from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
+Layer = Callable[
+    [
+        Setting,
+        Sequence[Target],
+        Callable[[Setting, Target], Telling],
+        Callable[[str], None],
+    ],
+    Proof,
+]
+"""Of a setting, the targets, what starts one and what is told what goes on."""
 GIB = 2**30
+CERTIFIED, DEFINED = "its certificate", "the definitions"
 
 
 def run(
@@ -29,7 +42,8 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
-    start: Callable[[Setting, Target, Path], Session] = Worker,
+    certificate: Certificate | None = None,
+    start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -42,13 +56,16 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        certificate: whose bits are wanted, and nothing else; the setting is its own.
         start: starts a backend, which may leave files in the folder; raises
-            NotAvailable.
+            NotAvailable. In processes of their own if None.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
+        ArchspecError: the certificate is of another net or of other numbers.
     """
+    start = start or Worker
     graph = setting.graph()
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
@@ -65,14 +82,19 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1
+        alone = quick or len(targets) == 1 or certificate is not None
         proof = Proof((), (), ())
         if alone or setting.dtype == "float64":
             small = exact.exact(setting)
-            layers = [(exact.prove, small)]
-            if training and not quick:
-                thrown = replace(small, exact=False, chance=True)
-                layers += [(gradients.prove, small), (chance.prove, thrown)]
+            layers: list[tuple[Layer, Setting]] = [
+                (partial(exact.prove, certificate=certificate), small)
+            ]
+            if not (quick or certificate) and setting.dtype == "float64":
+                other = replace(small, exact=False)
+                layers.append((definitions.prove, other))
+                if training:
+                    layers.append((gradients.prove, small))
+                    layers.append((chance.prove, replace(other, chance=True)))
             sessions = Sessions(
                 lambda made, target: start(made, target, Path(folder)),
                 keep=room is None or need * len(targets) < room,
@@ -83,7 +105,8 @@ def run(
             finally:
                 sessions.close()
         if alone:
-            return _report(setting, graph, targets, notes, proof)
+            report = _report(setting, graph, targets, notes, proof)
+            return replace(report, reference=CERTIFIED if certificate else DEFINED)
         prover = Prover(
             graph,
             targets,

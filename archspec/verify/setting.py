@@ -22,6 +22,7 @@ class Setting:
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
         chance: whether the net has its dropouts; in comparisons they drop nothing.
+        device: where the backend's framework puts the model; its default if None.
     """
 
     spec: str
@@ -31,6 +32,7 @@ class Setting:
     size: tuple[int, int] | None = None
     exact: bool = False
     chance: bool = False
+    device: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -42,6 +44,7 @@ class Setting:
             "size": self.size,
             "exact": self.exact,
             "chance": self.chance,
+            "device": self.device,
         }
 
     def graph(self) -> Graph:
@@ -56,7 +59,7 @@ class Setting:
     def data(self) -> Data:
         """The net with its numbers."""
         kind = ExactData if self.exact else Data
-        return kind(self.graph(), self.dtype, self.seed)
+        return kind(self.graph(), self.dtype, self.seed, self.device)
 
 
 def read(facts: Mapping[str, Any]) -> Setting:
@@ -71,4 +74,5 @@ def read(facts: Mapping[str, Any]) -> Setting:
         height_width,
         facts["exact"],
         facts["chance"],
+        facts["device"],
     )
