@@ -128,6 +128,8 @@ def prove(
     targets: Sequence[Target],
     open_session: Callable[[Setting, Target], Session],
     note: Callable[[str], None],
+    *,
+    training: bool = True,
 ) -> Proof:
     """Rows for each target beside the definitions, and the node behind a difference.
 
@@ -136,6 +138,7 @@ def prove(
         targets: each is compared by itself.
         open_session: starts a target; raises NotAvailable.
         note: told what goes on.
+        training: whether what shows in training alone is compared.
     """
     graph, data = setting.graph(), setting.data()
     chosen: Any = Definitions()
@@ -145,13 +148,14 @@ def prove(
             return Bench(chosen, data)
         return open_session(setting, target)
 
+    moves = ["step"] if graph.buffers() else []
     prover = Prover(
         graph,
         (DEFINITIONS, *targets),
         setting.dtype,
         opened,
         note,
-        tasks=("eval", *(["step"] if graph.buffers() else []), "slope"),
+        tasks=["eval", *([*moves, "slope"] if training else [])],
         floor=(),
     )
     made = prover.prove()

@@ -11,26 +11,26 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import definitions, exact, gradients
+from archspec.verify import chance, definitions, exact, gradients
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Sessions, Telling, Worker
+from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
-GIB = 2**30
 Layer = Callable[
     [
         Setting,
         Sequence[Target],
-        Callable[[Setting, Target], Session],
+        Callable[[Setting, Target], Telling],
         Callable[[str], None],
     ],
     Proof,
 ]
-"""Compares backends; given how one is started, and what is told of the progress."""
+"""Of a setting, the targets, what starts one and what is told what goes on."""
+GIB = 2**30
 CERTIFIED, DEFINED = "its certificate", "the definitions"
 
 
@@ -119,10 +119,12 @@ def _layers(
     yield partial(exact.prove, certificate=certificate), bits
     if quick or certificate is not None:
         return
+    plain = replace(bits, exact=False)
     if training:
         yield gradients.prove, bits
+        yield chance.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
-        yield definitions.prove, replace(bits, exact=False)
+        yield partial(definitions.prove, training=training), plain
 
 
 def _report(

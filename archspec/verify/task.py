@@ -15,6 +15,7 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
+from archspec.verify import dice
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ class Task:
             are exact), `train` (conditioned weights: outputs and gradients
             in training mode, the statistics after one step, the weights after three),
             `step` (outputs in training mode and the statistics), `slope` (how fast
-            the loss grows along a direction), `probe` (the value of a node) or `slopes`
+            the loss grows along a direction), `probe` (the value of a node), `slopes`
             (gradients of the net that ends at some nodes; without any, at its last
-            exact values).
+            exact values), `dice` (each op of chance alone) or `thrown` (all of them in
+            the whole; see `dice`).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -97,12 +99,16 @@ class Bench:
             return dict(self._exact())
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "slopes":
+            return self._slopes(task)
+        if task.kind == "dice":
+            return dict(dice.alone(trainer(self.chosen), self.data))
+        if task.kind == "thrown":
+            return dict(dice.together(trainer(self.chosen), self.data))
         if task.kind == "step":
             return dict(self._stepped())
         if task.kind == "slope":
             return self._sloped()
-        if task.kind == "slopes":
-            return self._slopes(task)
         return self._probed(task)
 
     def about(self) -> dict[str, Any]:
