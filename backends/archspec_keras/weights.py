@@ -138,8 +138,8 @@ def _named(
     own = {"NAMES": "\n".join(assignment("NAMES", Table(rows), 0))}
     layer = "layer.name"
     if aliases := _aliases(graphs):
-        told = tuple((alias, Code(lit(name))) for alias, name in aliases.items())
-        own["LAYERS"] = "\n".join(assignment("LAYERS", Table(told), 0))
+        pairs = tuple((alias, Code(lit(name))) for alias, name in aliases.items())
+        own["LAYERS"] = "\n".join(assignment("LAYERS", Table(pairs), 0))
         layer = "LAYERS.get(layer.name, layer.name)"
     text = LOADS.format(
         layer=layer,

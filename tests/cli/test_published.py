@@ -163,8 +163,8 @@ def test_weights_of_several_nets() -> None:
     ask = ("codegen", "resnet18", "resnet34", "-b", "torch", "--weights", "torchvision")
     text = done(*ask)
     assert "resnet18-f37072fd.pth" in text and "resnet34-b627a593.pth" in text
-    ask = ("codegen", "resnet18", "fpn_resnet50", "-b", "torch")
-    assert "'fpn_resnet50'" in refused(*ask, "--weights", "torchvision")
+    other = ("codegen", "resnet18", "fpn_resnet50", "-b", "torch")
+    assert "'fpn_resnet50'" in refused(*other, "--weights", "torchvision")
 
 
 def test_a_published_file_that_keras_loads(empty: None) -> None:

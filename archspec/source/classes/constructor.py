@@ -300,8 +300,9 @@ def reads(line: Line) -> Arg:
     target = line.target
     if isinstance(target, Nested) and len(target.lines) == 1:
         return reads(target.lines[0])
-    alone = isinstance(target, OpUse) and len(target.channels) == 1
-    return target.channels[0] if alone else None
+    if isinstance(target, OpUse) and len(target.channels) == 1:
+        return target.channels[0]
+    return None
 
 
 def reading(line: Line, channels: Arg) -> Line:

@@ -92,8 +92,8 @@ class Printer:
     ) -> None:
         self.family = family
         self.shapes = graph.shapes()
-        nets = family.graphs if family else [graph]
-        self.named = list(nets[0].outputs) != [""]
+        first = family.graphs[0] if family else graph
+        self.named = list(first.outputs) != [""]
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         own |= {*dialect.constants, *dialect.last}
