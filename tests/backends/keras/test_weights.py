@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +159,12 @@ def test_layers_that_have_other_names_than_weights(here: Path) -> None:
 
 def test_layers_that_are_called_alike_in_two_nets() -> None:
     graphs = [
-        graph_of(
-            f"name: {name}\ninputs: {{x: [4, 8, 8]}}\n"
-            f"graph: {{{name}: {{op: conv2d, alias: one, channels: 4, kernel: 1}}}}\n"
+        replace(
+            graph_of(
+                "inputs: {x: [4, 8, 8]}\n"
+                f"graph: {{{name}: {{op: conv2d, alias: one, channels: 4, kernel: 1}}}}\n"
+            ),
+            name=name,
         )
         for name in ("a", "b")
     ]
