@@ -73,7 +73,11 @@ class OwnBench:
 
     def __init__(self, own: Own, setting: Setting) -> None:
         self.own = own
-        self.data = data(replace(setting, size=own.size or setting.size))
+        self.use(setting)
+
+    def use(self, setting: Setting) -> None:
+        """Takes another seed or size."""
+        self.data = data(replace(setting, size=self.own.size or setting.size))
 
     def about(self) -> Mapping[str, Any]:
         """The image size, where the model takes no other; what it raised."""
@@ -84,6 +88,10 @@ class OwnBench:
         found = self.data[task.weights]
         self.own.write(found.weights(task.weights))
         return self.own.values(found.images())
+
+    def ended(self) -> bool:
+        """It answers as long as the process lives."""
+        return False
 
     def close(self) -> None:
         """Leaves the model as it was."""
@@ -124,16 +132,20 @@ def small(setting: Setting) -> Setting:
 
 
 def prove(
-    setting: Setting, target: Target, open_session: Open, note: Callable[[str], None]
+    setting: Setting,
+    targets: Sequence[Target],
+    open_session: Open,
+    note: Callable[[str], None],
 ) -> Proof:
     """A row for each kind of weights; the first value that differs.
 
     Args:
         setting: of the spec, in float64, at the image size that the model takes.
-        target: the backend of the model.
+        targets: the backend of the model, and no other.
         open_session: starts what holds the model; raises NotAvailable.
         note: told what goes on.
     """
+    [target] = targets
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     notes: dict[str, None] = {}
@@ -315,7 +327,7 @@ def verify_model(
     def live(setting: Setting, target: Target) -> OwnBench:
         return OwnBench(own, setting)
 
-    proof = prove(setting, target, live, lambda text: None)
+    proof = prove(setting, [target], live, lambda text: None)
     shape = " and ".join("x".join(map(str, s)) for s in graph.inputs.values())
     return Report(graph.name, setting, "the definitions", proof, (), shape)
 

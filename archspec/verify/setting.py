@@ -21,6 +21,7 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        chance: whether the net has its dropouts; in comparisons they drop nothing.
         file: a file that a user wrote, and maybe a name in it; its model is what is
             verified, and its parameters are renamed with `rename`.
         device: where the backend's framework puts the model; its default if None.
@@ -32,6 +33,7 @@ class Setting:
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     exact: bool = False
+    chance: bool = False
     device: str | None = None
     file: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -45,18 +47,19 @@ class Setting:
             "params": dict(self.params),
             "size": self.size,
             "exact": self.exact,
+            "chance": self.chance,
             "device": self.device,
             "file": self.file,
             "rename": dict(self.rename),
         }
 
     def graph(self) -> Graph:
-        """The net, with no dropout; SpecError, ShapeError as `load`."""
+        """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
-        still = without_dropout(found)
+        still = found if self.chance else without_dropout(found)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -76,6 +79,7 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["params"],
         height_width,
         facts["exact"],
+        facts["chance"],
         facts["device"],
         facts["file"],
         facts["rename"],

@@ -1,7 +1,8 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
 Reads one JSON object a line: first the setting and the target, then tasks, each with
-the file for its arrays. Answers each with a line: an error, or none, and what runs.
+the file for its arrays, and other settings. Answers each with a line: an error, or
+none, and what runs.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import traceback
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
+from archspec.verify import setting, task
 from archspec.verify.own import OwnBench, opened
-from archspec.verify.setting import read
 from archspec.verify.target import Target
-from archspec.verify.task import Bench, Task
+from archspec.verify.task import Bench
 
 
 def main() -> None:
@@ -34,18 +35,21 @@ def main() -> None:
 def _served(request: dict[str, Any], bench: list[Bench | OwnBench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        if not bench:
-            setting = read(request["setting"])
+        if "setting" in request:
+            made = setting.read(request["setting"])
+            if bench:
+                bench[0].use(made)
+                return None
             target = Target(request["backend"], request["engine"])
-            chosen = target.found().on(target.engine, setting.dtype)
-            if setting.file is None:
-                bench.append(Bench(chosen, setting.data(), target.engine))
+            chosen = target.found().on(target.engine, made.dtype)
+            if made.file is None:
+                bench.append(Bench(chosen, made.data(), target.engine))
             else:
-                bench.append(opened(setting, chosen))
+                bench.append(opened(made, chosen))
             return None
         from archspec.weights import save
 
-        save(request["file"], bench[0].ask(Task(**request["task"])), {})
+        save(request["file"], bench[0].ask(task.read(request["task"])), {})
     except ArchspecError as error:
         return f"{error} [{error.code}]"
     except Exception as error:

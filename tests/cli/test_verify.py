@@ -201,7 +201,7 @@ def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
         (["--file", "net.py", "--rename", "b"], 2, "for one SPEC and one of"),
         (["--file", "net.py", "--backends", "torch"], 1, "there is no file 'net.py'"),
         (
-            ["--file", "net.py", "--backends", "torch", "--rename", "b"],
+            ["--file", "small.yaml", "--backends", "torch", "--rename", "b"],
             1,
             "expected OLD=NEW",
         ),

@@ -219,7 +219,7 @@ def test_a_keras_model_by_hand(spec: str) -> None:
     assert "differs is 'norm'" in repr(report)
     report = archspec.verify_model(spec, by_hand(cut=5.99))
     assert "differs is 'act'" in repr(report)
-    with pytest.raises(ArchspecError, match=r"1 missing, 1 surplus"):
+    with pytest.raises(ArchspecError, match=r"1 missing, 2 surplus"):
         other = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(6, 3)])
         text = NET.partition("  norm:")[0]
         Path(spec).write_text(text)
@@ -251,7 +251,7 @@ def proved(setting: Setting, kind: str = "torch") -> Proof:
         return opened(setting, backend(kind))
 
     engine = backend(kind).engines[0]
-    return prove(setting, Target(kind, engine), here, lambda text: None)
+    return prove(setting, [Target(kind, engine)], here, lambda text: None)
 
 
 @pytest.mark.parametrize("kind", ["torch", "keras"])
@@ -287,6 +287,6 @@ def test_a_backend_that_is_missing(spec: str) -> None:
     def here(setting: Setting, target: Target) -> Any:
         raise NotAvailable("none is here")
 
-    proof = prove(Setting(spec), Target("torch"), here, lambda text: None)
+    proof = prove(Setting(spec), [Target("torch")], here, lambda text: None)
     assert [row.reason for row in proof.rows] == ["none is here"] * 2
     assert not proof.passed
