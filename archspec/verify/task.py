@@ -12,6 +12,7 @@ from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
+from archspec.verify.trial import answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,9 +31,9 @@ class Task:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
-            are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three) or
-            `probe`.
+            are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
+            (conditioned weights: outputs and gradients in training mode, the statistics
+            after one step, the weights after three) or `probe`.
         node, weights, training: a probe's node, and how it is run.
     """
 
@@ -62,6 +63,8 @@ class Bench:
             return dict(self._evaluated("conditioned"))
         if task.kind == "exact":
             return dict(self._exact())
+        if task.kind == "alone":
+            return dict(answers(self.chosen, self.graph, self.data.seed))
         if task.kind == "train":
             return dict(self._trained())
         return self._probed(task)
