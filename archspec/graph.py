@@ -66,6 +66,20 @@ class Graph:
         for node in self.nodes:
             yield node, tuple([shapes[name] for name in node.inputs])
 
+    def recipe(self) -> dict[str, Value]:
+        """The preprocessing, less what it says of each channel if there are others.
+
+        A net of one channel (`--set in_channels=1`) has no use for three means.
+        """
+        images = {shape[0] for shape in self.inputs.values() if len(shape) == 3}
+        told = dict(self.preprocessing)
+        lists = [told.get(key) for key in ("mean", "std")]
+        counts = {len(value) for value in lists if isinstance(value, tuple | list)}
+        if counts - images:
+            for key in ("channels", "mean", "std"):
+                told.pop(key, None)
+        return told
+
     def parameters(self) -> dict[str, Shape]:
         """Trainable parameters: canonical name -> shape, in canonical order."""
         return {

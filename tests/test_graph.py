@@ -112,3 +112,17 @@ def test_one_op_at_two_sizes_is_counted_at_each() -> None:
     )
     assert graph.macs() == 4 * 4 * 4 * (16 + 4 + 1)
     assert graph.parameter_count() == 3 * (4 * 4 * 4 + 4)
+
+
+def test_a_recipe_says_nothing_of_channels_that_are_not_there() -> None:
+    told = "preprocessing: {crop: 8, channels: RGB, mean: [1, 2, 3], std: [1, 1, 1]}\n"
+    for channels in (3, 1, 4):
+        graph = graph_of(f"{told}inputs: {{image: [{channels}, 8, 8]}}\ngraph: [relu]")
+        recipe = graph.recipe()
+        if channels == 3:
+            assert recipe == graph.preprocessing
+        else:
+            assert recipe == {"crop": 8}
+            assert len(graph.preprocessing) == 4
+    graph = graph_of("preprocessing: {mean: 1}\ninputs: {x: [2, 8, 8]}\ngraph: [relu]")
+    assert graph.recipe() == {"mean": 1}

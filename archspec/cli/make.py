@@ -323,7 +323,7 @@ def _summary(
     lines += [f"  {key}: {facts[key]}" for key in ("parameters", "buffers", "MACs")]
     for name, shape in spec.graph.inputs.items():
         lines.append(f"  input {name}: {' x '.join(map(str, shape))}")
-    told = [f"{key} {value}" for key, value in spec.graph.preprocessing.items()]
+    told = [f"{key} {value}" for key, value in spec.graph.recipe().items()]
     lines += [f"  preprocessing: {', '.join(told)}"] if told else []
     for name, array in outputs.items():
         text = " x ".join(map(str, array.shape[1:]))

@@ -57,7 +57,7 @@ def _preprocessing(graph: Graph) -> list[str]:
 
 
 def _prepared(graph: Graph) -> str:
-    items = (f"{key} {value}" for key, value in graph.preprocessing.items())
+    items = (f"{key} {value}" for key, value in graph.recipe().items())
     return prose(", ".join(items))
 
 

@@ -11,7 +11,7 @@ from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import exact
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Worker
+from archspec.verify.process import Session, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
@@ -28,6 +28,7 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
+    start: Callable[[Setting, Target, Path], Session] = Worker,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -40,6 +41,8 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        start: starts a backend, which may leave files in the folder; raises
+            NotAvailable.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
@@ -67,7 +70,7 @@ def run(
             proof = exact.prove(
                 exact.exact(setting),
                 targets,
-                lambda exact, target: Worker(exact, target, Path(folder)),
+                lambda exact, target: start(exact, target, Path(folder)),
                 note,
             )
         if alone:
@@ -76,7 +79,7 @@ def run(
             graph,
             targets,
             setting.dtype,
-            lambda target: Worker(setting, target, Path(folder)),
+            lambda target: start(setting, target, Path(folder)),
             note,
             training=training,
         )

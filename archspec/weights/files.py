@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
+from glob import escape
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ ELEMENTS = {
 They stand in safetensors' own order: it writes the tensors of the last type first, so
 that each starts where its type may.
 """
+PART = "[0-9]" * 5 + "-of-" + "[0-9]" * 5
 LETTERS = {kind: letters for letters, kind in ELEMENTS.items()}
 
 
@@ -72,7 +74,8 @@ def save(
             or bfloat16; what they are unless given.
         shard: how many bytes of tensors a file may have. Where that are several files
             they are called `name-00001-of-00002.safetensors`, as Hugging Face calls
-            them, and `name.safetensors.index.json` says what is where.
+            them, and `name.safetensors.index.json` says what is where. Parts of that
+            name from before are removed.
 
     Returns:
         The path of the file, or of the index.
@@ -94,8 +97,11 @@ def save(
         for name, array in given.items()
     }
     parts = [[*given]] if shard is None else split(sizes, shard)
+    beside = place.with_name(f"{place.name}.index.json")
+    before = [beside, *place.parent.glob(f"{escape(place.stem)}-{PART}{place.suffix}")]
     if len(parts) == 1:
         write_whole(place, partial(_write, given, texts, dtype))
+        _remove(before if shard is not None else ())
         return place
     texts["format"] = "pt"  # which transformers asks for
     drafts: dict[str | os.PathLike[str], Any] = {}
@@ -106,9 +112,16 @@ def save(
         drafts[place.with_name(name)] = partial(_write, own, texts, dtype)
         index |= dict.fromkeys(names, name)
     held = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
-    beside = place.with_name(f"{place.name}.index.json")
     write_together({**drafts, beside: json.dumps(held, indent=2)})
+    _remove(path for path in before if path != beside and path not in drafts)
     return beside
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Takes away what is left of files that others stand for now."""
+    for path in paths:
+        with suppress(OSError):  # None, a folder, or not ours: it harms nobody.
+            path.unlink()
 
 
 def split(sizes: Mapping[str, int], most: int) -> list[list[str]]:

@@ -21,6 +21,8 @@ FEW = 8
 """The same of a list that stands in one line."""
 DEEP = 8
 """Parts of names by which they are put together at most."""
+MANY = 10_000
+"""Tensors of a file, of more no nearest name is looked for; ResNet-1202 has 7,200."""
 
 
 class Misfit(WeightsError):
@@ -204,8 +206,11 @@ def _hint(
     """A hint that shows the nearest of the others, or nothing.
 
     A name that is alike and of equal shape is nearest; then one that is alike by at
-    least the cutoff, whatever its shape; then any of equal shape.
+    least the cutoff, whatever its shape; then any of equal shape. Among more names
+    than a net has, the search would take seconds.
     """
+    if len(others) > MANY:
+        return ""
     equal = [other for other in others if others[other] == shape]
     near = (
         difflib.get_close_matches(name, equal, n=1)

@@ -179,6 +179,23 @@ class TestTypesAndParts:
         assert equal(load(place), {name: wanted[name] for name in load(place)})
         assert load(place).keys() == wanted.keys()
 
+    def test_parts_from_before_are_removed(self, tmp_path: Path) -> None:
+        held = {name: np.ones(3) for name in "abc"}
+        others = ["v-00001-of-00003.safetensors", "w-1.safetensors"]
+        for name in others:
+            (tmp_path / name).touch()
+        place = tmp_path / "w.safetensors"
+        for size, count in ((24, 3), (48, 2), (100, 0), (24, 3)):
+            save(place, held, {}, shard=size)
+            names = {path.name for path in tmp_path.iterdir()}.difference(others)
+            if count == 0:
+                assert names == {"w.safetensors"}
+                place.unlink()
+                continue
+            parts = {f"w-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)}
+            assert names == {"w.safetensors.index.json", *parts}
+        assert all((tmp_path / name).exists() for name in others)
+
     def test_all_parts_or_none(self, tmp_path: Path) -> None:
         held = {"a": np.ones(3), "b": np.array([1e300])}
         with pytest.raises(WeightsError, match="too large for float16"):

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from archspec.errors import WeightsError
-from archspec.weights import check
+from archspec.weights import check, fit
 from archspec.weights.fit import LINES, Misfit, compare, grouped, named, rows
 
 
@@ -54,6 +54,14 @@ class TestCheck:
         assert self.notes(weights)[0] == (
             "missing: conv1.weight [8, 3, 3, 3] (the weights have zzz [8, 3, 3, 3])"
         )
+
+    def test_among_more_names_than_a_net_has_none_is_near(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weights = self.arrays(fc__bias=None, fc__bais=(10,), fc__more=(10,))
+        for most, hinted in ((2, True), (1, False)):
+            monkeypatch.setattr(fit, "MANY", most)
+            assert ("have fc.bais" in self.notes(weights)[0]) == hinted
 
     def test_no_candidate(self) -> None:
         assert self.notes(self.arrays(fc__weight=None)) == (
