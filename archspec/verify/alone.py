@@ -145,10 +145,11 @@ class Judge:
     ) -> Iterator[Verdict]:
         case = self.cases[number]
         if FAILED in answer:
-            # What comes first works, then: it is the backward pass that doesn't.
-            part = "gradients" if "value" in answer else "value"
-            failure = Difference(part, inf, 0.0, inf, inf)
-            yield Verdict(case, failure, words(answer.pop(FAILED)))
+            # With a value there, it is the backward pass that doesn't work.
+            said = words(answer.pop(FAILED))
+            for part in ("value", "gradients"):
+                if part not in answer:
+                    yield Verdict(case, Difference(part, inf, 0.0, inf, inf), said)
         known = number, modelled(target)
         if known not in self._known:
             self._known[known] = Definition(case, self.setting.seed, known[1])

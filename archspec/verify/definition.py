@@ -61,7 +61,9 @@ class Difference:
     @property
     def share(self) -> float:
         """The error in units of its limit; infinite without one."""
-        return self.error / self.limit if self.limit else np.inf * bool(self.error)
+        if not self.limit:
+            return np.inf if self.error else 0.0
+        return self.error / self.limit
 
     @property
     def wrong(self) -> bool:

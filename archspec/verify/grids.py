@@ -131,7 +131,7 @@ def _shares(op: Op, draw: np.random.Generator, shape: Shape) -> Array:
 
 def _maxima(op: Op, draw: np.random.Generator, shape: Shape) -> Array:
     """Below zero for the most part; far below; the last with ties."""
-    x = draw.permutation(prod(shape)).reshape(shape) / 64
+    x: Array = draw.permutation(prod(shape)).reshape(shape) / 64
     x = x - np.round(0.9 * x.max())
     x[1] = (x[1] - x.max() - 1) * FAR
     x[-1] = draw.integers(-3, 1, shape[1:])

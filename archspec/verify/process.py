@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any, Protocol
@@ -85,12 +85,22 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        facts = {"backend": target.backend, "engine": target.engine}
+        self.target = target
         try:
-            self._request({"setting": setting.facts(), **facts})
+            self.take(setting)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is there no more."""
+        return self.process.poll() is not None
+
+    def take(self, setting: Setting) -> None:
+        """Turns to another setting, of the same precision."""
+        target = {"backend": self.target.backend, "engine": self.target.engine}
+        self._request({"setting": setting.facts(), **target})
 
     def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
         """The arrays of a task."""
@@ -127,3 +137,52 @@ class Worker:
         last = log.strip().splitlines()[-1:] or ["no word"]
         ended = Signals(-code).name if code < 0 else f"exit code {code}"
         return f"the process crashed ({ended}): {last[0][:200]}"
+
+
+class Workers:
+    """Processes that serve one setting after another, since a framework starts slowly.
+
+    Args:
+        folder: where they leave arrays.
+        start: starts a backend; what is no Worker ends when it is closed.
+    """
+
+    def __init__(
+        self, folder: Path, start: Callable[[Setting, Target, Path], Session] = Worker
+    ) -> None:
+        self.folder = folder
+        self.start = start
+        self.kept: dict[tuple[Target, str], Worker] = {}
+
+    def open(self, setting: Setting, target: Target) -> Session:
+        """A session; a process outlives its end. Raises NotAvailable."""
+        key = target, setting.dtype
+        kept = self.kept.get(key)
+        if kept is not None and not kept.ended:
+            kept.take(setting)
+            return Lent(kept)
+        made = self.start(setting, target, self.folder)
+        if isinstance(made, Worker):
+            self.kept[key] = made
+            return Lent(made)
+        return made
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for worker in self.kept.values():
+            worker.close()
+        self.kept.clear()
+
+
+class Lent:
+    """A worker whose process goes on when the session is closed."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+
+    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a task."""
+        return self.worker.ask(task)
+
+    def close(self) -> None:
+        """Leaves the process to the next."""

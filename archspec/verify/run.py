@@ -9,9 +9,9 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact
+from archspec.verify import alone, exact
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Worker
+from archspec.verify.process import Session, Worker, Workers
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
@@ -64,16 +64,18 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1
+        single = quick or len(targets) == 1
         proof = Proof((), (), ())
-        if alone or setting.dtype == "float64":
-            proof = exact.prove(
-                exact.exact(setting),
-                targets,
-                lambda exact, target: start(exact, target, Path(folder)),
-                note,
-            )
-        if alone:
+        if single or setting.dtype == "float64":
+            workers = Workers(Path(folder), start)
+            try:
+                proof = exact.prove(exact.exact(setting), targets, workers.open, note)
+                if setting.dtype == "float64":
+                    ops = alone.prove(setting, targets, workers.open, note)
+                    proof = proof.joined(ops)
+            finally:
+                workers.close()
+        if single:
             return _report(setting, graph, targets, notes, proof)
         prover = Prover(
             graph,

@@ -1,7 +1,7 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
-Reads one JSON object a line: first the setting and the target, then tasks, each with
-the file for its arrays. Answers each with a line: an error, or none.
+Reads one JSON object a line: a setting with the target, then tasks, each with the file
+for its arrays; or another setting. Answers each with a line: an error, or none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def main() -> None:
 def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        if not bench:
+        if "setting" in request:
+            bench.clear()
             setting = read(request["setting"])
             target = Target(request["backend"], request["engine"])
             chosen = target.found().on(target.engine, setting.dtype)
