@@ -3,7 +3,7 @@
     'act' (relu6): of 7.0 it gives 7.0, by definition 6.0
 
 The process of a backend answers for all cases at once (`archspec.verify.trial`); what
-it should have given is computed here, from the same seed (`archspec.verify.definition`)
+it should have given is computed here, from the same seed (`archspec.verify.expected`)
 and held to the limits of its kind (`archspec.verify.limits`). An error that an op
 raises is that op's failure.
 """
@@ -22,7 +22,7 @@ from archspec.reference import FUNCTIONS
 from archspec.verify.bisection import Finding
 from archspec.verify.cases import Case, cases
 from archspec.verify.comparison import FORWARD_ONLY, Row
-from archspec.verify.definition import Definition, Difference
+from archspec.verify.expected import Difference, Expected
 from archspec.verify.native import Native, allowance, modelled
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.proof import Proof
@@ -108,7 +108,7 @@ class Judge:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.cases = cases(setting.graph())
-        self._known: dict[tuple[int, str], Definition] = {}
+        self._known: dict[tuple[int, str], Expected] = {}
 
     def proof(self, target: Target, made: Mapping[str, NDArray[Any]]) -> Proof:
         """The rows of one target, what failed, and what is not shown."""
@@ -152,7 +152,7 @@ class Judge:
                     yield Verdict(case, Difference(part, inf, 0.0, inf, inf), said)
         known = number, modelled(target)
         if known not in self._known:
-            self._known[known] = Definition(case, self.setting.seed, known[1])
+            self._known[known] = Expected(case, self.setting.seed, known[1])
         native = allowance(case.op, target)
         differences = self._known[known].differences(
             answer,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from archspec.errors import ShapeError
@@ -108,38 +109,52 @@ def _yaml(value: Any) -> str:
 def _small(
     node: Node, shapes: tuple[Shape, ...]
 ) -> Iterator[tuple[Op, tuple[Shape, ...]]]:
-    """A node's op narrowed, at each size that it takes."""
+    """A node's op narrowed, at each size that it takes, the smallest first."""
     kept = shapes[: MOST if node.op.arity[1] is None else None]
     op, channels = narrowed(node.op, kept)
-    for sizes in _sizes(node, kept):
-        small = tuple((c, *s) for c, s in zip(channels, sizes, strict=True))
+    own = [shape[1:] for shape in kept]
+    sizes = _sizes(node, op, channels, own) if any(own) else [()]
+    for size in sorted(dict.fromkeys(sizes), key=prod):
+        small = _placed(op, channels, own, size)
         with suppress(ShapeError):  # an image that is smaller than the window
             op.shape(*small)
             yield op, small
 
 
-def _sizes(node: Node, shapes: Sequence[Shape]) -> Iterator[tuple[Shape, ...]]:
-    """What stands behind the channels of each input: nothing, or height and width."""
-    own = tuple(shape[1:] for shape in shapes)
-    if not any(own):
-        yield own
-        return
-    full = max(own)
-    windows = node.op.windows(shapes[0], node.shape)
-    tried: list[Shape] = [*PLAIN]
-    if windows is None or any(length > 1 or step != 1 for length, step in windows):
-        tried = [*WINDOWED, *[full] * (max(full) <= LARGEST)]
-    if windows is not None:
+def _placed(
+    op: Op, channels: Sequence[int], own: Sequence[Shape], size: Shape
+) -> tuple[Shape, ...]:
+    """Inputs of a height and width; but for what is one pixel beside an image."""
+    if op.kind == "resize" and len(own) == 2:
+        other = (2 * size[0] - 1, size[1] + 2)
+        return (channels[0], *size), (channels[1], *other)
+    beside = {shape for shape in own if shape != max(own)}
+    return tuple(
+        (c, *(one if one in beside else size))
+        for c, one in zip(channels, own, strict=True)
+    )
+
+
+def _sizes(
+    node: Node, op: Op, channels: Sequence[int], own: Sequence[Shape]
+) -> list[Shape]:
+    """Heights and widths at which there is something to see."""
+    probe = _placed(op, channels, own, WINDOWED[-1])
+    try:
+        windows = op.windows(probe[0], op.shape(*probe))
+    except ShapeError:
+        windows = node.op.windows((channels[0], *own[0]), node.shape)
+    if windows is None:
+        tried: list[Shape] = [*WINDOWED]
+    else:
         (down, a), (across, b) = windows
+        if down == across == a == b == 1:
+            return [*PLAIN]
+        tried = [*WINDOWED]
         if max(down, across) > LARGEST // 2:  # more of it than the middle meets pixels
             tried.append((down + int(a), across + 2 * int(b) + 1))
-    for size in sorted(dict.fromkeys(tried), key=lambda s: s[0] * s[1]):
-        if node.op.kind == "resize" and len(own) == 2:
-            yield size, (2 * size[0] - 1, size[1] + 2)
-        else:
-            yield tuple(
-                size if one == full or len(set(own)) == 1 else one for one in own
-            )
+    full = own[0] if op.kind == "resize" else max(own)
+    return [*tried, *[full] * (max(full) <= LARGEST)]
 
 
 # Narrow ops, by kind; what isn't here keeps its attributes and reads FEW channels.

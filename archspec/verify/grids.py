@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from archspec.ops import Op, Shape
 from archspec.ops.activation import Activation, Prelu, Unchanged
 from archspec.verify.cases import Case
-from archspec.verify.dyadic import stream
+from archspec.verify.data import stream
 
 Array = NDArray[Any]
 

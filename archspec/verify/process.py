@@ -35,6 +35,14 @@ class Session(Protocol):
         ...
 
 
+class Telling(Session, Protocol):
+    """A session that says what it runs on."""
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far: versions, device, threads."""
+        ...
+
+
 class Stored(Mapping[str, "NDArray[Any]"]):
     """Arrays in a safetensors file; each is read when it is wanted."""
 
@@ -76,6 +84,7 @@ class Worker:
     def __init__(self, setting: Setting, target: Target, folder: Path) -> None:
         self.folder = folder
         self.count = 0
+        self._about: Mapping[str, Any] = {}
         stem = f"{target.backend}-{target.engine}-{setting.dtype}"
         self.stem = f"{stem}-{len(list(folder.iterdir()))}"
         with (folder / f"{self.stem}.log").open("wb") as log:
@@ -109,6 +118,10 @@ class Worker:
         self._request({"task": task.facts(), "file": str(file)})
         return Stored(file)
 
+    def about(self) -> Mapping[str, Any]:
+        """What the process said with its last answer."""
+        return self._about
+
     def close(self) -> None:
         """Ends the process."""
         self.process.kill()
@@ -124,9 +137,10 @@ class Worker:
             answer = b""
         if not answer:
             raise NotAvailable(self._death())
-        error = json.loads(answer)["error"]
-        if error is not None:
-            raise NotAvailable(error)
+        found = json.loads(answer)
+        self._about = found.get("about", {})
+        if found["error"] is not None:
+            raise NotAvailable(found["error"])
 
     def _death(self) -> str:
         """Why the process ended, with the last line that it wrote."""
@@ -148,13 +162,13 @@ class Workers:
     """
 
     def __init__(
-        self, folder: Path, start: Callable[[Setting, Target, Path], Session] = Worker
+        self, folder: Path, start: Callable[[Setting, Target, Path], Telling]
     ) -> None:
         self.folder = folder
         self.start = start
         self.kept: dict[tuple[Target, str], Worker] = {}
 
-    def open(self, setting: Setting, target: Target) -> Session:
+    def open(self, setting: Setting, target: Target) -> Telling:
         """A session; a process outlives its end. Raises NotAvailable."""
         key = target, setting.dtype
         kept = self.kept.get(key)
@@ -183,6 +197,10 @@ class Lent:
     def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
         """The arrays of a task."""
         return self.worker.ask(task)
+
+    def about(self) -> Mapping[str, Any]:
+        """What the process said with its last answer."""
+        return self.worker.about()
 
     def close(self) -> None:
         """Leaves the process to the next."""

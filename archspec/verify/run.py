@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import alone, exact
+from archspec.verify import alone, definitions, exact
+from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Worker, Workers
+from archspec.verify.process import Telling, Worker, Workers
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
 GIB = 2**30
+CERTIFIED, DEFINED = "its certificate", "the definitions"
 
 
 def run(
@@ -28,7 +31,8 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
-    start: Callable[[Setting, Target, Path], Session] = Worker,
+    certificate: Certificate | None = None,
+    start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
@@ -41,13 +45,16 @@ def run(
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        certificate: whose bits are wanted, and nothing else; the setting is its own.
         start: starts a backend, which may leave files in the folder; raises
-            NotAvailable.
+            NotAvailable. In processes of their own if None.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
+        ArchspecError: the certificate is of another net or of other numbers.
     """
+    start = start or Worker
     graph = setting.graph()
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
@@ -64,19 +71,25 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        single = quick or len(targets) == 1
+        single = quick or len(targets) == 1 or certificate is not None
         proof = Proof((), (), ())
         if single or setting.dtype == "float64":
             workers = Workers(Path(folder), start)
+            small = exact.exact(setting)
             try:
-                proof = exact.prove(exact.exact(setting), targets, workers.open, note)
-                if setting.dtype == "float64":
-                    ops = alone.prove(setting, targets, workers.open, note)
-                    proof = proof.joined(ops)
+                proof = exact.prove(small, targets, workers.open, note, certificate)
+                if setting.dtype == "float64" and certificate is None:
+                    made = alone.prove(setting, targets, workers.open, note)
+                    proof = proof.joined(made)
+                    if not quick:
+                        plain = replace(small, exact=False)
+                        made = definitions.prove(plain, targets, workers.open, note)
+                        proof = proof.joined(made)
             finally:
                 workers.close()
         if single:
-            return _report(setting, graph, targets, notes, proof)
+            report = _report(setting, graph, targets, notes, proof)
+            return replace(report, reference=CERTIFIED if certificate else DEFINED)
         prover = Prover(
             graph,
             targets,

@@ -21,6 +21,7 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        device: where the backend's framework puts the model; its default if None.
     """
 
     spec: str
@@ -29,6 +30,7 @@ class Setting:
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     exact: bool = False
+    device: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -39,6 +41,7 @@ class Setting:
             "params": dict(self.params),
             "size": self.size,
             "exact": self.exact,
+            "device": self.device,
         }
 
     def graph(self) -> Graph:
@@ -53,7 +56,7 @@ class Setting:
     def data(self) -> Data:
         """The net with its numbers."""
         kind = ExactData if self.exact else Data
-        return kind(self.graph(), self.dtype, self.seed)
+        return kind(self.graph(), self.dtype, self.seed, self.device)
 
 
 def read(facts: Mapping[str, Any]) -> Setting:
@@ -67,4 +70,5 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["params"],
         height_width,
         facts["exact"],
+        facts["device"],
     )

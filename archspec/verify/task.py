@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from archspec.backend import Backend, trainer
 from archspec.graph import Graph
@@ -33,7 +37,9 @@ class Task:
             layers overflows there), `exact` (values of nodes, where the data
             are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
             (conditioned weights: outputs and gradients in training mode, the statistics
-            after one step, the weights after three) or `probe`.
+            after one step, the weights after three), `step` (outputs in training mode
+            and the statistics), `slope` (how fast the loss grows along a direction) or
+            `probe`.
         node, weights, training: a probe's node, and how it is run.
     """
 
@@ -47,11 +53,28 @@ class Task:
         return asdict(self)
 
 
-class Bench:
-    """A graph, its data, and one backend that has started."""
+@runtime_checkable
+class Sloped(Protocol):
+    """What knows how fast the loss grows along a direction, without gradients."""
 
-    def __init__(self, chosen: Backend, data: Data) -> None:
+    def slope(
+        self,
+        graph: Graph,
+        model: Any,
+        inputs: Arrays,
+        cotangents: Arrays,
+        direction: Arrays,
+    ) -> float:
+        """The derivative of sum(output x cotangent), in training mode."""
+        ...
+
+
+class Bench:
+    """A graph, its data, and one backend that has started, maybe on an engine."""
+
+    def __init__(self, chosen: Backend, data: Data, engine: str = "") -> None:
         self.chosen = chosen
+        self.engine = engine
         self.data = data
         self.graph = data.graph
 
@@ -64,10 +87,25 @@ class Bench:
         if task.kind == "exact":
             return dict(self._exact())
         if task.kind == "alone":
-            return dict(answers(self.chosen, self.graph, self.data.seed))
+            data = self.data
+            return dict(answers(self.chosen, self.graph, data.seed, data.device))
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "step":
+            return dict(self._stepped())
+        if task.kind == "slope":
+            return self._sloped()
         return self._probed(task)
+
+    def about(self) -> dict[str, Any]:
+        """What ran: the versions of what is imported, the device, the threads."""
+        names = (self.chosen.framework, self.engine, "numpy")
+        found = {name: sys.modules[name] for name in names if name in sys.modules}
+        return {
+            "versions": {n: getattr(m, "__version__", "") for n, m in found.items()},
+            "device": self.data.device or "default",
+            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        }
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -75,7 +113,8 @@ class Bench:
     def _build(self, graph: Graph, weights: Arrays) -> Any:
         names = {**graph.parameters(), **graph.buffers()}
         given = {name: weights[name] for name in names}
-        return self.chosen.build(graph, given, dtype=self.data.dtype)
+        data = self.data
+        return self.chosen.build(graph, given, dtype=data.dtype, device=data.device)
 
     def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Outputs and taps at weights of a kind, outputs also at others."""
@@ -137,6 +176,31 @@ class Bench:
             chosen.write_weights(graph, model, values)
         after = chosen.read_weights(graph, model)
         yield from ((f"weights/{name}", after[name]) for name in values)
+
+    def _stepped(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        weights = self.data.weights("conditioned")
+        before = {name: weights[name].copy() for name in self.graph.buffers()}
+        model = self._build(self.graph, weights)
+        images = self.data.images()
+        outputs = self.chosen.forward(self.graph, model, images, training=True)
+        yield from ((f"training/{name}", array) for name, array in outputs.items())
+        after = self.chosen.read_weights(self.graph, model)
+        yield from self._statistics(before, after)
+
+    def _sloped(self) -> Arrays:
+        """A number: sum(gradient x direction)."""
+        graph, images, against = self.graph, self.data.images(), self.data.cotangents()
+        weights = self.data.weights("conditioned")
+        direction = self.data.direction(weights)
+        model = self._build(graph, weights)
+        if isinstance(self.chosen, Sloped):
+            found = self.chosen.slope(graph, model, images, against, direction)
+        else:
+            _, gradients = trainer(self.chosen).gradients(
+                graph, model, images, against, training=True
+            )
+            found = sum(float((gradients[k] * v).sum()) for k, v in direction.items())
+        return {"slope/all": np.array([found])}
 
     def _statistics(
         self, before: Arrays, after: Arrays

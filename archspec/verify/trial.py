@@ -20,11 +20,13 @@ REFUSED, FAILED = "refused", "failed"
 """Parts of an answer that are words: that the backend can't express it, or an error."""
 
 
-def answers(chosen: Backend, graph: Graph, seed: int) -> Iterator[tuple[str, Array]]:
+def answers(
+    chosen: Backend, graph: Graph, seed: int, device: str | None = None
+) -> Iterator[tuple[str, Array]]:
     """Arrays by the number of the case and the part of the answer, as `3/value`."""
     for number, case in enumerate(cases(graph)):
         try:
-            for part, array in answer(chosen, case, seed):
+            for part, array in answer(chosen, case, seed, device):
                 yield f"{number}/{part}", array
         except UnsupportedError as error:
             yield f"{number}/{REFUSED}", _letters(error.message)
@@ -32,18 +34,17 @@ def answers(chosen: Backend, graph: Graph, seed: int) -> Iterator[tuple[str, Arr
             yield f"{number}/{FAILED}", _letters(f"{type(error).__name__}: {error}")
 
 
-def answer(chosen: Backend, case: Case, seed: int) -> Iterator[tuple[str, Array]]:
+def answer(
+    chosen: Backend, case: Case, seed: int, device: str | None = None
+) -> Iterator[tuple[str, Array]]:
     """One op's `value`, `gradients/NAME`, and of a batch norm those in `training/`.
 
     There also `running_mean` and `running_var`, as they are after it.
     """
     graph, given = case.graph(), numbers(case, seed)
     inputs = {f"x{n}": x for n, x in enumerate(given.inputs)}
-
-    def weights() -> dict[str, Array]:
-        return {f"{NAME}.{name}": a.copy() for name, a in given.stored.items()}
-
-    model = chosen.build(graph, weights(), dtype=dtype(case.op))
+    weights = {f"{NAME}.{name}": array for name, array in given.stored.items()}
+    model = chosen.build(graph, weights, dtype=dtype(case.op), device=device)
     yield "value", chosen.forward(graph, model, inputs)[""]
     if not trains(chosen):
         return

@@ -1,7 +1,8 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
 Reads one JSON object a line: a setting with the target, then tasks, each with the file
-for its arrays; or another setting. Answers each with a line: an error, or none.
+for its arrays; or another setting. Answers each with a line: an error, or none, and
+what runs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def main() -> None:
         os.dup2(2, 1)
         bench: list[Bench] = []
         for line in sys.stdin:
-            _say(answers, _served(json.loads(line), bench))
+            error = _served(json.loads(line), bench)
+            about = bench[0].about() if bench else {}
+            _say(answers, {"error": error, "about": about})
 
 
 def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
@@ -36,7 +39,7 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
             setting = read(request["setting"])
             target = Target(request["backend"], request["engine"])
             chosen = target.found().on(target.engine, setting.dtype)
-            bench.append(Bench(chosen, setting.data()))
+            bench.append(Bench(chosen, setting.data(), target.engine))
             return None
         from archspec.weights import save
 
@@ -50,8 +53,8 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     return None
 
 
-def _say(answers: TextIO, error: str | None) -> None:
-    print(json.dumps({"error": error}), file=answers, flush=True)
+def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

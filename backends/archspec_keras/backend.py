@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -20,7 +19,15 @@ from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
-from archspec_keras.engines import framework, gradients, policy, start, undrawn
+from archspec_keras.engines import (
+    beside,
+    framework,
+    gradients,
+    placed,
+    policy,
+    start,
+    undrawn,
+)
 from archspec_keras.features import featured
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
@@ -100,7 +107,7 @@ class KerasBackend:
         keras = framework()
         refuse_channels_first(graph, keras)
         make = getattr(execute(made), made.entry)
-        with keras.device(device) if device else nullcontext(), policy(keras, dtype):
+        with placed(keras, device), policy(keras, dtype):
             with undrawn(keras):
                 model = make(**(arguments or {}))
             _compare(graph, model)
@@ -134,8 +141,10 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
-        given = _tensors(inputs[name] for name in graph.inputs)
-        with policy(framework(), model.compute_dtype):  # of numbers in functions, too
+        keras = framework()
+        # The policy is for numbers in functions, too.
+        with beside(keras, model), policy(keras, model.compute_dtype):
+            given = _tensors(inputs[name] for name in graph.inputs)
             made = model(given if len(given) > 1 else given[0], training=training)
         return {name: _first(value) for name, value in _named(graph, made).items()}
 
@@ -152,14 +161,15 @@ class KerasBackend:
         keras = framework()
         trained = graph.parameters()
         wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
-        against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
         def total(made: Any) -> Any:
             named = _named(graph, made).items()
             return sum(keras.ops.sum(value * against[name]) for name, value in named)
 
         variables = [variable for _, variable in wanted]
-        with policy(keras, model.compute_dtype):
+        with beside(keras, model), policy(keras, model.compute_dtype):
+            given = _tensors(cotangents.values())
+            against = dict(zip(cotangents, given, strict=True))
             images = _tensors(inputs[name] for name in graph.inputs)
             made, found = gradients(model, variables, images, total, training)
         places = zip(wanted, found, strict=False)

@@ -21,6 +21,7 @@ from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
+from archspec_torch.devices import placed
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
 from archspec_torch.recorded import test
@@ -113,6 +114,7 @@ class TorchBackend:
         """A module with these weights; on the CPU it keeps their memory as its own."""
         import torch
 
+        place = placed(device)
         source = source or self.emit(graph)
         make = getattr(execute(source), source.entry)
         with torch.device("meta"), _undrawn():
@@ -127,9 +129,9 @@ class TorchBackend:
         compare_names(graph, self.name, found)
         kind = getattr(torch, dtype)
         # Last, since initial values may still be being drawn.
-        state = {k: torch.from_numpy(v).to(device, kind) for k, v in weights.items()}
+        state = {k: torch.from_numpy(v).to(place, kind) for k, v in weights.items()}
         for name, tensor in counters.items():
-            state[name] = tensor.to(device)
+            state[name] = tensor.to(place)
         model.load_state_dict(state, assign=True)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)

@@ -20,7 +20,7 @@ from archspec.ops.normalization import BatchNorm
 from archspec.reference import compute, derivative
 from archspec.reference.normalization import running_statistics
 from archspec.verify.cases import Case
-from archspec.verify.dyadic import stream
+from archspec.verify.data import stream
 from archspec.verify.grids import FAR, MAXIMA, Numbers, numbers, pointwise
 from archspec.verify.limits import GRADIENT, Reading, limit
 
@@ -71,7 +71,7 @@ class Difference:
         return not self.error <= self.limit
 
 
-class Definition:
+class Expected:
     """A case with its numbers, and what they give in extended precision.
 
     Args:
