@@ -78,6 +78,11 @@ class Data:
             made[name] = self._normal(f"direction {name}", array.shape) * size
         return made
 
+    def against(self, value: str) -> NDArray[Any]:
+        """The direction for a node's value where it is the only output."""
+        shape = (BATCH, *self.graph.shapes()[value])
+        return self._normal(f"value {value}", shape) / sqrt(prod(shape))
+
     def _draw(self, what: str) -> np.random.Generator:
         return stream(self.seed, what)
 
@@ -137,3 +142,13 @@ class ExactData(Data):
     def images(self, step: int = 0) -> Arrays:
         """Small integers, channels first."""
         return self.numbers.inputs
+
+    def against(self, value: str) -> NDArray[Any]:
+        """Small integers."""
+        return against(self.graph, self.seed, value)
+
+
+def against(graph: Graph, seed: int, value: str) -> NDArray[Any]:
+    """What an exact value is multiplied with; none is 0, so that all of it counts."""
+    shape = (BATCH, *graph.shapes()[value])
+    return stream(seed, f"cotangent {value}").choice((-2.0, -1.0, 1.0, 2.0), shape)

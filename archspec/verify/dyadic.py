@@ -103,6 +103,7 @@ class Dyadic:
 
     Attributes:
         weights: arrays by canonical name.
+        stored: the same by node and by name in its op.
         inputs: images by the graph's names: integers from -4 to 4.
         values: of every node.
         loose: why a node's value can't be relied on bit for bit.
@@ -115,6 +116,7 @@ class Dyadic:
         self.graph, self.seed, self.dtype = graph, seed, np.dtype(dtype)
         self.far = FAR[dtype]
         self.weights: dict[str, Array] = {}
+        self.stored: dict[str, dict[str, Array]] = {}
         self.loose: dict[str, str] = {}
         self.bits = 0
         self._readers: dict[str, list[Node]] = {}
@@ -190,6 +192,7 @@ class Dyadic:
             bias = np.asarray(self._bias(node, value), self.dtype)
             stored["bias"] = bias
             value = value + channelwise(bias, value)
+        self.stored[node.name] = stored
         self.weights |= {f"{node.name}.{name}": a for name, a in stored.items()}
         self.values[node.name] = value
         reason = self._doubt(node, read, value)

@@ -36,11 +36,103 @@ class Session(Protocol):
 
 
 class Telling(Session, Protocol):
-    """A session that says what it runs on."""
+    """A session that takes another setting, and says what it runs on."""
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        ...
 
     def about(self) -> Mapping[str, Any]:
         """What ran so far: versions, device, threads."""
         ...
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
+        ...
+
+
+class Sessions:
+    """Sessions that layers of a proof use one after another: each starts once.
+
+    Args:
+        start: starts a session; raises NotAvailable.
+        keep: whether there is memory for all of them at once.
+    """
+
+    def __init__(
+        self, start: Callable[[Setting, Target], Telling], *, keep: bool
+    ) -> None:
+        self.start = start
+        self.keep = keep
+        self._kept: dict[tuple[Target, str], tuple[Telling, Setting]] = {}
+
+    def open(self, setting: Setting, target: Target) -> Telling:
+        """A session for a while: its `close` gives it back."""
+        if not self.keep:
+            return self.start(setting, target)
+        key = target, setting.dtype
+        if key not in self._kept:
+            self._kept[key] = self.start(setting, target), setting
+        return Lent(self, key, self.get(key, setting), setting)
+
+    def get(self, key: tuple[Target, str], setting: Setting) -> Telling:
+        """One that has started, about a setting."""
+        session, other = self._kept[key]
+        if setting != other:
+            session.use(setting)
+            self._kept[key] = session, setting
+        return session
+
+    def drop(self, key: tuple[Target, str]) -> None:
+        """Lends it no more."""
+        self._kept.pop(key, None)
+
+    def close(self) -> None:
+        """Ends what was kept."""
+        for session, _ in self._kept.values():
+            session.close()
+        self._kept.clear()
+
+
+class Lent:
+    """A session that outlives its user; one that has ended is not lent again."""
+
+    def __init__(
+        self,
+        kept: Sessions,
+        key: tuple[Target, str],
+        session: Telling,
+        setting: Setting,
+    ) -> None:
+        self.kept = kept
+        self.key = key
+        self.session = session
+        self.setting = setting
+
+    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a task."""
+        try:
+            if not self.session.ended():
+                self.session = self.kept.get(self.key, self.setting)
+            return self.session.ask(task)
+        finally:
+            if self.session.ended():
+                self.kept.drop(self.key)
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.setting = setting
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far."""
+        return self.session.about()
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
+        return self.session.ended()
+
+    def close(self) -> None:
+        """It stays as it is."""
 
 
 class Stored(Mapping[str, "NDArray[Any]"]):
@@ -94,22 +186,12 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        self.target = target
+        facts = {"backend": target.backend, "engine": target.engine}
         try:
-            self.take(setting)
+            self._request({"setting": setting.facts(), **facts})
         except BaseException:
             self.close()
             raise
-
-    @property
-    def ended(self) -> bool:
-        """Whether the process is there no more."""
-        return self.process.poll() is not None
-
-    def take(self, setting: Setting) -> None:
-        """Turns to another setting, of the same precision."""
-        target = {"backend": self.target.backend, "engine": self.target.engine}
-        self._request({"setting": setting.facts(), **target})
 
     def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
         """The arrays of a task."""
@@ -117,6 +199,14 @@ class Worker:
         file = self.folder / f"{self.stem}-{self.count}.safetensors"
         self._request({"task": task.facts(), "file": str(file)})
         return Stored(file)
+
+    def use(self, setting: Setting) -> None:
+        """From now on the process is about another net, or other numbers."""
+        self._request({"setting": setting.facts()})
+
+    def ended(self) -> bool:
+        """Whether the process has."""
+        return self.process.poll() is not None
 
     def about(self) -> Mapping[str, Any]:
         """What the process said with its last answer."""
@@ -151,56 +241,3 @@ class Worker:
         last = log.strip().splitlines()[-1:] or ["no word"]
         ended = Signals(-code).name if code < 0 else f"exit code {code}"
         return f"the process crashed ({ended}): {last[0][:200]}"
-
-
-class Workers:
-    """Processes that serve one setting after another, since a framework starts slowly.
-
-    Args:
-        folder: where they leave arrays.
-        start: starts a backend; what is no Worker ends when it is closed.
-    """
-
-    def __init__(
-        self, folder: Path, start: Callable[[Setting, Target, Path], Telling]
-    ) -> None:
-        self.folder = folder
-        self.start = start
-        self.kept: dict[tuple[Target, str], Worker] = {}
-
-    def open(self, setting: Setting, target: Target) -> Telling:
-        """A session; a process outlives its end. Raises NotAvailable."""
-        key = target, setting.dtype
-        kept = self.kept.get(key)
-        if kept is not None and not kept.ended:
-            kept.take(setting)
-            return Lent(kept)
-        made = self.start(setting, target, self.folder)
-        if isinstance(made, Worker):
-            self.kept[key] = made
-            return Lent(made)
-        return made
-
-    def close(self) -> None:
-        """Ends all processes."""
-        for worker in self.kept.values():
-            worker.close()
-        self.kept.clear()
-
-
-class Lent:
-    """A worker whose process goes on when the session is closed."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-
-    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
-        """The arrays of a task."""
-        return self.worker.ask(task)
-
-    def about(self) -> Mapping[str, Any]:
-        """What the process said with its last answer."""
-        return self.worker.about()
-
-    def close(self) -> None:
-        """Leaves the process to the next."""

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import alone, definitions, exact
+from archspec.verify import alone, chance, definitions, exact, gradients
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Telling, Worker, Workers
+from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
+Layer = Callable[
+    [
+        Setting,
+        Sequence[Target],
+        Callable[[Setting, Target], Telling],
+        Callable[[str], None],
+    ],
+    Proof,
+]
+"""Of a setting, the targets, what starts one and what is told what goes on."""
 GIB = 2**30
 CERTIFIED, DEFINED = "its certificate", "the definitions"
 
@@ -41,7 +52,7 @@ def run(
         targets: each is compared with the definitions of the ops, bit for bit, and all
             with the first.
         note: told what goes on.
-        quick: leaves out the comparison with the first.
+        quick: leaves all out but values, bit for bit.
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
@@ -70,37 +81,52 @@ def run(
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
+    single = quick or len(targets) == 1 or certificate is not None
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        single = quick or len(targets) == 1 or certificate is not None
-        proof = Proof((), (), ())
-        if single or setting.dtype == "float64":
-            workers = Workers(Path(folder), start)
-            small = exact.exact(setting)
-            try:
-                proof = exact.prove(small, targets, workers.open, note, certificate)
-                if setting.dtype == "float64" and certificate is None:
-                    made = alone.prove(setting, targets, workers.open, note)
-                    proof = proof.joined(made)
-                    if not quick:
-                        plain = replace(small, exact=False)
-                        made = definitions.prove(plain, targets, workers.open, note)
-                        proof = proof.joined(made)
-            finally:
-                workers.close()
-        if single:
-            report = _report(setting, graph, targets, notes, proof)
-            return replace(report, reference=CERTIFIED if certificate else DEFINED)
-        prover = Prover(
-            graph,
-            targets,
-            setting.dtype,
-            lambda target: start(setting, target, Path(folder)),
-            note,
-            training=training,
+        sessions = Sessions(
+            lambda made, target: start(made, target, Path(folder)),
+            keep=room is None or need * len(targets) < room,
         )
-        proof = proof.joined(prover.prove())
-        prover.results.clear()
-    return _report(setting, graph, targets, notes, proof)
+        proof = Proof((), (), ())
+        try:
+            if single or setting.dtype == "float64":
+                for prove, made in _layers(setting, certificate, quick, training):
+                    proof = proof.joined(prove(made, targets, sessions.open, note))
+            if not single:
+                prover = Prover(
+                    graph,
+                    targets,
+                    setting.dtype,
+                    partial(sessions.open, setting),
+                    note,
+                    training=training,
+                )
+                proof = proof.joined(prover.prove())
+                prover.results.clear()
+        finally:
+            sessions.close()
+    report = _report(setting, graph, targets, notes, proof)
+    if single:
+        return replace(report, reference=CERTIFIED if certificate else DEFINED)
+    return report
+
+
+def _layers(
+    setting: Setting, certificate: Certificate | None, quick: bool, training: bool
+) -> Iterator[tuple[Layer, Setting]]:
+    """What is compared with the definitions, each backend by itself, and on what."""
+    bits = exact.exact(setting)
+    yield partial(exact.prove, certificate=certificate), bits
+    if setting.dtype == "float64" and certificate is None:
+        yield alone.prove, setting
+    if quick or certificate is not None:
+        return
+    plain = replace(bits, exact=False)
+    if training:
+        yield gradients.prove, bits
+        yield chance.prove, replace(plain, chance=True)
+    if setting.dtype == "float64":
+        yield partial(definitions.prove, training=training), plain
 
 
 def _report(

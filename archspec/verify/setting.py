@@ -21,6 +21,7 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        chance: whether the net has its dropouts; in comparisons they drop nothing.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -30,6 +31,7 @@ class Setting:
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     exact: bool = False
+    chance: bool = False
     device: str | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -41,16 +43,17 @@ class Setting:
             "params": dict(self.params),
             "size": self.size,
             "exact": self.exact,
+            "chance": self.chance,
             "device": self.device,
         }
 
     def graph(self) -> Graph:
-        """The net, with no dropout; SpecError, ShapeError as `load`."""
+        """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
-        still = without_dropout(found)
+        still = found if self.chance else without_dropout(found)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -70,5 +73,6 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["params"],
         height_width,
         facts["exact"],
+        facts["chance"],
         facts["device"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -15,11 +15,14 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
+from archspec.verify import dice
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 from archspec.verify.trial import answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from archspec.verify.setting import Setting
 
 STEPS = 3
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-4
@@ -38,19 +41,28 @@ class Task:
             are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
             (conditioned weights: outputs and gradients in training mode, the statistics
             after one step, the weights after three), `step` (outputs in training mode
-            and the statistics), `slope` (how fast the loss grows along a direction) or
-            `probe`.
-        node, weights, training: a probe's node, and how it is run.
+            and the statistics), `slope` (how fast the loss grows along a direction),
+            `probe` (the value of a node), `slopes` (gradients of the net that ends at
+            some nodes; without any, at its last exact values), `dice` (each op of
+            chance alone) or `thrown` (all of them in the whole; see `dice`).
+        node, weights, training: a probe's node, and how it is run; so of slopes.
+        nodes: where the net of slopes ends.
     """
 
     kind: str
     node: str = ""
     weights: str = ""
     training: bool = False
+    nodes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
+
+
+def read(facts: Mapping[str, Any]) -> Task:
+    """The task that JSON holds."""
+    return Task(**{**facts, "nodes": tuple(facts.get("nodes", ()))})
 
 
 @runtime_checkable
@@ -91,6 +103,12 @@ class Bench:
             return dict(answers(self.chosen, self.graph, data.seed, data.device))
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "slopes":
+            return self._slopes(task)
+        if task.kind == "dice":
+            return dict(dice.alone(trainer(self.chosen), self.data))
+        if task.kind == "thrown":
+            return dict(dice.together(trainer(self.chosen), self.data))
         if task.kind == "step":
             return dict(self._stepped())
         if task.kind == "slope":
@@ -106,6 +124,15 @@ class Bench:
             "device": self.data.device or "default",
             "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         }
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.data = setting.data()
+        self.graph = self.data.graph
+
+    def ended(self) -> bool:
+        """Never."""
+        return False
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -232,6 +259,31 @@ class Bench:
             graph, model, self.data.images(), training=task.training
         )
         return {"probe/": made[""]}
+
+    def _slopes(self, task: Task) -> Arrays:
+        chosen, data = trainer(self.chosen), self.data
+        graph, keys = self._ending(task.nodes)
+        model = self._build(graph, data.weights(task.weights))
+        against = {key: data.against(value) for key, value in keys.items()}
+        _, found = chosen.gradients(
+            graph, model, data.images(), against, training=task.training
+        )
+        return {f"slopes/{name}": gradient for name, gradient in found.items()}
+
+    def _ending(self, nodes: tuple[str, ...]) -> tuple[Graph, Mapping[str, str]]:
+        """The net that ends at some nodes, and the values that its outputs are.
+
+        That is the net as it stands, where it ends there.
+        """
+        if not nodes:
+            assert isinstance(self.data, ExactData)
+            nodes = self.data.numbers.ends()
+        if nodes == tuple(self.graph.outputs.values()):
+            return self.graph, self.graph.outputs
+        keys = {f"value{number}": name for number, name in enumerate(nodes)}
+        if len(nodes) == 1:
+            keys = {"": nodes[0]}
+        return with_outputs(self.graph, keys), keys
 
 
 def descend(values: Arrays, speeds: Arrays, gradients: Arrays) -> None:

@@ -1,8 +1,8 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
-Reads one JSON object a line: a setting with the target, then tasks, each with the file
-for its arrays; or another setting. Answers each with a line: an error, or none, and
-what runs.
+Reads one JSON object a line: first the setting and the target, then tasks, each with
+the file for its arrays, and other settings. Answers each with a line: an error, or
+none, and what runs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import traceback
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
-from archspec.verify.setting import read
+from archspec.verify import setting, task
 from archspec.verify.target import Target
-from archspec.verify.task import Bench, Task
+from archspec.verify.task import Bench
 
 
 def main() -> None:
@@ -35,15 +35,17 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
         if "setting" in request:
-            bench.clear()
-            setting = read(request["setting"])
+            made = setting.read(request["setting"])
+            if bench:
+                bench[0].use(made)
+                return None
             target = Target(request["backend"], request["engine"])
-            chosen = target.found().on(target.engine, setting.dtype)
-            bench.append(Bench(chosen, setting.data(), target.engine))
+            chosen = target.found().on(target.engine, made.dtype)
+            bench.append(Bench(chosen, made.data(), target.engine))
             return None
         from archspec.weights import save
 
-        save(request["file"], bench[0].ask(Task(**request["task"])), {})
+        save(request["file"], bench[0].ask(task.read(request["task"])), {})
     except ArchspecError as error:
         return f"{error} [{error.code}]"
     except Exception as error:
