@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import archspec
 from archspec.cli.app import application
+from archspec.verify.alone import BACKWARD, FORWARD
 from archspec.verify.certificate import read
 from archspec.verify.comparison import CHECKS
 from archspec.verify.exact import CHECKS as BITS
@@ -71,6 +72,8 @@ def test_two_backends(spec: Path) -> None:
     assert all(row["verdict"] == "pass" for row in double["rows"])
     exact = [row for row in double["rows"] if "bit for bit" in row["check"]]
     assert len(exact) == 6 and {row["error"] for row in exact} == {0}
+    alone = [row for row in double["rows"] if row["check"] in (FORWARD, BACKWARD)]
+    assert len(alone) == 4
     checks = {row["check"]: row for row in double["rows"] if row["check"] in titles}
     assert list(checks) == titles[2:]
     assert all(0 <= row["error"] <= 1e-12 for row in checks.values())
@@ -90,7 +93,10 @@ def test_bit_for_bit(spec: Path, args: list[str], tmp_path: Path) -> None:
     assert [(row["target"], row["check"], row["error"]) for row in exact] == [
         (target, title, 0) for target in targets for title in BITS.values()
     ]
-    assert ("--quick" in args) == (len(report["rows"]) == len(exact))
+    rest = [row for row in report["rows"] if row not in exact]
+    alone = {row["target"] for row in rest if row["check"] in (FORWARD, BACKWARD)}
+    assert alone == {*targets}
+    assert ("--quick" in args) == (len(rest) == 2 * len(targets))
     certificate = read(path)
     roots = [(ran["target"], ran["root"]) for ran in certificate.backends]
     assert roots == [(target, certificate.root) for target in targets]
