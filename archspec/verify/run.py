@@ -12,6 +12,7 @@ from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import chance, definitions, exact, gradients
+from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Sessions, Telling, Worker
@@ -94,6 +95,7 @@ def run(
                 layers.append((definitions.prove, other))
                 if training:
                     layers.append((gradients.prove, small))
+                    layers.append((trained.prove, other))
                     layers.append((chance.prove, replace(other, chance=True)))
             sessions = Sessions(
                 lambda made, target: start(made, target, Path(folder)),
