@@ -9,10 +9,11 @@ A backend is an import package of its own that names an object in the entry-poin
 Importing it imports no framework; building a model does. The object has the attributes
 and methods of `Backend`; one that can train has those of `Trainer`. More is for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
-whose files can load weights; `emit_tapped(graph, both)`, features beside a head;
-`test(graph, small, imported)`, a file's test (`archspec.source.recorded`). There is no
-version of the protocol to keep in step: `backend` looks at the object itself, whether
-all is there and takes what it will be given, and says what is not.
+whose files can load weights; `emit_tapped(net, both)`, features beside a head, of a
+graph or a family; `test(graphs, small, imported)`, a file's test
+(`archspec.source.recorded`). There is no version of the protocol to keep in step:
+`backend` looks at the object itself, whether all is there and takes what it will be
+given, and says what is not.
 """
 
 from __future__ import annotations

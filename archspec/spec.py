@@ -96,13 +96,17 @@ class Spec:
         if not with_taps:
             return chosen.emit(self.graph)
         tapped = method(chosen, "emit_tapped", "features beside a head")
+        made: Source = tapped(self.graph, self.tapped())
+        return made
+
+    def tapped(self) -> Graph:
+        """The graph with its taps behind its outputs; SpecError without any."""
         both = {name or "output": v for name, v in self.graph.outputs.items()}
         for name, value in _taps(self.graph, self.unit).items():
             while name in both:
                 name += "_"
             both[name] = value
-        made: Source = tapped(self.graph, with_outputs(self.graph, both))
-        return made
+        return with_outputs(self.graph, both)
 
     def with_pretrained(self, weights: str) -> Spec:
         """This net as published weights want it; for a file, the same.
@@ -322,16 +326,35 @@ def _taps(graph: Graph, unit: Unit) -> Mapping[str, str]:
     return graph.taps
 
 
-def family(specs: Sequence[Spec], backend: str) -> Source:
+def family(
+    specs: Sequence[Spec],
+    backend: str,
+    *,
+    with_weights: bool = False,
+    with_taps: bool = False,
+) -> Source:
     """The source of several nets in one file: blocks once, a builder for each net.
+
+    With weights or taps it has what `Spec.codegen` prints then; of weights, and in
+    Keras of features, the function takes the net's name.
 
     Raises what `Spec.codegen` does, and BackendError for nets that can't be in one
     file.
     """
     from archspec.backend import backend as find
-    from archspec.backend import emit_family
+    from archspec.backend import emit_family, method
+    from archspec.source.family import Family
 
-    return emit_family(find(backend), [spec.graph for spec in specs])
+    chosen = find(backend)
+    if with_weights:
+        chosen = method(chosen, "loading", "function that loads weights")()
+    graphs = [spec.graph for spec in specs]
+    if not with_taps:
+        return emit_family(chosen, graphs)
+    tapped = method(chosen, "emit_tapped", "features beside a head")
+    both = Family(tuple(spec.tapped() for spec in specs))
+    made: Source = tapped(Family(tuple(graphs)), both)
+    return made
 
 
 def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:

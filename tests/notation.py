@@ -128,7 +128,9 @@ def _target(line: Line, read: str) -> str:
     return " ".join([*flags, f"graph({read})"])
 
 
-def _column(held: tuple[Arg, ...]) -> str:
+def _column(held: tuple[Arg, ...] | Expr) -> str:
+    if isinstance(held, Expr):
+        return held.code()
     if not any(isinstance(arg, Expr) for arg in held):
         return lit(held)  # type: ignore[arg-type]  # values
     return f"({', '.join(map(code, held))})"

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from types import ModuleType
 
+from unfolding import row
+
 from archspec.graph import Value
 from archspec.source.classes import Container, Dialect
 from archspec.source.expr import value_of
@@ -154,7 +156,7 @@ class Interpreter:
                 words.update({k: value_of(v, words) for k, v in line.start.items()})
                 for turn in range(value_of(line.count, words)):  # type: ignore[arg-type]  # an int
                     words[line.index] = turn
-                    words |= {k: value_of(h[turn], {}) for k, h in line.rows.items()}
+                    words |= row(line, turn, words)
                     read = self.target(line, words, read)
                     words.update(
                         {k: value_of(v, words) for k, v in line.carried.items()}

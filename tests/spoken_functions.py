@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from types import ModuleType
 
+from unfolding import row
+
 from archspec.graph import Graph, Value
 from archspec.source.expr import value_of
 from archspec.source.functions.dialect import Dialect, Frame, Layer
@@ -159,8 +161,7 @@ class Interpreter:
                 words.update({k: value_of(v, words) for k, v in line.start.items()})
                 for turn in range(int(str(value_of(line.count, words)))):
                     words[line.index] = turn
-                    row = {k: column[turn] for k, column in line.rows.items()}
-                    words.update({k: value_of(v, words) for k, v in row.items()})
+                    words |= row(line, turn, words)
                     read = self.target(line, listed, words, read, names)
                     after = {k: value_of(v, words) for k, v in line.carried.items()}
                     words.update(after)

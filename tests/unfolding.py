@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from archspec.graph import Graph, Value
 from archspec.ops import BY_KIND
 from archspec.ops.base import Op, Shape
-from archspec.source.expr import value_of
+from archspec.source.expr import Expr, value_of
 from archspec.source.outline import CHOSEN, Definition, Line, Nested, OpUse, Ref, Use
 
 
@@ -141,7 +141,7 @@ class Unfolding:
         words.update({k: value_of(v, words) for k, v in line.start.items()})
         for turn in range(count):
             words[line.index] = turn
-            words |= {k: value_of(held[turn], {}) for k, held in line.rows.items()}
+            words |= row(line, turn, words)
             read = self.target(line, words, read, path, names)
             # All at once, as the printed assignment does.
             words.update({k: value_of(v, words) for k, v in line.carried.items()})
@@ -207,3 +207,13 @@ class Unfolding:
         init = {"init": getattr(first, "init", None)} if hasattr(first, "init") else {}
         op = type(first).model_construct(**attributes, **init)
         return Made(path, op.shape(*(m.shape for m in read)))
+
+
+def row(line: Line, turn: int, words: Mapping[str, Value]) -> dict[str, Value]:
+    """What a turn of a loop takes from its table and from arguments that are lists."""
+    found: dict[str, Value] = {}
+    for name, column in line.rows.items():
+        held = value_of(column, words) if isinstance(column, Expr) else column
+        assert isinstance(held, tuple)
+        found[name] = value_of(held[turn], {})
+    return found

@@ -17,7 +17,6 @@ from archspec.errors import ArchspecError, BackendError, WeightsError
 if TYPE_CHECKING:
     from archspec import Spec
     from archspec.backend import Backend
-    from archspec.graph import Graph
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
@@ -67,44 +66,41 @@ def codegen(
         told = "--check wants the --output that it checks"
         raise typer.BadParameter(told if check else "--with-test wants an --output")
     given, size = options.params(params), options.image_size(input_size)
-    single = {
-        "--with-weights": with_weights,
-        "--weights": weights is not None,
-        "--with-taps": with_taps,
-        "--with-test": with_test,
-    }
-    for option, wanted in single.items():
-        if wanted and len(specs) > 1:
-            raise typer.BadParameter(f"{option} wants one net a file")
     if taps and with_taps:
         raise typer.BadParameter("--taps leaves the head out, --with-taps keeps it")
     nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
     if weights is not None:
-        nets, with_weights = [_pretrained(nets[0], weights)], True
+        nets, with_weights = [_pretrained(net, weights) for net in nets], True
     if len(nets) > 1:
-        source = family(nets, backend)
+        source = family(nets, backend, with_weights=with_weights, with_taps=with_taps)
     else:
         source = nets[0].codegen(
             backend, with_weights=with_weights, with_taps=with_taps
         )
-    if weights is not None and "\nWEIGHTS = " in source.text:
-        file, name = f"{nets[0].name}.safetensors", nets[0].name
-        told = f"archspec weights convert {weights} --spec {name} -o {file}"
-        print(f"note: it loads {file} beside it; `{told}` makes that", file=sys.stderr)
+    if weights is not None and ".safetensors" in source.text:
+        for name in (net.name for net in nets):
+            file = f"{name}.safetensors"
+            told = f"archspec weights convert {weights} --spec {name} -o {file}"
+            print(
+                f"note: it loads {file} beside it; `{told}` makes that", file=sys.stderr
+            )
     if output == "-":
         print(source.text, end="")
         return
     path = Path(output)
     texts = {path: source.text}
     if with_test:
-        place = recorded.placed(path, source.entry)
-
-        def resized(size: tuple[int, int]) -> Graph:
-            return load(specs[0], params=given, size=size, taps=taps).graph
-
-        small = recorded.smaller(nets[0].graph, resized)
+        place = recorded.placed(path, source.entries)
+        graphs = [net.graph for net in nets]
+        small = [
+            recorded.smaller(
+                graph,
+                lambda size: load(spec, params=given, size=size, taps=taps).graph,  # noqa: B023  # at once
+            )
+            for spec, graph in zip(specs, graphs, strict=True)
+        ]
         test = method(find(backend), "test", "test of its files")
-        texts[path.with_name(f"test_{path.name}")] = test(nets[0].graph, small, place)
+        texts[path.with_name(f"test_{path.name}")] = test(graphs, small, place)
     if check:
         for path, text in texts.items():
             _check(path, text)

@@ -31,6 +31,8 @@ from archspec.source.outline import (
 FIRST = ("in_channels", "channels")
 CLASSES = "num_classes"
 """The one argument of a whole net that people give by position."""
+Look = tuple[Value, ...] | str
+"""The values that a loop looks up, one for each turn, or the argument that has them."""
 
 
 def arrange(definitions: list[Definition]) -> None:
@@ -65,10 +67,11 @@ def _scopes(lines: list[Line]) -> list[list[Line]]:
 
 
 def _rows(definition: Definition, line: Line, around: frozenset[str]) -> None:
-    """Lets a loop of fixed length run over what it looks up by its index."""
-    if not isinstance(line.count, int) or line.count < 2:
+    """Lets a loop run over what it looks up by its index: tables, and arguments."""
+    count = line.count if isinstance(line.count, int) else 0
+    found = _Lookups(line.index, count, _lists(definition, line))
+    if not found.lists and count < 2:
         return
-    found = _Lookups(line.index, line.count)
     for arg in (*expressions(line), *line.carried.values()):
         if isinstance(arg, Expr):
             found.visit(arg.tree)
@@ -82,14 +85,43 @@ def _rows(definition: Definition, line: Line, around: frozenset[str]) -> None:
         *(name for inner in walk([line]) for name in inner.bound()),
         *(name for inner in walk(definition.lines) for name in inner.start),
     }
-    words: dict[tuple[Value, ...], str] = {}
+    words: dict[Look, str] = {}
     for column in found.columns:
         words[column] = name = _free(_hint(line, found, column), taken)
         taken.add(name)
-    line.rows = {name: column for column, name in words.items()}
-    swap = _Swapped(found, words)
+    held = {n: a for n, a in definition.arguments.items() if n in found.lists}
+    swap = _Swapped(found, words, held)
     rewrite(line, lambda arg: _swapped(arg, swap))
     line.carried = {k: _swapped(v, swap) for k, v in line.carried.items()}
+    line.rows = {
+        name: named(column, "list") if isinstance(column, str) else column
+        for column, name in words.items()
+    }
+
+
+def _lists(definition: Definition, line: Line) -> frozenset[str]:
+    """The arguments that are lists with an item for each turn of a loop."""
+    return frozenset(
+        name
+        for name, argument in definition.arguments.items()
+        if all(isinstance(value, tuple) for value in argument.values)
+        and not any(isinstance(item, tuple) for item in _items(argument))
+        and (
+            (argument.sized and {*map(_length, argument.values)} == {line.count})
+            or (isinstance(line.count, Expr) and line.count.text == f"len({name})")
+        )
+    )
+
+
+def _length(value: Value) -> int:
+    return len(value) if isinstance(value, tuple) else 0
+
+
+def _items(argument: Argument) -> list[Value]:
+    """The items of an argument that is a list, in all instances."""
+    return [
+        item for value in argument.values if isinstance(value, tuple) for item in value
+    ]
 
 
 def _free(hint: str, taken: set[str]) -> str:
@@ -99,7 +131,7 @@ def _free(hint: str, taken: set[str]) -> str:
     return name
 
 
-def _hint(line: Line, found: _Lookups, column: tuple[Value, ...]) -> str:
+def _hint(line: Line, found: _Lookups, column: Look) -> str:
     """What a column is for: the attribute or argument that is nothing but it."""
     for inner in walk([line]):
         if isinstance(inner.count, Expr) and found.column(inner.count.tree) == column:
@@ -116,16 +148,26 @@ def _hint(line: Line, found: _Lookups, column: tuple[Value, ...]) -> str:
 
 
 class _Lookups(ast.NodeVisitor):
-    """Finds what a loop looks up by its index: the columns of its rows."""
+    """Finds what a loop looks up by its index: the columns of its rows.
 
-    def __init__(self, index: str, count: int) -> None:
+    It has `count` turns, or of 0 as many as items that each of `lists` has.
+    """
+
+    def __init__(self, index: str, count: int, lists: frozenset[str]) -> None:
         self.index = index
         self.count = count
-        self.columns: list[tuple[Value, ...]] = []
+        self.lists = lists
+        self.columns: list[Look] = []
 
-    def column(self, tree: ast.AST) -> tuple[Value, ...] | None:
-        """The values of a look-up, one for each turn; None for anything else."""
+    def column(self, tree: ast.AST) -> Look | None:
+        """What a look-up gives in each turn; None for anything else."""
         if not isinstance(tree, ast.Subscript | ast.Call):
+            return None
+        if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.Name):
+            index, name = tree.slice, tree.value.id
+            if isinstance(index, ast.Name) and index.id == self.index:
+                return name if name in self.lists else None
+        if self.count < 2:
             return None
         parts = list(ast.walk(tree))
         called = [part.func for part in parts if isinstance(part, ast.Call)]
@@ -155,9 +197,18 @@ class _Lookups(ast.NodeVisitor):
 class _Swapped(ast.NodeTransformer):
     """Puts the names of rows for look-ups."""
 
-    def __init__(self, found: _Lookups, words: Mapping[tuple[Value, ...], str]) -> None:
+    def __init__(
+        self,
+        found: _Lookups,
+        words: Mapping[Look, str],
+        lists: Mapping[str, Argument],
+    ) -> None:
         self.found = found
         self.words = words
+        self.kinds = {
+            name: kind_of(_items(lists[look]) if isinstance(look, str) else look)
+            for look, name in words.items()
+        }
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         column = self.found.column(node)
@@ -169,8 +220,7 @@ class _Swapped(ast.NodeTransformer):
 def _swapped(arg: Arg, swap: _Swapped) -> Arg:
     if not isinstance(arg, Expr):
         return arg
-    kinds = dict(arg.kinds) | {n: kind_of(c) for c, n in swap.words.items()}
-    return rebuilt(arg, swap, kinds)
+    return rebuilt(arg, swap, dict(arg.kinds) | swap.kinds)
 
 
 # What a loop carries

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archspec.graph import Node, Scope, Value
 from archspec.language.formula import parse
+from archspec.ops import Shape
 from archspec.source.columns import Cell, Column, Text
 from archspec.source.expr import (
     Arg,
@@ -25,6 +26,7 @@ from archspec.source.expr import (
     value_of,
     without_term,
 )
+from archspec.source.literal import Product
 from archspec.source.outline import (
     CHOSEN,
     Definition,
@@ -446,6 +448,9 @@ class Body:
         if op.flattens:  # instances may read images of several sizes
             features: list[Value] = [node.shape[0] for node in nodes]
             made = self.writer.checked(made, cells, features, "flat_features")
+            sizes = [shape for (shape,) in shapes]
+            last = op.order == "hwc"  # type: ignore[attr-defined]  # a Flatten
+            made = _factored(made, [(*s[1:], s[0]) if last else s for s in sizes])
         use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 
@@ -641,6 +646,14 @@ def _variable(index: Arg | None) -> str:
 def _repeat_of(item: Item) -> str | None:
     """The formula of an item's `repeat`."""
     return item.repeat if isinstance(item, Node) else item.scope.repeat
+
+
+def _factored(features: Arg, shapes: Sequence[Shape]) -> Arg:
+    """The features of flattened images of such shapes as the product that they are."""
+    factors = tuple(size for size in shapes[0] if size != 1)
+    if isinstance(features, Expr) or len({*shapes}) > 1 or len(factors) < 2:
+        return features
+    return Product.of(factors)
 
 
 def _with(arg: Arg, name: str, value: Arg) -> Arg:

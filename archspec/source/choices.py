@@ -186,8 +186,12 @@ class _Spelling:
         """What is computed under a name."""
         return self.op(value) if name in self.own else self.said(value)
 
-    def column(self, name: str, held: tuple[Arg, ...]) -> tuple[Arg, ...]:
-        """A column of a table."""
+    def column(self, name: str, held: tuple[Arg, ...] | Expr) -> tuple[Arg, ...] | Expr:
+        """A column of a table; no argument is a list of ops."""
+        if isinstance(held, Expr):
+            if name in self.own:
+                raise Unspoken
+            return held
         return tuple(map(self.op, held)) if name in self.own else held
 
     def _word(self, kind: object) -> ast.expr:

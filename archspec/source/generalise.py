@@ -365,7 +365,8 @@ class Writer:
     ) -> Arg:
         """An expression that was derived, or what stands for it where it is wrong."""
         if self.holds(arg, cells, values):
-            return values[0] if same(values) and self._settled(arg) else arg
+            settled = isinstance(arg, Expr) and same(values) and self._settled(arg)
+            return values[0] if settled else arg
         return self.told(cells, values, hint, self.words.behind(names_of(arg)))
 
     def short(self, arg: Arg, name: str) -> Arg:

@@ -215,8 +215,9 @@ def _names(
             found.setdefault(ref, _lower(name))
     readers = Counter(ref for refs in (*reads, ends.values()) for ref in {*refs})
     final = {*ends.values()} if len({*ends.values()}) > 1 else set()
-    last = {line.name: number for number, line in enumerate(lines)}
-    for name, number in last.items():
+    told = [(line.name, n) for n, line in enumerate(lines) if not line.value]
+    own = ((line.value, n) for n, line in enumerate(lines) if line.value)
+    for name, number in (*dict(told).items(), *own):
         ref = Ref(number)
         read = readers[ref] > 1 or ref in final
         if read and lines[number].outputs == 1 and name.isidentifier():

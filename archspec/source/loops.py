@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Sequence
 
-from archspec.source.expr import names_of
+from archspec.source.expr import Expr, names_of
 from archspec.source.outline import Line
 from archspec.source.text import (
     STEP,
@@ -41,9 +41,17 @@ def each(line: Line, read: Container[str]) -> Each:
     counts = line.index in read
     if not rows:
         return Each(line.index if counts else "_", Call("range", (line.count,)))
-    words, items = ", ".join(rows), [*zip(*rows.values(), strict=True)]
-    told = (item[0] if len(rows) == 1 else Display(item, "()") for item in items)
-    table = Display(tuple(told), "()")
+    columns, words = [*rows.values()], ", ".join(rows)
+    table: Doc
+    if len(columns) == 1 and isinstance(columns[0], Expr):
+        table = columns[0]
+    elif any(isinstance(column, Expr) for column in columns):
+        docs = (c if isinstance(c, Expr) else Display(c, "()") for c in columns)
+        table = Call("zip", tuple(docs), (("strict", True),))
+    else:
+        items = zip(*(c for c in columns if not isinstance(c, Expr)), strict=True)
+        told = (i[0] if len(rows) == 1 else Display(i, "()") for i in items)
+        table = Display(tuple(told), "()")
     if not counts:
         return Each(words, table)
     words = words if len(rows) == 1 else f"({words})"

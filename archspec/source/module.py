@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from archspec.source.project import seal
+from archspec.source.text import STEP, WIDTH
 
 
 def module(
@@ -79,6 +80,9 @@ def import_lines(read: set[str], imports: Mapping[str, str]) -> str:
     for lead in sorted(members, key=lambda lead: (lead.startswith("from"), lead)):
         names = sorted(members[lead], key=lambda name: (name.islower(), name))
         line = f"{lead} import {', '.join(names)}" if names[0] else lead
+        if len(line) > WIDTH:
+            rows = "".join(f"{' ' * STEP}{name},\n" for name in names)
+            line = f"{lead} import (\n{rows})"
         standard = lead.split()[1].partition(".")[0] in sys.stdlib_module_names
         sections[standard].append(line)
     return "\n\n".join("\n".join(lines) for lines in sections.values() if lines)

@@ -7,7 +7,7 @@ computed for every instance and found equal to the graph's value, or an argument
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archspec.graph import Value
@@ -120,8 +120,10 @@ class Line:
         start: variables that a loop needs, and what they are before its first turn.
         carried: arguments and such variables, which it sets anew after each turn.
         after: what such variables hold behind the loop, in other words.
-        rows: names that a loop takes from a table, each with its column.
+        rows: names that a loop takes from a table, each with its column, or with the
+            argument whose items these are.
         single: whether it is an instance of a repeat, named by its number.
+        value: what its value is called where it needs a name, if not as the line.
     """
 
     name: str
@@ -135,11 +137,12 @@ class Line:
     start: dict[str, Arg] = field(default_factory=dict)
     carried: dict[str, Arg] = field(default_factory=dict)
     after: dict[str, Arg] = field(default_factory=dict)
-    rows: dict[str, tuple[Arg, ...]] = field(default_factory=dict)
+    rows: dict[str, tuple[Arg, ...] | Expr] = field(default_factory=dict)
     single: bool = False
     otherwise: Ref | None = None
     instead: bool = False
     template: str = ""
+    value: str = ""
     alias: tuple[Arg, ...] = ()
 
     @property
@@ -168,11 +171,18 @@ class Line:
         """The names that a loop has of its own."""
         return {self.index, *self.start, *self.rows} - {""}
 
+    def lists(self, read: Container[str]) -> Iterator[Expr]:
+        """The arguments over whose items it runs, where a name for these is read."""
+        for name, column in self.rows.items():
+            if isinstance(column, Expr) and name in read:
+                yield column
+
     def said(self) -> Iterator[Arg]:
         """Everything that it prints, without what is nested in it."""
         yield self.when
         if self.count is not None:
             yield self.count
+        yield from self.lists(self.rows)
         yield from self.start.values()
         yield from self.carried.values()
         yield from self.alias
@@ -319,11 +329,13 @@ def free_names(line: Line) -> set[str]:
     A loop starts, and is counted, in the words around it; all else in it may read its
     own.
     """
-    outside = [*line.start.values(), *([] if line.count is None else [line.count])]
+    outside: list[Arg] = [*line.start.values()]
+    outside += [] if line.count is None else [line.count]
     inside = {name for arg in line.said() for name in names_of(arg)}
-    inside = inside.difference(*map(names_of, outside))
+    inside = inside.difference(*map(names_of, (*outside, *line.lists(line.rows))))
     if isinstance(line.target, Nested):
         inside |= read_by(line.target.lines)
+    outside += line.lists(inside)
     return (inside - line.bound()).union(*map(names_of, outside))
 
 
@@ -347,6 +359,9 @@ def rewrite(line: Line, change: Callable[[Arg], Arg], *, nested: bool = True) ->
         inner.alias = tuple(map(change, inner.alias))
         if inner.count is not None:
             inner.count = change(inner.count)
+        for name, column in inner.rows.items():
+            if isinstance(column, Expr):
+                inner.rows[name] = change(column)  # type: ignore[assignment]  # a name
         if inner is not line:
             inner.start = {k: change(v) for k, v in inner.start.items()}
             inner.carried = {k: change(v) for k, v in inner.carried.items()}

@@ -18,12 +18,14 @@ class Source:
         entry: the name of the class or function that makes the model.
         name: the net's name.
         backend: the backend's name.
+        entries: those of all nets, in a file of several.
     """
 
     text: str
     entry: str
     name: str
     backend: str
+    entries: tuple[str, ...] = ()
 
 
 def execute(source: Source) -> ModuleType:

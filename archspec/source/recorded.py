@@ -10,7 +10,7 @@ differ.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from math import sqrt
@@ -22,6 +22,7 @@ from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.ops.base import Shape
 from archspec.source.docstring import ordered
+from archspec.source.family import Family
 from archspec.source.literal import lit
 from archspec.source.module import import_lines, read_in
 from archspec.source.project import seal
@@ -94,24 +95,35 @@ class Imported(NamedTuple):
     """How a test imports what it tests.
 
     Attributes:
-        module, entry: the module and what makes the model there.
+        module, entries: the module, and what makes each model there.
         apart: whether that import stands apart, as ruff has those of a project's own.
     """
 
     module: str
-    entry: str
+    entries: tuple[str, ...]
     apart: bool
+
+    @property
+    def entry(self) -> str:
+        """What makes the only model, or the first."""
+        return self.entries[0]
 
 
 def record(
-    graph: Graph, weights: Iterable[Weight], *, channels_last: bool = False
+    graph: Graph,
+    weights: Iterable[Weight],
+    factor: float,
+    *,
+    channels_last: bool = False,
 ) -> Recorded:
-    """Runs a graph; BackendError where it computes no finite numbers."""
+    """Runs a graph; BackendError where it computes no finite numbers.
+
+    `factor` is what the factors of norms lie around.
+    """
     import numpy as np
 
     from archspec.reference import evaluate
 
-    factor = gain(graph)
     known: dict[str, Any] = {"np": np, "sqrt": sqrt, "zlib": zlib, "GAIN": factor}
     exec(f"from __future__ import annotations\n{DRAWN}", known)
     draw, fixed = known["draw"], known["fixed"]
@@ -143,13 +155,13 @@ OUTPUT = "output"
 """What the test calls an output that has no name."""
 
 
-def gain(graph: Graph) -> float:
+def gain(graphs: Sequence[Graph]) -> float:
     """What the factors of norms lie around: less than 1 where many branches are added.
 
     So many sums of two branches, with two norms or more in each, don't grow without
     bound.
     """
-    sums = sum(node.op.kind == "add" for node in graph.nodes)
+    sums = max(sum(n.op.kind == "add" for n in graph.nodes) for graph in graphs)
     return round(min(1.0, float((2 / max(sums, 1)) ** 0.25)), 2)
 
 
@@ -183,7 +195,31 @@ def smaller(graph: Graph, resized: Callable[[tuple[int, int]], Graph]) -> Graph:
     return found if alike(graph, found) else graph
 
 
-def placed(path: Path, entry: str) -> Imported:
+def recorded(
+    small: Sequence[Graph],
+    weights: Callable[[Graph], Iterable[Weight]],
+    *,
+    channels_last: bool = False,
+) -> list[Recorded]:
+    """What is recorded of each net of a file; BackendError where one test can't be."""
+    factor, last = gain(small), channels_last
+    found = [record(g, weights(g), factor, channels_last=last) for g in small]
+    for graph, other in zip(small, found, strict=True):
+        one = found[0]
+        if (one.images, one.logs, [*one.outputs]) != (
+            other.images,
+            other.logs,
+            [*other.outputs],
+        ):
+            raise BackendError(
+                f"{graph.name!r} has other images or outputs than {small[0].name!r}",
+                code="AS516",
+                hint="print it, and its test, into files of their own",
+            )
+    return found
+
+
+def placed(path: Path, entries: tuple[str, ...]) -> Imported:
     """How a test beside a file imports from it; ArchspecError if that has no name.
 
     By ruff's own rule a module in the folder that it starts from, or in `src`, is a
@@ -196,8 +232,8 @@ def placed(path: Path, entry: str) -> Imported:
         raise ArchspecError(told, code="AS190", hint=hint)
     folder = path.resolve().parent
     if (folder / "__init__.py").exists():
-        return Imported(f".{name}", entry, True)
-    return Imported(name, entry, folder in (Path.cwd(), Path.cwd() / "src"))
+        return Imported(f".{name}", entries, True)
+    return Imported(name, entries, folder in (Path.cwd(), Path.cwd() / "src"))
 
 
 def alike(graph: Graph, other: Graph) -> bool:
@@ -214,8 +250,8 @@ def alike(graph: Graph, other: Graph) -> bool:
 
 
 def printed(
-    graph: Graph,
-    found: Recorded,
+    graphs: Sequence[Graph],
+    found: Sequence[Recorded],
     code: str,
     imports: Mapping[str, str],
     tested: Imported,
@@ -223,40 +259,70 @@ def printed(
     """The text of a test.
 
     Args:
-        graph: the net.
-        found: what was recorded.
+        graphs: the net, or all nets of a file.
+        found: what was recorded of each.
         code: what a framework adds: the model and its tests.
         imports: for each name that code may read, its import statement.
         tested: how the tested file is imported.
     """
-    rows = tuple(
-        (name, Display((_tuple(shape), _tuple(sums)), "()"))
-        for name, (shape, sums) in found.outputs.items()
-    )
-    images = tuple((name, _tuple(shape)) for name, shape in found.images.items())
-    told = "logarithms" if found.logs else "values"
+    told = "logarithms" if found[0].logs else "values"
     constants = [
-        f"PARAMETERS = {graph.parameter_count():_}",
-        *assignment("IMAGES", Table(images), 0),
-        *assignment("RECORDED", Table(rows), 0),
+        *_constant("PARAMETERS", graphs, map(_count, graphs)),
+        *assignment("IMAGES", _images(found[0]), 0),
+        *_constant("RECORDED", graphs, map(_outputs, found)),
         f'"""Of each output its shape, and weighted sums of all its {told}."""',
-        f"GAIN = {lit(found.gain)}",
+        f"GAIN = {lit(found[0].gain)}",
     ]
+    if len(graphs) > 1:
+        pairs = zip(graphs, tested.entries, strict=True)
+        rows = tuple((graph.name, Code(entry)) for graph, entry in pairs)
+        constants += assignment("BUILDERS", Table(rows), 0)
     text = "\n\n\n".join(("\n".join(constants), DRAWN, code))
     top = (
-        f'"""Tests {prose(graph.title or graph.name)}: '
+        f'"""Tests {prose(_title(graphs))}: '
         "its parameters, shapes, and what it computes.\n\n"
         "What training alone shows is not tested: dropout, momenta of norms, initial\n"
         'weights.\n"""\n\n'
     )
     known = {**COMMON, **imports}
-    own = f"from {tested.module} import {tested.entry}"
+    own = {name: f"from {tested.module} import {name}" for name in tested.entries}
     if not tested.apart:
-        known[tested.entry] = own
+        known |= own
     lines = import_lines(read_in(text), known)
-    lines += f"\n\n{own}" if tested.apart else ""
+    lines += f"\n\n{import_lines({*own}, own)}" if tested.apart else ""
     rest = f"{lines}\n\n{text}\n"
-    return f"{top}{seal(fingerprint(graph), top + rest)}\n\n{rest}"
+    whole = Family(tuple(graphs)).fingerprint() if len(graphs) > 1 else ""
+    return f"{top}{seal(whole or fingerprint(graphs[0]), top + rest)}\n\n{rest}"
+
+
+def _title(graphs: Sequence[Graph]) -> str:
+    """What the nets are called together."""
+    if len(graphs) == 1:
+        return graphs[0].title or graphs[0].name
+    return Family(tuple(graphs)).title
+
+
+def _constant(name: str, graphs: Sequence[Graph], told: Iterable[Doc]) -> list[str]:
+    """What is said of the net, or of each net by its name."""
+    rows = tuple((g.name, doc) for g, doc in zip(graphs, told, strict=True))
+    return assignment(name, rows[0][1] if len(rows) == 1 else Table(rows), 0)
+
+
+def _count(graph: Graph) -> Doc:
+    return Code(f"{graph.parameter_count():_}")
+
+
+def _images(found: Recorded) -> Doc:
+    return Table(tuple((name, _tuple(shape)) for name, shape in found.images.items()))
+
+
+def _outputs(found: Recorded) -> Doc:
+    return Table(
+        tuple(
+            (name, Display((_tuple(shape), _tuple(sums)), "()"))
+            for name, (shape, sums) in found.outputs.items()
+        )
+    )
 
 
 COMMON = {

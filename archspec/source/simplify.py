@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from archspec.errors import SpecError
 from archspec.graph import Value
 from archspec.language.formula import computed
+from archspec.source.literal import Product
 
 NUMBERS = ("int", "float")
 TOTAL = (ast.Add, ast.Sub, ast.Mult)
@@ -323,7 +324,7 @@ def constant(value: Value) -> ast.expr:
         return ast.List([constant(part) for part in value], ast.Load())
     if type(value) in (int, float) and repr(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))  # type: ignore[operator]  # a number
-    return ast.Constant(value)
+    return ast.Constant(int(value) if isinstance(value, Product) else value)
 
 
 def _summed(node: ast.BinOp) -> ast.expr:

@@ -65,7 +65,7 @@ CHECKS: tuple[Check, ...] = (
         "conditioned",
         backward=True,
         training=True,
-        least=1e-6,
+        least=1e-5,
     ),
     Check("outputs in training", "train", "training", "conditioned", training=True),
     Check("running statistics", "train", "statistics", "conditioned", training=True),

@@ -69,11 +69,6 @@ class Data:
             made[name] /= np.asarray(sqrt(prod(shape)), self.dtype)
         return made
 
-    def against(self, value: str) -> NDArray[Any]:
-        """The direction for a node's value where it is the only output."""
-        shape = (BATCH, *self.graph.shapes()[value])
-        return self._normal(f"value {value}", shape) / sqrt(prod(shape))
-
     def direction(self, weights: Arrays) -> Arrays:
         """A direction for each parameter and each input, as large as that itself."""
         made = {}
@@ -82,6 +77,11 @@ class Data:
             size = np.sqrt(np.mean(array**2)) or 1.0
             made[name] = self._normal(f"direction {name}", array.shape) * size
         return made
+
+    def against(self, value: str) -> NDArray[Any]:
+        """The direction for a node's value where it is the only output."""
+        shape = (BATCH, *self.graph.shapes()[value])
+        return self._normal(f"value {value}", shape) / sqrt(prod(shape))
 
     def _draw(self, what: str) -> np.random.Generator:
         return stream(self.seed, what)

@@ -37,8 +37,13 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, NDArray[Any]]
 
 DEFINITIONS = Target("definitions")
-STEP = 2.0**-20
-"""Of a derivative: rounding over it and its own square are both far below 1e-6."""
+STEPS: tuple[tuple[type[np.floating[Any]], float], ...] = (
+    (np.float64, 2.0**-28),
+    (np.longdouble, 2.0**-40),
+)
+"""Of a derivative: the smaller, the fewer kinks are near, and the more is rounded."""
+AGREE = 1e-6
+"""Slopes to both sides that are further apart have a kink between them."""
 
 
 class Definitions:
@@ -54,7 +59,7 @@ class Definitions:
         dtype: str = "float64",
         device: str | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """The weights, which training may change."""
+        """The weights, which training may change; they are in this process's memory."""
         return {name: np.array(array, dtype) for name, array in weights.items()}
 
     def write_weights(
@@ -97,9 +102,9 @@ class Definitions:
         The direction has an array for each parameter and each input.
         """
 
-        def total(step: float) -> Any:
+        def total(step: float, dtype: type[np.floating[Any]]) -> Any:
             moved = {
-                name: array + step * direction.get(name, 0)
+                name: array.astype(dtype) + step * direction.get(name, 0)
                 for name, array in (*model.items(), *inputs.items())
             }
             images = {name: moved[name] for name in inputs}
@@ -109,7 +114,13 @@ class Definitions:
                 for name, value in graph.outputs.items()
             )
 
-        return float((total(STEP) - total(-STEP)) / (2 * STEP))
+        slope = 0.0
+        for dtype, step in STEPS:
+            before, here, after = (total(n * step, dtype) for n in (-1, 0, 1))
+            slope = float((after - before) / (2 * step))
+            if abs(after - 2 * here + before) <= AGREE * abs(slope) * step:
+                break
+        return slope
 
 
 def prove(
@@ -117,6 +128,8 @@ def prove(
     targets: Sequence[Target],
     open_session: Callable[[Setting, Target], Session],
     note: Callable[[str], None],
+    *,
+    training: bool = True,
 ) -> Proof:
     """Rows for each target beside the definitions, and the node behind a difference.
 
@@ -125,6 +138,7 @@ def prove(
         targets: each is compared by itself.
         open_session: starts a target; raises NotAvailable.
         note: told what goes on.
+        training: whether what shows in training alone is compared.
     """
     graph, data = setting.graph(), setting.data()
     chosen: Any = Definitions()
@@ -134,13 +148,14 @@ def prove(
             return Bench(chosen, data)
         return open_session(setting, target)
 
+    moves = ["step"] if graph.buffers() else []
     prover = Prover(
         graph,
         (DEFINITIONS, *targets),
         setting.dtype,
         opened,
         note,
-        tasks=("eval", *(["step"] if graph.buffers() else []), "slope"),
+        tasks=["eval", *([*moves, "slope"] if training else [])],
         floor=(),
     )
     made = prover.prove()

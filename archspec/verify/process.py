@@ -36,10 +36,18 @@ class Session(Protocol):
 
 
 class Telling(Session, Protocol):
-    """A session that says what it runs on."""
+    """A session that takes another setting, and says what it runs on."""
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        ...
 
     def about(self) -> Mapping[str, Any]:
         """What ran so far: versions, device, threads."""
+        ...
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
         ...
 
 
@@ -56,44 +64,72 @@ class Sessions:
     ) -> None:
         self.start = start
         self.keep = keep
-        self._kept: dict[str, Telling] = {}
+        self._kept: dict[tuple[Target, str], tuple[Telling, Setting]] = {}
 
     def open(self, setting: Setting, target: Target) -> Telling:
         """A session for a while: its `close` gives it back."""
         if not self.keep:
             return self.start(setting, target)
-        key = f"{target} {json.dumps(setting.facts())}"
+        key = target, setting.dtype
         if key not in self._kept:
-            self._kept[key] = self.start(setting, target)
-        return Lent(self._kept, key)
+            self._kept[key] = self.start(setting, target), setting
+        return Lent(self, key, self.get(key, setting), setting)
+
+    def get(self, key: tuple[Target, str], setting: Setting) -> Telling:
+        """One that has started, about a setting."""
+        session, other = self._kept[key]
+        if setting != other:
+            session.use(setting)
+            self._kept[key] = session, setting
+        return session
+
+    def drop(self, key: tuple[Target, str]) -> None:
+        """Lends it no more."""
+        self._kept.pop(key, None)
 
     def close(self) -> None:
         """Ends what was kept."""
-        for session in self._kept.values():
+        for session, _ in self._kept.values():
             session.close()
         self._kept.clear()
 
 
 class Lent:
-    """A session that outlives its user; one that fails is not lent again."""
+    """A session that outlives its user; one that has ended is not lent again."""
 
-    def __init__(self, kept: dict[str, Telling], key: str) -> None:
+    def __init__(
+        self,
+        kept: Sessions,
+        key: tuple[Target, str],
+        session: Telling,
+        setting: Setting,
+    ) -> None:
         self.kept = kept
         self.key = key
-        self.session = kept[key]
+        self.session = session
+        self.setting = setting
 
     def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
         """The arrays of a task."""
         try:
+            if not self.session.ended():
+                self.session = self.kept.get(self.key, self.setting)
             return self.session.ask(task)
-        except NotAvailable:
-            if self.kept.pop(self.key, None) is not None:
-                self.session.close()
-            raise
+        finally:
+            if self.session.ended():
+                self.kept.drop(self.key)
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.setting = setting
 
     def about(self) -> Mapping[str, Any]:
         """What ran so far."""
         return self.session.about()
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
+        return self.session.ended()
 
     def close(self) -> None:
         """It stays as it is."""
@@ -163,6 +199,14 @@ class Worker:
         file = self.folder / f"{self.stem}-{self.count}.safetensors"
         self._request({"task": task.facts(), "file": str(file)})
         return Stored(file)
+
+    def use(self, setting: Setting) -> None:
+        """From now on the process is about another net, or other numbers."""
+        self._request({"setting": setting.facts()})
+
+    def ended(self) -> bool:
+        """Whether the process has."""
+        return self.process.poll() is not None
 
     def about(self) -> Mapping[str, Any]:
         """What the process said with its last answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -82,44 +82,51 @@ def run(
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
+    alone = quick or len(targets) == 1 or certificate is not None
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1 or certificate is not None
-        proof = Proof((), (), ())
-        if alone or setting.dtype == "float64":
-            small = exact.exact(setting)
-            layers: list[tuple[Layer, Setting]] = [
-                (partial(exact.prove, certificate=certificate), small)
-            ]
-            if not (quick or certificate) and setting.dtype == "float64":
-                other = replace(small, exact=False)
-                layers.append((definitions.prove, other))
-                if training:
-                    layers.append((gradients.prove, small))
-                    layers.append((trained.prove, other))
-                    layers.append((chance.prove, replace(other, chance=True)))
-            sessions = Sessions(
-                lambda made, target: start(made, target, Path(folder)),
-                keep=room is None or need * len(targets) < room,
-            )
-            try:
-                for prove, given in layers:
-                    proof = proof.joined(prove(given, targets, sessions.open, note))
-            finally:
-                sessions.close()
-        if alone:
-            report = _report(setting, graph, targets, notes, proof)
-            return replace(report, reference=CERTIFIED if certificate else DEFINED)
-        prover = Prover(
-            graph,
-            targets,
-            setting.dtype,
-            lambda target: start(setting, target, Path(folder)),
-            note,
-            training=training,
+        sessions = Sessions(
+            lambda made, target: start(made, target, Path(folder)),
+            keep=room is None or need * len(targets) < room,
         )
-        proof = proof.joined(prover.prove())
-        prover.results.clear()
-    return _report(setting, graph, targets, notes, proof)
+        proof = Proof((), (), ())
+        try:
+            if alone or setting.dtype == "float64":
+                for prove, made in _layers(setting, certificate, quick, training):
+                    proof = proof.joined(prove(made, targets, sessions.open, note))
+            if not alone:
+                prover = Prover(
+                    graph,
+                    targets,
+                    setting.dtype,
+                    partial(sessions.open, setting),
+                    note,
+                    training=training,
+                )
+                proof = proof.joined(prover.prove())
+                prover.results.clear()
+        finally:
+            sessions.close()
+    report = _report(setting, graph, targets, notes, proof)
+    if alone:
+        return replace(report, reference=CERTIFIED if certificate else DEFINED)
+    return report
+
+
+def _layers(
+    setting: Setting, certificate: Certificate | None, quick: bool, training: bool
+) -> Iterator[tuple[Layer, Setting]]:
+    """What is compared with the definitions, each backend by itself, and on what."""
+    bits = exact.exact(setting)
+    yield partial(exact.prove, certificate=certificate), bits
+    if quick or certificate is not None:
+        return
+    plain = replace(bits, exact=False)
+    if training:
+        yield gradients.prove, bits
+        yield trained.prove, plain
+        yield chance.prove, replace(plain, chance=True)
+    if setting.dtype == "float64":
+        yield partial(definitions.prove, training=training), plain
 
 
 def _report(

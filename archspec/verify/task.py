@@ -21,6 +21,8 @@ from archspec.verify.data import BATCH, Arrays, Data, ExactData
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from archspec.verify.setting import Setting
+
 STEPS = 3
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-4
 """Of archspec's own SGD, torch's definition: v = momentum v + g + decay w; w -= rate v.
@@ -120,6 +122,15 @@ class Bench:
             "device": self.data.device or "default",
             "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         }
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.data = setting.data()
+        self.graph = self.data.graph
+
+    def ended(self) -> bool:
+        """Never."""
+        return False
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -1,7 +1,8 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
 Reads one JSON object a line: first the setting and the target, then tasks, each with
-the file for its arrays. Answers each with a line: an error, or none, and what runs.
+the file for its arrays, and other settings. Answers each with a line: an error, or
+none, and what runs.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ def main() -> None:
 def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        if not bench:
+        if "setting" in request:
             made = setting.read(request["setting"])
+            if bench:
+                bench[0].use(made)
+                return None
             target = Target(request["backend"], request["engine"])
             chosen = target.found().on(target.engine, made.dtype)
             bench.append(Bench(chosen, made.data(), target.engine))

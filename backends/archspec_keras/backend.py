@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -17,6 +17,7 @@ from archspec.files import write_whole
 from archspec.graph import Graph, Value
 from archspec.source.family import Family
 from archspec.source.functions import emit
+from archspec.source.functions.dialect import Dialect
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
 from archspec_keras.engines import (
@@ -32,7 +33,7 @@ from archspec_keras.features import featured
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 from archspec_keras.recorded import test
-from archspec_keras.weights import loading
+from archspec_keras.weights import loading, loading_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,24 +74,31 @@ class KerasBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports keras."""
-        _refuse(graph)
-        return emit(graph, loading(KERAS, graph) if self.loads else KERAS)
+        return emit(graph, self._dialect(graph))
 
     def emit_family(self, family: Family) -> Source:
         """The source of a module for several nets."""
-        for graph in family.graphs:
+        return emit(family, self._dialect(family))
+
+    def _dialect(self, net: Graph | Family) -> Dialect:
+        """The dialect of a file; UnsupportedError for nets that it can't say."""
+        for graph in [net] if isinstance(net, Graph) else net.graphs:
             _refuse(graph)
-        return emit(family, KERAS)
+        if not self.loads:
+            return KERAS
+        if isinstance(net, Family):
+            return loading_each(KERAS, net.graphs)
+        return loading(KERAS, net)
 
-    def emit_tapped(self, graph: Graph, both: Graph) -> Source:
-        """The source of a module with a function for the features, the graph's taps."""
-        _refuse(graph)
-        dialect = loading(KERAS, graph) if self.loads else KERAS
-        return emit(graph, featured(dialect, graph))
+    def emit_tapped(self, net: Graph | Family, both: Graph | Family) -> Source:
+        """The source of a module with a function for the features, the nets' taps."""
+        return emit(net, featured(self._dialect(net), net))
 
-    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
-        """A test of a printed file, recorded with the graph at a small size."""
-        return test(graph, small, tested)
+    def test(
+        self, graphs: Sequence[Graph], small: Sequence[Graph], tested: Imported
+    ) -> str:
+        """A test of a printed file, recorded with each net at a small size."""
+        return test(graphs, small, tested)
 
     def build(
         self,

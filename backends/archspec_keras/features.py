@@ -8,6 +8,7 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import Op
 from archspec.ops.convolution import Conv2d
+from archspec.source.family import Family
 from archspec.source.functions.dialect import Dialect
 from archspec.source.literal import lit
 from archspec.source.text import Code, Table, assignment
@@ -22,11 +23,36 @@ def features(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, outputs, name=f"{model.name}_features")'''
 
 
-def featured(dialect: Dialect, graph: Graph) -> Dialect:
-    """The dialect of files that have a function `features`, for the graph's taps.
+EACH = '''\
+def features(model: keras.Model, name: str) -> keras.Model:
+    """Makes a model of the feature maps of a net, by its name; layers are shared."""
+    taps = TAPS[name].items()
+    outputs = {key: model.get_layer(layer).output for key, layer in taps}
+    return keras.Model(model.input, outputs, name=f"{model.name}_features")'''
+
+
+def featured(dialect: Dialect, net: Graph | Family) -> Dialect:
+    """The dialect of files that have a function `features`, for the nets' taps.
 
     UnsupportedError where no layer gives just what is tapped.
     """
+    if isinstance(net, Graph):
+        text, table = TEXT, _tapped(dialect, net)
+    else:
+        rows = ((graph.name, _tapped(dialect, graph)) for graph in net.graphs)
+        text, table = EACH, Table(tuple(rows))
+    return replace(
+        dialect,
+        constants={
+            **dialect.constants,
+            "TAPS": "\n".join(assignment("TAPS", table, 0)),
+        },
+        last={"features": text, **dialect.last},
+    )
+
+
+def _tapped(dialect: Dialect, graph: Graph) -> Table:
+    """For each tap the name of the layer that gives it."""
     nodes = {node.name: node for node in graph.nodes}
     rows = []
     for name, value in graph.taps.items():
@@ -36,12 +62,7 @@ def featured(dialect: Dialect, graph: Graph) -> Dialect:
             hint = f"tap one of {', '.join(ALONE)}"
             raise UnsupportedError(told, at=node.at, hint=hint)
         rows.append((name, Code(lit(node.layer(dialect.separator)))))
-    table = "\n".join(assignment("TAPS", Table(tuple(rows)), 0))
-    return replace(
-        dialect,
-        constants={**dialect.constants, "TAPS": table},
-        last={"features": TEXT, **dialect.last},
-    )
+    return Table(tuple(rows))
 
 
 def _alone(op: Op) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from archspec.backend import (
 )
 from archspec.files import write_whole
 from archspec.graph import Graph, Value
-from archspec.source.classes import emit, emit_tapped
+from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
@@ -26,7 +26,7 @@ from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
 from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
-from archspec_torch.weights import loading
+from archspec_torch.weights import loading, loading_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,33 +73,36 @@ class TorchBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a module; never imports torch."""
-        self._refuse(graph)
-        return emit(graph, loading(DIALECT, graph) if self.loads else DIALECT)
+        return emit(graph, self._dialect(graph, self.reserved))
 
     def emit_family(self, family: Family) -> Source:
         """The source of a module for several nets."""
-        for graph in family.graphs:
-            self._refuse(graph)
-        return emit(family, DIALECT)
+        return emit(family, self._dialect(family, self.reserved))
 
-    def _refuse(self, graph: Graph) -> None:
-        refuse_unsupported(graph, "PyTorch", unsupported)
-        refuse_names(graph, "torch.nn.Module", self.reserved)
+    def _dialect(self, net: Graph | Family, reserved: frozenset[str]) -> Dialect:
+        """The dialect of a file; UnsupportedError for nets that it can't say."""
+        for graph in [net] if isinstance(net, Graph) else net.graphs:
+            refuse_unsupported(graph, "PyTorch", unsupported)
+            refuse_names(graph, "torch.nn.Module", reserved)
+        if not self.loads:
+            return replace(DIALECT, reserved=reserved)
+        if isinstance(net, Family):
+            return replace(loading_each(DIALECT, net.graphs), reserved=reserved)
+        return replace(loading(DIALECT, net), reserved=reserved)
 
-    def emit_tapped(self, graph: Graph, both: Graph) -> Source:
+    def emit_tapped(self, net: Graph | Family, both: Graph | Family) -> Source:
         """The source of a module that also has `forward_features`, which gives taps.
 
-        `both` is the graph with the taps behind its outputs.
+        `both` is the net, or are the nets, with the taps behind the outputs.
         """
-        refuse_unsupported(graph, "PyTorch", unsupported)
-        own = self.reserved | {FEATURES}
-        refuse_names(graph, "torch.nn.Module", own)
-        dialect = loading(DIALECT, graph) if self.loads else DIALECT
-        return emit_tapped(graph, both, replace(dialect, reserved=own))
+        dialect = self._dialect(net, self.reserved | {FEATURES})
+        return emit_tapped(net, both, dialect)
 
-    def test(self, graph: Graph, small: Graph, tested: Imported) -> str:
-        """A test of a printed file, recorded with the graph at a small size."""
-        return test(graph, small, tested)
+    def test(
+        self, graphs: Sequence[Graph], small: Sequence[Graph], tested: Imported
+    ) -> str:
+        """A test of a printed file, recorded with each net at a small size."""
+        return test(graphs, small, tested)
 
     def build(
         self,

@@ -389,5 +389,5 @@ def _children(definition: Definition) -> Iterator[tuple[str, Line]]:
             return
         if definition.listed:
             yield str(number), line
-        elif line.name.isidentifier() and not line.single:
+        elif line.name.isidentifier() and not (line.single or line.value):
             yield line.name, line

@@ -127,6 +127,32 @@ def test_onnx_computes_the_same(model: torch.nn.Module) -> None:
     assert close(torch.from_numpy(np.array(found)), model(images))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_names_of_onnx_outputs_are_the_dicts_keys() -> None:
+    """As the README has it; torch by itself calls them by its ops."""
+    from onnx.reference import ReferenceEvaluator
+
+    spec = """
+inputs: {image: [3, 8, 8]}
+graph: {a: {op: conv2d, channels: 4, kernel: 1}, b: relu, c: {op: max_pool2d, kernel: 2}}
+outputs: {low: c, first: a, deep: b}
+"""
+    source = backend("torch").emit(graph_of(spec))
+    model = getattr(execute(source), source.entry)().eval()
+    images = IMAGES[:, :, :8, :8]
+    wanted = model(images)
+    names = [*wanted]
+    program = torch.onnx.export(
+        model, (images,), dynamo=True, verbose=False, output_names=names
+    )
+    assert program is not None
+    session = ReferenceEvaluator(program.model_proto)
+    assert session.output_names == names == ["low", "first", "deep"]
+    found = session.run(None, {session.input_names[0]: images.numpy()})
+    for name, array in zip(names, found, strict=True):
+        assert close(torch.from_numpy(np.array(array)), wanted[name]), name
+
+
 @LIGHT
 def test_deepcopy_and_pickle(model: torch.nn.Module) -> None:
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

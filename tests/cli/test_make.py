@@ -241,6 +241,15 @@ class TestOfAFile:
         assert "a test can't import a file of this name" in refused.stderr
         assert "resnet50.py" in refused.stderr
 
+    @BACKENDS
+    def test_several_nets(self, kind: str) -> None:
+        Path("other.yaml").write_text(SPEC.replace("name: small", "name: other"))
+        wanted = ["other.yaml", "-o", "nets.py", "--with-test"]
+        assert codegen(kind, *wanted).exit_code == 0
+        text = Path("test_nets.py").read_text()
+        assert 'BUILDERS = {"small": ' in text and project.untouched(text)
+        assert codegen(kind, *wanted, "--check").exit_code == 0
+
     def test_it_needs_a_file(self) -> None:
         assert codegen("torch", "--with-test").exit_code == 2
 
@@ -252,8 +261,6 @@ def test_features_beside_a_head(kind: str) -> None:
     assert {"torch": "def forward_features(", "keras": "def features("}[kind] in text
     assert "def forward_features(" not in codegen(kind, "--taps").stdout
     assert codegen(kind, "--taps", "--with-taps").exit_code == 2
-    for option in ("--with-taps", "--with-weights", "--with-test"):
-        assert codegen(kind, "resnet18", option, "-o", "net.py").exit_code == 2
 
 
 class TestWeights:

@@ -159,10 +159,12 @@ def test_codegen_of_what_nobody_publishes(weights: str, code: str) -> None:
     assert f"[{code}]" in text and weights in text
 
 
-def test_several_nets_have_no_weights_in_common() -> None:
+def test_weights_of_several_nets() -> None:
     ask = ("codegen", "resnet18", "resnet34", "-b", "torch", "--weights", "torchvision")
-    result = command(*ask)
-    assert result.exit_code == 2 and "--weights wants one net" in result.stderr
+    text = done(*ask)
+    assert "resnet18-f37072fd.pth" in text and "resnet34-b627a593.pth" in text
+    other = ("codegen", "resnet18", "fpn_resnet50", "-b", "torch")
+    assert "'fpn_resnet50'" in refused(*other, "--weights", "torchvision")
 
 
 def test_a_published_file_that_keras_loads(empty: None) -> None:

@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 024a7e163b1f1936
+# archspec: fingerprint c0f800bf255fd1e7, checksum 2702ca302712d0f6
 # mypy: no-warn-return-any
 
 import torch
@@ -50,7 +50,7 @@ class VGG16BN(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(25088, 4096),
+            nn.Linear(512 * 7 * 7, 4096),
             nn.ReLU(),
             nn.Dropout(p=dropout),
             nn.Linear(4096, 4096),

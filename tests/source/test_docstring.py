@@ -124,7 +124,7 @@ blocks:
     graph: [{block: unit, channels: 4, stride: 1, repeat: =depth}]
   halved:
     description: Half as large
-    graph: [{op: max_pool2d, kernel: 2}]
+    graph: [{op: max_pool2d, kernel: 2}, relu]
   two:
     inputs: [high, low]
     graph: {up: {op: resize, scale: 2, from: low}, both: {op: concat, from: [high, up]}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archspec.source.literal import lit
+from archspec.source.literal import Product, lit
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,10 @@ def test_literals(value: Any, text: str) -> None:
 def test_what_has_no_literal(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^(float|list|dict|bytes|complex) has no"):
         lit(value)
+
+
+def test_a_product_is_a_number_that_tells_its_factors() -> None:
+    made = Product.of((512, 7, 7))
+    assert made == 25088
+    assert lit(made) == "512 * 7 * 7"
+    assert lit(made + 1) == "25089"

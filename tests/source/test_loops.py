@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from archspec.source.expr import Arg, named
+from archspec.source.expr import Arg, Expr, named
 from archspec.source.loops import each, turns
 from archspec.source.outline import Line, OpUse
 from archspec.source.text import flat
+
+DEPTHS = named("depths", "list")
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,18 @@ from archspec.source.text import flat
             "a b i",
             "for i, (a, b) in enumerate(((1, 3), (2, 4)))",
         ),
+        (named("n", "int"), {"depth": DEPTHS}, "depth", "for depth in depths"),
+        (2, {"d": DEPTHS}, "d i", "for i, d in enumerate(depths)"),
+        (
+            2,
+            {"a": (1, 2), "d": DEPTHS},
+            "a d",
+            "for a, d in zip((1, 2), depths, strict=True)",
+        ),
     ],
 )
 def test_headers(
-    count: Arg, rows: dict[str, tuple[Arg, ...]], read: str, text: str
+    count: Arg, rows: dict[str, tuple[Arg, ...] | Expr], read: str, text: str
 ) -> None:
     use: Any = OpUse([], [], {}, ())
     line = Line("layer", use, (), count=count, index="i", rows=rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def test_weights_are_fixed_by_their_names() -> None:
 
 def test_what_is_recorded_is_what_the_definitions_give() -> None:
     graph = graph_of(NET)
-    found = recorded.record(graph, weights(graph))
+    found = recorded.record(graph, weights(graph), 1.0)
     drawn = known()
     fixed, draw = drawn["fixed"], drawn["draw"]
     x = 8 * draw("x", 2, 2, 4, 4)
@@ -93,13 +94,14 @@ def test_what_is_not_finite_is_refused() -> None:
     graph = graph_of("inputs: {x: [2]}\ngraph: [{op: linear, features: 2}]\n")
     wrong = [w._replace(back=lambda array: array / 0.0) for w in weights(graph)]
     with pytest.raises(BackendError, match="not finite"), np.errstate(all="ignore"):
-        recorded.record(graph, wrong)
+        recorded.record(graph, wrong, 1.0)
 
 
 def test_factors_are_small_where_many_branches_are_added() -> None:
-    assert recorded.gain(graph_of(NET)) == 1.0
+    assert recorded.gain([graph_of(NET)]) == 1.0
     for name, factor in (("resnet18", 0.71), ("resnet50", 0.59), ("resnet1202", 0.24)):
-        assert recorded.gain(archspec.load(name).graph) == factor
+        graph = archspec.load(name).graph
+        assert recorded.gain([graph]) == recorded.gain([graph_of(NET), graph]) == factor
 
 
 def test_images_are_small_odd_and_even() -> None:
@@ -146,22 +148,41 @@ def test_how_a_test_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("models/net.py", "net", False),
         ("package/net.py", ".net", True),
     ):
-        assert recorded.placed(Path(path), "Net") == Imported(module, "Net", apart)
+        wanted = Imported(module, ("Net",), apart)
+        assert recorded.placed(Path(path), ("Net",)) == wanted
     for name in ("resnet-50.py", "50.py", "class.py", "net.txt", "net"):
         with pytest.raises(ArchspecError, match="can't import a file of this name"):
-            recorded.placed(Path(name), "Net")
+            recorded.placed(Path(name), ("Net",))
 
 
 def test_the_text() -> None:
     graph = graph_of(f"title: 'A \"net\"'\n{NET}")
     found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5, -2e10, 0.25))})
     imports = {"torch": "import torch"}
-    text = recorded.printed(
-        graph, found, "a = torch", imports, Imported(".n", "N", True)
-    )
+    tested = Imported(".n", ("N",), True)
+    text = recorded.printed([graph], [found], "a = torch", imports, tested)
     assert text.startswith('"""Tests A \'net\': its parameters')
     assert (
         "import torch\nfrom numpy.typing import NDArray\n\nfrom .n import N\n" in text
     )
     assert 'RECORDED = {"y": ((2, 3), (1.5, -20000000000.0, 0.25))}\n' in text
     assert "PARAMETERS = 15\n" in text
+
+
+def test_the_text_for_several_nets() -> None:
+    graphs = [replace(graph_of(NET), name=name) for name in ("one", "two")]
+    found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5,))})
+    tested = Imported("nets", ("One", "Two"), True)
+    text = recorded.printed(graphs, [found, found], "a = BUILDERS", {}, tested)
+    assert 'PARAMETERS = {"one": 15, "two": 15}\nIMAGES = {"x": (2, 2, 4, 4)}\n' in text
+    assert '"two": {"y": ((2, 3), (1.5,))}' in text
+    assert 'BUILDERS = {"one": One, "two": Two}\n' in text
+    assert "\n\nfrom nets import One, Two\n\n" in text
+
+
+def test_nets_that_one_test_does_not_fit() -> None:
+    one = graph_of(NET)
+    other = replace(graph_of(f"{NET}  soft: softmax\n"), name="other")
+    assert [found.gain for found in recorded.recorded([one, one], weights)] == [1.0] * 2
+    with pytest.raises(BackendError, match="'other' has other images or outputs"):
+        recorded.recorded([one, other], weights)

@@ -62,6 +62,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from archspec.errors import BackendError
 from archspec.graph import Graph
 from archspec.source.choices import spell
 from archspec.source.classes.dialect import (
@@ -72,6 +73,7 @@ from archspec.source.classes.dialect import (
     Lowering,
     Start,
 )
+from archspec.source.classes.lists import unwrap
 from archspec.source.classes.printing import printed
 from archspec.source.family import Family
 from archspec.source.generalise import outline
@@ -92,16 +94,31 @@ __all__ = [
 ]
 
 
-def emit_tapped(graph: Graph, both: Graph, dialect: Dialect) -> Source:
+def emit_tapped(net: Graph | Family, both: Graph | Family, dialect: Dialect) -> Source:
     """The source of a net whose class also gives its features, the taps.
 
-    `both` is the graph with the taps behind its outputs.
+    `both` is the net, or are the nets, with the taps behind the outputs. BackendError
+    for nets of one file that have other taps or outputs.
     """
-    definitions = _outlined(both, dialect)
-    net = definitions[-1]
-    net.channels = net.channels[: len(graph.outputs)]
-    taps = dict(zip(graph.taps, [*both.outputs][len(graph.outputs) :], strict=True))
-    return printed(graph, definitions, replace(dialect, taps=taps))
+    family = net if isinstance(net, Family) else None
+    whole = both.whole() if isinstance(both, Family) else both
+    definitions = _outlined(whole, dialect)
+    first, *others = [net] if isinstance(net, Graph) else net.graphs
+    for graph in others:
+        if (*graph.taps, *graph.outputs) != (*first.taps, *first.outputs):
+            raise BackendError(
+                f"{graph.name!r} has other taps or outputs than {first.name!r}",
+                code="AS516",
+                hint="print it into a file of its own",
+            )
+    last = len(first.outputs)
+    for made in definitions:
+        if made.net and not (made.model and family):
+            made.channels = made.channels[:last]
+    told = both.graphs[0] if isinstance(both, Family) else both
+    taps = dict(zip(first.taps, [*told.outputs][last:], strict=True))
+    dialect = replace(dialect, taps=taps)
+    return printed(whole if family else first, definitions, dialect, family)
 
 
 def emit(net: Graph | Family, dialect: Dialect) -> Source:
@@ -119,4 +136,4 @@ def _outlined(graph: Graph, dialect: Dialect) -> list[Definition]:
     definitions = outline(graph, dialect.signature, dialect.ops.keys())
     prune(definitions, dialect.sized)
     spell(definitions, dialect.ops, dialect.op)
-    return definitions
+    return unwrap(definitions, dialect)

@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 
 from archspec.source.classes.dialect import Container, Dialect, Start
 from archspec.source.classes.scope import Scope, shared
+from archspec.source.expr import Arg, named, names_of
 from archspec.source.loops import each, turns
-from archspec.source.outline import Line, Nested, Target, Use
+from archspec.source.outline import (
+    Line,
+    Nested,
+    OpUse,
+    Target,
+    Use,
+    expressions,
+)
 from archspec.source.text import (
     STEP,
     Call,
@@ -95,9 +103,33 @@ class Constructor:
         return turns(line, made, INDENT, line.repeated())
 
     def _sequence(self, name: str, lines: Sequence[Line]) -> list[str]:
-        """Children that are called in turn, as one attribute."""
+        """Numbered children as one attribute: called in turn, or side by side."""
+        if all(line.value for line in lines):
+            items = self._beside(lines)
+            return self._set(name, packed(self.dialect.listing, items))
         made, items = self.collected(lines, INDENT)
         return [*made, *self._set(name, packed(self.dialect.sequential, items))]
+
+    def _beside(self, lines: Sequence[Line]) -> list[Doc]:
+        """Children side by side, as a loop where channels alone tell them apart."""
+        items, channels = self.items(lines), [*map(reads, lines)]
+        if len(lines) > 1 and all(item == items[0] for item in items):
+            times = Each("_", Call("range", (len(items),)))
+            return [Star(Loop(items[0], (times,)))]
+        word = named("in_channels", "int")
+        told = {
+            name
+            for line in lines
+            for arg in expressions(line)
+            for name in names_of(arg)
+        }
+        if None in channels or word.text in told:
+            return items
+        general = self.items([reading(line, word) for line in lines])
+        if any(item != general[0] for item in general):
+            return items
+        each = Each(word.text, Display(tuple(channels), "()"))
+        return [Star(Loop(general[0], (each,)))]
 
     def _always(self, line: Line) -> list[str]:
         target = line.target
@@ -261,6 +293,26 @@ def grows(lines: Sequence[Line]) -> bool:
 def carries(lines: Sequence[Line]) -> bool:
     """Whether a loop of a list sets names anew, which only statements can."""
     return any(line.carried or carries(inner(line) or ()) for line in lines)
+
+
+def reads(line: Line) -> Arg:
+    """The channels that a layer, alone or alone in a list, reads; None for others."""
+    target = line.target
+    if isinstance(target, Nested) and len(target.lines) == 1:
+        return reads(target.lines[0])
+    if isinstance(target, OpUse) and len(target.channels) == 1:
+        return target.channels[0]
+    return None
+
+
+def reading(line: Line, channels: Arg) -> Line:
+    """Such a line that reads other channels."""
+    target = line.target
+    if isinstance(target, Nested):
+        lines = [reading(inner, channels) for inner in target.lines]
+        return replace(line, target=replace(target, lines=lines))
+    assert isinstance(target, OpUse)
+    return replace(line, target=replace(target, channels=(channels,)))
 
 
 def inner(line: Line) -> Sequence[Line] | None:

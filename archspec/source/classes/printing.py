@@ -76,7 +76,8 @@ def printed(
         family.fingerprint() if family else fingerprint(graph),
         dialect.remarks,
     )
-    return Source(text, printer.entry, graph.name, dialect.backend)
+    entries = printer.entries
+    return Source(text, printer.entry, graph.name, dialect.backend, entries)
 
 
 class Printer:
@@ -91,7 +92,8 @@ class Printer:
     ) -> None:
         self.family = family
         self.shapes = graph.shapes()
-        self.named = list(graph.outputs) != [""]
+        first = family.graphs[0] if family else graph
+        self.named = list(first.outputs) != [""]
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         own |= {*dialect.constants, *dialect.last}
@@ -108,7 +110,8 @@ class Printer:
         for builder in builders:
             name = function_name(builder.graph.name)
             self.titles[id(builder)] = self.names.take(name)
-        self.entry = self.titles[id((builders or printed)[0 if builders else -1])]
+        self.entries = tuple(self.titles[id(made)] for made in builders or printed[-1:])
+        self.entry = self.entries[0]
         blocks = {made: made.title for made in printed if not made.net}
         for made, told in told_apart(blocks).items():
             self.titles[id(made)] = self._title(made, told)
@@ -354,9 +357,12 @@ class Printer:
         if name in values:
             return values[name]
         if name not in current.constants:
-            rows = [r for line in walk(current.lines) for r in line.rows.get(name, ())]
-            # A table's column, of values or the code for ops, or the index of a loop.
-            return rows or [0]  # type: ignore[return-value]
+            columns = [line.rows.get(name, ()) for line in walk(current.lines)]
+            lists = [v for c in columns if isinstance(c, Expr) for v in values[c.text]]
+            items = [c for c in (*columns, *lists) if isinstance(c, tuple)]
+            # A table's column, of values or the code for ops, an argument's items, or
+            # the index of a loop.
+            return [item for column in items for item in column] or [0]  # type: ignore[misc]
         made: list[Value] = []
         for number in range(len(current.instances)):
             env = {key: found[number % len(found)] for key, found in values.items()}

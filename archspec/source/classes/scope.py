@@ -189,7 +189,8 @@ def _group(
     """The callees of a repeat's unlike instances: one, or more where more is read."""
     children = scope.callees[numbers[0]]
     assert isinstance(children, str)
-    apart = any(scope.lines[number].outputs > 1 for number in numbers) or any(
+    lines = [scope.lines[number] for number in numbers]
+    apart = any(line.outputs > 1 or line.value for line in lines) or any(
         readers.get(Ref(number), set()) - {name} for number in numbers[:-1]
     )
     if not apart:

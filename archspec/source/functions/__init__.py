@@ -31,4 +31,5 @@ def emit(net: Graph | Family, dialect: Dialect) -> Source:
     printer = Printer(prepared, definitions, dialect, family)
     doc = shared(family, last) if family else docstring(graph, channels_last=last)
     text = printer.text(doc, family.fingerprint() if family else fingerprint(graph))
-    return Source(text, printer.entry, graph.name, dialect.backend)
+    entries = tuple(printer.entries)
+    return Source(text, printer.entry, graph.name, dialect.backend, entries)

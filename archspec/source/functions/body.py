@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers, template
 from archspec.source.liveness import UNREAD, variables
@@ -216,5 +217,9 @@ def printed(made: Sequence[Statement], indent: int) -> list[str]:
 
 def reads(made: Sequence[Statement]) -> set[str]:
     """The names that statements read, but for what loops start from and carry."""
-    own = (names_in(flat(part.value)) | reads(part.body) for part in made)
-    return set().union(*own)
+    found: set[str] = set()
+    for part in made:
+        inside = reads(part.body)
+        lists = part.loop.lists(inside) if part.loop is not None else ()
+        found |= names_in(flat(part.value)) | inside.union(*map(names_of, lists))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from run_printed import module
 from serving import LAYOUTS, publishing, serving, sha256
 
 import archspec
-from archspec.backend import backend
+from archspec.backend import backend, emit_family
 from archspec.errors import UnsupportedError
 from archspec.weights import write
 from archspec.weights.files import save
@@ -146,12 +147,42 @@ def test_names_that_cannot_be_told_apart() -> None:
         backend("keras").loading().emit(graph)  # type: ignore[attr-defined]
 
 
-def test_layers_that_have_other_names_than_weights() -> None:
-    graph = graph_of(
-        "inputs: {x: [4, 8, 8]}\n"
-        "graph: [{op: conv2d, alias: one, channels: 4, kernel: 1}]\n"
-    )
-    with pytest.raises(
-        UnsupportedError, match="no weights of '0': its `alias` differs"
-    ):
-        backend("keras").loading().emit(graph)  # type: ignore[attr-defined]
+def test_layers_that_have_other_names_than_weights(here: Path) -> None:
+    spec = LAYOUTS.replace("deep: {op", "deep: {alias: wide, op")
+    weights = stored(here, FILE, spec)
+    made = printed(here)
+    assert made.LAYERS == {"wide": "deep"}
+    model = made.Layouts()
+    made.load_weights(model)
+    assert holds(model, weights)
+
+
+def test_layers_that_are_called_alike_in_two_nets() -> None:
+    graphs = [
+        replace(
+            graph_of(
+                "inputs: {x: [4, 8, 8]}\n"
+                f"graph: {{{name}: {{op: conv2d, alias: one, channels: 4, kernel: 1}}}}\n"
+            ),
+            name=name,
+        )
+        for name in ("a", "b")
+    ]
+    with pytest.raises(UnsupportedError, match="'one' has other weights in another"):
+        emit_family(backend("keras").loading(), graphs)  # type: ignore[attr-defined]
+
+
+def test_several_nets(here: Path) -> None:
+    weights = stored(here, FILE)
+    more = LAYOUTS.replace("name: layouts", "name: more").replace("es: 3", "es: 5")
+    (here / "more.yaml").write_text(more)
+    path = here / f"nets_{here.name}.py"
+    options = ("-b", "keras", "--with-weights", "-o", path.name)
+    done("codegen", "layouts.yaml", "more.yaml", *options)
+    made = module(str(path))
+    model = made.Layouts()
+    made.load_weights(model, "layouts")
+    assert holds(model, weights)
+    (here / FILE).rename(here / "more.safetensors")
+    with pytest.raises(ValueError, match="fc_weight is"):
+        made.load_weights(made.More(), "more")

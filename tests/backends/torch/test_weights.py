@@ -129,3 +129,46 @@ def test_other_params_have_a_file_beside_the_module(here: Path) -> None:
         found = archspec.load("layouts.yaml", **given)
         text = found.codegen("torch", with_weights=True).text
         assert "URL" not in text and FILE in text
+
+
+def families(here: Path, spec: str = LAYOUTS, kind: str = "torch") -> Any:
+    """The printed module of two nets: that of the spec, and one with more classes."""
+    (here / "layouts.yaml").write_text(spec)
+    more = spec.replace("name: layouts", "name: more").replace(
+        "classes: 3", "classes: 5"
+    )
+    (here / "more.yaml").write_text(more.replace("net.", "more."))
+    path = here / f"nets_{here.name}.py"
+    options = ("-b", kind, "--with-weights", "-o", path.name)
+    done("codegen", "layouts.yaml", "more.yaml", *options)
+    return module(str(path))
+
+
+def test_files_beside_a_module_of_several_nets(here: Path) -> None:
+    made = families(here)
+    for name, make in (("layouts", made.layouts), ("more", made.more)):
+        graph = archspec.load(f"{name}.yaml").graph
+        weights = {k: a.astype("float32") for k, a in randomised(graph).items()}
+        write(here / f"{name}.safetensors", graph, weights)
+        model = make()
+        made.load_weights(model, name)
+        assert holds(model, weights)
+    with pytest.raises(RuntimeError, match=r"fc\.weight"):
+        made.load_weights(made.layouts(), "more")
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_published_for_several_nets(here: Path, suffix: str) -> None:
+    folder = here / "published"
+    folder.mkdir()
+    with serving(folder) as address:
+        weights = stored(here, f"published/net.{suffix}")
+        digest = sha256(folder / f"net.{suffix}")
+        spec = publishing(f"{address}/net.{suffix}", digest[:12])
+        made = families(here, spec)
+        model = made.layouts()
+        made.load_weights(model, "layouts")
+        assert holds(model, weights)
+        (folder / f"more.{suffix}").write_bytes(b"of another hash")
+        with pytest.raises(RuntimeError, match="invalid hash value"):
+            made.load_weights(made.more(), "more")

@@ -7,7 +7,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 7824ed928e32a0bd, checksum c7a6246c70e26a15
+# archspec: fingerprint 7824ed928e32a0bd, checksum 8cc49ef5c0ab82ea
 
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +23,7 @@ dense = partial(layers.Dense, kernel_initializer=NORMAL)
 
 
 def stage(
-    x: KerasTensor, channels: int, norm: bool, depth: int, names: Iterator[str]
+    x: KerasTensor, channels: int, depth: int, norm: bool, names: Iterator[str]
 ) -> KerasTensor:
     """3x3 convolutions and a max pool."""
     for _ in range(depth):
@@ -53,8 +53,8 @@ def vgg(
     inputs = keras.Input(input_shape, name="image")
     names = (f"features_{i}" for i in count())
     x = inputs
-    for i, channels in enumerate((64, 128, 256, 512, 512)):
-        x = stage(x, channels, norm, depth=depths[i], names=names)
+    for channels, depth in zip((64, 128, 256, 512, 512), depths, strict=True):
+        x = stage(x, channels, depth, norm, names=names)
     x = layers.AdaptiveAveragePooling2D(7, name="avgpool")(x)
     x = layers.Permute((3, 1, 2), name="flatten_permute")(x)
     x = layers.Flatten(name="flatten")(x)

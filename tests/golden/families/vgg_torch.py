@@ -7,7 +7,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 7824ed928e32a0bd, checksum b83cc9fac60a528b
+# archspec: fingerprint 7824ed928e32a0bd, checksum ca233b7975db1664
 # mypy: no-warn-return-any
 
 import torch
@@ -24,7 +24,7 @@ def init_weights(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def stage(in_channels: int, channels: int, norm: bool, depth: int) -> list[nn.Module]:
+def stage(in_channels: int, channels: int, depth: int, norm: bool) -> list[nn.Module]:
     """3x3 convolutions and a max pool."""
     layers: list[nn.Module] = []
     for _ in range(depth):
@@ -51,13 +51,13 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for i, channels in enumerate((64, 128, 256, 512, 512)):
-            layers += stage(in_channels, channels, norm, depth=depths[i])
+        for channels, depth in zip((64, 128, 256, 512, 512), depths, strict=True):
+            layers += stage(in_channels, channels, depth, norm)
             in_channels = channels
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(25088, 4096),
+            nn.Linear(512 * 7 * 7, 4096),
             nn.ReLU(),
             nn.Dropout(p=dropout),
             nn.Linear(4096, 4096),
