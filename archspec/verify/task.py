@@ -110,7 +110,7 @@ class Bench:
         if task.kind == "step":
             return dict(self._stepped())
         if task.kind == "slope":
-            return self._sloped()
+            return self._sloped(task.nodes)
         return self._probed(task)
 
     def about(self) -> dict[str, Any]:
@@ -212,11 +212,16 @@ class Bench:
         after = self.chosen.read_weights(self.graph, model)
         yield from self._statistics(before, after)
 
-    def _sloped(self) -> Arrays:
+    def _sloped(self, nodes: tuple[str, ...]) -> Arrays:
         """A number: sum(gradient x direction)."""
         graph, images, against = self.graph, self.data.images(), self.data.cotangents()
         weights = self.data.weights("conditioned")
         direction = self.data.direction(weights)
+        if nodes:
+            graph, keys = self._ending(nodes)
+            against = {key: self.data.against(value) for key, value in keys.items()}
+            own = {**graph.parameters(), **graph.inputs}
+            direction = {name: direction[name] for name in own}
         model = self._build(graph, weights)
         if isinstance(self.chosen, Sloped):
             found = self.chosen.slope(graph, model, images, against, direction)
