@@ -11,7 +11,7 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import chance, definitions, exact, gradients
+from archspec.verify import chance, definitions, exact, gradients, own
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
@@ -51,7 +51,7 @@ def run(
     Args:
         setting: the spec, its params, the precision, the seed.
         targets: each is compared with the definitions of the ops, bit for bit, and all
-            with the first.
+            with the first. A user's file has a model for one of them.
         note: told what goes on.
         quick: leaves all out but values, bit for bit.
         training: whether gradients and training are compared, in float64.
@@ -116,6 +116,9 @@ def _layers(
     setting: Setting, certificate: Certificate | None, quick: bool, training: bool
 ) -> Iterator[tuple[Layer, Setting]]:
     """What is compared with the definitions, each backend by itself, and on what."""
+    if setting.file is not None:
+        yield own.prove, own.small(setting)
+        return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
     if quick or certificate is not None:

@@ -22,6 +22,8 @@ class Setting:
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
         chance: whether the net has its dropouts; in comparisons they drop nothing.
+        file: a file that a user wrote, and maybe a name in it; its model is what is
+            verified, and its parameters are renamed with `rename`.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -33,6 +35,8 @@ class Setting:
     exact: bool = False
     chance: bool = False
     device: str | None = None
+    file: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -45,6 +49,8 @@ class Setting:
             "exact": self.exact,
             "chance": self.chance,
             "device": self.device,
+            "file": self.file,
+            "rename": dict(self.rename),
         }
 
     def graph(self) -> Graph:
@@ -75,4 +81,6 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["exact"],
         facts["chance"],
         facts["device"],
+        facts["file"],
+        facts["rename"],
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+import archspec
 from archspec.cli.app import application
 from archspec.verify.certificate import read
 from archspec.verify.comparison import CHECKS
@@ -175,6 +176,49 @@ def test_certificates_that_are_refused(
     plain = " ".join(found.stderr.replace("\u2502", " ").split())
     assert message in plain and not found.stdout
     assert not [*tmp_path.glob("x.*")]
+
+
+def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
+    """In a process of its own, where it can do what it likes."""
+    path = tmp_path / "net.py"
+    path.write_text(archspec.load(spec).codegen("torch").text)
+    args = (str(spec), "--backends", "torch", "--file")
+    found = verify(*args, f"{path}:Small")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("your model, ") == found.stdout.count("pass") == 2
+    path.write_text(path.read_text().replace("stride=2", "stride=1"))
+    found = verify(*args, str(path), "--json")
+    assert found.returncode == 1
+    [report] = json.loads(found.stdout)
+    assert report["first_differing"]["torch, float64"]["node"] == "conv"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--file", "net.py"], 2, "for one SPEC and one of --backends"),
+        (["--rename", "a=b"], 2, "--rename goes with --file"),
+        (["--file", "net.py", "--rename", "b"], 2, "for one SPEC and one of"),
+        (["--file", "net.py", "--backends", "torch"], 1, "there is no file 'net.py'"),
+        (
+            ["--file", "small.yaml", "--backends", "torch", "--rename", "b"],
+            1,
+            "expected OLD=NEW",
+        ),
+    ],
+)
+def test_files_that_are_refused(
+    args: list[str],
+    code: int,
+    message: str,
+    spec: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    found = here(str(spec), *args)
+    assert found.exit_code == code
+    plain = " ".join(found.stderr.replace("\u2502", " ").split())
+    assert message in plain and not found.stdout
 
 
 def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> None:

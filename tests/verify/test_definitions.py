@@ -103,7 +103,7 @@ def test_what_is_right(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("node", "changes", "count"),
     [
-        ("act", {"alpha": 0.70001}, 5),
+        ("act", {"alpha": 0.7001}, 5),
         ("group", {"eps": 1.001e-5}, 4),
         ("norm", {"momentum": 0.30001}, 1),
         ("norm", {"eps": 1.001e-5}, 4),
