@@ -12,6 +12,7 @@ from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import alone, chance, definitions, exact, gradients, own
+from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Sessions, Telling, Worker
@@ -127,6 +128,7 @@ def _layers(
     plain = replace(bits, exact=False)
     if training:
         yield gradients.prove, bits
+        yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
         yield partial(definitions.prove, training=training), plain
