@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -119,7 +120,7 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
     hits: list[bool] = []
 
     def start(setting: Setting, target: Target, folder: Path) -> Bench:
-        chosen: Any = target.found().on(target.engine, setting.dtype)
+        chosen: Any = copy(target.found().on(target.engine, setting.dtype))
         emit = chosen.emit
 
         def emitted(graph: Any) -> Source:
@@ -133,21 +134,12 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
         return Altered(chosen, setting.data())
 
     report = run(setting, (target,), lambda text: None, start=start)
-    proof = report.proof
-    rows = (
-        [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
-        if proof
-        else []
-    )
-    found = (
-        [item for _, item in proof.findings if isinstance(item, Finding)]
-        if proof
-        else []
-    )
-    named = [*(item.node for item in found), *(row.where for row in rows)]
-    return Answer(
-        any(hits), tuple(dict.fromkeys(r.check for r in rows)), tuple(named), report
-    )
+    assert report.proof is not None
+    wrong = [r for r in report.proof.rows if r.verdict not in ("pass", "forward only")]
+    found = [f for _, f in report.proof.findings if isinstance(f, Finding)]
+    named = [*(item.node for item in found), *(row.where for row in wrong)]
+    checks = dict.fromkeys(row.check for row in wrong)
+    return Answer(any(hits), tuple(checks), tuple(named), report)
 
 
 def tried(fault: Fault) -> Answer:
