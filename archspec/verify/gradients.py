@@ -117,6 +117,8 @@ def prove(
     """
     note("gradients by the definitions: computing")
     slopes = Slopes(Dyadic(setting.graph(), setting.seed, setting.dtype))
+    if not slopes.shown:
+        return Proof((), (), tuple(_notes(slopes)))
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     for target in targets:
@@ -146,8 +148,6 @@ def _missing(setting: Setting, target: Target, reason: str) -> Row:
 def _row(
     setting: Setting, target: Target, slopes: Slopes, session: Session
 ) -> tuple[Row, Finding | str | None]:
-    if not slopes.shown:
-        return _missing(setting, target, "no gradient of this net is exact"), None
     nodes = slopes.numbers.graph.nodes
     search = Search(
         slopes.numbers.graph,
