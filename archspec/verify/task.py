@@ -17,6 +17,7 @@ from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
 from archspec.verify import dice, moments
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
+from archspec.verify.trial import answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,13 +38,14 @@ class Task:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
-            are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three),
-            `step` (outputs in training mode and the statistics), `slope` (how fast
-            the loss grows along a direction), `probe` (the value of a node), `slopes`
-            (gradients of the net that ends at some nodes; without any, at its last
-            exact values), `dice` (each op of chance alone), `thrown` (all of them in
-            the whole; see `dice`) or `moments` (batch norms; see there).
+            are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
+            (conditioned weights: outputs and gradients in training mode, the statistics
+            after one step, the weights after three), `step` (outputs in training mode
+            and the statistics), `slope` (how fast the loss grows along a direction),
+            `probe` (the value of a node), `slopes` (gradients of the net that ends at
+            some nodes; without any, at its last exact values), `dice` (each op of
+            chance alone), `thrown` (all of them in the whole; see `dice`) or `moments`
+            (batch norms; see there).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -97,6 +99,9 @@ class Bench:
             return dict(self._evaluated("conditioned"))
         if task.kind == "exact":
             return dict(self._exact())
+        if task.kind == "alone":
+            data = self.data
+            return dict(answers(self.chosen, self.graph, data.seed, data.device))
         if task.kind == "train":
             return dict(self._trained())
         if task.kind == "slopes":
