@@ -22,6 +22,8 @@ class Setting:
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
         chance: whether the net has its dropouts; in comparisons they drop nothing.
+        unrounded: kinds of ops in whose place others stand, since their kernels round
+            in float64; see `archspec.passes.unrounded`.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -32,6 +34,7 @@ class Setting:
     size: tuple[int, int] | None = None
     exact: bool = False
     chance: bool = False
+    unrounded: tuple[str, ...] = ()
     device: str | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -44,16 +47,19 @@ class Setting:
             "size": self.size,
             "exact": self.exact,
             "chance": self.chance,
+            "unrounded": self.unrounded,
             "device": self.device,
         }
 
     def graph(self) -> Graph:
         """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
+        from archspec.passes.unrounded import unrounded
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
         still = found if self.chance else without_dropout(found)
+        still = unrounded(still, self.unrounded)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -74,5 +80,6 @@ def read(facts: Mapping[str, Any]) -> Setting:
         height_width,
         facts["exact"],
         facts["chance"],
+        tuple(facts["unrounded"]),
         facts["device"],
     )
