@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +76,14 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="A certificate, and nothing else, decides."),
     ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py[:NAME]",
+            help="Your own model of the spec, for one backend.",
+        ),
+    ] = None,
+    rename: options.Rename = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -88,6 +96,7 @@ def verify(
     alone, on another machine, device or version of a framework.
     """
     from archspec.catalog import names
+    from archspec.verify.entry import split
     from archspec.verify.report import summary
     from archspec.verify.run import run
     from archspec.verify.setting import Setting
@@ -109,6 +118,17 @@ def verify(
     settings = [
         Setting(name, kind, seed, given, size, device=device) for name, kind in wanted
     ]
+    if file is not None:
+        if len(names_) != 1 or len(targets) != 1 or certificate or against:
+            raise typer.BadParameter(
+                "--file is for one SPEC and one of --backends, and no certificate"
+            )
+        if not split(file)[0].is_file():  # a process need not start for that
+            raise ArchspecError(f"there is no file {file!r}", code="AS190")
+        found = options.wish(None, None, rename).rename
+        settings = [replace(settings[0], file=file, rename=found)]
+    elif rename:
+        raise typer.BadParameter("--rename goes with --file")
     certified = None
     if against is not None:
         certified = _certified(against, names_, [params, input_size, seed, certificate])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,7 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        training = training and dtype == "float64" and bool(graph.parameters())
+        training = training and dtype == "float64"
         compared = targets[1:] if tasks else targets
         self.untrained = [t for t in compared if training and not trains(t.found())]
         training = training and targets[0] not in self.untrained
@@ -123,9 +123,10 @@ class Prover:
 
     def _has(self, check: Check) -> bool:
         """Whether a net has what a check compares."""
-        if check.part == "taps":
-            return bool(self.graph.taps)
-        return check.part != "statistics" or bool(self.graph.buffers())
+        graph = self.graph
+        own = {"taps": graph.taps, "weights": graph.parameters()}
+        own["statistics"] = graph.buffers()
+        return check.part not in own or bool(own[check.part])
 
     def _run(self, target: Target) -> None:
         try:
@@ -192,16 +193,24 @@ class Prover:
         error = errors[worst]
         outcome = verdict(error, most, floor, self.dtype)
         value = self._value(check, worst)
-        if outcome == "FAIL" and check.part in VALUES:
-            self._search(check, target, most, value)
+        where = value if check.part in VALUES else worst
+        at = self._place(check, worst)
+        if outcome == "FAIL" and check.part != "statistics":
+            ends = (value,) if check.part in VALUES else self.graph.outputs.values()
+            self._search(check, target, most, dict.fromkeys(ends))
+            node = self.findings.get(f"{target}, {self.dtype}")
+            if check.backward:  # a parameter is never at fault
+                where, at = (
+                    (node.node, node.at) if isinstance(node, Finding) else (where, "")
+                )
         return Row(
             self.dtype,
             check.title,
             str(target),
             outcome,
             error,
-            value if check.part in VALUES else worst,
-            self._place(check, worst),
+            where,
+            at,
             floor,
             most,
         )
@@ -218,7 +227,9 @@ class Prover:
         value = self._value(check, name)
         return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
 
-    def _search(self, check: Check, target: Target, limit: float, value: str) -> None:
+    def _search(
+        self, check: Check, target: Target, limit: float, ends: Iterable[str]
+    ) -> None:
         key = f"{target}, {self.dtype}"
         if isinstance(self.findings.get(key), Finding):
             return
@@ -231,7 +242,10 @@ class Prover:
         try:
             other = self.open(target)
             try:
-                found = search(self.graph, check, limit, value, one, other)
+                for value in ends:
+                    found = search(self.graph, check, limit, value, one, other)
+                    if isinstance(found, Finding):
+                        break
             finally:
                 other.close()
         except NotAvailable as error:

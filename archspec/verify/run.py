@@ -11,7 +11,8 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import alone, chance, definitions, exact, gradients
+from archspec.verify import alone, chance, definitions, exact, gradients, own
+from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.native import replaced, rounding
@@ -51,7 +52,7 @@ def run(
     Args:
         setting: the spec, its params, the precision, the seed.
         targets: each is compared with the definitions of the ops, bit for bit, and all
-            with the first.
+            with the first. A user's file has a model for one of them.
         note: told what goes on.
         quick: leaves all out but values, bit for bit.
         training: whether gradients and training are compared, in float64.
@@ -110,7 +111,7 @@ def run(
                 prover.results.clear()
         finally:
             sessions.close()
-    if not quick and certificate is None:
+    if not quick and certificate is None and setting.file is None:
         told = tuple(replaced(native, targets) for native in natives)
         proof = proof.joined(Proof((), (), told))
     report = _report(setting, graph, targets, notes, proof)
@@ -127,6 +128,9 @@ def _layers(
     unrounded: tuple[str, ...],
 ) -> Iterator[tuple[Layer, Setting]]:
     """What is compared with the definitions, each backend by itself, and on what."""
+    if setting.file is not None:
+        yield own.prove, own.small(setting)
+        return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
     if setting.dtype == "float64" and certificate is None:
@@ -136,6 +140,7 @@ def _layers(
     plain = replace(bits, exact=False)
     if training:
         yield gradients.prove, bits
+        yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
         steady = replace(plain, unrounded=unrounded)

@@ -24,6 +24,8 @@ class Setting:
         chance: whether the net has its dropouts; in comparisons they drop nothing.
         unrounded: kinds of ops in whose place others stand, since their kernels round
             in float64; see `archspec.passes.unrounded`.
+        file: a file that a user wrote, and maybe a name in it; its model is what is
+            verified, and its parameters are renamed with `rename`.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -36,6 +38,8 @@ class Setting:
     chance: bool = False
     unrounded: tuple[str, ...] = ()
     device: str | None = None
+    file: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -49,6 +53,8 @@ class Setting:
             "chance": self.chance,
             "unrounded": self.unrounded,
             "device": self.device,
+            "file": self.file,
+            "rename": dict(self.rename),
         }
 
     def graph(self) -> Graph:
@@ -82,4 +88,6 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["chance"],
         tuple(facts["unrounded"]),
         facts["device"],
+        facts["file"],
+        facts["rename"],
     )

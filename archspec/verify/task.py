@@ -15,7 +15,7 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
-from archspec.verify import dice
+from archspec.verify import dice, moments
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 from archspec.verify.trial import answers
 
@@ -44,7 +44,8 @@ class Task:
             and the statistics), `slope` (how fast the loss grows along a direction),
             `probe` (the value of a node), `slopes` (gradients of the net that ends at
             some nodes; without any, at its last exact values), `dice` (each op of
-            chance alone) or `thrown` (all of them in the whole; see `dice`).
+            chance alone), `thrown` (all of them in the whole; see `dice`) or `moments`
+            (batch norms; see there).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -109,10 +110,12 @@ class Bench:
             return dict(dice.alone(trainer(self.chosen), self.data))
         if task.kind == "thrown":
             return dict(dice.together(trainer(self.chosen), self.data))
+        if task.kind == "moments":
+            return dict(moments.answers(trainer(self.chosen), self.data))
         if task.kind == "step":
             return dict(self._stepped())
         if task.kind == "slope":
-            return self._sloped()
+            return self._sloped(task.nodes)
         return self._probed(task)
 
     def about(self) -> dict[str, Any]:
@@ -214,11 +217,16 @@ class Bench:
         after = self.chosen.read_weights(self.graph, model)
         yield from self._statistics(before, after)
 
-    def _sloped(self) -> Arrays:
+    def _sloped(self, nodes: tuple[str, ...]) -> Arrays:
         """A number: sum(gradient x direction)."""
         graph, images, against = self.graph, self.data.images(), self.data.cotangents()
         weights = self.data.weights("conditioned")
         direction = self.data.direction(weights)
+        if nodes:
+            graph, keys = self._ending(nodes)
+            against = {key: self.data.against(value) for key, value in keys.items()}
+            own = {**graph.parameters(), **graph.inputs}
+            direction = {name: direction[name] for name in own}
         model = self._build(graph, weights)
         if isinstance(self.chosen, Sloped):
             found = self.chosen.slope(graph, model, images, against, direction)

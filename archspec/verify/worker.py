@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
 from archspec.verify import setting, task
+from archspec.verify.own import OwnBench, opened
 from archspec.verify.target import Target
 from archspec.verify.task import Bench
 
@@ -24,14 +25,14 @@ def main() -> None:
     # What frameworks print on standard output must not mix with the answers.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        bench: list[Bench] = []
+        bench: list[Bench | OwnBench] = []
         for line in sys.stdin:
             error = _served(json.loads(line), bench)
             about = bench[0].about() if bench else {}
             _say(answers, {"error": error, "about": about})
 
 
-def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
+def _served(request: dict[str, Any], bench: list[Bench | OwnBench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
         if "setting" in request:
@@ -41,7 +42,10 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
                 return None
             target = Target(request["backend"], request["engine"])
             chosen = target.found().on(target.engine, made.dtype)
-            bench.append(Bench(chosen, made.data(), target.engine))
+            if made.file is None:
+                bench.append(Bench(chosen, made.data(), target.engine))
+            else:
+                bench.append(opened(made, chosen))
             return None
         from archspec.weights import save
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -32,6 +32,7 @@ from archspec_keras.engines import (
 from archspec_keras.features import featured
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.own import OwnModel
 from archspec_keras.recorded import test
 from archspec_keras.weights import loading, loading_each
 
@@ -121,6 +122,10 @@ class KerasBackend:
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model
+
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModel:
+        """A user's model, for the values of a graph; it stays as it is."""
+        return OwnModel(graph, model, renamed)
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from archspec.source.recorded import Imported
 from archspec_torch.devices import placed
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.own import OwnModule
 from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
 from archspec_torch.weights import loading, loading_each
@@ -139,6 +140,10 @@ class TorchBackend:
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         return model
+
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:
+        """A user's module, for the values of a graph; it stays as it is."""
+        return OwnModule(graph, model, renamed)
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
