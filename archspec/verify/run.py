@@ -11,7 +11,7 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import chance, definitions, exact, gradients, own
+from archspec.verify import chance, definitions, exact, gradients, initial, own
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Sessions, Telling, Worker
@@ -126,6 +126,7 @@ def _layers(
     if training:
         yield gradients.prove, bits
         yield chance.prove, replace(plain, chance=True)
+    yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
         yield partial(definitions.prove, training=training), plain
 
