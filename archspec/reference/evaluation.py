@@ -18,6 +18,7 @@ from archspec.reference import (
     shaping,
 )
 from archspec.reference.images import Array
+from archspec.reference.rounding import ROUNDED
 
 Function = Callable[..., Array]
 """From an op, the values that it reads and, by name, what it stores to its output."""
@@ -43,15 +44,18 @@ def compute(
     *inputs: Array,
     stored: Mapping[str, Array] | None = None,
     training: bool = False,
+    rounding: str = "",
 ) -> Array:
     """The output of one op.
 
     `stored` are its weights and statistics by their names in the op (`weight`,
     `running_mean`), in canonical layout; of a dropout in training `kept`, see
-    `archspec.reference.activation.dropped`.
+    `archspec.reference.activation.dropped`. `rounding` names a framework whose rounded
+    constants count, see `archspec.reference.rounding`.
     """
-    table = {**FUNCTIONS, **TRAINED} if training else FUNCTIONS
-    return table[op.kind](op, *inputs, **(stored or {}))
+    tables = (ROUNDED.get(rounding, {}), TRAINED if training else {}, FUNCTIONS)
+    function = next(table[op.kind] for table in tables if op.kind in table)
+    return function(op, *inputs, **(stored or {}))
 
 
 def evaluate(

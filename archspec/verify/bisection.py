@@ -113,7 +113,9 @@ def search(
     other: Session,
 ) -> Finding | str:
     """The first node that differs on the way to `value`, or why there is none."""
-    kind = "slopes" if check.backward else "probe"
+    kind = "probe"
+    if check.backward:  # of weights that were trained, it is the gradients that differ
+        kind = "slope" if check.part == "slope" else "slopes"
 
     def apart(node: str) -> float:
         task = Task(kind, node, check.weights, check.training, (node,))

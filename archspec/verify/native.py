@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archspec.graph import Graph
 from archspec.ops import Op
+from archspec.reference.rounding import ROUNDED
 from archspec.verify.target import Target
 
 
@@ -19,6 +20,7 @@ class Native:
         on: where, as targets are named.
         forward, backward: bounds of the relative error of outputs and gradients.
         why: what rounds.
+        flat: whether a derivative may be 0 at a kink, whatever the slopes are.
     """
 
     kind: str
@@ -26,6 +28,7 @@ class Native:
     forward: float
     backward: float
     why: str
+    flat: bool = False
 
 
 EXACT = 1e-12
@@ -42,6 +45,14 @@ NATIVE: tuple[Native, ...] = (
         1e-7,
         "a single-precision 1/6 in the derivative",
     ),
+    Native(
+        "prelu",
+        ("keras:tensorflow", "keras:jax", "keras:torch"),
+        EXACT,
+        EXACT,
+        "its derivative at 0 is 0, neither 1 nor the slope",
+        flat=True,
+    ),
 )
 """The layers stay native in printed code: their definition is exact, their kernel not.
 """
@@ -57,7 +68,11 @@ def rounding(graph: Graph, targets: Iterable[Target]) -> list[Native]:
     """What rounds in a net on one of these targets."""
     kinds = {key(node.op) for node in graph.nodes}
     names = {str(target) for target in targets}
-    return [item for item in NATIVE if item.kind in kinds and names & {*item.on}]
+    return [
+        item
+        for item in NATIVE
+        if item.kind in kinds and names & {*item.on} and not item.flat
+    ]
 
 
 def rounded(graph: Graph, natives: Iterable[Native]) -> dict[str, float]:
@@ -71,3 +86,22 @@ def rounded(graph: Graph, natives: Iterable[Native]) -> dict[str, float]:
         before = (found.get(name, EXACT) for name in node.inputs)
         found[node.name] = max(forward.get(key(node.op), EXACT), *before)
     return found
+
+
+def modelled(target: Target) -> str:
+    """The rounding that describes a target's kernels, if one does.
+
+    A name in `archspec.reference.rounding.ROUNDED`.
+    """
+    return "tensorflow" if str(target) == "keras:tensorflow" else ""
+
+
+def allowance(op: Op, target: Target) -> Native | None:
+    """What an op that is alone may be off on a target, beyond what is usual.
+
+    Nothing where a rounding describes it.
+    """
+    if op.kind in ROUNDED.get(modelled(target), {}):
+        return None
+    found = (item for item in NATIVE if item.kind == key(op) and str(target) in item.on)
+    return next(found, None)

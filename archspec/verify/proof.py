@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        training = training and dtype == "float64" and bool(graph.parameters())
+        training = training and dtype == "float64"
         compared = targets[1:] if tasks else targets
         self.untrained = [t for t in compared if training and not trains(t.found())]
         training = training and targets[0] not in self.untrained
@@ -124,9 +124,10 @@ class Prover:
 
     def _has(self, check: Check) -> bool:
         """Whether a net has what a check compares."""
-        if check.part == "taps":
-            return bool(self.graph.taps)
-        return check.part != "statistics" or bool(self.graph.buffers())
+        graph = self.graph
+        own = {"taps": graph.taps, "weights": graph.parameters()}
+        own["statistics"] = graph.buffers()
+        return check.part not in own or bool(own[check.part])
 
     def _run(self, target: Target) -> None:
         try:
@@ -195,16 +196,24 @@ class Prover:
         error, limit = errors[worst], allowed[worst]
         outcome = verdict(error, limit, floor, self.dtype)
         value = self._value(check, worst)
-        if outcome == "FAIL" and check.part in VALUES:
-            self._search(check, target, limits, value)
+        where = value if check.part in VALUES else worst
+        at = self._place(check, worst)
+        if outcome == "FAIL" and check.part != "statistics":
+            ends = (value,) if check.part in VALUES else self.graph.outputs.values()
+            self._search(check, target, limits, dict.fromkeys(ends))
+            node = self.findings.get(f"{target}, {self.dtype}")
+            if check.backward:  # a parameter is never at fault
+                where, at = (
+                    (node.node, node.at) if isinstance(node, Finding) else (where, "")
+                )
         return Row(
             self.dtype,
             check.title,
             str(target),
             outcome,
             error,
-            value if check.part in VALUES else worst,
-            self._place(check, worst),
+            where,
+            at,
             floor,
             limit,
         )
@@ -221,7 +230,9 @@ class Prover:
         value = self._value(check, name)
         return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
 
-    def _search(self, check: Check, target: Target, limits: Limits, value: str) -> None:
+    def _search(
+        self, check: Check, target: Target, limits: Limits, ends: Iterable[str]
+    ) -> None:
         key = f"{target}, {self.dtype}"
         if isinstance(self.findings.get(key), Finding):
             return
@@ -234,7 +245,10 @@ class Prover:
         try:
             other = self.open(target)
             try:
-                found = search(self.graph, check, limits, value, one, other)
+                for value in ends:
+                    found = search(self.graph, check, limits, value, one, other)
+                    if isinstance(found, Finding):
+                        break
             finally:
                 other.close()
         except NotAvailable as error:

@@ -11,7 +11,8 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import chance, definitions, exact, gradients, initial, own
+from archspec.verify import alone, chance, definitions, exact, gradients, initial, own
+from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.process import Sessions, Telling, Worker
@@ -81,7 +82,7 @@ def run(
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
-    alone = quick or len(targets) == 1 or certificate is not None
+    single = quick or len(targets) == 1 or certificate is not None
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
@@ -89,10 +90,10 @@ def run(
         )
         proof = Proof((), (), ())
         try:
-            if alone or setting.dtype == "float64":
+            if single or setting.dtype == "float64":
                 for prove, made in _layers(setting, certificate, quick, training):
                     proof = proof.joined(prove(made, targets, sessions.open, note))
-            if not alone:
+            if not single:
                 prover = Prover(
                     graph,
                     targets,
@@ -106,7 +107,7 @@ def run(
         finally:
             sessions.close()
     report = _report(setting, graph, targets, notes, proof)
-    if alone:
+    if single:
         return replace(report, reference=CERTIFIED if certificate else DEFINED)
     return report
 
@@ -120,13 +121,16 @@ def _layers(
         return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
+    if setting.dtype == "float64" and certificate is None:
+        yield alone.prove, setting
     if quick or certificate is not None:
         return
     plain = replace(bits, exact=False)
     if training:
         yield gradients.prove, bits
+        yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
-    yield initial.prove, replace(plain, chance=True)
+        yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
         yield partial(definitions.prove, training=training), plain
 
