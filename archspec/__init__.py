@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from archspec.language.expand import Given
     from archspec.source.program import Source
     from archspec.spec import Spec, load
+    from archspec.verify.own import verify_model
 
-__all__ = ["Graph", "Spec", "build", "codegen", "errors", "load"]
+__all__ = ["Graph", "Spec", "build", "codegen", "errors", "load", "verify_model"]
 __version__ = "0.1.0"
 HOMES = {
     "Graph": "archspec.graph",
     "Spec": "archspec.spec",
     "load": "archspec.spec",
+    "verify_model": "archspec.verify.own",
 }
 
 

@@ -8,6 +8,7 @@ A backend is an import package of its own that names an object in the entry-poin
 
 Importing it imports no framework; building a model does. The object has the attributes
 and methods of `Backend`; one that can train has those of `Trainer`. More is for
+users: `own(graph, model, renamed)`, a model that somebody wrote, see `Own`; and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
 whose files can load weights; `emit_tapped(net, both)`, features beside a head, of a
 graph or a family; `test(graphs, small, imported)`, a file's test
@@ -150,6 +151,57 @@ class Trainer(Backend, Protocol):
         The gradients are named like the parameters and like the graph's inputs.
         """
         ...
+
+
+class Own(Protocol):
+    """A model of a user's, run for the values of a graph that it should compute.
+
+    Attributes:
+        shapes: of its parameters and buffers, by the graph's names.
+        size: height and width of the images that it takes; None if any.
+        engine: what it runs on, of the backend's engines.
+        raised: what it raised when it ran last; empty if nothing.
+    """
+
+    engine: str
+    raised: str
+    shapes: Mapping[str, Shape]
+    size: tuple[int, int] | None
+
+    def write(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Puts canonical weights into it, or into a copy."""
+        ...
+
+    def values(self, images: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Outputs as `outputs/NAME` and, as far as it shows them, `nodes/NODE`."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the user's model as it was."""
+        ...
+
+
+def named_outputs(graph: Graph, made: Any) -> dict[str, Any]:
+    """What a model gave, by the graph's outputs: a mapping, a sequence, or one value.
+
+    Raises BackendError where they are others.
+    """
+    names = [*graph.outputs]
+    if isinstance(made, Mapping):
+        found = dict(made)
+        if len(found) == len(names) == 1:
+            found = dict(zip(names, found.values(), strict=True))
+    else:
+        each = list(made) if isinstance(made, list | tuple) else [made]
+        found = dict(zip(names, each, strict=False)) if len(each) == len(names) else {}
+    if found.keys() != set(names):
+        told = ", ".join(map(repr, made)) if isinstance(made, Mapping) else len(each)
+        raise BackendError(
+            f"the model's outputs are {told}, the spec's "
+            + ", ".join(map(repr, names)),
+            code="AS523",
+        )
+    return found
 
 
 @cache

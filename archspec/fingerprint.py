@@ -17,6 +17,14 @@ def fingerprint(graph: Graph) -> str:
     that a later release adds with a default that changes nothing. How a size is spelled
     doesn't either: `kernel: 1` is `[1, 1]`.
     """
+    return hashlib.sha256(described(graph).encode()).hexdigest()
+
+
+def described(graph: Graph) -> str:
+    """What a fingerprint is the hash of: inputs, nodes and outputs as JSON.
+
+    A node is its name, kind, attributes that are not their defaults, inputs and shape.
+    """
     nodes = [
         [n.name, n.op.kind, _attributes(n.op), list(n.inputs), list(n.shape)]
         for n in graph.nodes
@@ -26,8 +34,7 @@ def fingerprint(graph: Graph) -> str:
         "nodes": nodes,
         "outputs": dict(graph.outputs),
     }
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"))
 
 
 def _attributes(op: Op) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from archspec_torch import TorchBackend
+
+from archspec.graph import Graph
+from archspec.source.program import Source
 
 NET = """archspec: 1
 name: net
@@ -52,3 +57,32 @@ class Faulty(TorchBackend):
 
 def scaled(name: str, factor: float) -> Changed:
     return lambda made: {k: v * factor if k == name else v for k, v in made.items()}
+
+
+class Altered(TorchBackend):
+    """PyTorch, some words of whose printed text are others.
+
+    Args:
+        changes: what is written in the place of what.
+        before: stands behind the imports.
+
+    Attributes:
+        hits: how often a word was found.
+    """
+
+    def __init__(self, changes: dict[str, str], before: str = "") -> None:
+        super().__init__()
+        self.changes = changes
+        self.before = before
+        self.hits = 0
+
+    def emit(self, graph: Graph) -> Source:
+        source = super().emit(graph)
+        text = source.text
+        for old, new in self.changes.items():
+            self.hits += text.count(old)
+            text = text.replace(old, new)
+        first = re.search(r"^from torch import .*\n", text, re.MULTILINE)
+        assert first is not None
+        text = f"{text[: first.end()]}{self.before}{text[first.end() :]}"
+        return replace(source, text=text)

@@ -36,9 +36,14 @@ LAYERS = (
 )
 """A module imports from its own part and from earlier layers; "" is the public API."""
 
-ALLOWED = {("source", "language.formula"), ("source", "reference")}
+ALLOWED = {
+    ("source", "language.formula"),
+    ("source", "reference"),
+    ("verify", "archspec"),
+}
 """Printed text may be a formula's, if that gives the graph's value; source asks. What a
-printed test compares, the definitions of the ops compute."""
+printed test compares, the definitions of the ops compute. A certificate has the
+version."""
 
 FOR_BACKENDS = {"errors", "files", "ops", "graph", "source", "backend", "weights"}
 """`weights` has the layouts of Keras' files, which its models share."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +16,7 @@ from archspec.cli import options
 from archspec.errors import ArchspecError
 
 if TYPE_CHECKING:
+    from archspec.verify.certificate import Certificate
     from archspec.verify.data import Dtype
     from archspec.verify.report import Report
 
@@ -50,6 +54,34 @@ def verify(
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Make a net smaller that doesn't fit.")
     ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="Of the framework, such as cuda.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json[.gz]", help="Write what every value must be, bit by bit."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz", help="With --certificate: its weights and images."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A certificate, and nothing else, decides."),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py[:NAME]",
+            help="Your own model of the spec, for one backend.",
+        ),
+    ] = None,
+    rename: options.Rename = None,
+    force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Proves that backends compute the same function, or says where they differ.
@@ -57,8 +89,11 @@ def verify(
     Each is compared with the definitions of the ops, bit for bit, and all with the
     first. Exit code 1 unless every check of every backend was made and passed.
     Gradients, training and three steps of SGD are compared in float64 only.
+    A certificate says what every value must be; --against checks a backend by one
+    alone, on another machine, device or version of a framework.
     """
     from archspec.catalog import names
+    from archspec.verify.entry import split
     from archspec.verify.report import summary
     from archspec.verify.run import run
     from archspec.verify.setting import Setting
@@ -70,11 +105,31 @@ def verify(
         raise typer.BadParameter("give the specs, or --all and none")
     targets = parse_all(backends)
     given, size = options.params(params), options.image_size(input_size)
+    names_ = tuple(specs or names())
+    writes = _Writes(certificate, data, force)
+    writes.check(names_)
     kinds = PRECISIONS[dtype]
     if (quick or len(targets) == 1) and dtype == "both":
         kinds = ("float64",)  # 1 / sqrt(x) of TensorFlow rounds in float32
-    wanted = [(name, kind) for name in specs or names() for kind in kinds]
-    settings = [Setting(name, kind, seed, given, size) for name, kind in wanted]
+    wanted = [(name, kind) for name in names_ for kind in kinds]
+    settings = [
+        Setting(name, kind, seed, given, size, device=device) for name, kind in wanted
+    ]
+    if file is not None:
+        if len(names_) != 1 or len(targets) != 1 or certificate or against:
+            raise typer.BadParameter(
+                "--file is for one SPEC and one of --backends, and no certificate"
+            )
+        if not split(file)[0].is_file():  # a process need not start for that
+            raise ArchspecError(f"there is no file {file!r}", code="AS190")
+        found = options.wish(None, None, rename).rename
+        settings = [replace(settings[0], file=file, rename=found)]
+    elif rename:
+        raise typer.BadParameter("--rename goes with --file")
+    certified = None
+    if against is not None:
+        certified = _certified(against, names_, [params, input_size, seed, certificate])
+        settings = [certified.setting(names_[0], device)]
     for setting in settings:
         # A wrong spec is said before the others take their minutes.
         setting.graph()
@@ -88,6 +143,7 @@ def verify(
             training=not evaluation,
             shrink=shrink,
             quick=quick,
+            certificate=certified,
         )
         reports.append(made)
         if not as_json:
@@ -96,8 +152,56 @@ def verify(
         print(json.dumps([report.facts() for report in reports], indent=2))
     elif len(reports) > 1:
         print(summary(reports))
+    writes.write(reports)
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writes:
+    """The certificate that is to be written, if one is."""
+
+    path: Path | None
+    data: Path | None
+    force: bool
+
+    def check(self, specs: Sequence[str]) -> None:
+        """Raises what is wrong before any work."""
+        if self.path is None:
+            if self.data is not None:
+                raise typer.BadParameter("--data goes with --certificate")
+            return
+        if len(specs) != 1:
+            raise typer.BadParameter("--certificate is of one SPEC")
+        options.writable(self.path, (".json", ".json.gz"), self.force)
+        if self.data is not None:
+            options.writable(self.data, (".npz",), self.force)
+
+    def write(self, reports: Sequence[Report]) -> None:
+        """Writes it, with what the reports say."""
+        if self.path is None:
+            return
+        from archspec.verify.certificate import issue, write
+        from archspec.verify.exact import exact
+
+        issued = issue(exact(reports[-1].setting))
+        rows = [row for report in reports for row in report.facts()["rows"]]
+        ran = [ran for report in reports if report.proof for ran in report.proof.ran]
+        write(self.path, issued.with_report(ran, rows), self.data)
+
+
+def _certified(path: Path, specs: Sequence[str], own: list[object]) -> Certificate:
+    """The certificate that decides; it says itself what there is to run."""
+    from archspec.verify.certificate import read
+
+    if len(specs) != 1:
+        raise typer.BadParameter("--against is for one SPEC")
+    if any(own):
+        raise typer.BadParameter(
+            "the certificate of --against says params, sizes and seed itself, and "
+            "none is written with it"
+        )
+    return read(path)
 
 
 def _print(report: Report) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archspec.graph import Graph, Node
 from archspec.verify.comparison import Check, Limits, distances
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.task import Task
+
+Measure = Callable[[str], float]
+"""A number for each node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +39,18 @@ class Search:
     found node reads is looked at once more in the end.
     """
 
-    def __init__(
-        self, graph: Graph, check: Check, limits: Limits, one: Session, other: Session
-    ) -> None:
+    def __init__(self, graph: Graph, apart: Measure, limits: Measure) -> None:
+        """`apart` says how far the net that ends at a node is off."""
         self.nodes = {node.name: node for node in graph.nodes}
-        self.check = check
+        self.apart = apart
         self.limits = limits
-        self.sessions = (one, other)
         self.errors: dict[str, float] = {}
 
-    def first(self, value: str) -> Finding | None:
-        """The first node on the way to `value` that differs; None if none does."""
+    def first(self, value: str) -> tuple[Node, float] | None:
+        """The first node on the way to `value` that differs, and by how much.
+
+        None if none does.
+        """
         if not self.differs(value):
             return None
         found = self._halved(value, set())
@@ -54,17 +59,15 @@ class Search:
             if not wrong:
                 break
             found = self._halved(wrong[0], set())
-        return finding(self.nodes[found], self.errors[found])
+        return self.nodes[found], self.errors[found]
 
     def differs(self, value: str) -> bool:
         """Whether a value is further apart than allowed; a graph's input never is."""
         if value not in self.nodes:
             return False
         if value not in self.errors:
-            task = Task("probe", value, self.check.weights, self.check.training)
-            wanted, found = (session.ask(task) for session in self.sessions)
-            self.errors[value] = max(distances(found, wanted, "probe").values())
-        return self.errors[value] > self.limits.at(value)
+            self.errors[value] = self.apart(value)
+        return self.errors[value] > self.limits(value)
 
     def _halved(self, value: str, agreed: set[str]) -> str:
         while True:
@@ -88,13 +91,15 @@ class Search:
         return found[::-1]
 
 
-def finding(node: Node, error: float) -> Finding:
-    """The first node that differs, and the sentence for a person."""
+def finding(node: Node, error: float, *, gradients: bool = False) -> Finding:
+    """The first node that differs, or whose gradients do, with a sentence on it."""
     kind = node.op.kind
+    differs = "whose gradients differ" if gradients else "that differs"
+    agrees = "those of what it reads agree" if gradients else "what it reads agrees"
     reads = " and ".join(repr(name) for name in node.inputs)
     text = (
-        f"{node.at}: the first node that differs is {node.name!r} ({kind}), by "
-        f"{error:.1e}; what it reads agrees: {reads}"
+        f"{node.at}: the first node {differs} is {node.name!r} ({kind}), by "
+        f"{error:.1e}; {agrees}: {reads}"
     )
     return Finding(node.name, kind, str(node.at), error, text)
 
@@ -108,8 +113,16 @@ def search(
     other: Session,
 ) -> Finding | str:
     """The first node that differs on the way to `value`, or why there is none."""
+    kind = "slopes" if check.backward else "probe"
+
+    def apart(node: str) -> float:
+        task = Task(kind, node, check.weights, check.training, (node,))
+        wanted, found = (session.ask(task) for session in (one, other))
+        alike = distances(found, wanted, kind, against_largest=check.against_largest)
+        return max(alike.values())
+
     try:
-        found = Search(graph, check, limits, one, other).first(value)
+        found = Search(graph, apart, limits.at).first(value)
     except NotAvailable as error:
         return f"the search for the node ended: {error}"
     if found is None:
@@ -117,4 +130,4 @@ def search(
             f"{value!r} agrees when the net ends there: the fault is in how the whole "
             "is printed"
         )
-    return found
+    return finding(*found, gradients=check.backward)

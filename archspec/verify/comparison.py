@@ -37,6 +37,7 @@ class Check:
         weights, training: at what weights and in what mode the net ran.
         against_largest: errors are measured against the largest array, since an exact
             zero (a bias in front of a batch norm has no gradient) is rounding alone.
+        least: the least error that passes, where that is not the usual one.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Check:
     backward: bool = False
     training: bool = False
     against_largest: bool = False
+    least: float = 0.0
 
 
 CHECKS: tuple[Check, ...] = (
@@ -54,6 +56,17 @@ CHECKS: tuple[Check, ...] = (
     Check("outputs, initial weights", "eval", "initial", "initial"),
     Check("outputs, conditioned weights", "eval", "outputs", "conditioned"),
     Check("taps, conditioned weights", "eval", "taps", "conditioned"),
+    Check("outputs in training", "step", "training", "conditioned", training=True),
+    Check("running statistics", "step", "statistics", "conditioned", training=True),
+    Check(
+        "slope of the loss",
+        "slope",
+        "slope",
+        "conditioned",
+        backward=True,
+        training=True,
+        least=1e-5,
+    ),
     Check("outputs in training", "train", "training", "conditioned", training=True),
     Check("running statistics", "train", "statistics", "conditioned", training=True),
     Check(
@@ -150,7 +163,7 @@ class Limits:
         dtype: str,
         floor: float | None,
     ) -> None:
-        self.limit = TOLERANCES[dtype]
+        self.limit = max(TOLERANCES[dtype], check.least)
         self.rounded: Mapping[str, float] = {}
         if dtype != "float64":
             return

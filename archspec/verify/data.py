@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import blake2b
 from math import prod, sqrt
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from archspec.graph import Graph
 from archspec.ops.shaping import Add
-from archspec.verify.dyadic import Dyadic, stream
+from archspec.verify.dyadic import Dyadic
 from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -25,13 +26,22 @@ SCALE = 0.2
 """What conditioning multiplies a residual branch by."""
 
 
-class Data:
-    """Weights, images and cotangents of a graph."""
+def stream(seed: int, what: str) -> np.random.Generator:
+    """The same random numbers in every process, other ones for each thing."""
+    found = blake2b(f"{seed}:{what}".encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(found, "little"))
 
-    def __init__(self, graph: Graph, dtype: Dtype, seed: int) -> None:
+
+class Data:
+    """Weights, images and cotangents of a graph, and the device that it runs on."""
+
+    def __init__(
+        self, graph: Graph, dtype: Dtype, seed: int, device: str | None = None
+    ) -> None:
         self.graph = graph
         self.dtype: Dtype = dtype
         self.seed = seed
+        self.device = device
 
     def weights(self, kind: str) -> Arrays:
         """Fresh arrays: `initial` or `conditioned` weights."""
@@ -58,6 +68,20 @@ class Data:
             made[name] = self._normal(f"output {step} {name}", shape)
             made[name] /= np.asarray(sqrt(prod(shape)), self.dtype)
         return made
+
+    def direction(self, weights: Arrays) -> Arrays:
+        """A direction for each parameter and each input, as large as that itself."""
+        made = {}
+        around = {**{n: weights[n] for n in self.graph.parameters()}, **self.images()}
+        for name, array in around.items():
+            size = np.sqrt(np.mean(array**2)) or 1.0
+            made[name] = self._normal(f"direction {name}", array.shape) * size
+        return made
+
+    def against(self, value: str) -> NDArray[Any]:
+        """The direction for a node's value where it is the only output."""
+        shape = (BATCH, *self.graph.shapes()[value])
+        return self._normal(f"value {value}", shape) / sqrt(prod(shape))
 
     def _draw(self, what: str) -> np.random.Generator:
         return stream(self.seed, what)
@@ -118,3 +142,13 @@ class ExactData(Data):
     def images(self, step: int = 0) -> Arrays:
         """Small integers, channels first."""
         return self.numbers.inputs
+
+    def against(self, value: str) -> NDArray[Any]:
+        """Small integers."""
+        return against(self.graph, self.seed, value)
+
+
+def against(graph: Graph, seed: int, value: str) -> NDArray[Any]:
+    """What an exact value is multiplied with; none is 0, so that all of it counts."""
+    shape = (BATCH, *graph.shapes()[value])
+    return stream(seed, f"cotangent {value}").choice((-2.0, -1.0, 1.0, 2.0), shape)

@@ -23,8 +23,8 @@ values). They are `loose`, with the reason, and so is what reads them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from hashlib import blake2b, sha256
-from math import ceil, log2, prod
+from hashlib import sha256
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
 from archspec.ops.normalization import BatchNorm, GroupNorm, LayerNorm, Scale
 from archspec.reference import compute
 from archspec.reference.images import channelwise
+from archspec.verify.draws import Draw
 
 Array = NDArray[Any]
 FAR = {"float32": 128.0, "float64": 1024.0}
@@ -75,20 +76,14 @@ def granule(x: Array) -> float:
         return 1.0
     mantissas, exponents = np.frexp(values)
     whole = np.round(mantissas * 2**53).astype(np.int64)
-    lowest = (whole & -whole).astype(np.float64)
-    return float(2.0 ** np.min(exponents - 53 + np.log2(lowest)))
+    _, lowest = np.frexp((whole & -whole).astype(np.float64))
+    return float(np.ldexp(1.0, int(np.min(exponents - 54 + lowest))))
 
 
 def bits(x: Array) -> int:
     """How many bits hold every value, as multiples of the granule."""
     most = float(np.abs(x).max(initial=0))
     return int(most / granule(x)).bit_length()
-
-
-def stream(seed: int, what: str) -> np.random.Generator:
-    """The same random numbers in every process, other ones for each thing."""
-    found = blake2b(f"{seed}:{what}".encode(), digest_size=16).digest()
-    return np.random.default_rng(int.from_bytes(found, "little"))
 
 
 def digest(x: Array) -> str:
@@ -108,6 +103,7 @@ class Dyadic:
 
     Attributes:
         weights: arrays by canonical name.
+        stored: the same by node and by name in its op.
         inputs: images by the graph's names: integers from -4 to 4.
         values: of every node.
         loose: why a node's value can't be relied on bit for bit.
@@ -120,6 +116,7 @@ class Dyadic:
         self.graph, self.seed, self.dtype = graph, seed, np.dtype(dtype)
         self.far = FAR[dtype]
         self.weights: dict[str, Array] = {}
+        self.stored: dict[str, dict[str, Array]] = {}
         self.loose: dict[str, str] = {}
         self.bits = 0
         self._readers: dict[str, list[Node]] = {}
@@ -180,8 +177,8 @@ class Dyadic:
         every = max(1, ceil(len(sums) / LIVE))
         return frozenset(n for i, n in enumerate(sums) if (i - self.seed) % every)
 
-    def _draw(self, what: str) -> np.random.Generator:
-        return stream(self.seed, what)
+    def _draw(self, what: str) -> Draw:
+        return Draw(self.seed, what)
 
     def _take(self, node: Node, shapes: tuple[Shape, ...]) -> None:
         """Picks the weights of a node and computes its value."""
@@ -195,6 +192,7 @@ class Dyadic:
             bias = np.asarray(self._bias(node, value), self.dtype)
             stored["bias"] = bias
             value = value + channelwise(bias, value)
+        self.stored[node.name] = stored
         self.weights |= {f"{node.name}.{name}": a for name, a in stored.items()}
         self.values[node.name] = value
         reason = self._doubt(node, read, value)
@@ -222,7 +220,7 @@ class Dyadic:
             case BatchNorm():
                 made |= self._norm(node, op, x, draw, names)
             case Prelu():
-                made["weight"] = 2.0 ** -draw.integers(1, 3, names["weight"])
+                made["weight"] = draw.choice([0.5, 0.25], names["weight"])
             case Scale():
                 made[op.weight] = draw.choice([-2.0, -1.0, 1.0, 2.0], names[op.weight])
         return made
@@ -248,14 +246,17 @@ class Dyadic:
 
     def _at_rest(self, node: Node, rows: int) -> NDArray[np.bool_]:
         """Of a gate the rows that stand at 0, where a sigmoid has a slope."""
-        return self._draw(f"{node.name} gate").random(rows) < 0.5
+        still: NDArray[np.bool_] = (
+            self._draw(f"{node.name} gate").integers(0, 2, rows) == 0
+        )
+        return still
 
     def _kernel(
         self,
         node: Node,
         names: Mapping[str, Shape],
         x: Array,
-        draw: np.random.Generator,
+        draw: Draw,
     ) -> Array:
         op, shape = node.op, names["weight"]
         several = self._asked[node.name] in ("norm", "relu", "saturating")
@@ -271,10 +272,10 @@ class Dyadic:
             still = self._at_rest(node, shape[0])
             weight[still], weight[~still] = 0, weight[~still] * 2
         if self._read_by(node, SHARES) and "bias" in names:
-            weight = weight * 2.0 ** ceil(log2(shape[0]))
+            weight = weight * 2.0 ** (shape[0] - 1).bit_length()
         return weight
 
-    def _rows(self, shape: Shape, draw: np.random.Generator, count: int) -> Array:
+    def _rows(self, shape: Shape, draw: Draw, count: int) -> Array:
         """Rows of few ones with signs; places are dealt, so that all are used."""
         rows, places = shape[0], prod(shape[1:])
         count = min(count, places)
@@ -290,13 +291,13 @@ class Dyadic:
         node: Node,
         op: BatchNorm,
         x: Array,
-        draw: np.random.Generator,
+        draw: Draw,
         names: Mapping[str, Shape],
     ) -> dict[str, Any]:
         """At the median of each channel; its deviation is a power of two, with eps."""
         step, channels = granule(x), x.shape[1]
         var, deviation = self._variance(op.eps)
-        middle = np.quantile(_flat(x), 0.5, axis=1, method="nearest")
+        middle = _quantile(_flat(x), 50)
         off = draw.integers(-1, 2, channels) * step
         made = {
             "running_mean": np.round(middle / step) * step + off,
@@ -339,21 +340,16 @@ class Dyadic:
             return np.where(still, 0, moved)
         return self._moved(node, value, draw, unit)
 
-    def _moved(
-        self, node: Node, value: Array, draw: np.random.Generator, unit: float
-    ) -> Array:
+    def _moved(self, node: Node, value: Array, draw: Draw, unit: float) -> Array:
         """Takes each channel to where what reads it has something to do."""
         channels, asked = int(value.shape[1]), self._asked[node.name]
         if asked == "norm":
             return draw.integers(-3, 4, channels) * unit
         flat = _flat(value)
         if asked == "saturating":
-            share = draw.choice([0.2, 0.5, 0.5, 0.8], channels)
-            at = [
-                np.quantile(f, s, method="nearest")
-                for f, s in zip(flat, share, strict=True)
-            ]
-            return -np.round(np.array(at) / unit) * unit
+            shares = draw.choice([20, 50, 50, 80], channels)
+            at = np.choose(shares // 30, [_quantile(flat, p) for p in (20, 50, 80)])
+            return -np.round(at / unit) * unit
         other, cut = (
             self._partner(node) if asked in ("add", "multiply") else (None, False)
         )
@@ -361,11 +357,11 @@ class Dyadic:
         if other is not None and other.shape == value.shape:
             seen = _flat((value if asked == "add" else np.maximum(value, 0)) + other)
         if asked != "relu" and not cut:
-            middle = np.quantile(seen, 0.5, axis=1, method="nearest")
+            middle = _quantile(seen, 50)
             return (
                 -np.round(middle / unit) * unit + draw.integers(-1, 2, channels) * unit
             )
-        low = np.quantile(seen, 0.35, axis=1, method="nearest")
+        low = _quantile(seen, 35)
         bias = -np.round(low / unit) * unit + draw.integers(0, 2, channels) * unit
         over = seen.max(1) + bias - UNITS * unit
         bias = np.where(over > 0, bias - np.ceil(over / unit) * unit, bias)
@@ -428,3 +424,13 @@ class Dyadic:
 def _flat(x: Array) -> Array:
     """The values of each channel in a row."""
     return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
+
+
+def _quantile(rows: Array, percent: int) -> Array:
+    """Of each row the value below which so many of the others are; never between two.
+
+    numpy's own has changed how it rounds the place.
+    """
+    place = (rows.shape[1] - 1) * percent // 100
+    found: Array = np.partition(rows, place, axis=1)[:, place]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +33,106 @@ class Session(Protocol):
     def close(self) -> None:
         """Ends it; what it gave stays readable."""
         ...
+
+
+class Telling(Session, Protocol):
+    """A session that takes another setting, and says what it runs on."""
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        ...
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far: versions, device, threads."""
+        ...
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
+        ...
+
+
+class Sessions:
+    """Sessions that layers of a proof use one after another: each starts once.
+
+    Args:
+        start: starts a session; raises NotAvailable.
+        keep: whether there is memory for all of them at once.
+    """
+
+    def __init__(
+        self, start: Callable[[Setting, Target], Telling], *, keep: bool
+    ) -> None:
+        self.start = start
+        self.keep = keep
+        self._kept: dict[tuple[Target, str], tuple[Telling, Setting]] = {}
+
+    def open(self, setting: Setting, target: Target) -> Telling:
+        """A session for a while: its `close` gives it back."""
+        if not self.keep:
+            return self.start(setting, target)
+        key = target, setting.dtype
+        if key not in self._kept:
+            self._kept[key] = self.start(setting, target), setting
+        return Lent(self, key, self.get(key, setting), setting)
+
+    def get(self, key: tuple[Target, str], setting: Setting) -> Telling:
+        """One that has started, about a setting."""
+        session, other = self._kept[key]
+        if setting != other:
+            session.use(setting)
+            self._kept[key] = session, setting
+        return session
+
+    def drop(self, key: tuple[Target, str]) -> None:
+        """Lends it no more."""
+        self._kept.pop(key, None)
+
+    def close(self) -> None:
+        """Ends what was kept."""
+        for session, _ in self._kept.values():
+            session.close()
+        self._kept.clear()
+
+
+class Lent:
+    """A session that outlives its user; one that has ended is not lent again."""
+
+    def __init__(
+        self,
+        kept: Sessions,
+        key: tuple[Target, str],
+        session: Telling,
+        setting: Setting,
+    ) -> None:
+        self.kept = kept
+        self.key = key
+        self.session = session
+        self.setting = setting
+
+    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a task."""
+        try:
+            if not self.session.ended():
+                self.session = self.kept.get(self.key, self.setting)
+            return self.session.ask(task)
+        finally:
+            if self.session.ended():
+                self.kept.drop(self.key)
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.setting = setting
+
+    def about(self) -> Mapping[str, Any]:
+        """What ran so far."""
+        return self.session.about()
+
+    def ended(self) -> bool:
+        """Whether it can answer no more."""
+        return self.session.ended()
+
+    def close(self) -> None:
+        """It stays as it is."""
 
 
 class Stored(Mapping[str, "NDArray[Any]"]):
@@ -76,6 +176,7 @@ class Worker:
     def __init__(self, setting: Setting, target: Target, folder: Path) -> None:
         self.folder = folder
         self.count = 0
+        self._about: Mapping[str, Any] = {}
         stem = f"{target.backend}-{target.engine}-{setting.dtype}"
         self.stem = f"{stem}-{len(list(folder.iterdir()))}"
         with (folder / f"{self.stem}.log").open("wb") as log:
@@ -99,6 +200,18 @@ class Worker:
         self._request({"task": task.facts(), "file": str(file)})
         return Stored(file)
 
+    def use(self, setting: Setting) -> None:
+        """From now on the process is about another net, or other numbers."""
+        self._request({"setting": setting.facts()})
+
+    def ended(self) -> bool:
+        """Whether the process has."""
+        return self.process.poll() is not None
+
+    def about(self) -> Mapping[str, Any]:
+        """What the process said with its last answer."""
+        return self._about
+
     def close(self) -> None:
         """Ends the process."""
         self.process.kill()
@@ -114,9 +227,10 @@ class Worker:
             answer = b""
         if not answer:
             raise NotAvailable(self._death())
-        error = json.loads(answer)["error"]
-        if error is not None:
-            raise NotAvailable(error)
+        found = json.loads(answer)
+        self._about = found.get("about", {})
+        if found["error"] is not None:
+            raise NotAvailable(found["error"])
 
     def _death(self) -> str:
         """Why the process ended, with the last line that it wrote."""

@@ -34,7 +34,7 @@ Open = Callable[[Target], Session]
 Note = Callable[[str], None]
 TASKS = {"float32": ("single",), "float64": ("eval", "train")}
 """Gradients are compared in float64 only: in float32 rounding hides what matters."""
-DOING = {"single": "evaluating", "eval": "evaluating", "train": "training"}
+DOING = {"single": "evaluating", "eval": "evaluating"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,14 @@ class Proof:
         rows: one for each check and backend.
         findings: for a backend that differs, the first node that does.
         notes: what is different by definition, and what rounds.
+        ran: of each backend whose bits were looked at, what it ran on: its versions,
+            device and threads, and the root of the hashes that it gave.
     """
 
     rows: tuple[Row, ...]
     findings: tuple[tuple[str, Finding | str], ...]
     notes: tuple[str, ...]
+    ran: tuple[Mapping[str, Any], ...] = ()
 
     def joined(self, other: Proof) -> Proof:
         """Both, this one first."""
@@ -57,6 +60,7 @@ class Proof:
             self.rows + other.rows,
             self.findings + other.findings,
             self.notes + other.notes,
+            self.ran + other.ran,
         )
 
     @property
@@ -76,6 +80,8 @@ class Prover:
         open_session: starts a target; raises NotAvailable.
         note: told what goes on.
         training: whether the checks in training mode are run, in float64.
+        tasks: what is compared, if not the usual; the first target trains then.
+        floor: targets that say how far is as good as equal.
     """
 
     def __init__(
@@ -87,6 +93,8 @@ class Prover:
         note: Note,
         *,
         training: bool = True,
+        tasks: Sequence[str] | None = None,
+        floor: Sequence[Target] = FLOOR,
     ) -> None:
         self.graph = graph
         self.targets = targets
@@ -94,15 +102,18 @@ class Prover:
         self.open = open_session
         self.note = note
         training = training and dtype == "float64" and bool(graph.parameters())
-        self.untrained = [t for t in targets if training and not trains(t.found())]
+        compared = targets[1:] if tasks else targets
+        self.untrained = [t for t in compared if training and not trains(t.found())]
         training = training and targets[0] not in self.untrained
-        self.tasks = TASKS[dtype] if training else TASKS[dtype][:1]
+        usual = TASKS[dtype] if training else TASKS[dtype][:1]
+        self.tasks = tasks or usual
+        self.floor = floor
         self.results: dict[tuple[Target, str], Result] = {}
         self.findings: dict[str, Finding | str] = {}
 
     def prove(self) -> Proof:
         """Every row, and the node behind each difference."""
-        for target in dict.fromkeys((*self.targets, *FLOOR)):
+        for target in dict.fromkeys((*self.targets, *self.floor)):
             self._run(target)
         checks = [c for c in CHECKS if c.task in self.tasks and self._has(c)]
         rows = [row for check in checks for row in self._rows(check)]
@@ -127,9 +138,9 @@ class Prover:
             return
         try:
             for kind in self.tasks:
-                if kind == "train" and target in self.untrained:
+                if kind not in DOING and target in self.untrained:
                     continue
-                self.note(f"{target}, {self.dtype}: {DOING[kind]}")
+                self.note(f"{target}, {self.dtype}: {DOING.get(kind, 'training')}")
                 try:
                     self.results[target, kind] = session.ask(Task(kind))
                 except NotAvailable as error:
@@ -140,7 +151,7 @@ class Prover:
     def _rows(self, check: Check) -> list[Row]:
         reference, *others = self.targets
         wanted = self.results[reference, check.task]
-        if check.task == "train":
+        if check.task not in DOING:
             others = [t for t in others if t not in self.untrained]
         if isinstance(wanted, str):
             return [
@@ -151,7 +162,9 @@ class Prover:
         return [self._row(check, target, wanted, floor) for target in others]
 
     def _floor(self, check: Check) -> float | None:
-        one, other = (self.results[target, check.task] for target in FLOOR)
+        if not self.floor:
+            return None
+        one, other = (self.results[target, check.task] for target in self.floor)
         if isinstance(one, str) or isinstance(other, str):
             return None
         apart = distances(other, one, check.part, against_largest=check.against_largest)
@@ -246,8 +259,9 @@ class Prover:
             for node in self.graph.nodes
         )
         trained = [t for t in self.targets if t not in self.untrained]
+        trained = trained if own and "train" in self.tasks else []
         kinds = {str(t): t.found().running_var for t in trained}
-        if own and "train" in self.tasks and len(set(kinds.values())) > 1:
+        if len(set(kinds.values())) > 1:
             each = ", ".join(f"{kind} on {target}" for target, kind in kinds.items())
             notes.append(
                 f"the running variance is {each}: their new parts are compared as the "

@@ -20,7 +20,7 @@ STYLES = {"pass": "green", FORWARD_ONLY: "dim"}
 HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """A proof with what it is about.
 
@@ -39,6 +39,9 @@ class Report:
     proof: Proof | None
     notes: tuple[str, ...] = ()
     shape: str = ""
+
+    def __repr__(self) -> str:
+        return self.plain()
 
     @property
     def passed(self) -> bool:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import exact
+from archspec.verify import chance, definitions, exact, gradients, own
+from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
-from archspec.verify.process import Session, Worker
+from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 
+Layer = Callable[
+    [
+        Setting,
+        Sequence[Target],
+        Callable[[Setting, Target], Telling],
+        Callable[[str], None],
+    ],
+    Proof,
+]
+"""Of a setting, the targets, what starts one and what is told what goes on."""
 GIB = 2**30
+CERTIFIED, DEFINED = "its certificate", "the definitions"
 
 
 def run(
@@ -28,26 +42,30 @@ def run(
     training: bool = True,
     shrink: bool = False,
     quick: bool = False,
-    start: Callable[[Setting, Target, Path], Session] = Worker,
+    certificate: Certificate | None = None,
+    start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
 
     Args:
         setting: the spec, its params, the precision, the seed.
         targets: each is compared with the definitions of the ops, bit for bit, and all
-            with the first.
+            with the first. A user's file has a model for one of them.
         note: told what goes on.
-        quick: leaves out the comparison with the first.
+        quick: leaves all out but values, bit for bit.
         training: whether gradients and training are compared, in float64.
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
+        certificate: whose bits are wanted, and nothing else; the setting is its own.
         start: starts a backend, which may leave files in the folder; raises
-            NotAvailable.
+            NotAvailable. In processes of their own if None.
 
     Raises:
         SpecError, ShapeError: the spec is wrong.
         BackendError: a backend is unknown.
+        ArchspecError: the certificate is of another net or of other numbers.
     """
+    start = start or Worker
     graph = setting.graph()
     training = training and setting.dtype == "float64"
     notes: tuple[str, ...] = ()
@@ -63,29 +81,53 @@ def run(
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
+    alone = quick or len(targets) == 1 or certificate is not None
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
-        alone = quick or len(targets) == 1
-        proof = Proof((), (), ())
-        if alone or setting.dtype == "float64":
-            proof = exact.prove(
-                exact.exact(setting),
-                targets,
-                lambda exact, target: start(exact, target, Path(folder)),
-                note,
-            )
-        if alone:
-            return _report(setting, graph, targets, notes, proof)
-        prover = Prover(
-            graph,
-            targets,
-            setting.dtype,
-            lambda target: start(setting, target, Path(folder)),
-            note,
-            training=training,
+        sessions = Sessions(
+            lambda made, target: start(made, target, Path(folder)),
+            keep=room is None or need * len(targets) < room,
         )
-        proof = proof.joined(prover.prove())
-        prover.results.clear()
-    return _report(setting, graph, targets, notes, proof)
+        proof = Proof((), (), ())
+        try:
+            if alone or setting.dtype == "float64":
+                for prove, made in _layers(setting, certificate, quick, training):
+                    proof = proof.joined(prove(made, targets, sessions.open, note))
+            if not alone:
+                prover = Prover(
+                    graph,
+                    targets,
+                    setting.dtype,
+                    partial(sessions.open, setting),
+                    note,
+                    training=training,
+                )
+                proof = proof.joined(prover.prove())
+                prover.results.clear()
+        finally:
+            sessions.close()
+    report = _report(setting, graph, targets, notes, proof)
+    if alone:
+        return replace(report, reference=CERTIFIED if certificate else DEFINED)
+    return report
+
+
+def _layers(
+    setting: Setting, certificate: Certificate | None, quick: bool, training: bool
+) -> Iterator[tuple[Layer, Setting]]:
+    """What is compared with the definitions, each backend by itself, and on what."""
+    if setting.file is not None:
+        yield own.prove, own.small(setting)
+        return
+    bits = exact.exact(setting)
+    yield partial(exact.prove, certificate=certificate), bits
+    if quick or certificate is not None:
+        return
+    plain = replace(bits, exact=False)
+    if training:
+        yield gradients.prove, bits
+        yield chance.prove, replace(plain, chance=True)
+    if setting.dtype == "float64":
+        yield partial(definitions.prove, training=training), plain
 
 
 def _report(

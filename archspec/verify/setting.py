@@ -21,6 +21,10 @@ class Setting:
         dtype, seed: of the numbers.
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
+        chance: whether the net has its dropouts; in comparisons they drop nothing.
+        file: a file that a user wrote, and maybe a name in it; its model is what is
+            verified, and its parameters are renamed with `rename`.
+        device: where the backend's framework puts the model; its default if None.
     """
 
     spec: str
@@ -29,6 +33,10 @@ class Setting:
     params: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     exact: bool = False
+    chance: bool = False
+    device: str | None = None
+    file: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -39,21 +47,25 @@ class Setting:
             "params": dict(self.params),
             "size": self.size,
             "exact": self.exact,
+            "chance": self.chance,
+            "device": self.device,
+            "file": self.file,
+            "rename": dict(self.rename),
         }
 
     def graph(self) -> Graph:
-        """The net, with no dropout; SpecError, ShapeError as `load`."""
+        """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
-        still = without_dropout(found)
+        still = found if self.chance else without_dropout(found)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
         """The net with its numbers."""
         kind = ExactData if self.exact else Data
-        return kind(self.graph(), self.dtype, self.seed)
+        return kind(self.graph(), self.dtype, self.seed, self.device)
 
 
 def read(facts: Mapping[str, Any]) -> Setting:
@@ -67,4 +79,8 @@ def read(facts: Mapping[str, Any]) -> Setting:
         facts["params"],
         height_width,
         facts["exact"],
+        facts["chance"],
+        facts["device"],
+        facts["file"],
+        facts["rename"],
     )

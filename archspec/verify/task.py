@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
+from archspec.verify import dice
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from archspec.verify.setting import Setting
 
 STEPS = 3
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-4
@@ -31,26 +38,54 @@ class Task:
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
             are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three) or
-            `probe`.
-        node, weights, training: a probe's node, and how it is run.
+            in training mode, the statistics after one step, the weights after three),
+            `step` (outputs in training mode and the statistics), `slope` (how fast
+            the loss grows along a direction), `probe` (the value of a node), `slopes`
+            (gradients of the net that ends at some nodes; without any, at its last
+            exact values), `dice` (each op of chance alone) or `thrown` (all of them in
+            the whole; see `dice`).
+        node, weights, training: a probe's node, and how it is run; so of slopes.
+        nodes: where the net of slopes ends.
     """
 
     kind: str
     node: str = ""
     weights: str = ""
     training: bool = False
+    nodes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
 
 
-class Bench:
-    """A graph, its data, and one backend that has started."""
+def read(facts: Mapping[str, Any]) -> Task:
+    """The task that JSON holds."""
+    return Task(**{**facts, "nodes": tuple(facts.get("nodes", ()))})
 
-    def __init__(self, chosen: Backend, data: Data) -> None:
+
+@runtime_checkable
+class Sloped(Protocol):
+    """What knows how fast the loss grows along a direction, without gradients."""
+
+    def slope(
+        self,
+        graph: Graph,
+        model: Any,
+        inputs: Arrays,
+        cotangents: Arrays,
+        direction: Arrays,
+    ) -> float:
+        """The derivative of sum(output x cotangent), in training mode."""
+        ...
+
+
+class Bench:
+    """A graph, its data, and one backend that has started, maybe on an engine."""
+
+    def __init__(self, chosen: Backend, data: Data, engine: str = "") -> None:
         self.chosen = chosen
+        self.engine = engine
         self.data = data
         self.graph = data.graph
 
@@ -64,7 +99,36 @@ class Bench:
             return dict(self._exact())
         if task.kind == "train":
             return dict(self._trained())
+        if task.kind == "slopes":
+            return self._slopes(task)
+        if task.kind == "dice":
+            return dict(dice.alone(trainer(self.chosen), self.data))
+        if task.kind == "thrown":
+            return dict(dice.together(trainer(self.chosen), self.data))
+        if task.kind == "step":
+            return dict(self._stepped())
+        if task.kind == "slope":
+            return self._sloped()
         return self._probed(task)
+
+    def about(self) -> dict[str, Any]:
+        """What ran: the versions of what is imported, the device, the threads."""
+        names = (self.chosen.framework, self.engine, "numpy")
+        found = {name: sys.modules[name] for name in names if name in sys.modules}
+        return {
+            "versions": {n: getattr(m, "__version__", "") for n, m in found.items()},
+            "device": self.data.device or "default",
+            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        }
+
+    def use(self, setting: Setting) -> None:
+        """From now on it is about another net, or other numbers."""
+        self.data = setting.data()
+        self.graph = self.data.graph
+
+    def ended(self) -> bool:
+        """Never."""
+        return False
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -72,7 +136,8 @@ class Bench:
     def _build(self, graph: Graph, weights: Arrays) -> Any:
         names = {**graph.parameters(), **graph.buffers()}
         given = {name: weights[name] for name in names}
-        return self.chosen.build(graph, given, dtype=self.data.dtype)
+        data = self.data
+        return self.chosen.build(graph, given, dtype=data.dtype, device=data.device)
 
     def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Outputs and taps at weights of a kind, outputs also at others."""
@@ -135,6 +200,31 @@ class Bench:
         after = chosen.read_weights(graph, model)
         yield from ((f"weights/{name}", after[name]) for name in values)
 
+    def _stepped(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        weights = self.data.weights("conditioned")
+        before = {name: weights[name].copy() for name in self.graph.buffers()}
+        model = self._build(self.graph, weights)
+        images = self.data.images()
+        outputs = self.chosen.forward(self.graph, model, images, training=True)
+        yield from ((f"training/{name}", array) for name, array in outputs.items())
+        after = self.chosen.read_weights(self.graph, model)
+        yield from self._statistics(before, after)
+
+    def _sloped(self) -> Arrays:
+        """A number: sum(gradient x direction)."""
+        graph, images, against = self.graph, self.data.images(), self.data.cotangents()
+        weights = self.data.weights("conditioned")
+        direction = self.data.direction(weights)
+        model = self._build(graph, weights)
+        if isinstance(self.chosen, Sloped):
+            found = self.chosen.slope(graph, model, images, against, direction)
+        else:
+            _, gradients = trainer(self.chosen).gradients(
+                graph, model, images, against, training=True
+            )
+            found = sum(float((gradients[k] * v).sum()) for k, v in direction.items())
+        return {"slope/all": np.array([found])}
+
     def _statistics(
         self, before: Arrays, after: Arrays
     ) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -165,6 +255,31 @@ class Bench:
             graph, model, self.data.images(), training=task.training
         )
         return {"probe/": made[""]}
+
+    def _slopes(self, task: Task) -> Arrays:
+        chosen, data = trainer(self.chosen), self.data
+        graph, keys = self._ending(task.nodes)
+        model = self._build(graph, data.weights(task.weights))
+        against = {key: data.against(value) for key, value in keys.items()}
+        _, found = chosen.gradients(
+            graph, model, data.images(), against, training=task.training
+        )
+        return {f"slopes/{name}": gradient for name, gradient in found.items()}
+
+    def _ending(self, nodes: tuple[str, ...]) -> tuple[Graph, Mapping[str, str]]:
+        """The net that ends at some nodes, and the values that its outputs are.
+
+        That is the net as it stands, where it ends there.
+        """
+        if not nodes:
+            assert isinstance(self.data, ExactData)
+            nodes = self.data.numbers.ends()
+        if nodes == tuple(self.graph.outputs.values()):
+            return self.graph, self.graph.outputs
+        keys = {f"value{number}": name for number, name in enumerate(nodes)}
+        if len(nodes) == 1:
+            keys = {"": nodes[0]}
+        return with_outputs(self.graph, keys), keys
 
 
 def descend(values: Arrays, speeds: Arrays, gradients: Arrays) -> None:

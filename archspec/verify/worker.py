@@ -1,7 +1,8 @@
 """A process that runs one backend: `python -m archspec.verify.worker`.
 
 Reads one JSON object a line: first the setting and the target, then tasks, each with
-the file for its arrays. Answers each with a line: an error, or none.
+the file for its arrays, and other settings. Answers each with a line: an error, or
+none, and what runs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import traceback
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
-from archspec.verify.setting import read
+from archspec.verify import setting, task
+from archspec.verify.own import OwnBench, opened
 from archspec.verify.target import Target
-from archspec.verify.task import Bench, Task
+from archspec.verify.task import Bench
 
 
 def main() -> None:
@@ -23,23 +25,31 @@ def main() -> None:
     # What frameworks print on standard output must not mix with the answers.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        bench: list[Bench] = []
+        bench: list[Bench | OwnBench] = []
         for line in sys.stdin:
-            _say(answers, _served(json.loads(line), bench))
+            error = _served(json.loads(line), bench)
+            about = bench[0].about() if bench else {}
+            _say(answers, {"error": error, "about": about})
 
 
-def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
+def _served(request: dict[str, Any], bench: list[Bench | OwnBench]) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        if not bench:
-            setting = read(request["setting"])
+        if "setting" in request:
+            made = setting.read(request["setting"])
+            if bench:
+                bench[0].use(made)
+                return None
             target = Target(request["backend"], request["engine"])
-            chosen = target.found().on(target.engine, setting.dtype)
-            bench.append(Bench(chosen, setting.data()))
+            chosen = target.found().on(target.engine, made.dtype)
+            if made.file is None:
+                bench.append(Bench(chosen, made.data(), target.engine))
+            else:
+                bench.append(opened(made, chosen))
             return None
         from archspec.weights import save
 
-        save(request["file"], bench[0].ask(Task(**request["task"])), {})
+        save(request["file"], bench[0].ask(task.read(request["task"])), {})
     except ArchspecError as error:
         return f"{error} [{error.code}]"
     except Exception as error:
@@ -49,8 +59,8 @@ def _served(request: dict[str, Any], bench: list[Bench]) -> str | None:
     return None
 
 
-def _say(answers: TextIO, error: str | None) -> None:
-    print(json.dumps({"error": error}), file=answers, flush=True)
+def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -21,10 +20,19 @@ from archspec.source.functions import emit
 from archspec.source.functions.dialect import Dialect
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
-from archspec_keras.engines import framework, gradients, policy, start, undrawn
+from archspec_keras.engines import (
+    beside,
+    framework,
+    gradients,
+    placed,
+    policy,
+    start,
+    undrawn,
+)
 from archspec_keras.features import featured
 from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
+from archspec_keras.own import OwnModel
 from archspec_keras.recorded import test
 from archspec_keras.weights import loading, loading_each
 
@@ -108,12 +116,16 @@ class KerasBackend:
         keras = framework()
         refuse_channels_first(graph, keras)
         make = getattr(execute(made), made.entry)
-        with keras.device(device) if device else nullcontext(), policy(keras, dtype):
+        with placed(keras, device), policy(keras, dtype):
             with undrawn(keras):
                 model = make(**(arguments or {}))
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model
+
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModel:
+        """A user's model, for the values of a graph; it stays as it is."""
+        return OwnModel(graph, model, renamed)
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
@@ -142,8 +154,10 @@ class KerasBackend:
         training: bool = False,
     ) -> Arrays:
         """The outputs as arrays, channels first."""
-        given = _tensors(inputs[name] for name in graph.inputs)
-        with policy(framework(), model.compute_dtype):  # of numbers in functions, too
+        keras = framework()
+        # The policy is for numbers in functions, too.
+        with beside(keras, model), policy(keras, model.compute_dtype):
+            given = _tensors(inputs[name] for name in graph.inputs)
             made = model(given if len(given) > 1 else given[0], training=training)
         return {name: _first(value) for name, value in _named(graph, made).items()}
 
@@ -160,14 +174,15 @@ class KerasBackend:
         keras = framework()
         trained = graph.parameters()
         wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
-        against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
 
         def total(made: Any) -> Any:
             named = _named(graph, made).items()
             return sum(keras.ops.sum(value * against[name]) for name, value in named)
 
         variables = [variable for _, variable in wanted]
-        with policy(keras, model.compute_dtype):
+        with beside(keras, model), policy(keras, model.compute_dtype):
+            given = _tensors(cotangents.values())
+            against = dict(zip(cotangents, given, strict=True))
             images = _tensors(inputs[name] for name in graph.inputs)
             made, found = gradients(model, variables, images, total, training)
         places = zip(wanted, found, strict=False)

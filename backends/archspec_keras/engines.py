@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
@@ -92,6 +92,45 @@ def _keep_double(engine: str, keras: Any) -> None:
     one = keras.ops.mean(keras.ops.convert_to_tensor([1.0], dtype="float64"))
     if kept != "float64" or keras.backend.standardize_dtype(one.dtype) != "float64":
         raise BackendError(f"Keras on {engine} rounds float64 to float32")
+
+
+def placed(keras: Any, device: str | None) -> AbstractContextManager[Any]:
+    """A scope in which Keras works on a device, which it else takes on trust.
+
+    Raises BackendError that names the devices there are.
+    """
+    if device is None:
+        return nullcontext()
+    known = _devices(keras)
+    name = device.lower().replace("cuda", "gpu")
+    if name not in known and f"{name}:0" not in known:
+        raise BackendError(
+            f"Keras has no device {device!r} here",
+            code="AS517",
+            hint="there are " + ", ".join(known),
+        )
+    scope: AbstractContextManager[Any] = keras.device(name)
+    return scope
+
+
+def _devices(keras: Any) -> list[str]:
+    """As `cpu:0` and `gpu:0`; Keras doesn't list those of torch."""
+    if keras.backend.backend() != "torch":
+        return [str(name).lower() for name in keras.distribution.list_devices()]
+    import torch
+
+    return ["cpu:0", *(f"gpu:{number}" for number in range(torch.cuda.device_count()))]
+
+
+def beside(keras: Any, model: Any) -> AbstractContextManager[Any]:
+    """A scope in which Keras works where a model's weights are."""
+    own = next((v.value for v in model.weights), None)
+    device = getattr(own, "device", None)
+    if device is None:
+        return nullcontext()
+    name = str(device).rpartition("device:")[2].lower().replace("cuda", "gpu")
+    scope: AbstractContextManager[Any] = keras.device(name)
+    return scope
 
 
 @contextmanager

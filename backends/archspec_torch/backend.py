@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,10 @@ from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
+from archspec_torch.devices import placed
 from archspec_torch.dialect import DIALECT
 from archspec_torch.lowering import unsupported
+from archspec_torch.own import OwnModule
 from archspec_torch.recorded import test
 from archspec_torch.reserved import RESERVED
 from archspec_torch.weights import loading, loading_each
@@ -116,6 +118,7 @@ class TorchBackend:
         """A module with these weights; on the CPU it keeps their memory as its own."""
         import torch
 
+        place = placed(device)
         source = source or self.emit(graph)
         make = getattr(execute(source), source.entry)
         with torch.device("meta"), _undrawn():
@@ -130,13 +133,17 @@ class TorchBackend:
         compare_names(graph, self.name, found)
         kind = getattr(torch, dtype)
         # Last, since initial values may still be being drawn.
-        state = {k: torch.from_numpy(v).to(device, kind) for k, v in weights.items()}
+        state = {k: torch.from_numpy(v).to(place, kind) for k, v in weights.items()}
         for name, tensor in counters.items():
-            state[name] = tensor.to(device)
+            state[name] = tensor.to(place)
         model.load_state_dict(state, assign=True)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         return model
+
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:
+        """A user's module, for the values of a graph; it stays as it is."""
+        return OwnModule(graph, model, renamed)
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]

@@ -10,9 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+import archspec
+from archspec.cli.app import application
+from archspec.verify.certificate import read
 from archspec.verify.comparison import CHECKS
 from archspec.verify.exact import CHECKS as BITS
+from archspec.verify.setting import Setting
+from archspec.verify.target import Target
+from archspec.verify.task import Bench
 
 SPEC = """
 archspec: 1
@@ -72,15 +79,146 @@ def test_two_backends(spec: Path) -> None:
 
 
 @pytest.mark.parametrize("args", [["--quick"], ["--backends", "torch"]])
-def test_bit_for_bit(spec: Path, args: list[str]) -> None:
-    """One backend is enough; what is compared is said."""
-    found = verify(str(spec), *args, "--json")
+def test_bit_for_bit(spec: Path, args: list[str], tmp_path: Path) -> None:
+    """One backend is enough; what is compared is said, and certified if asked for."""
+    path = tmp_path / "small.json"
+    found = verify(str(spec), *args, "--json", "--certificate", str(path))
     assert found.returncode == 0, found.stderr
     [report] = json.loads(found.stdout)
     targets = ["torch", "keras:tensorflow"] if "--quick" in args else ["torch"]
     assert [(row["target"], row["check"], row["error"]) for row in report["rows"]] == [
         (target, title, 0) for target in targets for title in BITS.values()
     ]
+    certificate = read(path)
+    roots = [(ran["target"], ran["root"]) for ran in certificate.backends]
+    assert roots == [(target, certificate.root) for target in targets]
+    versions = [{*ran["versions"]} for ran in certificate.backends]
+    assert (
+        versions
+        == [{"torch", "numpy"}, {"keras", "tensorflow", "numpy"}][: len(targets)]
+    )
+    checks = [row["check"] for row in certificate.rows]
+    assert checks == [row["check"] for row in report["rows"]]
+    assert str(tmp_path) not in path.read_text()
+
+
+class Here(Bench):
+    """In place of a process of its own."""
+
+    def __init__(self, setting: Setting, target: Target, folder: Path) -> None:
+        chosen = target.found().on(target.engine, setting.dtype)
+        super().__init__(chosen, setting.data(), target.engine)
+
+
+def here(*args: str) -> Result:
+    return CliRunner().invoke(application(), ["verify", *args])
+
+
+@pytest.fixture
+def certificate(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("archspec.verify.run.Worker", Here)
+    path = str(tmp_path / "small.json")
+    more = ("--seed", "5", "--set", "widths=[3]", "--dtype", "float32")
+    made = here(
+        str(spec), "--quick", "--backends", "torch", "--certificate", path, *more
+    )
+    assert made.exit_code == 0, made.stderr
+    return path
+
+
+def test_against_a_certificate(certificate: str, spec: Path) -> None:
+    """It says itself with what it was made; nothing else has to be given."""
+    args = (str(spec), "--backends", "torch", "--against", certificate)
+    found = here(*args)
+    assert found.exit_code == 0, found.stderr
+    assert "float32, seed 5, against its certificate" in found.stdout
+    assert found.stdout.count("as certified") == found.stdout.count("pass") == 3
+    found = here(*args, "--device", "cuda:99")
+    assert found.exit_code == 1
+    told = " ".join(found.stderr.split())
+    assert "torch has no device 'cuda:99' here [AS517] hint: there are cpu" in told
+    assert here(*args, "--device", "cpu").exit_code == 0
+    spec.write_text(spec.read_text().replace("stride: 2", "stride: 1"))
+    found = here(*args)
+    assert found.exit_code == 1 and "[AS522]" in found.stderr
+    assert "the fingerprint of" in found.stderr and not found.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--against", "CERT", "--seed", "1"], 2, "says params, sizes and seed itself"),
+        (["--against", "CERT", "--set", "widths=[1]"], 2, "says params, sizes and"),
+        (["--against", "CERT", "--certificate", "x.json"], 2, "none is written with"),
+        (["--against", "small.yaml"], 1, "small.yaml is no certificate"),
+        (["--against", "none.json"], 1, "can't read none.json"),
+        (["--certificate", "CERT"], 1, "--force overwrites it"),
+        (["--certificate", "x.txt"], 1, "a file that ends in .json, .json.gz"),
+        (["--certificate", "no/x.json"], 1, "there is no folder 'no'"),
+        (["--certificate", "x.json", "--data", "x.txt"], 1, "that ends in .npz"),
+        (["--data", "x.npz"], 2, "--data goes with --certificate"),
+        (["vgg11", "--certificate", "x.json"], 2, "--certificate is of one SPEC"),
+        (["vgg11", "--against", "CERT"], 2, "--against is for one SPEC"),
+    ],
+)
+def test_certificates_that_are_refused(
+    args: list[str],
+    code: int,
+    message: str,
+    certificate: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [certificate if arg == "CERT" else arg for arg in args]
+    found = here("small.yaml", "--backends", "torch", *given)
+    assert found.exit_code == code
+    plain = " ".join(found.stderr.replace("\u2502", " ").split())
+    assert message in plain and not found.stdout
+    assert not [*tmp_path.glob("x.*")]
+
+
+def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
+    """In a process of its own, where it can do what it likes."""
+    path = tmp_path / "net.py"
+    path.write_text(archspec.load(spec).codegen("torch").text)
+    args = (str(spec), "--backends", "torch", "--file")
+    found = verify(*args, f"{path}:Small")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("your model, ") == found.stdout.count("pass") == 2
+    path.write_text(path.read_text().replace("stride=2", "stride=1"))
+    found = verify(*args, str(path), "--json")
+    assert found.returncode == 1
+    [report] = json.loads(found.stdout)
+    assert report["first_differing"]["torch, float64"]["node"] == "conv"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--file", "net.py"], 2, "for one SPEC and one of --backends"),
+        (["--rename", "a=b"], 2, "--rename goes with --file"),
+        (["--file", "net.py", "--rename", "b"], 2, "for one SPEC and one of"),
+        (["--file", "net.py", "--backends", "torch"], 1, "there is no file 'net.py'"),
+        (
+            ["--file", "small.yaml", "--backends", "torch", "--rename", "b"],
+            1,
+            "expected OLD=NEW",
+        ),
+    ],
+)
+def test_files_that_are_refused(
+    args: list[str],
+    code: int,
+    message: str,
+    spec: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    found = here(str(spec), *args)
+    assert found.exit_code == code
+    plain = " ".join(found.stderr.replace("\u2502", " ").split())
+    assert message in plain and not found.stdout
 
 
 def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> None:

@@ -141,12 +141,17 @@ def test_the_words() -> None:
 
 def test_an_input_never_differs() -> None:
     graph = chain(2)
-    one, other = Sums(graph, {}), Sums(graph, {"0": 0.5})
-    limits = Limits(graph, CHECK, PAIR, "float64", 0.0)
-    walk = Search(graph, CHECK, limits, one, other)
-    assert not walk.differs("x")
-    assert other.asked == []
-    assert walk.differs("0") and walk.errors == {"0": pytest.approx(0.5 / 2)}
+    asked: list[str] = []
+
+    def apart(name: str) -> float:
+        asked.append(name)
+        return 0.25
+
+    walk = Search(graph, apart, lambda name: 0.2)
+    assert not walk.differs("x") and asked == []
+    assert walk.differs("0") and walk.differs("0")
+    assert asked == ["0"] and walk.errors == {"0": 0.25}
+    assert not Search(graph, apart, lambda name: 0.25).differs("0")
 
 
 def test_a_backend_that_gives_up() -> None:

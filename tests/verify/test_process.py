@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from archspec.backend import backend
-from archspec.verify.process import NotAvailable, Stored, Worker
+from archspec.verify.process import NotAvailable, Sessions, Stored, Worker
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 from archspec.verify.task import Bench, Task
@@ -161,3 +161,45 @@ def test_stored_arrays(tmp_path: Path) -> None:
     assert "b" not in stored
     with pytest.raises(KeyError, match="b"):
         stored["b"]
+
+
+class Counted(Bench):
+    """A session that says how many are open."""
+
+    open = 0
+
+    def __init__(self) -> None:
+        type(self).open += 1
+
+    def ask(self, task: Task) -> Any:
+        if task.kind == "none":
+            raise NotAvailable("it crashed")
+        return {"count": np.array([self.open])}
+
+    def close(self) -> None:
+        type(self).open -= 1
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_session_is_lent_again(setting: Setting, keep: bool) -> None:
+    started: list[str] = []
+
+    def start(setting: Setting, target: Target) -> Counted:
+        started.append(str(target))
+        return Counted()
+
+    sessions = Sessions(start, keep=keep)
+    for target in (TARGET, TARGET, Target("keras", "jax")):
+        lent = sessions.open(setting, target)
+        assert set(lent.ask(Task("eval"))) == {"count"}
+        lent.close()
+    assert len(started) == (2 if keep else 3)
+    assert Counted.open == (2 if keep else 0)
+    lent = sessions.open(setting, TARGET)
+    with pytest.raises(NotAvailable):  # It may have crashed.
+        lent.ask(Task("none"))
+    lent.close()
+    sessions.open(setting, TARGET).close()
+    assert len(started) == (3 if keep else 5)
+    sessions.close()
+    assert Counted.open == 0

@@ -46,7 +46,8 @@ class NoWorker:
 @pytest.fixture(autouse=True)
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Setting, str, Path]]:
     NoWorker.started = []
-    monkeypatch.setattr(module, "Worker", NoWorker)
+    defaults: Any = run.__kwdefaults__
+    monkeypatch.setitem(defaults, "start", NoWorker)
     return NoWorker.started
 
 

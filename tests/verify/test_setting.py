@@ -24,6 +24,7 @@ SETTINGS = [
     Setting("net.yaml"),
     Setting("net.yaml", "float32", 3, {"width": 6}, (9, 7)),
     Setting("net.yaml", seed=-1, params={"width": 2}),
+    Setting("net.yaml", chance=True),
 ]
 
 
@@ -46,7 +47,7 @@ def test_the_net(setting: Setting) -> None:
     assert graph.inputs == {"image": (3, *(setting.size or (8, 8)))}
     assert graph.nodes[0].shape[0] == setting.params.get("width", 4)
     drop = graph.nodes[1].op
-    assert isinstance(drop, Dropout) and drop.rate == 0
+    assert isinstance(drop, Dropout) and drop.rate == 0.3 * setting.chance
 
 
 def test_the_numbers() -> None:

@@ -11,6 +11,7 @@ import torch
 from nets import graph_of
 
 from archspec.backend import backend
+from archspec.passes.with_outputs import with_outputs
 from archspec.reference import evaluate
 from archspec.verify import task
 from archspec.verify.data import Data
@@ -107,9 +108,37 @@ def test_training_is_torchs(bench: Bench) -> None:
     assert all(near(found[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.parametrize("nodes", [("bn",), ("fc",), ("layer.0.conv", "fc")])
+@pytest.mark.parametrize("training", [False, True])
+def test_slopes_of_nets_that_end_at_nodes(
+    bench: Bench, nodes: tuple[str, ...], training: bool
+) -> None:
+    """As torch has them, of a net that gives all of these values."""
+    data = bench.data
+    every = with_outputs(bench.graph, {node.replace(".", "_"): node for node in nodes})
+    weights = data.weights("conditioned")
+    given = {name: weights[name] for name in (*every.parameters(), *every.buffers())}
+    model = backend("torch").build(every, given, dtype="float64")
+    model.train(training)
+    image = torch.from_numpy(data.images()["image"]).requires_grad_()
+    made = model(image)
+    found = made if isinstance(made, dict) else {nodes[0]: made}
+    total = sum(
+        (value * torch.from_numpy(data.against(node))).sum()
+        for node, value in zip(nodes, found.values(), strict=True)
+    )
+    wanted = {f"slopes/{name}": value for name, value in model.named_parameters()}
+    wanted["slopes/image"] = image
+    gradients = torch.autograd.grad(total, [*wanted.values()])
+    told = bench.ask(Task("slopes", "", "conditioned", training, nodes))
+    assert set(told) == set(wanted)
+    for name, gradient in zip(wanted, gradients, strict=True):
+        assert near(told[name], gradient.numpy())
+
+
 def test_a_task_goes_to_other_processes_as_json() -> None:
-    given = Task("probe", "layer.0", "initial", True)
-    assert Task(**json.loads(json.dumps(given.facts()))) == given
+    given = Task("slopes", "layer.0", "initial", True, ("bn", "fc"))
+    assert task.read(json.loads(json.dumps(given.facts()))) == given
 
 
 def test_sgd_is_torchs() -> None:

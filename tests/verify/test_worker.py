@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from archspec.verify import worker
+from archspec.verify.own import OwnBench
 from archspec.verify.setting import Setting
 from archspec.verify.task import Bench
 from archspec.weights import load
@@ -29,7 +30,7 @@ def start(tmp_path: Path) -> dict[str, Any]:
 def test_the_first_line_starts_and_the_others_are_tasks(
     start: dict[str, Any], tmp_path: Path
 ) -> None:
-    bench: list[Bench] = []
+    bench: list[Bench | OwnBench] = []
     assert worker._served(start, bench) is None
     assert len(bench) == 1
     file = str(tmp_path / "made.safetensors")
@@ -41,7 +42,7 @@ def test_the_first_line_starts_and_the_others_are_tasks(
 def test_errors_are_sentences(
     start: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bench: list[Bench] = []
+    bench: list[Bench | OwnBench] = []
     told = worker._served({**start, "backend": "torhc"}, bench)
     assert told is not None and "did you mean 'torch'" in told
     assert bench == [] and capfd.readouterr().err == ""
@@ -95,5 +96,5 @@ def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
     )
     first, second = map(json.loads, done.stdout.splitlines())
     assert "did you mean 'torch'" in first["error"]
-    assert second == {"error": None}
+    assert second["error"] is None and {*second} == {"error", "about"}
     assert done.stderr.count("hello") == done.stderr.count("from below") == 2

@@ -514,3 +514,17 @@ def test_saving(suffix: str, tmp_path: Any) -> None:
         found = KERAS.read_weights(graph, model)
     assert found.keys() == weights.keys()
     assert all(np.array_equal(found[name], weights[name]) for name in weights)
+
+
+def test_a_device_that_is_not_there() -> None:
+    """Keras itself takes any name, and goes on without."""
+    graph = graph_of("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}")
+    weights = randomised(graph)
+    for device in ("nosuch", "GPU:99", "cuda:99", "cpu:x", "cp", ""):
+        with pytest.raises(BackendError, match="has no device") as caught:
+            backend("keras").build(graph, weights, device=device)
+        assert caught.value.code == "AS517"
+        assert (caught.value.hint or "").startswith("there are cpu:0")
+    for device in ("cpu", "CPU:0"):
+        model = backend("keras").build(graph, weights, device=device)
+        assert backend("keras").forward(graph, model, images(graph))[""].shape == (2, 2)

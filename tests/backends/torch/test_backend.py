@@ -15,7 +15,7 @@ import torch
 from archspec_torch.backend import TorchBackend, _undrawn
 from nets import Arrays, cotangents, graph_of, images, randomised
 
-from archspec.errors import ArchspecError, UnsupportedError
+from archspec.errors import ArchspecError, BackendError, UnsupportedError
 from archspec.graph import Graph
 
 SPEC = """
@@ -130,6 +130,14 @@ def test_dtypes_and_devices() -> None:
     )
     meta, _ = built(device="meta")
     assert all(tensor.is_meta for tensor in meta.state_dict().values())
+
+
+@pytest.mark.parametrize("device", ["nosuch", "cuda:99", "cpu:x", ""])
+def test_a_device_that_is_not_there(device: str) -> None:
+    with pytest.raises(BackendError, match="has no device") as caught:
+        built(device=device)
+    assert caught.value.code == "AS517"
+    assert (caught.value.hint or "").startswith("there are cpu")
 
 
 def test_another_source_and_arguments() -> None:

@@ -1,0 +1,163 @@
+"""A whole net beside the definitions of its ops, where bits can't be compared.
+
+Some values no weights make exact: averages over nine, norms by group, most activations.
+So that what comes behind them is compared too, the definitions run the net as it is, in
+float64 on random numbers, as a backend does:
+
+    >>> import numpy as np, archspec
+    >>> graph = archspec.load("resnet18", size=(32, 32)).graph
+    >>> weights = archspec.weights.initial_weights(graph)
+    >>> numpy = Definitions()
+    >>> model = numpy.build(graph, weights)
+    >>> numpy.forward(graph, model, {"image": np.ones((1, 3, 32, 32))})[""].shape
+    (1, 1000)
+
+They have no gradients, but derivatives: two runs, a step along a direction apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archspec.graph import Graph
+from archspec.reference import evaluate, statistics
+from archspec.verify.process import Session
+from archspec.verify.proof import Proof, Prover
+from archspec.verify.setting import Setting
+from archspec.verify.target import Target
+from archspec.verify.task import Bench
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+DEFINITIONS = Target("definitions")
+STEPS: tuple[tuple[type[np.floating[Any]], float], ...] = (
+    (np.float64, 2.0**-28),
+    (np.longdouble, 2.0**-40),
+)
+"""Of a derivative: the smaller, the fewer kinks are near, and the more is rounded."""
+AGREE = 1e-6
+"""Slopes to both sides that are further apart have a kink between them."""
+
+
+class Definitions:
+    """The definitions in the place of a backend; a model is a dict of weights."""
+
+    running_var = "biased"
+
+    def build(
+        self,
+        graph: Graph,
+        weights: Arrays,
+        *,
+        dtype: str = "float64",
+        device: str | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """The weights, which training may change; they are in this process's memory."""
+        return {name: np.array(array, dtype) for name, array in weights.items()}
+
+    def write_weights(
+        self, graph: Graph, model: dict[str, NDArray[Any]], weights: Arrays
+    ) -> None:
+        """Puts weights into a model."""
+        for name in model:
+            model[name] = np.array(weights[name], model[name].dtype)
+
+    def read_weights(
+        self, graph: Graph, model: dict[str, NDArray[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        """The weights of a model."""
+        return dict(model)
+
+    def forward(
+        self,
+        graph: Graph,
+        model: dict[str, NDArray[Any]],
+        inputs: Arrays,
+        *,
+        training: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """The outputs; in training the statistics move."""
+        values = evaluate(graph, model, inputs, training=training)
+        if training:
+            model.update(statistics(graph, model, values, self.running_var))
+        return {name: values[value] for name, value in graph.outputs.items()}
+
+    def slope(
+        self,
+        graph: Graph,
+        model: dict[str, NDArray[Any]],
+        inputs: Arrays,
+        cotangents: Arrays,
+        direction: Arrays,
+    ) -> float:
+        """How fast sum(output x cotangent) grows along a direction, in training.
+
+        The direction has an array for each parameter and each input.
+        """
+
+        def total(step: float, dtype: type[np.floating[Any]]) -> Any:
+            moved = {
+                name: array.astype(dtype) + step * direction.get(name, 0)
+                for name, array in (*model.items(), *inputs.items())
+            }
+            images = {name: moved[name] for name in inputs}
+            values = evaluate(graph, moved, images, training=True)
+            return sum(
+                (values[value] * cotangents[name]).sum()
+                for name, value in graph.outputs.items()
+            )
+
+        slope = 0.0
+        for dtype, step in STEPS:
+            before, here, after = (total(n * step, dtype) for n in (-1, 0, 1))
+            slope = float((after - before) / (2 * step))
+            if abs(after - 2 * here + before) <= AGREE * abs(slope) * step:
+                break
+        return slope
+
+
+def prove(
+    setting: Setting,
+    targets: Sequence[Target],
+    open_session: Callable[[Setting, Target], Session],
+    note: Callable[[str], None],
+    *,
+    training: bool = True,
+) -> Proof:
+    """Rows for each target beside the definitions, and the node behind a difference.
+
+    Args:
+        setting: of the net as it is, in float64; of a small image.
+        targets: each is compared by itself.
+        open_session: starts a target; raises NotAvailable.
+        note: told what goes on.
+        training: whether what shows in training alone is compared.
+    """
+    graph, data = setting.graph(), setting.data()
+    chosen: Any = Definitions()
+
+    def opened(target: Target) -> Session:
+        if target == DEFINITIONS:
+            return Bench(chosen, data)
+        return open_session(setting, target)
+
+    moves = ["step"] if graph.buffers() else []
+    prover = Prover(
+        graph,
+        (DEFINITIONS, *targets),
+        setting.dtype,
+        opened,
+        note,
+        tasks=["eval", *([*moves, "slope"] if training else [])],
+        floor=(),
+    )
+    made = prover.prove()
+    rows = tuple(replace(row, check=f"{row.check}, by definition") for row in made.rows)
+    return replace(made, rows=rows)

@@ -1,0 +1,42 @@
+"""Where torch can put a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.errors import BackendError
+
+KINDS = ("cuda", "mps", "xpu")
+"""Kinds of devices beside the CPU that torch has modules for."""
+
+
+def placed(device: str | None) -> Any:
+    """A device by its name, once torch was seen to use it; None is torch's default.
+
+    Raises BackendError that names the devices there are.
+    """
+    import torch
+
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        known = _known(torch)
+        raise BackendError(
+            f"torch has no device {device!r} here",
+            code="AS517",
+            hint="there are " + ", ".join(known),
+        ) from None
+    return found
+
+
+def _known(torch: Any) -> list[str]:
+    modules = {kind: getattr(torch, kind, None) for kind in KINDS}
+    return ["cpu"] + [
+        f"{kind}:{number}"
+        for kind, module in modules.items()
+        if module is not None and module.is_available()
+        for number in range(module.device_count())
+    ]

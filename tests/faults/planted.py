@@ -1,0 +1,188 @@
+"""Faults in printed code, planted one at a time, and what verify says of each.
+
+    python -m faults.planted [--on keras] [--net windows] [--write ../docs/faults.md]
+
+prints a line for each fault: which checks it fails, and whether they name its node.
+A fault is an edit of the text that a backend prints (`faults.yaml`), so that it stands
+for a wrong lowering as well as for a wrong printer; it counts only where the text was
+there to be edited. The backend runs alone, against nothing but the definitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archspec.errors import ArchspecError
+from archspec.source.program import Source
+from archspec.verify.bisection import Finding
+from archspec.verify.process import NotAvailable
+from archspec.verify.report import Report
+from archspec.verify.run import run
+from archspec.verify.setting import Setting
+from archspec.verify.target import Target, parse
+from archspec.verify.task import Bench, Task
+
+HERE = Path(__file__).parent
+HEAD = """# What verify was tried on
+
+Faults planted in printed code, one at a time: an edit that a wrong lowering, a wrong
+printer or a hand could have made. `archspec verify` ran on the edited code alone. Each
+row says the node with the fault, the edit, and the checks that fail; made by
+`cd tests; python -m faults.planted --write ../docs/faults.md`.
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An edit of what a backend prints for a net: texts to find and to put there."""
+
+    net: str
+    on: str
+    node: str
+    edits: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        old, new = self.edits[0]
+        return f"{self.net}-{self.on}-{self.node}: {old!r} -> {new!r}"
+
+    def planted(self, text: str) -> str:
+        """The text with the fault, as far as it has the places."""
+        for old, new in self.edits:
+            text = text.replace(old, new)
+        return text
+
+    def whole(self, text: str) -> bool:
+        """Whether a text has every place."""
+        return all(old in text for old, _ in self.edits)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What verify said of a fault.
+
+    Attributes:
+        hit: whether the text of the net had the place.
+        checks: titles of those that failed.
+        named: what they name: nodes, and parameters.
+        report: all of it.
+    """
+
+    hit: bool
+    checks: tuple[str, ...]
+    named: tuple[str, ...]
+    report: Report
+
+    def names(self, node: str) -> bool:
+        """Whether one of them names a node, or a parameter of it."""
+        return any(name == node or name.startswith(f"{node}.") for name in self.named)
+
+
+@cache
+def faults() -> tuple[Fault, ...]:
+    """All that the table has."""
+    return tuple(_read(yaml.safe_load((HERE / "faults.yaml").read_text())))
+
+
+def _read(table: dict[str, dict[str, list[list[Any]]]]) -> Iterator[Fault]:
+    for net, backends in table.items():
+        for on, rows in backends.items():
+            for node, old, new, *more in rows:
+                pairs = [(old, new), *(tuple(pair) for pair in (more or [[]])[0])]
+                lines = (
+                    (a.replace("\\n", "\n"), b.replace("\\n", "\n")) for a, b in pairs
+                )
+                yield Fault(net, on, node, tuple(lines))
+
+
+class Altered(Bench):
+    """A backend in this process that prints a fault; here a crash is an answer too."""
+
+    def ask(self, task: Task) -> Any:
+        try:
+            return super().ask(task)
+        except ArchspecError as error:
+            raise NotAvailable(str(error)) from error
+        except Exception as error:
+            raise NotAvailable(f"{type(error).__name__}: {error}") from error
+
+
+def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
+    """What verify says of a net with a fault, or without one."""
+    hits: list[bool] = []
+
+    def start(setting: Setting, target: Target, folder: Path) -> Bench:
+        chosen: Any = target.found().on(target.engine, setting.dtype)
+        emit = chosen.emit
+
+        def emitted(graph: Any) -> Source:
+            source: Source = emit(graph)
+            if fault is None:
+                return source
+            hits.append(fault.whole(source.text))
+            return replace(source, text=fault.planted(source.text))
+
+        chosen.emit = emitted
+        return Altered(chosen, setting.data())
+
+    report = run(setting, (target,), lambda text: None, start=start)
+    proof = report.proof
+    rows = (
+        [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
+        if proof
+        else []
+    )
+    found = (
+        [item for _, item in proof.findings if isinstance(item, Finding)]
+        if proof
+        else []
+    )
+    named = [*(item.node for item in found), *(row.where for row in rows)]
+    return Answer(
+        any(hits), tuple(dict.fromkeys(r.check for r in rows)), tuple(named), report
+    )
+
+
+def tried(fault: Fault) -> Answer:
+    """What verify says of a fault."""
+    spec = str(HERE / "nets" / f"{fault.net}.yaml")
+    return proved(fault, Setting(spec), parse(fault.on))
+
+
+def main() -> None:
+    """Prints, and with `--write` writes, the table."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--on", default="")
+    words.add_argument("--net", default="")
+    words.add_argument("--write", type=Path)
+    given = words.parse_args()
+    missed = unnamed = 0
+    chosen = [
+        f for f in faults() if given.on in ("", f.on) and given.net in ("", f.net)
+    ]
+    for fault in chosen:
+        answer = tried(fault)
+        verdict = (
+            "caught" if answer.names(fault.node) else f"caught, names {answer.named}"
+        )
+        if not answer.hit or not answer.checks:
+            verdict = "MISSED" if answer.hit else "NOT PLANTED"
+            missed += 1
+        unnamed += verdict.startswith("caught,")
+        print(f"{fault}: {verdict} {', '.join(answer.checks)}", flush=True)
+        for row in answer.report.proof.rows if answer.report.proof else ():
+            if row.reason:
+                print(f"    {row.check}: {row.reason[:200]}")
+    print(f"{len(chosen)} faults, {missed} missed, {unnamed} without their node")
+    sys.exit(missed > 0)
+
+
+if __name__ == "__main__":
+    main()

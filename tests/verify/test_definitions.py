@@ -1,0 +1,168 @@
+"""A net beside its definitions: what bits don't show is compared to the last digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archspec.graph import Graph
+from archspec.passes.rewrite import rewrite
+from archspec.verify.bisection import Finding
+from archspec.verify.data import Data
+from archspec.verify.definitions import Definitions, prove
+from archspec.verify.process import NotAvailable
+from archspec.verify.proof import Proof
+from archspec.verify.setting import Setting
+from archspec.verify.target import Target, parse_all
+from archspec.verify.task import Bench
+
+NET = """archspec: 1
+name: net
+inputs: {image: [4, 9, 9]}
+graph:
+  stem: {op: conv2d, channels: 6, kernel: 3, padding: 1}
+  norm: {op: batch_norm, momentum: 0.3}
+  act: {op: elu, alpha: 0.7}
+  mean: {op: avg_pool2d, kernel: 3, stride: 2}
+  group: {op: group_norm, groups: 2}
+  swish: silu
+  add: {op: add, from: [mean, swish]}
+  pool: global_avg_pool2d
+  fc: {op: linear, features: 3}
+  head: softmax
+taps: {c1: swish}
+"""
+CHECKS = (
+    *("outputs, initial weights", "outputs, conditioned weights"),
+    *("taps, conditioned weights", "outputs in training", "running statistics"),
+    "slope of the loss",
+)
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    (tmp_path / "net.yaml").write_text(NET)
+    return Setting(str(tmp_path / "net.yaml"))
+
+
+class Other(Bench):
+    """A backend that takes an op for another, or whose gradients are other ones."""
+
+    change: Any = None
+    factor: Any = None
+
+    def _build(self, graph: Graph, weights: Any) -> Any:
+        if self.change is None:
+            return super()._build(graph, weights)
+        name, changes = self.change
+        wrong = {
+            node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
+            for node in graph.nodes
+            if node.name == name
+        }
+        return super()._build(rewrite(graph, wrong) if wrong else graph, weights)
+
+
+def proved(
+    setting: Setting, targets: str = "torch", change: Any = None, scaled: str = ""
+) -> Proof:
+    def opened(setting: Setting, target: Target) -> Bench:
+        chosen: Any = target.found().on(target.engine, setting.dtype)
+        gradients = chosen.gradients
+
+        def other(*args: Any, **more: Any) -> Any:
+            outputs, found = gradients(*args, **more)
+            return outputs, {
+                k: v * (1.001 if k == scaled else 1) for k, v in found.items()
+            }
+
+        if scaled:
+            chosen.gradients = other
+        made = Other(chosen, setting.data())
+        made.change = change
+        return made
+
+    return prove(setting, parse_all(targets), opened, lambda text: None)
+
+
+def test_what_is_right(setting: Setting) -> None:
+    proof = proved(setting, "torch,keras")
+    assert proof.passed and not proof.findings
+    for target in ("torch", "keras:tensorflow"):
+        rows = [row for row in proof.rows if row.target == target]
+        assert [row.check for row in rows] == [f"{c}, by definition" for c in CHECKS]
+        for row in rows[:-1]:
+            assert row.error is not None and row.error < 1e-14, row
+        assert rows[-1].error is not None and rows[-1].error < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("node", "changes", "count"),
+    [
+        ("act", {"alpha": 0.70001}, 5),
+        ("group", {"eps": 1.001e-5}, 4),
+        ("norm", {"momentum": 0.30001}, 1),
+        ("norm", {"eps": 1.001e-5}, 4),
+    ],
+)
+def test_a_fault(
+    setting: Setting, node: str, changes: dict[str, Any], count: int
+) -> None:
+    proof = proved(setting, change=(node, changes))
+    wrong = [row for row in proof.rows if row.verdict == "FAIL"]
+    assert len(wrong) >= count
+    if count > 1:
+        ((_, found),) = proof.findings
+        assert isinstance(found, Finding) and found.node == node
+    else:
+        assert wrong[0].where.startswith("norm.running")
+
+
+def test_a_gradient(setting: Setting) -> None:
+    for name in ("stem.weight", "image"):
+        wrong = [r for r in proved(setting, scaled=name).rows if r.verdict == "FAIL"]
+        assert [row.check for row in wrong] == ["slope of the loss, by definition"]
+
+
+def test_a_net_without_parameters(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "archspec: 1\nname: net\ninputs: {image: [4, 5, 5]}\ngraph: [tanh, softmax]\n"
+    )
+    proof = proved(Setting(str(tmp_path / "net.yaml")))
+    checks = [row.check.partition(", by")[0] for row in proof.rows]
+    assert proof.passed and checks == [*CHECKS[:2], "slope of the loss"]
+
+
+def test_what_can_not_start(setting: Setting) -> None:
+    def opened(setting: Setting, target: Target) -> Bench:
+        raise NotAvailable("no such framework")
+
+    proof = prove(setting, parse_all("torch"), opened, lambda text: None)
+    assert not proof.passed
+    assert {row.reason for row in proof.rows} == {"no such framework"}
+
+
+def test_the_definitions_train(setting: Setting) -> None:
+    """As torch does: outputs and statistics of two steps, and the slope."""
+    graph = setting.graph()
+    data = Data(graph, "float64", 3)
+    chosen: Any = Definitions()
+    torch = parse_all("torch")[0].found().on("", "float64")
+    weights = data.weights("conditioned")
+    models = [b.build(graph, dict(weights), dtype="float64") for b in (chosen, torch)]
+    for step in range(2):
+        images = data.images(step)
+        ours = chosen.forward(graph, models[0], images, training=True)
+        theirs = torch.forward(graph, models[1], images, training=True)
+        for name, array in theirs.items():
+            np.testing.assert_allclose(ours[name], array, rtol=1e-12, atol=1e-14)
+    means = [
+        b.read_weights(graph, m) for b, m in zip((chosen, torch), models, strict=True)
+    ]
+    for name in graph.buffers():
+        if name.endswith("mean"):
+            np.testing.assert_allclose(means[0][name], means[1][name], rtol=1e-12)
