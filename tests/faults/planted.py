@@ -11,6 +11,7 @@ there to be edited. The backend runs alone, against nothing but the definitions.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from copy import copy
@@ -57,12 +58,21 @@ class Fault:
     def planted(self, text: str) -> str:
         """The text with the fault, as far as it has the places."""
         for old, new in self.edits:
-            text = text.replace(old, new)
+            text = re.sub(_pattern(old), _filled(old, new), text)
         return text
 
     def whole(self, text: str) -> bool:
         """Whether a text has every place."""
-        return all(old in text for old, _ in self.edits)
+        return all(re.search(_pattern(old), text) for old, _ in self.edits)
+
+
+def _pattern(old: str) -> str:
+    """Text that starts with `re:` is a regular expression."""
+    return old[3:] if old.startswith("re:") else re.escape(old)
+
+
+def _filled(old: str, new: str) -> str:
+    return new if old.startswith("re:") else new.replace("\\", r"\\")
 
 
 @dataclass(frozen=True)
