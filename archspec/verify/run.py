@@ -11,7 +11,7 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import alone, chance, definitions, exact, gradients, own
+from archspec.verify import alone, chance, definitions, exact, gradients, initial, own
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
@@ -142,6 +142,7 @@ def _layers(
         yield gradients.prove, bits
         yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
+        yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
         steady = replace(plain, unrounded=unrounded)
         yield partial(definitions.prove, training=training), steady

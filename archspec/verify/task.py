@@ -15,7 +15,7 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
-from archspec.verify import dice, moments
+from archspec.verify import dice, moments, starts
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
 from archspec.verify.trial import answers
 
@@ -44,8 +44,9 @@ class Task:
             and the statistics), `slope` (how fast the loss grows along a direction),
             `probe` (the value of a node), `slopes` (gradients of the net that ends at
             some nodes; without any, at its last exact values), `dice` (each op of
-            chance alone), `thrown` (all of them in the whole; see `dice`) or `moments`
-            (batch norms; see there).
+            chance alone), `thrown` (all of them in the whole; see `dice`), `moments`
+            (batch norms; see there) or `starts` (initial weights that the printed file
+            draws).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -110,6 +111,9 @@ class Bench:
             return dict(dice.alone(trainer(self.chosen), self.data))
         if task.kind == "thrown":
             return dict(dice.together(trainer(self.chosen), self.data))
+        if task.kind == "starts":
+            made = starts.drawn(self.chosen, self.graph)
+            return {f"starts/{name}": array for name, array in made}
         if task.kind == "moments":
             return dict(moments.answers(trainer(self.chosen), self.data))
         if task.kind == "step":
