@@ -24,7 +24,7 @@ from archspec.verify.cases import Case, cases
 from archspec.verify.comparison import FORWARD_ONLY, Row
 from archspec.verify.expected import Difference, Expected
 from archspec.verify.grids import numbers
-from archspec.verify.native import Native, allowance, modelled
+from archspec.verify.native import EXACT, Native, allowance, modelled
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
@@ -165,7 +165,7 @@ class Judge:
                 yield Verdict(case, one)
                 continue
             more = native.backward if "gradients" in one.part else native.forward
-            yield Verdict(case, replace(one, limit=max(one.limit, more)))
+            yield Verdict(case, replace(one, limit=more) if more > EXACT else one)
 
     def _row(self, check: str, target: Target, verdicts: Sequence[Verdict]) -> Row:
         row = Row(self.setting.dtype, check, str(target), "not available")
@@ -222,9 +222,10 @@ def _allowed(target: Target, native: Native) -> str:
     told = f"each op alone: {native.kind} on {target}: {native.why}"
     if native.flat:
         return told
+    forward = f"{native.forward:.0e} and " * (native.forward > EXACT)
     return (
-        f"{told}: allowed are {native.forward:.0e} and in gradients "
-        f"{native.backward:.0e}, of this op alone"
+        f"{told}: allowed are {forward}{native.backward:.0e} in gradients, of this op "
+        "alone"
     )
 
 

@@ -226,7 +226,8 @@ def test_what_is_not_shown_is_said(
     proof = proved(tmp_path, "hard_sigmoid")
     (note,) = proof.notes
     assert "hard_sigmoid on torch: a single-precision 1/6" in note
-    assert note.endswith("of this op alone")
+    assert note.endswith("allowed are 1e-07 in gradients, of this op alone")
+    assert [row.limit for row in proof.rows if row.where == "op"] == [2e-14, 1e-7]
 
 
 def test_a_backend_that_does_not_train(tmp_path: Path) -> None:
