@@ -23,7 +23,8 @@ from archspec.verify.bisection import Finding
 from archspec.verify.cases import Case, cases
 from archspec.verify.comparison import FORWARD_ONLY, Row
 from archspec.verify.expected import Difference, Expected
-from archspec.verify.native import Native, allowance, modelled
+from archspec.verify.grids import numbers
+from archspec.verify.native import EXACT, Native, allowance, modelled
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
@@ -137,7 +138,7 @@ class Judge:
             rows.append(self._row(BACKWARD, target, backward))
         else:
             rows.append(Row(self.setting.dtype, BACKWARD, str(target), FORWARD_ONLY))
-        found = _findings(target, [*forward, *backward])
+        found = self._findings(target, [*forward, *backward])
         return Proof(tuple(rows), tuple(found.items()), tuple(notes))
 
     def _verdicts(
@@ -164,7 +165,7 @@ class Judge:
                 yield Verdict(case, one)
                 continue
             more = native.backward if "gradients" in one.part else native.forward
-            yield Verdict(case, replace(one, limit=max(one.limit, more)))
+            yield Verdict(case, replace(one, limit=more) if more > EXACT else one)
 
     def _row(self, check: str, target: Target, verdicts: Sequence[Verdict]) -> Row:
         row = Row(self.setting.dtype, check, str(target), "not available")
@@ -180,14 +181,51 @@ class Judge:
             limit=worst.difference.limit,
         )
 
+    def _findings(
+        self, target: Target, verdicts: Sequence[Verdict]
+    ) -> dict[str, Finding]:
+        """Of each op that fails the smallest case; its value goes before gradients."""
+        found: dict[str, Finding] = {}
+        for verdict in verdicts:
+            node, error = verdict.case.node, verdict.difference.error
+            key = f"{target}, {node.name}"
+            if verdict.difference.wrong and key not in found:
+                text = self._text(target, verdict)
+                place = str(node.at)
+                found[key] = Finding(node.name, node.op.kind, place, error, text)
+        return found
+
+    def _text(self, target: Target, verdict: Verdict) -> str:
+        """For a person: what is wrong, and a spec that shows it."""
+        case = verdict.case
+        said = verdict.words or _said(verdict.difference)
+        return (
+            f"{case.node.at}: {case.node.name!r} ({case}): {said}"
+            f"{self._image(verdict)}\n"
+            f"  `archspec verify alone.yaml --quick --backends {target}` shows it of\n"
+            f"{indent(case.spec, '    ')}"
+        ).rstrip()
+
+    def _image(self, verdict: Verdict) -> str:
+        """What was read where a value is wrong, if that is short."""
+        found = verdict.difference
+        if found.part != "value" or found.at is None or found.x is not None:
+            return ""
+        given = numbers(verdict.case, self.setting.seed).inputs
+        read = [x[found.at[0]] for x in given]
+        if sum(x.size for x in read) > FEW:
+            return ""
+        return f"; image {found.at[0]} is {' and '.join(str(x.tolist()) for x in read)}"
+
 
 def _allowed(target: Target, native: Native) -> str:
     told = f"each op alone: {native.kind} on {target}: {native.why}"
     if native.flat:
         return told
+    forward = f"{native.forward:.0e} and " * (native.forward > EXACT)
     return (
-        f"{told}: allowed are {native.forward:.0e} and in gradients "
-        f"{native.backward:.0e}, of this op alone"
+        f"{told}: allowed are {forward}{native.backward:.0e} in gradients, of this op "
+        "alone"
     )
 
 
@@ -199,40 +237,13 @@ def _by_case(made: Mapping[str, NDArray[Any]]) -> dict[int, Answer]:
     return found
 
 
-def _findings(target: Target, verdicts: Sequence[Verdict]) -> dict[str, Finding]:
-    """Of each op that fails the smallest case; a wrong value hides wrong gradients."""
-    found: dict[str, Finding] = {}
-    for verdict in verdicts:
-        node = verdict.case.node
-        if verdict.difference.wrong:
-            found.setdefault(
-                f"{target}, {node.name}",
-                Finding(
-                    node.name,
-                    node.op.kind,
-                    str(node.at),
-                    verdict.difference.error,
-                    _text(target, verdict),
-                ),
-            )
-    return found
-
-
-def _text(target: Target, verdict: Verdict) -> str:
-    """For a person: what is wrong, and a spec that shows it."""
-    case = verdict.case
-    said = verdict.words or _said(verdict.difference)
-    return (
-        f"{case.node.at}: {case.node.name!r} ({case}): {said}\n"
-        f"  `archspec verify alone.yaml --quick --backends {target}` shows it of\n"
-        f"{indent(case.spec, '    ')}"
-    ).rstrip()
-
-
 def _said(found: Difference) -> str:
     part = found.part.rpartition("/")[2]
     when = "in training " if found.part.startswith("training/") else ""
     values = f"{found.found!r}, by definition {found.wanted!r}"
+    if found.shapes is not None:
+        shapes = ("x".join(map(str, shape)) for shape in found.shapes)
+        return f"{when}{found.part} is {', by definition '.join(shapes)}"
     if "gradients" in found.part:
         what = f"the gradient of {part}"
         if found.x is not None:

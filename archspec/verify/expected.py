@@ -48,6 +48,7 @@ class Difference:
         found, wanted: the two values.
         at: the place in the array; None for a derivative along a direction.
         x: what the op read there, if it reads a single value.
+        shapes: that of the array and the one wanted, where they are not the same.
     """
 
     part: str
@@ -57,6 +58,7 @@ class Difference:
     wanted: float
     at: tuple[int, ...] | None = None
     x: float | None = None
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     @property
     def share(self) -> float:
@@ -142,7 +144,7 @@ class Expected:
     ) -> Difference:
         """The worst value; of those that are wrong the one of the smallest input."""
         if found.shape != wanted.shape:
-            return Difference(part, np.inf, most, found.size, wanted.size)
+            return _misshapen(part, found, wanted)
         same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
         errors = np.where(same, 0, np.abs(found - wanted) / scale)
         errors = np.where(np.isnan(errors), np.inf, errors)
@@ -183,7 +185,7 @@ class Expected:
         which: int | str = int(of[1:]) if of in self._names() else of
         held = self.inputs[which] if isinstance(which, int) else self.stored[which]
         if found.shape != held.shape:
-            yield Difference(part, np.inf, 0.0, found.size, held.size)
+            yield _misshapen(part, found, held)
         elif isinstance(which, int) and pointwise(self.op):
             yield self._each(part, found, flat)
         else:
@@ -294,3 +296,8 @@ class Expected:
                 error = np.inf if np.isnan(error) else error
                 worst = Difference(part, error, GRADIENT, float(made), float(most))
         return worst
+
+
+def _misshapen(part: str, found: Array, wanted: Array) -> Difference:
+    shapes = found.shape, wanted.shape
+    return Difference(part, np.inf, 0.0, np.nan, np.nan, shapes=shapes)

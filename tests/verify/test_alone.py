@@ -127,6 +127,13 @@ FAULTS: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     (SAME, DILATION, "dilation=(2, 1)", F, "Calculated padded input size"),
     (SAME, PADDING, f'{PADDING}, padding_mode="replicate"', F, "at ("),
+    (
+        "{op: avg_pool2d, kernel: 2}",
+        "AvgPool2d(2)",
+        "AvgPool2d(2, stride=1)",
+        F,
+        "value is 4x4x1x2, by definition 4x4x1x1",
+    ),
     (POOL, "-inf", "0", F, "it gives 0.0, by"),
     (POOL, "-inf", "-1e38", F, "it gives -1e+38, by"),
     (
@@ -137,6 +144,7 @@ FAULTS: tuple[tuple[str, str, str, str, str], ...] = (
         "at (",
     ),
     ("{op: local_response_norm, size: 3}", "Norm(3", "Norm(2", F, "at ("),
+    ("{op: slice, start: 1, stop: 2}", "x[:, 1:2]", "x[:, :1]", F, "; image 2 is [[["),
     ("tanh", CALL, "self.node(x.detach() + 0 * x)", B, "its derivative at 0.0 is 0.0"),
     ("relu", "F.relu(x)", "F.relu(x + (x - x.detach()))", B, "derivative at 1.5"),
     ("relu", "F.relu(x)", "x.maximum(x * 0)", B, "at 0.0 is 0.5"),
@@ -218,7 +226,8 @@ def test_what_is_not_shown_is_said(
     proof = proved(tmp_path, "hard_sigmoid")
     (note,) = proof.notes
     assert "hard_sigmoid on torch: a single-precision 1/6" in note
-    assert note.endswith("of this op alone")
+    assert note.endswith("allowed are 1e-07 in gradients, of this op alone")
+    assert [row.limit for row in proof.rows if row.where == "op"] == [2e-14, 1e-7]
 
 
 def test_a_backend_that_does_not_train(tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ def test_no_number(value: float) -> None:
 def test_another_shape() -> None:
     for part in ("value", "gradients/x0"):
         found = judged("tanh", part, lambda made, expected: made[:1])
-        assert found.wrong
+        assert found.wrong and found.shapes is not None
+        one, other = found.shapes
+        assert one == (1, *other[1:])
 
 
 def test_statistics() -> None:

@@ -130,3 +130,25 @@ class TestMemory:
             note == f"not run: {setting.spec} does not fit in memory, not even shrunk"
         )
         assert report.proof is None and not started
+
+
+def test_what_is_left_out_is_said(setting: Setting, tmp_path: Path) -> None:
+    """Ops alone in float32, and ops that others stand for where nets are compared."""
+
+    def notes(setting: Setting, targets: str, *, quick: bool = False) -> list[str]:
+        report = run(setting, parse_all(targets), lambda text: None, quick=quick)
+        assert report.proof is not None
+        return [note for note in report.proof.notes if "bit for bit" not in note]
+
+    single = ["each op alone is compared in float64 only"]
+    assert (
+        notes(setting, "torch") == notes(setting, "torch,keras", quick=True) == single
+    )
+    assert notes(setting, "torch,keras") == []
+    (tmp_path / "gelu.yaml").write_text(
+        "archspec: 1\nname: net\ninputs: {x: [4]}\ngraph: [gelu]\n"
+    )
+    gelu = Setting(str(tmp_path / "gelu.yaml"))
+    (note,) = notes(gelu, "torch,keras")
+    assert note.startswith("gelu on keras:tensorflow rounds in float64")
+    assert notes(gelu, "torch,keras", quick=True) == notes(gelu, "torch") == []
