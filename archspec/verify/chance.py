@@ -49,7 +49,7 @@ FEW = 100
 SCALE = {"float32": 4e-7, "float64": 1e-12}
 """How far a ratio may be off 1 / (1 - rate)."""
 DROPPED = 1e-5
-"""Another op that is off by this, of its largest value, drops something."""
+"""An op that is off by this, of the largest value around, drops something."""
 SAME = 1e-9
 """The probability of calls that drop the same, below which they don't."""
 NOTE = (
@@ -210,7 +210,7 @@ class Judge:
             stored = self.stored[node.name]
             training = not node.op.chance
             wanted = compute(node.op, *read, stored=stored, training=training)
-            if wanted.shape != found.shape or _off(found, wanted) > DROPPED:
+            if wanted.shape != found.shape or _off(found, wanted, read) > DROPPED:
                 yield node, "it drops, or gives something else in training"
 
 
@@ -225,8 +225,9 @@ def _stored(graph: Graph, weights: Arrays) -> dict[str, Arrays]:
     }
 
 
-def _off(found: Array, wanted: Array) -> float:
-    largest = float(np.abs(wanted).max(initial=0)) or 1.0
+def _off(found: Array, wanted: Array, read: Sequence[Array]) -> float:
+    """How far a value is off, beside it and what it was computed from."""
+    largest = max(float(np.abs(x).max(initial=0)) for x in (wanted, *read)) or 1.0
     return float(np.abs(found - wanted).max(initial=0)) / largest
 
 

@@ -156,7 +156,7 @@ def _row(
         lambda name: 0.0,
     )
     errors = {ends: _apart(slopes, session, ends) for ends in slopes.parts}
-    last = slopes.numbers.ends()[-1]
+    last = (slopes.numbers.ends() or [*slopes.parts][-1])[-1]
     at = next(str(node.at) for node in nodes if node.name == last)
     worst, on = max(errors.values()), str(target)
     row = Row(setting.dtype, CHECK, on, "pass", worst, last, at, limit=0.0)

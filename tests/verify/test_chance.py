@@ -236,6 +236,20 @@ def test_what_is_likely(rate: float, count: int) -> None:
             assert not chance._likely(drops, count, rate)
 
 
+def test_what_is_nearly_0_is_no_fault(setting: Setting) -> None:
+    """GELU of numbers far below 0: PyTorch takes nearly 1 from 1."""
+    text = Path(setting.spec).read_text()
+    text = text[: text.index("graph:\n  stem")] + (
+        "graph: {a: {op: dropout, rate: 0.1}, b: {op: linear, features: 1}, c: gelu}\n"
+    )
+    Path(setting.spec).write_text(text.replace("[3, 10, 10]", "[4]"))
+    judge = chance.Judge(setting.data())
+    x = np.array([[-7.5], [-7.6], [-7.7], [-7.8]])
+    made = {"first/a": np.zeros((4, 4)), "first/b": x, "first/c": x * 0}
+    told = [node.name for node, _ in judge._together("first", made)]
+    assert "c" not in told and "b" in told
+
+
 def test_a_net_without_chance(setting: Setting) -> None:
     text = Path(setting.spec).read_text()
     Path(setting.spec).write_text(

@@ -224,6 +224,18 @@ def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
     assert "2 of 3 are not compared, as that of '2.weight': it reads '1'" in note
 
 
+def test_only_an_inner_value_is_exact(tmp_path: Path) -> None:
+    text = POOLS[: POOLS.index("graph:")] + (
+        "graph: {c: {op: conv2d, channels: 4, kernel: 1}, s: {op: softmax, from: input},"
+        " sum: {op: add, from: [s, c]}}\n"
+    )
+    setting = written(tmp_path, text)
+    assert not Dyadic(setting.graph(), 0, "float64").ends()
+    proof = proved(setting)
+    (row,) = proof.rows
+    assert (row.verdict, row.where) == ("pass", "c") and not proof.notes
+
+
 def test_no_gradient_that_is_exact(tmp_path: Path) -> None:
     first, other = "max_pool2d, kernel: 2", "avg_pool2d, kernel: 3, padding: same"
     proof = proved(written(tmp_path, POOLS.replace(first, other)))
