@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from faulty import Edited
 
-from archspec.graph import Graph
-from archspec.source.program import Source
 from archspec.verify.initial import _misfits, misfit, prove
 from archspec.verify.laws import Law
 from archspec.verify.process import NotAvailable
@@ -57,26 +55,11 @@ def setting(tmp_path: Path) -> Setting:
     return Setting(str(tmp_path / "net.yaml"))
 
 
-class Altered:
-    """A backend whose printed text has a fault."""
-
-    def __init__(self, chosen: Any, right: str, wrong: str) -> None:
-        self.chosen, self.right, self.wrong = chosen, right, wrong
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.chosen, name)
-
-    def emit(self, graph: Graph) -> Source:
-        source: Source = self.chosen.emit(graph)
-        assert self.right in source.text, source.text
-        return replace(source, text=source.text.replace(self.right, self.wrong))
-
-
 def proved(setting: Setting, targets: str, fault: tuple[str, str] | None) -> Proof:
     def opened(setting: Setting, target: Target) -> Bench:
         chosen: Any = target.found().on(target.engine, setting.dtype)
         if fault is not None:
-            chosen = Altered(chosen, *fault)
+            chosen = Edited(chosen, *fault)
         return Bench(chosen, setting.data(), target.engine)
 
     return prove(setting, parse_all(targets), opened, lambda text: None)
