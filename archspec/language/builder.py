@@ -61,8 +61,9 @@ class Builder:
     """The nodes made so far, with the shape and the taints of every value.
 
     `fixed` holds the root params that decide the net's structure, `used` those that
-    reach an op's attribute. `pruned` says that some nodes were dropped again, `aliased`
-    that names of layers aren't all paths.
+    reach an op's attribute, `free` those that may say whether a node is there. `pruned`
+    says that some nodes were dropped again, `aliased` that names of layers aren't all
+    paths.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -72,6 +73,7 @@ class Builder:
         self.taints: dict[str, tuple[Taint, Taint]] = {}
         self.fixed: set[str] = set()
         self.used: set[str] = set()
+        self.free: set[str] = set()
         self.pruned = False
         self.aliased = False
         self._ops: dict[tuple[str, str], Op] = {}
@@ -224,7 +226,7 @@ class Builder:
             self.fixed |= size
         if op.width is not None:
             return attributes[op.width].taint, size
-        every = [item.taint for item in attributes.values()]
+        every = [item.taint for key, item in attributes.items() if key != op.chance]
         return CLEAN.union(*every, *(taint for taint, _ in read)), size
 
 

@@ -70,6 +70,7 @@ def _expanded(
     expander.inspect(unit)
     block, built = unit.block(), expander.built
     built.fixed |= {name for name, param in unit.params.items() if param.fixed}
+    built.free |= {name for name, p in unit.params.items() if p.fixed is False}
     variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}
     bound = bind(block, given, variables, lambda *path, key=False: None)

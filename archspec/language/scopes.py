@@ -20,7 +20,7 @@ from archspec.language.reading import several
 from archspec.language.replay import Original, likeness, replay
 from archspec.language.syntax import BRACES, Block, Entry, Statement, Unit
 from archspec.language.targets import block_of, check_inputs, op_of
-from archspec.language.values import Variables, is_formula
+from archspec.language.values import CLEAN, Variables, is_formula, known
 from archspec.limits import Budget
 
 T = TypeVar("T")
@@ -188,7 +188,10 @@ class Expander:
         if when is True:
             return True
         words = "`when` is true or false"
-        found = self.built.fix(when, variables, at, words, (bool,))
+        found = known(when, variables, at, words, (bool,))
+        # Of a node that isn't there printed code knows nothing.
+        free = self.built.free if found.value else CLEAN
+        self.built.fixed |= found.taint - free
         instance.when = found.text
         return bool(found.value)
 

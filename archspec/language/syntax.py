@@ -134,7 +134,8 @@ class ParamKeys(Keys):
     default: Any = key("Its value where no other is given.", ABSENT)
     fixed: bool = key(
         "Whether it only tells presets apart: printed code takes no argument for it. "
-        "Of a file's params, not a block's.",
+        "If false it takes one even where a `when` reads it, as of `dropout > 0`, and "
+        "what that says is there. Of a file's params, not a block's.",
         ABSENT,
     )
 

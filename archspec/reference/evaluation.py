@@ -66,6 +66,7 @@ def evaluate(
     training: bool = False,
     kept: Mapping[str, Array] | None = None,
     wanted: Collection[str] | None = None,
+    rounding: str = "",
 ) -> dict[str, Array]:
     """Every value of a graph by its name: the inputs and the output of each node.
 
@@ -77,6 +78,7 @@ def evaluate(
         kept: in training, what each dropout keeps, by its node; see `dropped` in
             `archspec.reference.activation`. One of rate 0 keeps all.
         wanted: values that are enough: others go as soon as nothing reads them.
+        rounding: as `compute` takes it.
     """
     last = {name: node for node in graph.nodes for name in node.inputs}
     values = {name: np.asarray(inputs[name]) for name in graph.inputs}
@@ -89,7 +91,9 @@ def evaluate(
         if training and node.op.chance is not None:
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
-        values[node.name] = compute(node.op, *read, stored=stored, training=training)
+        values[node.name] = compute(
+            node.op, *read, stored=stored, training=training, rounding=rounding
+        )
         if wanted is not None:
             read_last = {name for name in node.inputs if last[name] is node}
             for name in read_last.difference(wanted):

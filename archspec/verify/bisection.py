@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archspec.graph import Graph, Node
-from archspec.verify.comparison import Check, Limits, distances
+from archspec.verify.comparison import Check, distances
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.task import Task
 
@@ -107,7 +107,7 @@ def finding(node: Node, error: float, *, gradients: bool = False) -> Finding:
 def search(
     graph: Graph,
     check: Check,
-    limits: Limits,
+    limit: float,
     value: str,
     one: Session,
     other: Session,
@@ -124,7 +124,7 @@ def search(
         return max(alike.values())
 
     try:
-        found = Search(graph, apart, limits.at).first(value)
+        found = Search(graph, apart, lambda node: limit).first(value)
     except NotAvailable as error:
         return f"the search for the node ended: {error}"
     if found is None:

@@ -68,7 +68,7 @@ class Batch:
         stored = {
             "weight": draw.choice((-2.0, -1.0, 1.0, 2.0), channels),
             "bias": draw.integers(-3, 4, channels),
-            "running_mean": draw.integers(-4, 5, channels) * 4,
+            "running_mean": draw.integers(1, 5, channels) * far[:, 0],
             "running_var": far[:, 0] ** 2 * 4,
         }
         names = {*self.op.weights(self.shape), *self.op.buffers(self.shape)}

@@ -14,12 +14,11 @@ from archspec.verify.comparison import (
     CHECKS,
     FORWARD_ONLY,
     Check,
-    Limits,
     Row,
     distances,
+    limit,
     verdict,
 )
-from archspec.verify.native import EXACT, rounding
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.target import FLOOR, Target
 from archspec.verify.task import Task
@@ -189,18 +188,16 @@ class Prover:
         )
         if not errors:
             return self._missing(check, target, "there is nothing to compare")
-        both = (self.targets[0], target)
-        limits = Limits(self.graph, check, both, self.dtype, floor)
-        allowed = {name: limits.at(self._value(check, name)) for name in errors}
-        worst = max(errors, key=lambda name: errors[name] / allowed[name])
-        error, limit = errors[worst], allowed[worst]
-        outcome = verdict(error, limit, floor, self.dtype)
+        most = limit(self.dtype, check.least, floor)
+        worst = max(errors, key=lambda name: errors[name])
+        error = errors[worst]
+        outcome = verdict(error, most, floor, self.dtype)
         value = self._value(check, worst)
         where = value if check.part in VALUES else worst
         at = self._place(check, worst)
         if outcome == "FAIL" and check.part != "statistics":
             ends = (value,) if check.part in VALUES else self.graph.outputs.values()
-            self._search(check, target, limits, dict.fromkeys(ends))
+            self._search(check, target, most, dict.fromkeys(ends))
             node = self.findings.get(f"{target}, {self.dtype}")
             if check.backward:  # a parameter is never at fault
                 where, at = (
@@ -215,7 +212,7 @@ class Prover:
             where,
             at,
             floor,
-            limit,
+            most,
         )
 
     def _value(self, check: Check, name: str) -> str:
@@ -231,7 +228,7 @@ class Prover:
         return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
 
     def _search(
-        self, check: Check, target: Target, limits: Limits, ends: Iterable[str]
+        self, check: Check, target: Target, limit: float, ends: Iterable[str]
     ) -> None:
         key = f"{target}, {self.dtype}"
         if isinstance(self.findings.get(key), Finding):
@@ -246,7 +243,7 @@ class Prover:
             other = self.open(target)
             try:
                 for value in ends:
-                    found = search(self.graph, check, limits, value, one, other)
+                    found = search(self.graph, check, limit, value, one, other)
                     if isinstance(found, Finding):
                         break
             finally:
@@ -260,14 +257,6 @@ class Prover:
     def _notes(self) -> tuple[str, ...]:
         """What a reader of the rows has to know."""
         notes = []
-        if self.dtype == "float64":
-            for native in rounding(self.graph, self.targets):
-                on = ", ".join(str(t) for t in self.targets if str(t) in native.on)
-                forward = f"{native.forward:.0e} behind it, " * (native.forward > EXACT)
-                notes.append(
-                    f"{native.kind} on {on} rounds in float64, {native.why}: allowed "
-                    f"are {forward}{native.backward:.0e} in gradients"
-                )
         own = any(
             isinstance(node.op, BatchNorm) and node.op.running_var is None
             for node in self.graph.nodes

@@ -24,6 +24,7 @@ from archspec.verify import (
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
+from archspec.verify.native import replaced, rounding
 from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
@@ -92,6 +93,8 @@ def run(
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
     single = quick or len(targets) == 1 or certificate is not None
+    natives = rounding(graph, targets) if setting.dtype == "float64" else []
+    kinds = tuple(native.kind for native in natives)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
@@ -100,14 +103,16 @@ def run(
         proof = Proof((), (), ())
         try:
             if single or setting.dtype == "float64":
-                for prove, made in _layers(setting, certificate, quick, training):
+                layers = _layers(setting, certificate, quick, training, kinds)
+                for prove, made in layers:
                     proof = proof.joined(prove(made, targets, sessions.open, note))
             if not single:
+                compared = replace(setting, unrounded=kinds)
                 prover = Prover(
-                    graph,
+                    compared.graph(),
                     targets,
                     setting.dtype,
-                    partial(sessions.open, setting),
+                    partial(sessions.open, compared),
                     note,
                     training=training,
                 )
@@ -115,6 +120,9 @@ def run(
                 prover.results.clear()
         finally:
             sessions.close()
+    if not quick and certificate is None and setting.file is None:
+        told = tuple(replaced(native, targets) for native in natives)
+        proof = proof.joined(Proof((), (), told))
     report = _report(setting, graph, targets, notes, proof)
     if single:
         return replace(report, reference=CERTIFIED if certificate else DEFINED)
@@ -122,7 +130,11 @@ def run(
 
 
 def _layers(
-    setting: Setting, certificate: Certificate | None, quick: bool, training: bool
+    setting: Setting,
+    certificate: Certificate | None,
+    quick: bool,
+    training: bool,
+    unrounded: tuple[str, ...],
 ) -> Iterator[tuple[Layer, Setting]]:
     """What is compared with the definitions, each backend by itself, and on what."""
     if setting.file is not None:
@@ -143,7 +155,8 @@ def _layers(
         yield chance.prove, replace(plain, chance=True)
         yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
-        yield partial(definitions.prove, training=training), plain
+        steady = replace(plain, unrounded=unrounded)
+        yield partial(definitions.prove, training=training), steady
 
 
 def _report(

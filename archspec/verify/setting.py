@@ -24,6 +24,8 @@ class Setting:
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
         chance: whether the net has its dropouts; in comparisons they drop nothing.
+        unrounded: kinds of ops in whose place others stand, since their kernels round
+            in float64; see `archspec.passes.unrounded`.
         file: a file that a user wrote, and maybe a name in it; its model is what is
             verified, and its parameters are renamed with `rename`.
         printed: for which image size the file is printed, where it runs at another.
@@ -37,6 +39,7 @@ class Setting:
     size: tuple[int, int] | None = None
     exact: bool = False
     chance: bool = False
+    unrounded: tuple[str, ...] = ()
     device: str | None = None
     file: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Setting:
             "size": self.size,
             "exact": self.exact,
             "chance": self.chance,
+            "unrounded": self.unrounded,
             "device": self.device,
             "file": self.file,
             "rename": dict(self.rename),
@@ -61,10 +65,12 @@ class Setting:
     def graph(self) -> Graph:
         """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
+        from archspec.passes.unrounded import unrounded
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
         still = found if self.chance else without_dropout(found)
+        still = unrounded(still, self.unrounded)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -86,6 +92,7 @@ def read(facts: Mapping[str, Any]) -> Setting:
         _pair(facts["size"]),
         facts["exact"],
         facts["chance"],
+        tuple(facts["unrounded"]),
         facts["device"],
         facts["file"],
         facts["rename"],

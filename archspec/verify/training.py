@@ -26,9 +26,9 @@ CHECK = "batch norms in training, bit for bit"
 STATISTICS = ("running_mean", "running_var")
 LAST = 2.0**-51
 """Of a running variance that is unbiased: n / (n - 1) takes all the bits there are."""
-RUNNING = 1e-11
+RUNNING = 1e-15
 """Of statistics that PyTorch adds up in a running pass (`torch.var_mean`), as it does
-where the spec asks for a biased variance; what lies far from 0 is then lost."""
+where the spec asks for a biased variance."""
 ONE_PASS = 1e-14
 """Where the variance is the mean of the squares less the square of the mean."""
 

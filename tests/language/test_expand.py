@@ -182,6 +182,24 @@ def test_fixed_params_are_no_arguments() -> None:
     assert graph.params == {"k": 3}
 
 
+def test_a_param_that_says_what_is_there_may_be_an_argument() -> None:
+    """If it is declared so, and only where what it says is there."""
+    text = "params: {{p: {}}}\ngraph: [{{op: dropout, rate: =p, when: =p > 0}}, relu]"
+    free = text.format("{default: 0.0, fixed: false}")
+    assert net(free, p=0.5).arguments == ("p",)
+    assert net(free).arguments == ()
+    assert net(text.format("0.0"), p=0.5).arguments == ()
+
+
+def test_a_chance_changes_no_number_of_channels() -> None:
+    text = """params: {p: 0.5}
+graph:
+  drop: {op: dropout, rate: =p}
+  conv: {op: conv2d, channels: 4, kernel: 1, when: =input.channels > 2}
+"""
+    assert net(text).arguments == ("p",)
+
+
 # What is read
 
 

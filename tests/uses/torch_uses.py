@@ -50,6 +50,11 @@ DIMS = {
     2: torch.export.Dim("height", min=33, max=512),
     3: torch.export.Dim("width", min=33, max=512),
 }
+MULTIPLES = {
+    0: torch.export.Dim("batch", max=64),
+    2: 32 * torch.export.Dim("rows", min=1, max=16),
+    3: 32 * torch.export.Dim("columns", min=1, max=16),
+}
 
 
 @contextmanager
@@ -74,10 +79,10 @@ def _made(kind: type[nn.Module]) -> nn.Module:
     return kind().eval()
 
 
-def images(size: int, count: int = 2) -> Tensor:
-    """Images that are not the same, and no squares."""
+def images(size: int, count: int = 2, more: int = 8) -> Tensor:
+    """Images that are not the same, and no squares: they are wider by so many pixels."""
     draw = torch.Generator().manual_seed(1)
-    return torch.randn(count, 3, size, size + 8, generator=draw)
+    return torch.randn(count, 3, size, size + more, generator=draw)
 
 
 def tensors(outputs: Any) -> list[Tensor]:
@@ -125,6 +130,15 @@ def dynamic(make: Made, size: int) -> None:
 
 
 def exported(make: Made, size: int) -> None:
+    """torch.export with a free batch, and sizes that are multiples of 32."""
+    model = make()
+    x = images(64, 5, 32)
+    made = torch.export.export(model, (x,), dynamic_shapes=(MULTIPLES,))
+    x = images(96, 2, 64)
+    agree(made.module()(x), model(x))
+
+
+def exported_freely(make: Made, size: int) -> None:
     """torch.export with a free batch, height and width."""
     model = make()
     made = torch.export.export(model, (images(size + 16, 5),), dynamic_shapes=(DIMS,))
@@ -294,6 +308,7 @@ USES: dict[str, Callable[[Made, int], None]] = {
     "compile": compiled,
     "dynamic": dynamic,
     "export": exported,
+    "export, any size": exported_freely,
     "fx": traced,
     "script": scripted,
     "ONNX": onnx,
@@ -311,10 +326,11 @@ USES: dict[str, Callable[[Made, int], None]] = {
 ABOUT = """\
 Printed PyTorch files in PyTorch's own tools, with gradients and other sizes where the
 tool has them: `torch.compile(fullgraph=True)`, the same with dynamic shapes (one
-compilation), `torch.export` with a free batch, height and width, `torch.fx`,
-`torch.jit.script`, ONNX in ONNX Runtime (free sizes; outputs named), pickle, deepcopy,
-DDP and FSDP2 with two gloo processes, pt2e int8 for x86, `func.vmap(grad)`,
-channels_last, bfloat16 autocast, activation checkpointing, one image in training.
+compilation), `torch.export` with a free batch and a height and a width that are free
+multiples of 32, or any, `torch.fx`, `torch.jit.script`, ONNX in ONNX Runtime (free sizes;
+outputs named), pickle, deepcopy, DDP and FSDP2 with two gloo processes, pt2e int8 for
+x86, `func.vmap(grad)`, channels_last, bfloat16 autocast, activation checkpointing, one
+image in training.
 `torch.export` can't leave every size free where a pool has `ceil_mode`, features are
 pooled to 7 x 7 or added to those of another stage: torchvision's own SqueezeNet, VGG and
 FPN are refused alike."""

@@ -11,13 +11,12 @@ from archspec.ops.normalization import BatchNorm
 from archspec.ops.shaping import Resize, Subtract
 from archspec.verify.limits import ANY, LIMITS, ULPS, Reading, limit, terms
 
-SHARED = {"layer_norm", "group_norm"}
-"""Ops of which a value depends on all."""
 
-
-def test_every_op_stands_in_the_table() -> None:
+def test_the_table_is_of_ops() -> None:
+    """One that it lacks, as one that somebody adds, is held to the largest value."""
     modes = {"nearest", "bilinear"}
-    assert set(LIMITS) == {*BY_KIND} - SHARED - {"resize"} | modes
+    assert set(LIMITS) <= {*BY_KIND} - {"resize"} | modes
+    assert len(LIMITS) >= 43
     assert all(found.forward in (0, ULPS) for found in LIMITS.values())
 
 
