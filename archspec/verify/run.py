@@ -142,6 +142,8 @@ def _layers(
         return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
+    if training and not quick and certificate is None:
+        yield gradients.prove, bits  # next, while a process has these numbers
     if setting.dtype == "float64" and certificate is None:
         yield alone.prove, setting
     if quick or certificate is not None:
@@ -150,7 +152,6 @@ def _layers(
         yield sizes.prove, setting
     plain = replace(bits, exact=False)
     if training:
-        yield gradients.prove, bits
         yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
         yield initial.prove, replace(plain, chance=True)

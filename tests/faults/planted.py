@@ -55,6 +55,12 @@ class Fault:
         old, new = self.edits[0]
         return f"{self.net}-{self.on}-{self.node}: {old!r} -> {new!r}"
 
+    def row(self) -> str:
+        """The start of its row in a table."""
+        old, new = self.edits[0]
+        cells = (f"{self.net}, {self.on}", self.node, *map(_cell, (old[:90], new[:90])))
+        return "| " + " | ".join(cells) + " |"
+
     def planted(self, text: str) -> str:
         """The text with the fault, as far as it has the places."""
         for old, new in self.edits:
@@ -64,6 +70,12 @@ class Fault:
     def whole(self, text: str) -> bool:
         """Whether a text has every place."""
         return all(re.search(_pattern(old), text) for old, _ in self.edits)
+
+
+def _cell(text: str) -> str:
+    """Text as code in a Markdown table."""
+    shown = text.replace("\n", " ").replace("|", "\\|").strip()
+    return f"`{shown}`" if shown else "(nothing)"
 
 
 def _pattern(old: str) -> str:
@@ -166,6 +178,7 @@ def main() -> None:
     words.add_argument("--write", type=Path)
     given = words.parse_args()
     missed = unnamed = 0
+    rows = [HEAD, "| Net | Node | Text | Planted | Noticed by |\n|---|---|---|---|---|"]
     chosen = [
         f for f in faults() if given.on in ("", f.on) and given.net in ("", f.net)
     ]
@@ -178,10 +191,13 @@ def main() -> None:
             verdict = "MISSED" if answer.hit else "NOT PLANTED"
             missed += 1
         unnamed += verdict.startswith("caught,")
+        rows.append(f"{fault.row()} {', '.join(answer.checks)} |")
         print(f"{fault}: {verdict} {', '.join(answer.checks)}", flush=True)
         for row in answer.report.proof.rows if answer.report.proof else ():
             if row.reason:
                 print(f"    {row.check}: {row.reason[:200]}")
+    if given.write:
+        given.write.write_text("\n".join(rows) + "\n")
     print(f"{len(chosen)} faults, {missed} missed, {unnamed} without their node")
     sys.exit(missed > 0)
 
