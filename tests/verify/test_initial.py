@@ -14,7 +14,7 @@ from archspec.verify.laws import Law
 from archspec.verify.process import NotAvailable
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
-from archspec.verify.starts import ENOUGH, MODELS, drawn
+from archspec.verify.starts import ENOUGH, drawn
 from archspec.verify.target import Target, parse_all
 from archspec.verify.task import Bench
 
@@ -31,6 +31,7 @@ graph:
   flat: flatten
   fc: {op: linear, features: 30, init: {weight: {normal: {std: 0.01}}, bias: fan_in_uniform}}
 """
+MODELS = 24
 FAULTS: dict[str, dict[str, tuple[str, str, str]]] = {
     "torch": {
         "fan": ('mode="fan_out"', 'mode="fan_in"', "conv.weight"),
@@ -50,7 +51,9 @@ FAULTS: dict[str, dict[str, tuple[str, str, str]]] = {
 
 
 @pytest.fixture
-def setting(tmp_path: Path) -> Setting:
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+    monkeypatch.setattr("archspec.verify.starts.MODELS", MODELS)
+    monkeypatch.setattr("archspec.verify.starts.SECONDS", 600)
     (tmp_path / "net.yaml").write_text(NET)
     return Setting(str(tmp_path / "net.yaml"))
 
@@ -91,6 +94,13 @@ def test_few_draws_are_said(setting: Setting, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("archspec.verify.starts.MOST", 1)
     [note] = proved(setting, "torch", None).notes
     assert "had fewer than 100,000 draws on torch, the least 30: " in note
+
+
+def test_a_little_time(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model is made whatever it takes."""
+    monkeypatch.setattr("archspec.verify.starts.SECONDS", -1)
+    found = dict(drawn(parse_all("torch")[0].found(), setting.graph()))
+    assert found["fc.bias"].size == 30
 
 
 def test_as_many_models_as_are_needed(setting: Setting) -> None:
