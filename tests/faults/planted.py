@@ -26,18 +26,22 @@ from archspec.errors import ArchspecError
 from archspec.source.program import Source
 from archspec.verify.bisection import Finding
 from archspec.verify.process import NotAvailable
-from archspec.verify.report import Report
-from archspec.verify.run import run
+from archspec.verify.proof import Proof
+from archspec.verify.run import layers
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse
 from archspec.verify.task import Bench, Task
 
 HERE = Path(__file__).parent
+COST = (
+    *("exact", "definitions", "gradients", "training", "chance", "initial", "alone"),
+)
 HEAD = """# What verify was tried on
 
 Faults planted in printed code, one at a time: an edit that a wrong lowering, a wrong
 printer or a hand could have made. `archspec verify` ran on the edited code alone. Each
-row says the node with the fault, the edit, and the checks that fail; made by
+row says the node with the fault, the edit, and the checks that had failed when the node
+was named; made by
 `cd tests; python -m faults.planted --write ../docs/faults.md`.
 """
 
@@ -95,13 +99,13 @@ class Answer:
         hit: whether the text of the net had the place.
         checks: titles of those that failed.
         named: what they name: nodes, and parameters.
-        report: all of it.
+        proof: all of it.
     """
 
     hit: bool
     checks: tuple[str, ...]
     named: tuple[str, ...]
-    report: Report
+    proof: Proof
 
     def names(self, node: str) -> bool:
         """Whether one of them names a node, or a parameter of it."""
@@ -138,10 +142,13 @@ class Altered(Bench):
 
 
 def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
-    """What verify says of a net with a fault, or without one."""
+    """What verify says of a net without a fault, or with one.
+
+    In the order of what they cost, and no further than to a layer that names the node.
+    """
     hits: list[bool] = []
 
-    def start(setting: Setting, target: Target, folder: Path) -> Bench:
+    def start(setting: Setting, target: Target) -> Bench:
         chosen: Any = copy(target.found().on(target.engine, setting.dtype))
         emit = chosen.emit
 
@@ -155,13 +162,23 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
         chosen.emit = emitted
         return Altered(chosen, setting.data())
 
-    report = run(setting, (target,), lambda text: None, start=start)
-    assert report.proof is not None
-    wrong = [r for r in report.proof.rows if r.verdict not in ("pass", "forward only")]
-    found = [f for _, f in report.proof.findings if isinstance(f, Finding)]
-    named = [*(item.node for item in found), *(row.where for row in wrong)]
-    checks = dict.fromkeys(row.check for row in wrong)
-    return Answer(any(hits), tuple(checks), tuple(named), report)
+    answer = Answer(False, (), (), Proof((), (), ()))
+    found = layers(setting, (target,))
+    for prove, made in sorted(found, key=lambda item: _cost(item[0])):
+        proof = answer.proof.joined(prove(made, (target,), start, lambda text: None))
+        wrong = [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
+        nodes = [f.node for _, f in proof.findings if isinstance(f, Finding)]
+        checks = dict.fromkeys(row.check for row in wrong)
+        named = (*nodes, *(row.where for row in wrong))
+        answer = Answer(any(hits), tuple(checks), named, proof)
+        if fault is not None and answer.names(fault.node):
+            break
+    return answer
+
+
+def _cost(prove: Any) -> int:
+    module: str = getattr(prove, "func", prove).__module__
+    return COST.index(module.rpartition(".")[2])
 
 
 def tried(fault: Fault) -> Answer:
@@ -193,7 +210,7 @@ def main() -> None:
         unnamed += verdict.startswith("caught,")
         rows.append(f"{fault.row()} {', '.join(answer.checks)} |")
         print(f"{fault}: {verdict} {', '.join(answer.checks)}", flush=True)
-        for row in answer.report.proof.rows if answer.report.proof else ():
+        for row in answer.proof.rows:
             if row.reason:
                 print(f"    {row.check}: {row.reason[:200]}")
     if given.write:

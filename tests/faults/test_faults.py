@@ -36,13 +36,13 @@ def test_there_are_many_and_each_has_its_place() -> None:
 @pytest.mark.parametrize("net", NETS)
 def test_a_net_without_a_fault(net: str) -> None:
     found = proved(None, Setting(str(HERE / "nets" / f"{net}.yaml")), parse("torch"))
-    assert found.report.passed, found.report.plain()
+    assert found.proof.passed, found.proof
 
 
 def caught(fault: Fault) -> None:
     answer = tried(fault)
-    assert answer.hit and answer.checks, answer.report.plain()
-    assert answer.names(fault.node), (answer.named, answer.report.plain())
+    assert answer.hit and answer.checks, answer.proof
+    assert answer.names(fault.node), (answer.named, answer.proof)
 
 
 @pytest.mark.parametrize("fault", SAMPLE, ids=str)
@@ -60,7 +60,7 @@ def test_every_fault(fault: Fault) -> None:
 @pytest.mark.parametrize("net", NETS)
 def test_a_net_without_a_fault_on_keras(net: str) -> None:
     found = proved(None, Setting(str(HERE / "nets" / f"{net}.yaml")), parse("keras"))
-    assert found.report.passed, found.report.plain()
+    assert found.proof.passed, found.proof
 
 
 def test_the_table_is_all_of_them() -> None:
