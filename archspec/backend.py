@@ -8,7 +8,9 @@ A backend is an import package of its own that names an object in the entry-poin
 
 Importing it imports no framework; building a model does. The object has the attributes
 and methods of `Backend`; one that can train has those of `Trainer`. More is for
-users: `own(graph, model, renamed)`, a model that somebody wrote, see `Own`; and for
+users: `own(graph, model, renamed)`, a model that somebody wrote, see `Own`;
+`image_shapes(graph)`, arguments by which what was printed for other images takes these;
+and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
 whose files can load weights; `emit_tapped(net, both)`, features beside a head, of a
 graph or a family; `test(graphs, small, imported)`, a file's test

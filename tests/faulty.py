@@ -86,3 +86,18 @@ class Altered(TorchBackend):
         assert first is not None
         text = f"{text[: first.end()]}{self.before}{text[first.end() :]}"
         return replace(source, text=text)
+
+
+class Edited:
+    """Any backend, whose printed text has one part in the place of another."""
+
+    def __init__(self, chosen: Any, right: str, wrong: str) -> None:
+        self.chosen, self.right, self.wrong = chosen, right, wrong
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.chosen, name)
+
+    def emit(self, graph: Graph) -> Source:
+        source: Source = self.chosen.emit(graph)
+        assert self.right in source.text, source.text
+        return replace(source, text=source.text.replace(self.right, self.wrong))

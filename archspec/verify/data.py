@@ -33,7 +33,11 @@ def stream(seed: int, what: str) -> np.random.Generator:
 
 
 class Data:
-    """Weights, images and cotangents of a graph, and the device that it runs on."""
+    """Weights, images and cotangents of a graph, and the device that it runs on.
+
+    Attributes:
+        printed: the graph whose file runs, if that is one for other images.
+    """
 
     def __init__(
         self, graph: Graph, dtype: Dtype, seed: int, device: str | None = None
@@ -42,6 +46,7 @@ class Data:
         self.dtype: Dtype = dtype
         self.seed = seed
         self.device = device
+        self.printed: Graph | None = None
 
     def weights(self, kind: str) -> Arrays:
         """Fresh arrays: `initial` or `conditioned` weights."""

@@ -11,7 +11,16 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import alone, chance, definitions, exact, gradients, initial, own
+from archspec.verify import (
+    alone,
+    chance,
+    definitions,
+    exact,
+    gradients,
+    initial,
+    own,
+    sizes,
+)
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
@@ -146,6 +155,8 @@ def layers(
         yield alone.prove, setting
     if quick or certificate is not None:
         return
+    if setting.dtype == "float64":
+        yield sizes.prove, setting
     plain = replace(bits, exact=False)
     if training:
         yield trained.prove, plain

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archspec.graph import Graph
 from archspec.spec import load
 from archspec.verify.data import Data, Dtype, ExactData
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Setting:
             in float64; see `archspec.passes.unrounded`.
         file: a file that a user wrote, and maybe a name in it; its model is what is
             verified, and its parameters are renamed with `rename`.
+        printed: for which image size the file is printed, where it runs at another.
         device: where the backend's framework puts the model; its default if None.
     """
 
@@ -40,6 +43,7 @@ class Setting:
     device: str | None = None
     file: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    printed: Size | None = None
 
     def facts(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -55,6 +59,7 @@ class Setting:
             "device": self.device,
             "file": self.file,
             "rename": dict(self.rename),
+            "printed": self.printed,
         }
 
     def graph(self) -> Graph:
@@ -71,23 +76,29 @@ class Setting:
     def data(self) -> Data:
         """The net with its numbers."""
         kind = ExactData if self.exact else Data
-        return kind(self.graph(), self.dtype, self.seed, self.device)
+        made = kind(self.graph(), self.dtype, self.seed, self.device)
+        if self.printed is not None:
+            made.printed = replace(self, size=self.printed).graph()
+        return made
 
 
 def read(facts: Mapping[str, Any]) -> Setting:
     """The setting that JSON holds."""
-    size = facts["size"]
-    height_width = (int(size[0]), int(size[1])) if size else None
     return Setting(
         facts["spec"],
         facts["dtype"],
         facts["seed"],
         facts["params"],
-        height_width,
+        _pair(facts["size"]),
         facts["exact"],
         facts["chance"],
         tuple(facts["unrounded"]),
         facts["device"],
         facts["file"],
         facts["rename"],
+        _pair(facts["printed"]),
     )
+
+
+def _pair(size: Sequence[int] | None) -> Size | None:
+    return (int(size[0]), int(size[1])) if size else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import ceil, prod
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,15 @@ KEPT = 200_000
 """Of each parameter so many are looked at."""
 MOST = 2**25
 """Numbers that are drawn in all: a large net is made once or twice, no more."""
-MODELS = 24
-"""And so often the smallest, since Keras takes a tenth of a second for a model."""
+MODELS, SECONDS = 256, 5.0
+"""So often the smallest, and no longer: Keras takes a tenth of a second for a model."""
 
 
 def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     """Values of each parameter and buffer, of several models, in one row.
 
     As many models are made as give each distribution ENOUGH values, if that is not too
-    many of them or of numbers.
+    many of them, or of numbers, or of seconds.
     """
     chosen.start()
     source = chosen.emit(graph)
@@ -42,7 +43,10 @@ def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     wanted = ceil(ENOUGH / min(counts.values(), default=ENOUGH))
     models = max(min(wanted, MODELS, MOST // max(sum(sizes.values()), 1)), 1)
     found: dict[str, list[NDArray[Any]]] = {name: [] for name in sizes}
-    for _ in range(models):
+    until = monotonic() + SECONDS
+    for number in range(models):
+        if number and monotonic() > until:
+            break
         for name, array in chosen.read_weights(graph, make()).items():
             step = max(sizes[name] * models // KEPT, 1)
             found[name].append(array.reshape(-1)[::step].copy())

@@ -150,6 +150,21 @@ class Bench:
         data = self.data
         return self.chosen.build(graph, given, dtype=data.dtype, device=data.device)
 
+    def _fitted(
+        self, graph: Graph, weights: Arrays, printed: Graph, keys: Mapping[str, str]
+    ) -> Any:
+        """A model from the file of a graph for other images, with the same outputs."""
+        names = {**graph.parameters(), **graph.buffers()}
+        shapes = getattr(self.chosen, "image_shapes", None)
+        return self.chosen.build(
+            graph,
+            {name: weights[name] for name in names},
+            dtype=self.data.dtype,
+            device=self.data.device,
+            source=self.chosen.emit(with_outputs(printed, keys)),
+            arguments=shapes(graph) if shapes else {},
+        )
+
     def _evaluated(self, kind: str, *more: str) -> Iterator[tuple[str, NDArray[Any]]]:
         """Outputs and taps at weights of a kind, outputs also at others."""
         images = self.data.images()
@@ -173,8 +188,11 @@ class Bench:
             if not wanted:
                 continue
             keys = {f"value{number}": name for number, name in enumerate(wanted)}
-            graph = with_outputs(self.graph, keys)
-            model = self._build(graph, self.data.weights("exact"))
+            graph, weights = with_outputs(self.graph, keys), self.data.weights("exact")
+            if self.data.printed is None:
+                model = self._build(graph, weights)
+            else:
+                model = self._fitted(graph, weights, self.data.printed, keys)
             made = self.chosen.forward(graph, model, self.data.images())
             yield from ((f"{part}/{keys[key]}", array) for key, array in made.items())
 

@@ -127,6 +127,14 @@ class KerasBackend:
         """A user's model, for the values of a graph; it stays as it is."""
         return OwnModel(graph, model, renamed)
 
+    def image_shapes(self, graph: Graph) -> dict[str, Value]:
+        """The arguments by which a printed function takes images of a graph's size."""
+        several = len(graph.inputs) > 1
+        return {
+            f"{name}_shape" if several else "input_shape": (*shape[1:], shape[0])
+            for name, shape in graph.inputs.items()
+        }
+
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:

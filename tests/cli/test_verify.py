@@ -71,7 +71,7 @@ def test_two_backends(spec: Path) -> None:
     assert [row["verdict"] for row in single["rows"]] == ["pass"] * 2
     assert all(row["verdict"] == "pass" for row in double["rows"])
     exact = [row for row in double["rows"] if "bit for bit" in row["check"]]
-    assert len(exact) == 8 and {row["error"] for row in exact} == {0}
+    assert len(exact) == 12 and {row["error"] for row in exact} == {0}
     alone = [row for row in double["rows"] if row["check"] in (FORWARD, BACKWARD)]
     assert len(alone) == 4
     checks = {row["check"]: row for row in double["rows"] if row["check"] in titles}

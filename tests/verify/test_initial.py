@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from faulty import Edited
 
-from archspec.graph import Graph
-from archspec.source.program import Source
 from archspec.verify.initial import _misfits, misfit, prove
 from archspec.verify.laws import Law
 from archspec.verify.process import NotAvailable
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
-from archspec.verify.starts import ENOUGH, MODELS, drawn
+from archspec.verify.starts import ENOUGH, drawn
 from archspec.verify.target import Target, parse_all
 from archspec.verify.task import Bench
 
@@ -33,6 +31,7 @@ graph:
   flat: flatten
   fc: {op: linear, features: 30, init: {weight: {normal: {std: 0.01}}, bias: fan_in_uniform}}
 """
+MODELS = 24
 FAULTS: dict[str, dict[str, tuple[str, str, str]]] = {
     "torch": {
         "fan": ('mode="fan_out"', 'mode="fan_in"', "conv.weight"),
@@ -52,31 +51,18 @@ FAULTS: dict[str, dict[str, tuple[str, str, str]]] = {
 
 
 @pytest.fixture
-def setting(tmp_path: Path) -> Setting:
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+    monkeypatch.setattr("archspec.verify.starts.MODELS", MODELS)
+    monkeypatch.setattr("archspec.verify.starts.SECONDS", 600)
     (tmp_path / "net.yaml").write_text(NET)
     return Setting(str(tmp_path / "net.yaml"))
-
-
-class Altered:
-    """A backend whose printed text has a fault."""
-
-    def __init__(self, chosen: Any, right: str, wrong: str) -> None:
-        self.chosen, self.right, self.wrong = chosen, right, wrong
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.chosen, name)
-
-    def emit(self, graph: Graph) -> Source:
-        source: Source = self.chosen.emit(graph)
-        assert self.right in source.text, source.text
-        return replace(source, text=source.text.replace(self.right, self.wrong))
 
 
 def proved(setting: Setting, targets: str, fault: tuple[str, str] | None) -> Proof:
     def opened(setting: Setting, target: Target) -> Bench:
         chosen: Any = target.found().on(target.engine, setting.dtype)
         if fault is not None:
-            chosen = Altered(chosen, *fault)
+            chosen = Edited(chosen, *fault)
         return Bench(chosen, setting.data(), target.engine)
 
     return prove(setting, parse_all(targets), opened, lambda text: None)
@@ -108,6 +94,13 @@ def test_few_draws_are_said(setting: Setting, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("archspec.verify.starts.MOST", 1)
     [note] = proved(setting, "torch", None).notes
     assert "had fewer than 100,000 draws on torch, the least 30: " in note
+
+
+def test_a_little_time(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model is made whatever it takes."""
+    monkeypatch.setattr("archspec.verify.starts.SECONDS", -1)
+    found = dict(drawn(parse_all("torch")[0].found(), setting.graph()))
+    assert found["fc.bias"].size == 30
 
 
 def test_as_many_models_as_are_needed(setting: Setting) -> None:
