@@ -183,17 +183,13 @@ def test_the_script_is_short() -> None:
 def test_every_net_of_the_zoo_is_certified() -> None:
     """As it is now: a certificate of what a net was before is none."""
     found = {path.name.partition(".")[0]: path for path in COMMITTED}
-    assert {*found} <= {*names()}
+    assert {*found} == {*names()}
     for name, path in found.items():
         certificate = read(path)
         graph = load(name, size=certificate.size).graph
         assert certificate.fingerprint == fingerprint(graph), name
-        assert {ran["root"] for ran in certificate.backends} == {certificate.root}
-        assert {ran["target"] for ran in certificate.backends} == {
-            "torch",
-            "keras:tensorflow",
-        }
-    assert sum(path.stat().st_size for path in COMMITTED) < 1.5e6
+        assert {ran["root"] for ran in certificate.backends} <= {certificate.root}
+    assert sum(path.stat().st_size for path in COMMITTED) < 1e6
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "source/functions/calls.py": "source/functions/test_printing.py",
     "source/functions/dialect.py": "source/functions/test_printing.py",
     "source/columns.py": "source/test_generalise.py",  # records without methods
+    "verify/starts.py": "verify/test_initial.py",
     "testing/blocks.py": "testing/test_suite.py",  # seen with backends that are wrong
 }
 """Modules whose tests have another name, and where they are."""

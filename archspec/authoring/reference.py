@@ -1,4 +1,4 @@
-"""What the ops' classes and the key tables say of themselves, as text.
+"""What the ops' classes, their definitions and the key tables say, as text.
 
     python -m archspec.authoring.reference > docs/reference.md
 
@@ -38,7 +38,8 @@ def page(kind: str) -> str:
         raise SpecError(
             f"there is no op {kind!r}", code="AS205", hint=nearest(kind, BY_KIND)
         )
-    lines = [kind, "", inspect.cleandoc(op.__doc__ or ""), "", f"inputs: {_count(op)}"]
+    lines = [kind, "", inspect.cleandoc(op.__doc__ or ""), ""]
+    lines += [*definition(kind), "", f"inputs: {_count(op)}"]
     if issubclass(op, Weighted):
         lines.append(f"weights: {', '.join(op.trained())}")
     if op.model_fields:
@@ -49,6 +50,19 @@ def page(kind: str) -> str:
     for name in backends():
         lines += [f"in {name}:", indent(lowered(graph, name), "    ")]
     return "\n".join(lines) + "\n"
+
+
+def definition(kind: str) -> list[str]:
+    """What `archspec.reference` says that an op computes, as paragraphs."""
+    from archspec.reference.evaluation import FUNCTIONS, TRAINED
+
+    tables = {"Definition": FUNCTIONS, "Definition in training": TRAINED}
+    said = {
+        when: inspect.cleandoc(table[kind].__doc__ or "")
+        for when, table in tables.items()
+        if kind in table
+    }
+    return [f"{when}: {text}" for when, text in said.items()]
 
 
 def _count(op: type[Op]) -> str:
@@ -138,6 +152,7 @@ def markdown() -> str:
     parts.append("## Ops")
     for kind, op in BY_KIND.items():
         parts += [f"### {kind}", inspect.cleandoc(op.__doc__ or "")]
+        parts += definition(kind)
         parts.append(f"Reads {_count(op)}. Example: `{written(op)}`")
         if op.model_fields:
             rows = [(name, _attribute(op, name)) for name in op.model_fields]

@@ -49,7 +49,10 @@ def verify(
         bool, typer.Option("--eval", help="Only the checks in evaluation mode.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only bit for bit with the definitions.")
+        bool,
+        typer.Option(
+            "--quick", help="Only with the definitions: bit for bit, and each op alone."
+        ),
     ] = False,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Make a net smaller that doesn't fit.")

@@ -44,7 +44,7 @@ class Relu(Nonnegative):
 
 
 class Relu6(Nonnegative):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0."""
 
     kind = "relu6"
 

@@ -4,7 +4,7 @@ A function an op, named after its kind, written straight from the definition: fo
 reading, and for checking a backend against, not for speed. It takes the op, the values
 that it reads, and by name what the op stores. Images are [N, C, H, W], vectors [N, F];
 any float type goes in and comes out, `numpy.longdouble` too. `evaluate` computes a
-whole graph, node by node.
+whole graph, node by node; `derivative` takes differences.
 
     >>> import numpy as np
     >>> from archspec.ops.activation import LeakyRelu
@@ -14,5 +14,6 @@ whole graph, node by node.
 """
 
 from archspec.reference.evaluation import FUNCTIONS, compute, evaluate, statistics
+from archspec.reference.gradients import derivative
 
-__all__ = ["FUNCTIONS", "compute", "evaluate", "statistics"]
+__all__ = ["FUNCTIONS", "compute", "derivative", "evaluate", "statistics"]

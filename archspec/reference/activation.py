@@ -134,7 +134,7 @@ def drop_path(op: DropPath, x: Array) -> Array:
 
 
 def dropped(op: Dropout | DropPath, x: Array, *, kept: Array) -> Array:
-    """In training: x / (1 - rate) where `kept` is 1, 0 where it is 0.
+    """x / (1 - rate) where `kept` is 1, 0 where it is 0.
 
     `kept` has the shape of x, or of drop_path [N, 1, ...]. It is 1 with the probability
     1 - rate, each number on its own.

@@ -18,6 +18,7 @@ from archspec.reference import (
     shaping,
 )
 from archspec.reference.images import Array
+from archspec.reference.rounding import ROUNDED
 
 Function = Callable[..., Array]
 """From an op, the values that it reads and, by name, what it stores to its output."""
@@ -43,15 +44,18 @@ def compute(
     *inputs: Array,
     stored: Mapping[str, Array] | None = None,
     training: bool = False,
+    rounding: str = "",
 ) -> Array:
     """The output of one op.
 
     `stored` are its weights and statistics by their names in the op (`weight`,
     `running_mean`), in canonical layout; of a dropout in training `kept`, see
-    `archspec.reference.activation.dropped`.
+    `archspec.reference.activation.dropped`. `rounding` names a framework whose rounded
+    constants count, see `archspec.reference.rounding`.
     """
-    table = {**FUNCTIONS, **TRAINED} if training else FUNCTIONS
-    return table[op.kind](op, *inputs, **(stored or {}))
+    tables = (ROUNDED.get(rounding, {}), TRAINED if training else {}, FUNCTIONS)
+    function = next(table[op.kind] for table in tables if op.kind in table)
+    return function(op, *inputs, **(stored or {}))
 
 
 def evaluate(
@@ -62,6 +66,7 @@ def evaluate(
     training: bool = False,
     kept: Mapping[str, Array] | None = None,
     wanted: Collection[str] | None = None,
+    rounding: str = "",
 ) -> dict[str, Array]:
     """Every value of a graph by its name: the inputs and the output of each node.
 
@@ -73,6 +78,7 @@ def evaluate(
         kept: in training, what each dropout keeps, by its node; see `dropped` in
             `archspec.reference.activation`. One of rate 0 keeps all.
         wanted: values that are enough: others go as soon as nothing reads them.
+        rounding: as `compute` takes it.
     """
     last = {name: node for node in graph.nodes for name in node.inputs}
     values = {name: np.asarray(inputs[name]) for name in graph.inputs}
@@ -85,7 +91,9 @@ def evaluate(
         if training and node.op.chance is not None:
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
-        values[node.name] = compute(node.op, *read, stored=stored, training=training)
+        values[node.name] = compute(
+            node.op, *read, stored=stored, training=training, rounding=rounding
+        )
         if wanted is not None:
             read_last = {name for name in node.inputs if last[name] is node}
             for name in read_last.difference(wanted):

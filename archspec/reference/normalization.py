@@ -24,7 +24,7 @@ def batch_norm(
     weight: Array | None = None,
     bias: Array | None = None,
 ) -> Array:
-    """In eval mode: by the statistics that the op stores for each channel."""
+    """(x - mean) / sqrt(var + eps) weight + bias, by the stored mean and variance."""
     mean, var = channelwise(running_mean, x), channelwise(running_var, x)
     return _normalised(op, x, mean, var, weight, bias)
 
@@ -38,7 +38,7 @@ def batch_norm_in_training(
     weight: Array | None = None,
     bias: Array | None = None,
 ) -> Array:
-    """In training: by the mean and the biased variance of the batch, a channel each."""
+    """The same, by the mean and the biased variance of the batch, a channel each."""
     mean, var = _moments(x)
     return _normalised(op, x, channelwise(mean, x), channelwise(var, x), weight, bias)
 
@@ -63,7 +63,10 @@ def running_statistics(
 def layer_norm(
     op: LayerNorm, x: Array, *, weight: Array | None = None, bias: Array | None = None
 ) -> Array:
-    """By the mean and variance over the channels, for each image and position."""
+    """(x - mean) / sqrt(var + eps) weight + bias, by each position's mean and variance.
+
+    Those are over the channels.
+    """
     mean = x.mean(1, keepdims=True)
     var = ((x - mean) ** 2).mean(1, keepdims=True)
     return _normalised(op, x, mean, var, weight, bias)
@@ -72,7 +75,10 @@ def layer_norm(
 def group_norm(
     op: GroupNorm, x: Array, *, weight: Array | None = None, bias: Array | None = None
 ) -> Array:
-    """By the mean and variance of each group of channels, for each image."""
+    """(x - mean) / sqrt(var + eps) weight + bias, by each group's mean and variance.
+
+    Those are over its channels and the pixels of an image.
+    """
     groups = x.reshape(len(x), op.groups, -1)
     mean = groups.mean(2, keepdims=True)
     var = ((groups - mean) ** 2).mean(2, keepdims=True)

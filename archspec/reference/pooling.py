@@ -53,12 +53,12 @@ def _seen(op: Pool, x: Array, padded: Array, hanging: float) -> Iterator[Array]:
 
 
 def adaptive_avg_pool2d(op: AdaptiveAvgPool2d, x: Array) -> Array:
-    """The mean of each window."""
+    """The mean of each window, of [floor(i n / o), ceil((i + 1) n / o)) for place i."""
     return _adapted(op, x, np.mean)
 
 
 def adaptive_max_pool2d(op: AdaptiveMaxPool2d, x: Array) -> Array:
-    """The largest value of each window."""
+    """The largest of each window, of [floor(i n / o), ceil((i + 1) n / o)) for i."""
     return _adapted(op, x, np.max)
 
 

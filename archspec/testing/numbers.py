@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archspec.graph import Graph
 from archspec.reference import evaluate, statistics
+from archspec.reference.gradients import five_points
 from archspec.reference.images import Array
 
 Arrays = dict[str, NDArray[Any]]
@@ -132,9 +133,6 @@ def apart(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> float:
     return max(differences, default=0.0) / (max(sizes, default=0.0) or 1.0)
 
 
-Scalar = Callable[[float], np.longdouble]
-
-
 def slopes(
     data: Data, *, training: bool = False
 ) -> dict[str, tuple[Array, float]] | None:
@@ -151,22 +149,16 @@ def slopes(
         held = data.weights if name in data.weights else data.inputs
         direction = draw.choice((-1.0, 1.0), held[name].shape)
 
-        def at(t: float, name: str = name, direction: Any = direction) -> np.longdouble:
+        def at(t: Any, name: str = name, direction: Any = direction) -> np.longdouble:
             return _sum(data, name, t * direction.astype(np.longdouble), training)
 
-        one, other = _derivative(at, step), _derivative(at, step / 2)
+        one, other = five_points(at, step), five_points(at, step / 2)
         scale = max(abs(one), abs(other), np.longdouble(1e-3))
         if not abs(one - other) <= 1e-9 * scale:
             return None
         # Richardson: the error of the half step is a 16th.
         found[name] = direction, float((16 * other - one) / 15)
     return found
-
-
-def _derivative(at: Scalar, step: float) -> np.longdouble:
-    """The derivative at 0; the error is that of the fourth power of the step."""
-    near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
-    return (8 * near - far) / np.longdouble(12 * step)
 
 
 def _sum(data: Data, name: str, change: Array, training: bool) -> np.longdouble:

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from archspec.ops import Op, pair
 from archspec.ops.base import STATISTICS
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
+from archspec.ops.shaping import Resize
 from archspec.reference import compute
 from archspec.reference.images import bordered, channelwise, through
-from archspec.verify.dyadic import granule
+from archspec.verify.dyadic import bits, granule
 
 Array = NDArray[Any]
 Gradients = dict[int | str, Array]
@@ -46,6 +47,8 @@ NEAR = 1e-8
 """A slope is this near to a number of few bits, or it isn't exact."""
 MANTISSA = 2**16
 """What few bits are."""
+SHARE = 16
+"""Bits of what a pixel counts in a mean, beside another one's."""
 FLATTER = frozenset(("relu", "relu6"))
 """Kinks of which all frameworks think alike: there the gradient is 0."""
 
@@ -210,6 +213,11 @@ def _averaged(op: Op, cotangent: Array, inputs: Inputs, stored: Stored) -> Gradi
     rows = np.broadcast_to(np.eye(height)[:, None, :, None], (height, 1, height, width))
     columns = np.broadcast_to(np.eye(width)[:, None, None], (width, 1, height, width))
     down, across = seen(rows)[:, :, 0], seen(columns)[:, 0, :]
+    # A pixel beside the border is shared with itself, which may round.
+    apart = np.array([height / len(down[0]), width / len(across[0])])
+    between = bits(apart) if isinstance(op, Resize) else 0
+    if max(bits(down), bits(across), between) > SHARE:
+        raise Inexact(f"{op.kind} with shares of many bits")
     factor = seen(np.ones((1, 1, height, width)))[0, 0, 0]
     images = cotangent.reshape(*x.shape[:2], down.shape[1], across.shape[1])
     found: Gradients = {0: down @ images @ across.T / factor}

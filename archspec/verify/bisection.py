@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archspec.graph import Graph, Node
-from archspec.verify.comparison import Check, Limits, distances
+from archspec.verify.comparison import Check, distances
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.task import Task
 
@@ -107,13 +107,15 @@ def finding(node: Node, error: float, *, gradients: bool = False) -> Finding:
 def search(
     graph: Graph,
     check: Check,
-    limits: Limits,
+    limit: float,
     value: str,
     one: Session,
     other: Session,
 ) -> Finding | str:
     """The first node that differs on the way to `value`, or why there is none."""
-    kind = "slopes" if check.backward else "probe"
+    kind = "probe"
+    if check.backward:  # of weights that were trained, it is the gradients that differ
+        kind = "slope" if check.part == "slope" else "slopes"
 
     def apart(node: str) -> float:
         task = Task(kind, node, check.weights, check.training, (node,))
@@ -122,7 +124,7 @@ def search(
         return max(alike.values())
 
     try:
-        found = Search(graph, apart, limits.at).first(value)
+        found = Search(graph, apart, lambda node: limit).first(value)
     except NotAvailable as error:
         return f"the search for the node ended: {error}"
     if found is None:

@@ -52,6 +52,10 @@ DROPPED = 1e-5
 """Another op that is off by this, of its largest value, drops something."""
 SAME = 1e-9
 """The probability of calls that drop the same, below which they don't."""
+NOTE = (
+    "chance on {}: that the net as it is printed drops anything is not shown: its "
+    "outputs are the same for most of what is dropped"
+)
 
 
 def prove(
@@ -72,6 +76,7 @@ def prove(
     if not tosses(graph):
         return Proof((), (), ())
     judge = Judge(setting.data())
+    notes: dict[str, None] = {}
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     for target in targets:
@@ -84,9 +89,12 @@ def prove(
             try:
                 session = open_session(setting, target)
                 try:
-                    fault = judge.fault(task, session.ask(Task(task)))
+                    made = session.ask(Task(task))
                 finally:
                     session.close()
+                fault = judge.fault(task, made)
+                if task == "thrown" and not judge.shown(made):
+                    notes[NOTE.format(target)] = None
             except NotAvailable as error:
                 rows.append(
                     _row(setting, task, target, "not available", reason=str(error))
@@ -102,9 +110,7 @@ def prove(
             told = f"{node.at}: {node.name!r} ({node.op.kind}): {text}"
             found = Finding(node.name, node.op.kind, str(node.at), 1.0, told)
             findings.setdefault(key, found)
-    return Proof(
-        tuple(rows), tuple(findings.items()), tuple(_notes(graph, judge.data.images()))
-    )
+    return Proof(tuple(rows), tuple(findings.items()), tuple(notes))
 
 
 def _row(setting: Setting, task: str, target: Target, verdict: str, **more: str) -> Row:
@@ -148,7 +154,10 @@ class Judge:
         wanted = against * made["first"] / x
         if np.abs(made["slope"] - wanted).max() > self.scale * np.abs(wanted).max():
             yield "its gradient drops other values, or scales them otherwise"
-        if np.array_equal(made["first"], made["second"]):
+        thrown = len(x) if toss.whole else x.size
+        if _alike(toss.rate, thrown, 2) < log(SAME) and np.array_equal(
+            made["first"], made["second"]
+        ):
             yield "two calls drop the same"
 
     def _scaled(self, op: Op, x: Array, y: Array) -> Iterator[str]:
@@ -170,12 +179,21 @@ class Judge:
             if not np.array_equal(made[f"still/{name}"], made[f"never/{name}"]):
                 node = self.nodes.get(value, last)
                 yield node, "the net as it is printed drops in evaluation"
-        if _same(self.graph, self.data.images()) < SAME and all(
-            np.array_equal(made[f"0/{name}"], made[f"{call}/{name}"])
-            for call in range(1, MANY)
+        if self.shown(made) and all(
+            np.array_equal(made[f"once/{name}"], made[f"again/{name}"])
             for name in self.graph.outputs
         ):
             yield last, "the net as it is printed drops nothing, or always the same"
+
+    def shown(self, made: Answer) -> bool:
+        """Whether the outputs show what is dropped, of each image, in so many calls."""
+        if _same(self.graph, self.data.images()):
+            return False
+        other = [
+            _flat(made[f"first/{value}"] != made[f"second/{value}"]).any(1)
+            for value in self.graph.outputs.values()
+        ]
+        return bool(np.any(other, axis=0).all())
 
     def _together(self, call: str, made: Answer) -> Iterator[tuple[Node, str]]:
         """Each node by what it read of the same call."""
@@ -261,28 +279,21 @@ def _likely(drops: int, count: int, rate: float) -> bool:
     return bool(min(tails) > UNLIKELY)
 
 
-def _same(graph: Graph, images: Arrays) -> float:
-    """The probability that all calls of a net drop the same."""
+def _same(graph: Graph, images: Arrays) -> bool:
+    """Whether all calls of a net may drop the same."""
     count = len(next(iter(images.values())))
     total = 0.0
     for node in graph.nodes:
         if node.op.chance and not node.op.passes_through():
-            rate = _rate(node.op)
             each = 1 if node.op.kind == "drop_path" else int(np.prod(node.shape))
-            total += count * each * log(rate**MANY + (1 - rate) ** MANY)
-    return float(np.exp(total))
+            total += _alike(_rate(node.op), count * each, MANY)
+    return total >= log(SAME)
+
+
+def _alike(rate: float, count: int, calls: int) -> float:
+    """The logarithm of the probability that calls drop the same of a number."""
+    return count * log(rate**calls + (1 - rate) ** calls)
 
 
 def _flat(values: Array) -> Array:
     return values.reshape(len(values), -1)
-
-
-def _notes(graph: Graph, images: Arrays) -> list[str]:
-    """What the rows don't show."""
-    same = _same(graph, images)
-    if same < SAME:
-        return []
-    return [
-        "chance: that the net as it is printed drops anything is not shown: "
-        f"{MANY} calls drop the same with a probability of {same:.0e}"
-    ]

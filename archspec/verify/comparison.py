@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
-
-from archspec.graph import Graph
-from archspec.verify.native import rounded, rounding
-from archspec.verify.target import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,35 +144,10 @@ class Row:
     reason: str = ""
 
 
-class Limits:
-    """The largest errors that pass: the tolerance, ten floors, and what rounds.
-
-    A kernel that rounds excuses the values behind it alone; in gradients, which go both
-    ways, all of them.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        check: Check,
-        targets: Sequence[Target],
-        dtype: str,
-        floor: float | None,
-    ) -> None:
-        self.limit = max(TOLERANCES[dtype], check.least)
-        self.rounded: Mapping[str, float] = {}
-        if dtype != "float64":
-            return
-        self.limit = max(self.limit, SLACK * (floor or 0.0))
-        natives = rounding(graph, targets)
-        if check.backward:
-            self.limit = max(self.limit, *(n.backward for n in natives), 0.0)
-        elif natives:
-            self.rounded = rounded(graph, natives)
-
-    def at(self, value: str) -> float:
-        """The largest error of a node's output, or of its parameters."""
-        return max(self.limit, self.rounded.get(value, 0.0))
+def limit(dtype: str, least: float, floor: float | None) -> float:
+    """The largest error that passes: the tolerance, in float64 ten floors if more."""
+    most = max(TOLERANCES[dtype], least)
+    return max(most, SLACK * (floor or 0.0)) if dtype == "float64" else most
 
 
 def verdict(error: float, limit: float, floor: float | None, dtype: str) -> str:

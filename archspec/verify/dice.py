@@ -31,8 +31,8 @@ WHOLE = 4096
 PARTS = 256
 """Images on which another one is thrown."""
 CALLS = ("first", "second")
-MANY = 8
-"""So many times the net as it is printed is called."""
+MANY = 40
+"""So many times the net as it is printed is called at most, until it drops others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,9 @@ def alone(chosen: Trainer, data: Data) -> Answers:
 def together(chosen: Trainer, data: Data) -> Answers:
     """The whole net: each value of it, twice in training; and as it is printed.
 
-    As `first/NODE`, `second/NODE`; as printed in evaluation `still/OUTPUT`, many times
-    in training `0/OUTPUT`, ...; and `never/OUTPUT` where no chance was printed.
+    As `first/NODE`, `second/NODE`; as printed in evaluation `still/OUTPUT`, in training
+    `once/OUTPUT` and, of the first call that differs, if any, `again/OUTPUT`; and
+    `never/OUTPUT` where no chance was printed.
     """
     graph, images = data.graph, data.images()
 
@@ -121,9 +122,13 @@ def together(chosen: Trainer, data: Data) -> Answers:
     model = built(graph)
     made = chosen.forward(graph, model, images)
     yield from ((f"still/{name}", array) for name, array in made.items())
-    for number in range(MANY):
+    once = chosen.forward(graph, model, images, training=True)
+    yield from ((f"once/{name}", array) for name, array in once.items())
+    for _ in range(MANY - 1):
         made = chosen.forward(graph, model, images, training=True)
-        yield from ((f"{number}/{name}", array) for name, array in made.items())
+        if any((made[name] != array).any() for name, array in once.items()):
+            break
+    yield from ((f"again/{name}", array) for name, array in made.items())
     del model
     calm = without_dropout(graph)
     made = chosen.forward(calm, built(calm), images)

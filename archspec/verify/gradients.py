@@ -11,6 +11,7 @@ smallest one is looked for whose gradients differ, and that node is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import trains
@@ -117,6 +118,8 @@ def prove(
     """
     note("gradients by the definitions: computing")
     slopes = Slopes(Dyadic(setting.graph(), setting.seed, setting.dtype))
+    if not slopes.shown:
+        return Proof((), (), tuple(_notes(slopes)))
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     for target in targets:
@@ -146,8 +149,6 @@ def _missing(setting: Setting, target: Target, reason: str) -> Row:
 def _row(
     setting: Setting, target: Target, slopes: Slopes, session: Session
 ) -> tuple[Row, Finding | str | None]:
-    if not slopes.shown:
-        return _missing(setting, target, "no gradient of this net is exact"), None
     nodes = slopes.numbers.graph.nodes
     search = Search(
         slopes.numbers.graph,
@@ -155,25 +156,21 @@ def _row(
         lambda name: 0.0,
     )
     errors = {ends: _apart(slopes, session, ends) for ends in slopes.parts}
-    row = Row(
-        setting.dtype, CHECK, str(target), "pass", max(errors.values()), limit=0.0
-    )
-    if not row.error:
+    last = slopes.numbers.ends()[-1]
+    at = next(str(node.at) for node in nodes if node.name == last)
+    worst, on = max(errors.values()), str(target)
+    row = Row(setting.dtype, CHECK, on, "pass", worst, last, at, limit=0.0)
+    if not worst:
         return row, None
     wrong = [end for ends in errors for end in ends if errors[ends]]
     wrong += slopes.numbers.ends()
     first = next(filter(None, map(search.first, wrong)), None)
     if first is None:
         text = "every node's gradients agree: the fault is in how the whole is printed"
-        return _failed(row, nodes[-1].name, ""), text
+        return replace(row, verdict="FAIL"), text
     node, error = first
-    return _failed(row, node.name, str(node.at)), finding(node, error, gradients=True)
-
-
-def _failed(row: Row, where: str, at: str) -> Row:
-    return Row(
-        row.dtype, row.check, row.target, "FAIL", row.error, where, at, limit=0.0
-    )
+    failed = replace(row, verdict="FAIL", where=node.name, at=str(node.at))
+    return failed, finding(node, error, gradients=True)
 
 
 def _apart(slopes: Slopes, session: Session, ends: Ends) -> float:

@@ -27,7 +27,7 @@ from archspec.verify.comparison import Row, distances
 from archspec.verify.data import Arrays, Data, ExactData
 from archspec.verify.entry import entry
 from archspec.verify.exact import SMALL
-from archspec.verify.native import EXACT, rounded, rounding
+from archspec.verify.native import EXACT, allowance, modelled
 from archspec.verify.process import NotAvailable, Telling
 from archspec.verify.proof import Proof
 from archspec.verify.report import Report
@@ -171,6 +171,14 @@ def prove(
                     Row(setting.dtype, title, str(target), "not available", reason=told)
                 )
                 continue
+            if weights == "conditioned" and len(wanted.limits) < len(
+                wanted.graph.nodes
+            ):
+                left = len(wanted.graph.nodes) - len(wanted.limits)
+                notes.setdefault(
+                    f"{TITLES[weights]}: {left} nodes are not compared, which stand "
+                    f"behind a kernel that rounds on {target}"
+                )
             given = session.ask(Task("own", weights=weights))
             row, finding = wanted.row(setting, target, given)
             rows.append(row)
@@ -246,9 +254,23 @@ def _wanted(found: Data, target: Target, weights: str) -> Wanted:
         numbers = found.numbers
         exact = dict.fromkeys(numbers.digests(), 0.0)
         return Wanted(graph, weights, numbers.values, exact)
-    values = evaluate(graph, found.weights(weights), found.images())
-    limits = rounded(graph, rounding(graph, [target]))
-    return Wanted(graph, weights, values, {**dict.fromkeys(limits, EXACT), **limits})
+    values = evaluate(
+        graph, found.weights(weights), found.images(), rounding=modelled(target)
+    )
+    return Wanted(graph, weights, values, _limits(graph, target))
+
+
+def _limits(graph: Graph, target: Target) -> dict[str, float]:
+    """How far nodes may be; of an op whose kernel rounds, no further than it reads."""
+    found: dict[str, float] = {}
+    spoilt: set[str] = set()
+    for node in graph.nodes:
+        native = allowance(node.op, target)
+        if spoilt.isdisjoint(node.inputs):
+            found[node.name] = max(EXACT, native.forward if native else 0.0)
+        if node.name not in found or found[node.name] > EXACT:
+            spoilt.add(node.name)
+    return found
 
 
 def _finding(

@@ -85,7 +85,8 @@ class Sessions:
 
     def drop(self, key: tuple[Target, str]) -> None:
         """Lends it no more."""
-        self._kept.pop(key, None)
+        if key in self._kept:
+            self._kept.pop(key)[0].close()
 
     def close(self) -> None:
         """Ends what was kept."""

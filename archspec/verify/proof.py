@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,11 @@ from archspec.verify.comparison import (
     CHECKS,
     FORWARD_ONLY,
     Check,
-    Limits,
     Row,
     distances,
+    limit,
     verdict,
 )
-from archspec.verify.native import EXACT, rounding
 from archspec.verify.process import NotAvailable, Session
 from archspec.verify.target import FLOOR, Target
 from archspec.verify.task import Task
@@ -101,7 +100,7 @@ class Prover:
         self.dtype = dtype
         self.open = open_session
         self.note = note
-        training = training and dtype == "float64" and bool(graph.parameters())
+        training = training and dtype == "float64"
         compared = targets[1:] if tasks else targets
         self.untrained = [t for t in compared if training and not trains(t.found())]
         training = training and targets[0] not in self.untrained
@@ -124,9 +123,10 @@ class Prover:
 
     def _has(self, check: Check) -> bool:
         """Whether a net has what a check compares."""
-        if check.part == "taps":
-            return bool(self.graph.taps)
-        return check.part != "statistics" or bool(self.graph.buffers())
+        graph = self.graph
+        own = {"taps": graph.taps, "weights": graph.parameters()}
+        own["statistics"] = graph.buffers()
+        return check.part not in own or bool(own[check.part])
 
     def _run(self, target: Target) -> None:
         try:
@@ -188,25 +188,31 @@ class Prover:
         )
         if not errors:
             return self._missing(check, target, "there is nothing to compare")
-        both = (self.targets[0], target)
-        limits = Limits(self.graph, check, both, self.dtype, floor)
-        allowed = {name: limits.at(self._value(check, name)) for name in errors}
-        worst = max(errors, key=lambda name: errors[name] / allowed[name])
-        error, limit = errors[worst], allowed[worst]
-        outcome = verdict(error, limit, floor, self.dtype)
+        most = limit(self.dtype, check.least, floor)
+        worst = max(errors, key=lambda name: errors[name])
+        error = errors[worst]
+        outcome = verdict(error, most, floor, self.dtype)
         value = self._value(check, worst)
-        if outcome == "FAIL" and check.part in VALUES:
-            self._search(check, target, limits, value)
+        where = value if check.part in VALUES else worst
+        at = self._place(check, worst)
+        if outcome == "FAIL" and check.part != "statistics":
+            ends = (value,) if check.part in VALUES else self.graph.outputs.values()
+            self._search(check, target, most, dict.fromkeys(ends))
+            node = self.findings.get(f"{target}, {self.dtype}")
+            if check.backward:  # a parameter is never at fault
+                where, at = (
+                    (node.node, node.at) if isinstance(node, Finding) else (where, "")
+                )
         return Row(
             self.dtype,
             check.title,
             str(target),
             outcome,
             error,
-            value if check.part in VALUES else worst,
-            self._place(check, worst),
+            where,
+            at,
             floor,
-            limit,
+            most,
         )
 
     def _value(self, check: Check, name: str) -> str:
@@ -221,7 +227,9 @@ class Prover:
         value = self._value(check, name)
         return next((str(n.at) for n in self.graph.nodes if n.name == value), "")
 
-    def _search(self, check: Check, target: Target, limits: Limits, value: str) -> None:
+    def _search(
+        self, check: Check, target: Target, limit: float, ends: Iterable[str]
+    ) -> None:
         key = f"{target}, {self.dtype}"
         if isinstance(self.findings.get(key), Finding):
             return
@@ -234,7 +242,10 @@ class Prover:
         try:
             other = self.open(target)
             try:
-                found = search(self.graph, check, limits, value, one, other)
+                for value in ends:
+                    found = search(self.graph, check, limit, value, one, other)
+                    if isinstance(found, Finding):
+                        break
             finally:
                 other.close()
         except NotAvailable as error:
@@ -246,14 +257,6 @@ class Prover:
     def _notes(self) -> tuple[str, ...]:
         """What a reader of the rows has to know."""
         notes = []
-        if self.dtype == "float64":
-            for native in rounding(self.graph, self.targets):
-                on = ", ".join(str(t) for t in self.targets if str(t) in native.on)
-                forward = f"{native.forward:.0e} behind it, " * (native.forward > EXACT)
-                notes.append(
-                    f"{native.kind} on {on} rounds in float64, {native.why}: allowed "
-                    f"are {forward}{native.backward:.0e} in gradients"
-                )
         own = any(
             isinstance(node.op, BatchNorm) and node.op.running_var is None
             for node in self.graph.nodes

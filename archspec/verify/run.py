@@ -11,9 +11,11 @@ from pathlib import Path
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
 from archspec.memory import available
-from archspec.verify import chance, definitions, exact, gradients, own
+from archspec.verify import alone, chance, definitions, exact, gradients, initial, own
+from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.memory import needed, shrunk
+from archspec.verify.native import replaced, rounding
 from archspec.verify.process import Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
@@ -81,7 +83,9 @@ def run(
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)
-    alone = quick or len(targets) == 1 or certificate is not None
+    single = quick or len(targets) == 1 or certificate is not None
+    natives = rounding(graph, targets) if setting.dtype == "float64" else []
+    kinds = tuple(native.kind for native in natives)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
@@ -89,15 +93,17 @@ def run(
         )
         proof = Proof((), (), ())
         try:
-            if alone or setting.dtype == "float64":
-                for prove, made in _layers(setting, certificate, quick, training):
+            if single or setting.dtype == "float64":
+                layers = _layers(setting, certificate, quick, training, kinds)
+                for prove, made in layers:
                     proof = proof.joined(prove(made, targets, sessions.open, note))
-            if not alone:
+            if not single:
+                compared = replace(setting, unrounded=kinds)
                 prover = Prover(
-                    graph,
+                    compared.graph(),
                     targets,
                     setting.dtype,
-                    partial(sessions.open, setting),
+                    partial(sessions.open, compared),
                     note,
                     training=training,
                 )
@@ -105,14 +111,21 @@ def run(
                 prover.results.clear()
         finally:
             sessions.close()
+    if not quick and certificate is None and setting.file is None:
+        told = tuple(replaced(native, targets) for native in natives)
+        proof = proof.joined(Proof((), (), told))
     report = _report(setting, graph, targets, notes, proof)
-    if alone:
+    if single:
         return replace(report, reference=CERTIFIED if certificate else DEFINED)
     return report
 
 
 def _layers(
-    setting: Setting, certificate: Certificate | None, quick: bool, training: bool
+    setting: Setting,
+    certificate: Certificate | None,
+    quick: bool,
+    training: bool,
+    unrounded: tuple[str, ...],
 ) -> Iterator[tuple[Layer, Setting]]:
     """What is compared with the definitions, each backend by itself, and on what."""
     if setting.file is not None:
@@ -120,14 +133,19 @@ def _layers(
         return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
+    if setting.dtype == "float64" and certificate is None:
+        yield alone.prove, setting
     if quick or certificate is not None:
         return
     plain = replace(bits, exact=False)
     if training:
         yield gradients.prove, bits
+        yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
+        yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
-        yield partial(definitions.prove, training=training), plain
+        steady = replace(plain, unrounded=unrounded)
+        yield partial(definitions.prove, training=training), steady
 
 
 def _report(

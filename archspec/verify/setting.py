@@ -22,6 +22,8 @@ class Setting:
         exact: whether floats round nothing on the numbers; what is never exact is
             another op.
         chance: whether the net has its dropouts; in comparisons they drop nothing.
+        unrounded: kinds of ops in whose place others stand, since their kernels round
+            in float64; see `archspec.passes.unrounded`.
         file: a file that a user wrote, and maybe a name in it; its model is what is
             verified, and its parameters are renamed with `rename`.
         device: where the backend's framework puts the model; its default if None.
@@ -34,6 +36,7 @@ class Setting:
     size: tuple[int, int] | None = None
     exact: bool = False
     chance: bool = False
+    unrounded: tuple[str, ...] = ()
     device: str | None = None
     file: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class Setting:
             "size": self.size,
             "exact": self.exact,
             "chance": self.chance,
+            "unrounded": self.unrounded,
             "device": self.device,
             "file": self.file,
             "rename": dict(self.rename),
@@ -56,10 +60,12 @@ class Setting:
     def graph(self) -> Graph:
         """The net, where it may drop nothing; SpecError, ShapeError as `load`."""
         from archspec.passes.stand_ins import stand_ins
+        from archspec.passes.unrounded import unrounded
         from archspec.passes.without_dropout import without_dropout
 
         found = load(self.spec, params=self.params, size=self.size).graph
         still = found if self.chance else without_dropout(found)
+        still = unrounded(still, self.unrounded)
         return stand_ins(still)[0] if self.exact else still
 
     def data(self) -> Data:
@@ -80,6 +86,7 @@ def read(facts: Mapping[str, Any]) -> Setting:
         height_width,
         facts["exact"],
         facts["chance"],
+        tuple(facts["unrounded"]),
         facts["device"],
         facts["file"],
         facts["rename"],

@@ -15,8 +15,9 @@ from archspec.backend import Backend, trainer
 from archspec.graph import Graph
 from archspec.ops.normalization import BatchNorm
 from archspec.passes.with_outputs import with_outputs
-from archspec.verify import dice
+from archspec.verify import dice, moments, starts
 from archspec.verify.data import BATCH, Arrays, Data, ExactData
+from archspec.verify.trial import answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,13 +38,15 @@ class Task:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
             ones), `single` (without the initial ones: in float32 a net of a thousand
             layers overflows there), `exact` (values of nodes, where the data
-            are exact), `train` (conditioned weights: outputs and gradients
-            in training mode, the statistics after one step, the weights after three),
-            `step` (outputs in training mode and the statistics), `slope` (how fast
-            the loss grows along a direction), `probe` (the value of a node), `slopes`
-            (gradients of the net that ends at some nodes; without any, at its last
-            exact values), `dice` (each op of chance alone) or `thrown` (all of them in
-            the whole; see `dice`).
+            are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
+            (conditioned weights: outputs and gradients in training mode, the statistics
+            after one step, the weights after three), `step` (outputs in training mode
+            and the statistics), `slope` (how fast the loss grows along a direction),
+            `probe` (the value of a node), `slopes` (gradients of the net that ends at
+            some nodes; without any, at its last exact values), `dice` (each op of
+            chance alone), `thrown` (all of them in the whole; see `dice`), `moments`
+            (batch norms; see there) or `starts` (initial weights that the printed file
+            draws).
         node, weights, training: a probe's node, and how it is run; so of slopes.
         nodes: where the net of slopes ends.
     """
@@ -97,6 +100,9 @@ class Bench:
             return dict(self._evaluated("conditioned"))
         if task.kind == "exact":
             return dict(self._exact())
+        if task.kind == "alone":
+            data = self.data
+            return dict(answers(self.chosen, self.graph, data.seed, data.device))
         if task.kind == "train":
             return dict(self._trained())
         if task.kind == "slopes":
@@ -105,10 +111,15 @@ class Bench:
             return dict(dice.alone(trainer(self.chosen), self.data))
         if task.kind == "thrown":
             return dict(dice.together(trainer(self.chosen), self.data))
+        if task.kind == "starts":
+            made = starts.drawn(self.chosen, self.graph)
+            return {f"starts/{name}": array for name, array in made}
+        if task.kind == "moments":
+            return dict(moments.answers(trainer(self.chosen), self.data))
         if task.kind == "step":
             return dict(self._stepped())
         if task.kind == "slope":
-            return self._sloped()
+            return self._sloped(task.nodes)
         return self._probed(task)
 
     def about(self) -> dict[str, Any]:
@@ -210,11 +221,16 @@ class Bench:
         after = self.chosen.read_weights(self.graph, model)
         yield from self._statistics(before, after)
 
-    def _sloped(self) -> Arrays:
+    def _sloped(self, nodes: tuple[str, ...]) -> Arrays:
         """A number: sum(gradient x direction)."""
         graph, images, against = self.graph, self.data.images(), self.data.cotangents()
         weights = self.data.weights("conditioned")
         direction = self.data.direction(weights)
+        if nodes:
+            graph, keys = self._ending(nodes)
+            against = {key: self.data.against(value) for key, value in keys.items()}
+            own = {**graph.parameters(), **graph.inputs}
+            direction = {name: direction[name] for name in own}
         model = self._build(graph, weights)
         if isinstance(self.chosen, Sloped):
             found = self.chosen.slope(graph, model, images, against, direction)

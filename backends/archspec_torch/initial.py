@@ -156,14 +156,16 @@ def _groups(known: Known, starts: Kinds) -> Iterator[Group]:
     if not (odd and apart and 0 < len(named) <= FEW):
         yield whole
         return
-    yield Group(known, _within(starts, usual), "init_weights", named)
     alike: dict[tuple[object, ...], list[str]] = {}
     for part in odd:
         rule = Group(known, _within(starts, {part})).common
         alike.setdefault((*map(str, rule.items()),), []).append(part)
+    groups = [Group(known, _within(starts, usual), "init_weights", named)]
     for names in alike.values():
         title = f"init_{snake_case(names[0])}"
-        yield Group(known, _within(starts, names), title, names)
+        groups.append(Group(known, _within(starts, names), title, names))
+    # A class of which some start otherwise sets them twice in its own group, too.
+    yield from [whole] if any(group.twice() for group in groups) else groups
 
 
 def _part(node: str) -> str:
@@ -307,6 +309,15 @@ class Group:
         return kinds == ["linear"] and all(
             "bias" in starts and f"{node}.bias" not in self.optional
             for node, starts in self.starts["linear"].items()
+        )
+
+    def twice(self) -> bool:
+        """Whether a kernel is set by the rule, and then in another way."""
+        return any(
+            self.roles[kind, parameter] == "kernel"
+            and self.differs(kind, parameter, init)
+            for kind, parameter, init in self.parameters.values()
+            if kind in self.common
         )
 
     def differs(self, kind: str, parameter: str, init: AnyInit) -> bool:

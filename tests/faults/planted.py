@@ -11,8 +11,10 @@ there to be edited. The backend runs alone, against nothing but the definitions.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -56,12 +58,21 @@ class Fault:
     def planted(self, text: str) -> str:
         """The text with the fault, as far as it has the places."""
         for old, new in self.edits:
-            text = text.replace(old, new)
+            text = re.sub(_pattern(old), _filled(old, new), text)
         return text
 
     def whole(self, text: str) -> bool:
         """Whether a text has every place."""
-        return all(old in text for old, _ in self.edits)
+        return all(re.search(_pattern(old), text) for old, _ in self.edits)
+
+
+def _pattern(old: str) -> str:
+    """Text that starts with `re:` is a regular expression."""
+    return old[3:] if old.startswith("re:") else re.escape(old)
+
+
+def _filled(old: str, new: str) -> str:
+    return new if old.startswith("re:") else new.replace("\\", r"\\")
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
     hits: list[bool] = []
 
     def start(setting: Setting, target: Target, folder: Path) -> Bench:
-        chosen: Any = target.found().on(target.engine, setting.dtype)
+        chosen: Any = copy(target.found().on(target.engine, setting.dtype))
         emit = chosen.emit
 
         def emitted(graph: Any) -> Source:
@@ -133,21 +144,12 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
         return Altered(chosen, setting.data())
 
     report = run(setting, (target,), lambda text: None, start=start)
-    proof = report.proof
-    rows = (
-        [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
-        if proof
-        else []
-    )
-    found = (
-        [item for _, item in proof.findings if isinstance(item, Finding)]
-        if proof
-        else []
-    )
-    named = [*(item.node for item in found), *(row.where for row in rows)]
-    return Answer(
-        any(hits), tuple(dict.fromkeys(r.check for r in rows)), tuple(named), report
-    )
+    assert report.proof is not None
+    wrong = [r for r in report.proof.rows if r.verdict not in ("pass", "forward only")]
+    found = [f for _, f in report.proof.findings if isinstance(f, Finding)]
+    named = [*(item.node for item in found), *(row.where for row in wrong)]
+    checks = dict.fromkeys(row.check for row in wrong)
+    return Answer(any(hits), tuple(checks), tuple(named), report)
 
 
 def tried(fault: Fault) -> Answer:

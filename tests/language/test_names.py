@@ -8,7 +8,14 @@ from spelled import net, refused, spoken, told, wired
 
 from archspec.backend import backend, backends
 from archspec.errors import Location, SpecError
-from archspec.language.names import NONE, RESERVED, check, check_spec
+from archspec.language.names import (
+    LENGTH,
+    NONE,
+    RESERVED,
+    check,
+    check_alias,
+    check_spec,
+)
 
 AT = Location("net.yaml", 2, 3)
 SHAPE = "no identifier (letters, digits and _, a letter first)"
@@ -108,3 +115,10 @@ def test_what_python_prints_anyway_is_a_fine_name() -> None:
     names = ("torch", "nn", "F", "x", "self", "layers", "image2", "if_")
     graph = net("graph: {" + ", ".join(f"{name}: relu" for name in names) + "}")
     assert tuple(wired(graph)) == names
+
+
+def test_an_alias_is_as_long_as_any_name() -> None:
+    check_alias("a" * LENGTH, AT)
+    for alias in ("a" * (LENGTH + 1), "a b", ""):
+        with pytest.raises(SpecError, match="may hold letters"):
+            check_alias(alias, AT)

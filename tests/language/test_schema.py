@@ -202,6 +202,9 @@ expect: {macs: many}
          "AS211 1:26 `taps` makes the taps of a `spec` its outputs, found 'taps'"),
         ("{op: relu, taps: false}",
          "AS211 1:23 `taps` makes the taps of a `spec` its outputs, found 'taps'"),
+        ("{op: relu, repeat: 2, alias: x}",
+         "AS211 1:34 only braces in its own name give an instance of a `repeat` one of "
+         "its own, found 'alias'"),
         ("{graph: [relu], inlin: false}",
          "AS211 1:28 a nested graph has no attribute, found 'inlin' "
          "(did you mean 'inline'?)"),
@@ -209,6 +212,11 @@ expect: {macs: many}
 )  # fmt: skip
 def test_a_node_that_is_wrong(node: str, message: str) -> None:
     assert refused(f"graph: {{a: {node}}}") == [message]
+
+
+def test_an_alias_of_a_repeat_counts() -> None:
+    read("graph: {'a_{index}': {op: relu, repeat: 2, alias: 'x_{index}'}}")
+    read("graph: [{op: relu, repeat: 2, alias: 'x_{index}'}]")
 
 
 def test_an_entry_of_a_list() -> None:
@@ -256,6 +264,7 @@ def test_what_a_node_may_say() -> None:
         ("{type: int}", None, "int", True, True),
         ("{type: int or str, default: same}", "same", "int or str", True, False),
         ("{type: any, default: null}", None, "any", True, False),
+        ("{default: 3}", 3, "int", False, False),
         ("{type: float, default: =a}", "=a", "float", True, False),
     ],
 )

@@ -687,3 +687,13 @@ def test_a_spec_with_faults_of_its_own_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(ArchspecError) as caught:
         load(tmp_path / "outer.yaml")
     assert [error.code for error in caught.value.errors] == ["AS301"]
+
+
+def test_a_list_with_aliases_is_not_numbered_on_in_another() -> None:
+    text = (
+        "blocks: {b: {graph: [{op: relu, alias: x}, {op: tanh, alias: y}]}}\n"
+        "graph: [relu, {block: b, inline: true}]\n"
+    )
+    refused(text, "so it has no aliases")
+    fine = text.replace(", alias: x", "").replace(", alias: y", "")
+    assert wired(net(fine)) == {"0": "relu image", "1": "relu 0", "2": "tanh 1"}

@@ -16,8 +16,9 @@ from ops.ranges import Case, cases
 from archspec.backend import backend, trainer
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph
+from archspec.passes.unrounded import key
 from archspec.source.program import execute
-from archspec.verify.native import EXACT, NATIVE, key
+from archspec.verify.native import EXACT, NATIVE
 
 pytestmark = [
     # torch may copy the input for an even kernel: slower, and the same numbers.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 from nets import graph_of
 
 from archspec.backend import backend
-from archspec.source.docstring import docstring, result
+from archspec.source.docstring import docstring, result, shared
+from archspec.source.family import Family
 
 NET = """
 inputs: {image: [3, 8, 10]}
@@ -182,3 +184,12 @@ def test_what_a_block_maps(kind: str, title: str, wanted: str) -> None:
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     assert found[title] == wanted
+
+
+def test_nets_in_one_file_say_their_input_where_it_is_one() -> None:
+    one = graph_of(NET)
+    two = replace(one, name="two")
+    other = replace(graph_of(NET.replace("8, 10", "9, 11")), name="two")
+    told = "Input: image 3 x 8 x 10."
+    assert told in shared(Family((one, two)), False)
+    assert not any("Input" in line for line in shared(Family((one, other)), False))

@@ -193,3 +193,18 @@ def test_rewriting() -> None:
     assert isinstance(op.target, OpUse)
     assert op.target.attributes == {"channels": 7, "kernel": 7}
     assert op.target.channels == (7,)
+
+
+def test_a_signature() -> None:
+    """Of a net, what isn't given by position is given by name, behind one `*`."""
+    found = block()
+    found.arguments = {name: Argument(name, [1]) for name in ("a", "b")}
+    own = [argument.declaration() for argument in found.arguments.values()]
+    assert found.parameters(["*", "name"]) == [*own, "*", "name"]
+    found.net = True
+    assert found.parameters() == ["*", *own]
+    assert found.parameters(["*", "name"]) == ["*", *own, "name"]
+    found.positional = ("a",)
+    assert found.parameters(["*", "name"]) == [own[0], "*", own[1], "name"]
+    found.positional = ("a", "b")
+    assert found.parameters() == own

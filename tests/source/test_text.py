@@ -302,3 +302,7 @@ def test_spans(start: Doc, stop: Doc, text: str) -> None:
 )
 def test_prose(text: str, plain: str) -> None:
     assert prose(text) == plain
+
+
+def test_what_nothing_can_break_stands_in_a_line() -> None:
+    assert layout("x" * 100, 4, "y = ") == [f"""    y = "{"x" * 100}\""""]

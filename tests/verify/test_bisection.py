@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from archspec.graph import Graph
 from archspec.verify.bisection import Finding, Search, search
-from archspec.verify.comparison import CHECKS, Limits
+from archspec.verify.comparison import CHECKS
 from archspec.verify.process import NotAvailable
 from archspec.verify.target import parse_all
 from archspec.verify.task import Task
@@ -67,8 +67,7 @@ def found(
     graph: Graph, value: str, faults: Mapping[str, float]
 ) -> tuple[Finding | str, Sums]:
     one, other = Sums(graph, {}), Sums(graph, faults)
-    limits = Limits(graph, CHECK, PAIR, "float64", 0.0)
-    return search(graph, CHECK, limits, value, one, other), other
+    return search(graph, CHECK, 1e-12, value, one, other), other
 
 
 def above(graph: Graph, value: str) -> set[str]:
@@ -160,6 +159,5 @@ def test_a_backend_that_gives_up() -> None:
             raise NotAvailable("the process crashed")
 
     graph = chain(3)
-    limits = Limits(graph, CHECK, PAIR, "float64", 0.0)
-    told = search(graph, CHECK, limits, "2", Sums(graph, {}), Dying(graph, {}))
+    told = search(graph, CHECK, 1e-12, "2", Sums(graph, {}), Dying(graph, {}))
     assert told == "the search for the node ended: the process crashed"

@@ -249,7 +249,7 @@ def test_what_is_not_shown_is_said(setting: Setting) -> None:
     Path(setting.spec).write_text(text.replace("rate: 0.2", "rate: 0"))
     proof = proved(setting)
     assert proof.passed
-    assert "is not shown: 8 calls" in proof.notes[0]
+    assert "anything is not shown" in proof.notes[0]
 
 
 def test_a_backend_that_is_missing(setting: Setting) -> None:

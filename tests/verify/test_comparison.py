@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nets import graph_of
 
 from archspec.verify import comparison
-from archspec.verify.comparison import CHECKS, Limits, distances, verdict
-from archspec.verify.target import parse_all
+from archspec.verify.comparison import distances, limit, verdict
 
 
 class TestComparison:
@@ -63,24 +61,12 @@ class TestComparison:
     def test_limits(
         self, error: float, floor: float | None, dtype: str, outcome: str
     ) -> None:
-        graph = graph_of("inputs: {image: [4]}\ngraph: {a: relu}\n")
-        pair = parse_all("torch,keras")
-        limit = Limits(graph, CHECKS[0], pair, dtype, floor).at("a")
-        assert verdict(error, limit, floor, dtype) == outcome
+        assert verdict(error, limit(dtype, 0.0, floor), floor, dtype) == outcome
 
-    @pytest.mark.parametrize(
-        ("names", "forward", "backward"),
-        [("torch,keras", 1e-8, 1e-7), ("torch,keras:torch", 1e-12, 1e-12)],
-    )
-    def test_native_kernels(self, names: str, forward: float, backward: float) -> None:
-        text = "inputs: {image: [4]}\ngraph: {a: relu, b: gelu, c: relu}\n"
-        graph = graph_of(text)
-        by_part = {check.part: check for check in CHECKS}
-        pair = parse_all(names)
-        outputs = Limits(graph, by_part["outputs"], pair, "float64", 0.0)
-        gradients = Limits(graph, by_part["gradients"], pair, "float64", 0.0)
-        assert [outputs.at(n) for n in ("a", "b", "c")] == [1e-12, forward, forward]
-        assert {gradients.at(n) for n in ("a", "b", "c")} == {backward}
+    def test_a_check_may_have_a_limit_of_its_own(self) -> None:
+        assert limit("float64", 1e-5, 1e-13) == 1e-5
+        assert limit("float64", 1e-5, 1e-5) == 1e-4
+        assert limit("float32", 0.0, 1e-5) == 1e-5
 
 
 def test_tolerances_are_the_design() -> None:

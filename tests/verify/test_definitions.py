@@ -103,7 +103,7 @@ def test_what_is_right(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("node", "changes", "count"),
     [
-        ("act", {"alpha": 0.70001}, 5),
+        ("act", {"alpha": 0.7001}, 5),
         ("group", {"eps": 1.001e-5}, 4),
         ("norm", {"momentum": 0.30001}, 1),
         ("norm", {"eps": 1.001e-5}, 4),
@@ -124,8 +124,13 @@ def test_a_fault(
 
 def test_a_gradient(setting: Setting) -> None:
     for name in ("stem.weight", "image"):
-        wrong = [r for r in proved(setting, scaled=name).rows if r.verdict == "FAIL"]
+        proof = proved(setting, scaled=name)
+        wrong = [row for row in proof.rows if row.verdict == "FAIL"]
         assert [row.check for row in wrong] == ["slope of the loss, by definition"]
+        assert wrong[0].where == "stem"
+        ((_, found),) = proof.findings
+        assert isinstance(found, Finding)
+        assert "the first node whose gradients differ is 'stem'" in found.text
 
 
 def test_a_net_without_parameters(tmp_path: Path) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from nets import graph_of
 
-from archspec.verify.native import EXACT, NATIVE, key, rounded, rounding
+from archspec.passes.unrounded import INSTEAD, key
+from archspec.reference.rounding import ROUNDED
+from archspec.verify.native import (
+    NATIVE,
+    STANDS,
+    allowance,
+    modelled,
+    replaced,
+    rounding,
+)
 from archspec.verify.target import Target, parse_all
 
 NET = """
@@ -58,28 +67,32 @@ def test_nothing_rounds_in_a_plain_net() -> None:
     assert rounding(plain, parse_all("torch,keras")) == []
 
 
-def test_what_stands_behind_is_off_as_well() -> None:
-    natives = [item for item in NATIVE if item.kind in ("gelu", "resize bilinear")]
-    forward = {item.kind: item.forward for item in natives}
-    assert rounded(GRAPH, natives) == {
-        "a": EXACT,
-        "g": forward["gelu"],
-        "up": forward["resize bilinear"],
-        "b": forward["resize bilinear"],
-        "side": EXACT,
-        "near": EXACT,
-        "add": forward["resize bilinear"],
-    }
-    assert set(rounded(GRAPH, []).values()) == {EXACT}
+def test_one_table_for_what_is_allowed_and_what_is_modelled() -> None:
+    ops = {key(node.op): node.op for node in GRAPH.nodes}
+    tensorflow, jax, torch, on_torch = parse_all("keras,keras:jax,torch,keras:torch")
+    assert allowance(ops["gelu"], tensorflow) is None
+    bilinear = allowance(ops["resize bilinear"], tensorflow)
+    assert bilinear is not None and bilinear.forward == 2e-6
+    assert allowance(ops["resize bilinear"], jax) is None
+    slope = allowance(ops["hard_sigmoid"], torch)
+    assert slope is not None and slope.backward == 1e-7
+    found = [modelled(target) for target in (tensorflow, jax, torch, on_torch)]
+    assert found == ["tensorflow", "", "", "keras on torch"]
 
 
-def test_the_larger_bound_stays() -> None:
-    """What reads a value that is off far stays so, however exact it is itself."""
-    (gelu,) = (item for item in NATIVE if item.kind == "gelu")
-    (up,) = (item for item in NATIVE if item.kind == "resize bilinear")
-    graph = graph_of(
-        "inputs: {x: [3, 4, 4]}\n"
-        "graph: {up: {op: resize, scale: 2, mode: bilinear}, g: gelu}\n"
-    )
-    assert gelu.forward < up.forward
-    assert rounded(graph, NATIVE) == {"up": up.forward, "g": up.forward}
+def test_each_that_is_modelled_has_a_definition() -> None:
+    for item in NATIVE:
+        if item.modelled:
+            assert item.kind in ROUNDED[item.modelled]
+    assert {m for item in NATIVE if (m := item.modelled)} == set(ROUNDED)
+
+
+def test_each_that_rounds_is_replaced_in_whole_nets() -> None:
+    """And the report says by what."""
+    rounds = {item.kind for item in NATIVE if not item.flat}
+    assert rounds == set(INSTEAD) == set(STANDS)
+    said = [
+        replaced(item, parse_all("torch,keras")) for item in NATIVE if not item.flat
+    ]
+    assert said[0].startswith("gelu on keras:tensorflow rounds in float64 (single-prec")
+    assert said[0].endswith("compared in float64 a silu stands in its place")

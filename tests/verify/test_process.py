@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +171,20 @@ class Counted(Bench):
 
     def __init__(self) -> None:
         type(self).open += 1
+        self.seeds: list[int] = []
+        self.crashed = False
 
     def ask(self, task: Task) -> Any:
         if task.kind == "none":
-            raise NotAvailable("it crashed")
-        return {"count": np.array([self.open])}
+            self.crashed = task.node == "crash"
+            raise NotAvailable("it is refused, or crashed")
+        return {"count": np.array([self.open]), "seeds": np.array(self.seeds)}
+
+    def use(self, setting: Setting) -> None:
+        self.seeds.append(setting.seed)
+
+    def ended(self) -> bool:
+        return self.crashed
 
     def close(self) -> None:
         type(self).open -= 1
@@ -191,15 +201,33 @@ def test_a_session_is_lent_again(setting: Setting, keep: bool) -> None:
     sessions = Sessions(start, keep=keep)
     for target in (TARGET, TARGET, Target("keras", "jax")):
         lent = sessions.open(setting, target)
-        assert set(lent.ask(Task("eval"))) == {"count"}
+        assert "count" in lent.ask(Task("eval"))
         lent.close()
     assert len(started) == (2 if keep else 3)
     assert Counted.open == (2 if keep else 0)
     lent = sessions.open(setting, TARGET)
-    with pytest.raises(NotAvailable):  # It may have crashed.
+    with pytest.raises(NotAvailable, match="refused"):
         lent.ask(Task("none"))
+    assert len(started) == (2 if keep else 4)
+    with pytest.raises(NotAvailable, match="crashed"):
+        lent.ask(Task("none", "crash"))
     lent.close()
     sessions.open(setting, TARGET).close()
     assert len(started) == (3 if keep else 5)
+    sessions.close()
+    assert Counted.open == 0
+
+
+def test_a_session_is_lent_for_another_setting(setting: Setting) -> None:
+    """It is told, also when two hold it in turn."""
+    sessions = Sessions(lambda setting, target: Counted(), keep=True)
+    one = sessions.open(setting, TARGET)
+    two = sessions.open(replace(setting, seed=7), TARGET)
+    assert [*two.ask(Task("eval"))["seeds"]] == [7]
+    assert [*one.ask(Task("eval"))["seeds"]] == [7, 3]
+    assert [*one.ask(Task("eval"))["seeds"]] == [7, 3]
+    assert [*two.ask(Task("eval"))["seeds"]] == [7, 3, 7]
+    sessions.open(replace(setting, dtype="float32"), TARGET)
+    assert Counted.open == 2
     sessions.close()
     assert Counted.open == 0

@@ -9,10 +9,12 @@ from typing import Any
 import archspec_keras.lowering
 import archspec_torch.lowering
 import pytest
+from faulty import Altered
 from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
+from archspec.passes.unrounded import unrounded
 from archspec.source.functions.dialect import Function, Layer, Name
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Display, Doc, Infix
@@ -63,7 +65,7 @@ graph:
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return graph_of(NET)
+    return unrounded(graph_of(NET), ["leaky_relu"])
 
 
 class Here(Bench):
@@ -298,28 +300,89 @@ def test_what_shows_in_training_only(
     assert failed == {"running statistics": parameter}
 
 
-BEFORE_A_RESIZE = """
+BEHIND_A_RESIZE = """
 inputs: {image: [3, 6, 6]}
 graph:
   conv: {op: conv2d, channels: 4, kernel: 3}
-  norm: batch_norm
   larger: {op: resize, scale: 2, mode: bilinear}
-taps: {inner: norm, outer: larger}
+  norm: batch_norm
+taps: {inner: conv, outer: larger}
 """
 
 
-def test_a_kernel_that_rounds_excuses_nothing_before_it(
+def test_behind_a_kernel_that_rounds_nothing_is_excused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    graph = graph_of(BEFORE_A_RESIZE)
+    """Another op stands in its place where whole nets are compared."""
+    graph = graph_of(BEHIND_A_RESIZE)
+    assert not prove(graph).passed
+    graph = unrounded(graph, ["resize bilinear"])
     assert prove(graph).passed
     keras("batch_norm", eps=1.0001e-5)(monkeypatch)
     proof = prove(graph)
     failed = [row for row in proof.rows if row.verdict == "FAIL"]
-    assert {(row.check, row.where) for row in failed} == {
-        ("taps, conditioned weights", "norm")
+    assert ("outputs, conditioned weights", "norm") in {
+        (row.check, row.where) for row in failed
     }
     ((_, finding),) = proof.findings
     assert isinstance(finding, Finding)
     assert finding.node == "norm"
     assert 1e-12 < finding.error < 1e-6
+
+
+BACKWARD = """
+inputs: {image: [2, 8, 8]}
+graph:
+  conv: {op: conv2d, channels: 4, kernel: 3}
+  act: tanh
+  pool: {op: avg_pool2d, kernel: 2}
+  norm: {op: group_norm, groups: 2}
+  flat: flatten
+  fc: {op: linear, features: 3}
+"""
+HALF = """
+class Half(nn.OLD):
+    def forward(self, x):
+        y = super().forward(x)
+        return y / 2 + (y / 2).detach()
+"""
+
+
+def backward(graph: Graph, old: str) -> Proof:
+    """What verify finds where Keras is PyTorch with half of the gradients of an op."""
+    data = Data(graph, "float64", 0)
+    chosen = Altered({f"nn.{old}(": "Half("}, HALF.replace("OLD", old))
+
+    def opened(target: Target) -> Here:
+        if target.backend == "keras":
+            return Here(chosen, data)
+        return Here(target.found().on(target.engine, "float64"), data)
+
+    prover = Prover(
+        graph, parse_all("torch,keras"), "float64", opened, lambda text: None
+    )
+    found = prover.prove()
+    assert chosen.hits
+    return found
+
+
+@pytest.mark.parametrize(
+    ("node", "old"), [("conv", "Conv2d"), ("pool", "AvgPool2d"), ("norm", "GroupNorm")]
+)
+def test_a_fault_in_gradients_is_a_nodes(node: str, old: str) -> None:
+    proof = backward(graph_of(BACKWARD), old)
+    failed = {row.check: row.where for row in proof.rows if row.verdict == "FAIL"}
+    assert failed == {"gradients": node, "weights after 3 SGD steps": node}
+    ((_, finding),) = proof.findings
+    assert isinstance(finding, Finding) and finding.node == node
+    assert "the first node whose gradients differ" in finding.text
+
+
+def test_a_net_without_parameters() -> None:
+    graph = graph_of("inputs: {x: [2, 6, 6]}\ngraph: {a: tanh, b: global_avg_pool2d}")
+    assert prove(graph, training=True).passed
+    text = "inputs: {x: [2, 6, 6]}\ngraph: {a: tanh, b: {op: avg_pool2d, kernel: 2}}"
+    proof = backward(graph_of(text), "AvgPool2d")
+    failed = {row.check: row.where for row in proof.rows if row.verdict == "FAIL"}
+    assert failed == {"gradients": "b"}
+    assert "weights after 3 SGD steps" not in {row.check for row in proof.rows}

@@ -25,6 +25,7 @@ SETTINGS = [
     Setting("net.yaml", "float32", 3, {"width": 6}, (9, 7)),
     Setting("net.yaml", seed=-1, params={"width": 2}),
     Setting("net.yaml", chance=True),
+    Setting("net.yaml", unrounded=("gelu", "leaky_relu")),
 ]
 
 

@@ -236,6 +236,19 @@ def test_several_sets_of_weights(path: Path) -> None:
         assert list(found.parts) == ["model", "model_ema"]
 
 
+@pytest.mark.parametrize("depth", [checkpoints.DEPTH, checkpoints.DEPTH + 2])
+def test_tensors_far_inside(path: Path, depth: int) -> None:
+    held: Any = STATE
+    for _ in range(depth):
+        held = {"in": held}
+    torch.save(held, path)
+    if depth > checkpoints.DEPTH:
+        assert "no mapping" in refusal(path).message
+        return
+    with checkpoints.opened(path) as found:
+        assert set(found.tensors) == set(STATE)
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_hostile_pickle(path: Path, protocol: int) -> None:
     path.write_bytes(pickle.dumps({"x": Harm()}, protocol))

@@ -325,6 +325,26 @@ def test_a_net_of_many_parts_has_one_rule() -> None:
     assert text.count("self.apply(init_weights)") == text.count("def init_") == 1
 
 
+MIXED = """
+inputs: {image: [4, 8, 8]}
+blocks:
+  body:
+    graph:
+      one: {op: conv2d, channels: 4, kernel: 1, init: {weight: {normal: {std: 0.5}}}}
+      two: {op: conv2d, channels: 4, kernel: 1}
+graph:
+  stem: {op: conv2d, channels: 4, kernel: 1}
+  first: {block: body, repeat: 2}
+  second: {block: body}
+"""
+
+
+def test_a_class_whose_layers_start_unlike_has_one_rule() -> None:
+    text = archspec_torch.backend.emit(graph_of(MIXED)).text
+    assert text.count("self.apply(init_weights)") == text.count("def init_") == 1
+    assert "normal_(module.one.weight, std=0.5)" in text
+
+
 FLAGS = """
 params: {plain: true, biased: false}
 inputs: {image: [4, 8, 8]}
