@@ -85,7 +85,6 @@ def run(
         notes = (f"shrunk to {changed}, for it {text}",)
     single = quick or len(targets) == 1 or certificate is not None
     natives = rounding(graph, targets) if setting.dtype == "float64" else []
-    kinds = tuple(native.kind for native in natives)
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
@@ -94,10 +93,12 @@ def run(
         proof = Proof((), (), ())
         try:
             if single or setting.dtype == "float64":
-                layers = _layers(setting, certificate, quick, training, kinds)
-                for prove, made in layers:
+                for prove, made in layers(
+                    setting, targets, certificate, quick=quick, training=training
+                ):
                     proof = proof.joined(prove(made, targets, sessions.open, note))
             if not single:
+                kinds = tuple(native.kind for native in natives)
                 compared = replace(setting, unrounded=kinds)
                 prover = Prover(
                     compared.graph(),
@@ -120,31 +121,37 @@ def run(
     return report
 
 
-def _layers(
+def layers(
     setting: Setting,
-    certificate: Certificate | None,
-    quick: bool,
-    training: bool,
-    unrounded: tuple[str, ...],
+    targets: Sequence[Target],
+    certificate: Certificate | None = None,
+    *,
+    quick: bool = False,
+    training: bool = True,
 ) -> Iterator[tuple[Layer, Setting]]:
-    """What is compared with the definitions, each backend by itself, and on what."""
+    """What is compared with the definitions, each backend by itself, and on what.
+
+    Arguments are those of `run`.
+    """
     if setting.file is not None:
         yield own.prove, own.small(setting)
         return
     bits = exact.exact(setting)
     yield partial(exact.prove, certificate=certificate), bits
+    if training and not quick and certificate is None:
+        yield gradients.prove, bits  # next, while a process has these numbers
     if setting.dtype == "float64" and certificate is None:
         yield alone.prove, setting
     if quick or certificate is not None:
         return
     plain = replace(bits, exact=False)
     if training:
-        yield gradients.prove, bits
         yield trained.prove, plain
         yield chance.prove, replace(plain, chance=True)
         yield initial.prove, replace(plain, chance=True)
     if setting.dtype == "float64":
-        steady = replace(plain, unrounded=unrounded)
+        natives = rounding(setting.graph(), targets)
+        steady = replace(plain, unrounded=tuple(native.kind for native in natives))
         yield partial(definitions.prove, training=training), steady
 
 

@@ -26,18 +26,22 @@ from archspec.errors import ArchspecError
 from archspec.source.program import Source
 from archspec.verify.bisection import Finding
 from archspec.verify.process import NotAvailable
-from archspec.verify.report import Report
-from archspec.verify.run import run
+from archspec.verify.proof import Proof
+from archspec.verify.run import layers
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse
 from archspec.verify.task import Bench, Task
 
 HERE = Path(__file__).parent
+COST = (
+    *("exact", "definitions", "gradients", "training", "chance", "initial", "alone"),
+)
 HEAD = """# What verify was tried on
 
 Faults planted in printed code, one at a time: an edit that a wrong lowering, a wrong
 printer or a hand could have made. `archspec verify` ran on the edited code alone. Each
-row says the node with the fault, the edit, and the checks that fail; made by
+row says the node with the fault, the edit, and the checks that had failed when the node
+was named; made by
 `cd tests; python -m faults.planted --write ../docs/faults.md`.
 """
 
@@ -55,6 +59,12 @@ class Fault:
         old, new = self.edits[0]
         return f"{self.net}-{self.on}-{self.node}: {old!r} -> {new!r}"
 
+    def row(self) -> str:
+        """The start of its row in a table."""
+        old, new = self.edits[0]
+        cells = (f"{self.net}, {self.on}", self.node, *map(_cell, (old[:90], new[:90])))
+        return "| " + " | ".join(cells) + " |"
+
     def planted(self, text: str) -> str:
         """The text with the fault, as far as it has the places."""
         for old, new in self.edits:
@@ -64,6 +74,12 @@ class Fault:
     def whole(self, text: str) -> bool:
         """Whether a text has every place."""
         return all(re.search(_pattern(old), text) for old, _ in self.edits)
+
+
+def _cell(text: str) -> str:
+    """Text as code in a Markdown table."""
+    shown = text.replace("\n", " ").replace("|", "\\|").strip()
+    return f"`{shown}`" if shown else "(nothing)"
 
 
 def _pattern(old: str) -> str:
@@ -83,13 +99,13 @@ class Answer:
         hit: whether the text of the net had the place.
         checks: titles of those that failed.
         named: what they name: nodes, and parameters.
-        report: all of it.
+        proof: all of it.
     """
 
     hit: bool
     checks: tuple[str, ...]
     named: tuple[str, ...]
-    report: Report
+    proof: Proof
 
     def names(self, node: str) -> bool:
         """Whether one of them names a node, or a parameter of it."""
@@ -126,10 +142,13 @@ class Altered(Bench):
 
 
 def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
-    """What verify says of a net with a fault, or without one."""
+    """What verify says of a net without a fault, or with one.
+
+    In the order of what they cost, and no further than to a layer that names the node.
+    """
     hits: list[bool] = []
 
-    def start(setting: Setting, target: Target, folder: Path) -> Bench:
+    def start(setting: Setting, target: Target) -> Bench:
         chosen: Any = copy(target.found().on(target.engine, setting.dtype))
         emit = chosen.emit
 
@@ -143,13 +162,23 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
         chosen.emit = emitted
         return Altered(chosen, setting.data())
 
-    report = run(setting, (target,), lambda text: None, start=start)
-    assert report.proof is not None
-    wrong = [r for r in report.proof.rows if r.verdict not in ("pass", "forward only")]
-    found = [f for _, f in report.proof.findings if isinstance(f, Finding)]
-    named = [*(item.node for item in found), *(row.where for row in wrong)]
-    checks = dict.fromkeys(row.check for row in wrong)
-    return Answer(any(hits), tuple(checks), tuple(named), report)
+    answer = Answer(False, (), (), Proof((), (), ()))
+    found = layers(setting, (target,))
+    for prove, made in sorted(found, key=lambda item: _cost(item[0])):
+        proof = answer.proof.joined(prove(made, (target,), start, lambda text: None))
+        wrong = [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
+        nodes = [f.node for _, f in proof.findings if isinstance(f, Finding)]
+        checks = dict.fromkeys(row.check for row in wrong)
+        named = (*nodes, *(row.where for row in wrong))
+        answer = Answer(any(hits), tuple(checks), named, proof)
+        if fault is not None and answer.names(fault.node):
+            break
+    return answer
+
+
+def _cost(prove: Any) -> int:
+    module: str = getattr(prove, "func", prove).__module__
+    return COST.index(module.rpartition(".")[2])
 
 
 def tried(fault: Fault) -> Answer:
@@ -166,6 +195,7 @@ def main() -> None:
     words.add_argument("--write", type=Path)
     given = words.parse_args()
     missed = unnamed = 0
+    rows = [HEAD, "| Net | Node | Text | Planted | Noticed by |\n|---|---|---|---|---|"]
     chosen = [
         f for f in faults() if given.on in ("", f.on) and given.net in ("", f.net)
     ]
@@ -178,10 +208,13 @@ def main() -> None:
             verdict = "MISSED" if answer.hit else "NOT PLANTED"
             missed += 1
         unnamed += verdict.startswith("caught,")
+        rows.append(f"{fault.row()} {', '.join(answer.checks)} |")
         print(f"{fault}: {verdict} {', '.join(answer.checks)}", flush=True)
-        for row in answer.report.proof.rows if answer.report.proof else ():
+        for row in answer.proof.rows:
             if row.reason:
                 print(f"    {row.check}: {row.reason[:200]}")
+    if given.write:
+        given.write.write_text("\n".join(rows) + "\n")
     print(f"{len(chosen)} faults, {missed} missed, {unnamed} without their node")
     sys.exit(missed > 0)
 
