@@ -44,8 +44,6 @@ NETS: dict[str, tuple[dict[str, Any], str]] = {
     "keras_resnet50": (SMALL, "conv5_block1_out"),
     "keras_resnet50v2": (SMALL, "post_relu"),
     "keras_vgg16": (VGG, "block5_conv3"),
-    "fpn_resnet50": ({"channels": 16}, "body_layer4_2_relu3"),
-    "fcn_resnet50": ({"num_classes": 10}, "backbone_layer4_2_relu3"),
 }
 """Specs, what makes them quick, and the layer that Grad-CAM looks at."""
 

@@ -132,7 +132,7 @@ def dynamic(make: Made, size: int) -> None:
 def exported(make: Made, size: int) -> None:
     """torch.export with a free batch, and sizes that are multiples of 32."""
     model = make()
-    x = images(64, 5, 32)
+    x = images(128, 5, 64)
     made = torch.export.export(model, (x,), dynamic_shapes=(MULTIPLES,))
     x = images(96, 2, 64)
     agree(made.module()(x), model(x))
