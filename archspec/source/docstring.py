@@ -219,11 +219,14 @@ def _shape(
     channels_last: bool,
 ) -> str:
     """A value's shape in words of the definition; nothing where there are none."""
-    if not channels:
+    # A chain of flattens reads an image first, and then a vector.
+    kinds = {len(shape) for shape in column}
+    if not channels or len(kinds) > 1:
         return ""
-    if len(column[0]) == 1:
+    if kinds == {1}:
         return f"[N, {channels}]"
-    pairs = [*zip(images, column, strict=False)]
+    whole = all(len(image) == 3 for image in images)
+    pairs = [*zip(images, column, strict=False)] if whole else []
     for by, sizes in _scales(definition):
         if pairs and all(
             -(-before[n] // size) == after[n]

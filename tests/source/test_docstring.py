@@ -193,3 +193,14 @@ def test_nets_in_one_file_say_their_input_where_it_is_one() -> None:
     told = "Input: image 3 x 8 x 10."
     assert told in shared(Family((one, two)), False)
     assert not any("Input" in line for line in shared(Family((one, other)), False))
+
+
+def test_a_chain_that_reads_an_image_and_then_a_vector() -> None:
+    """What its first instance reads is no image of the others."""
+    graph = graph_of(
+        "inputs: {image: [2, 5, 6]}\n"
+        "blocks: {b: {graph: [{graph: {f: flatten}, repeat: 2}, layer_norm]}}\n"
+        "graph: {a: {block: b, repeat: 2}}\n"
+    )
+    for name in ("torch", "keras"):
+        assert "flatten" in backend(name).emit(graph).text.lower()
