@@ -17,6 +17,8 @@ ILL_CONDITIONED = {"float32": 1e-5, "float64": 1e-6}
 """A floor above this says that the comparison could not show a fault."""
 FORWARD_ONLY = "forward only"
 """The verdict on training with a backend that has no gradients."""
+NOT_EXACT = "not exact"
+"""The verdict on the bits of a net of which none can be compared; other rows have it."""
 SLACK = 10
 """How many floors two frameworks may be apart."""
 
@@ -123,8 +125,8 @@ class Row:
 
     Attributes:
         dtype, check, target: what was compared; the reference is the first target.
-        verdict: `pass`, `FAIL`, `ill-conditioned`, `not available` or `forward only`;
-            only the first is a pass, the last is none and no failure.
+        verdict: `pass`, `FAIL`, `ill-conditioned`, `not available`, `forward only` or
+            `not exact`; only the first is a pass, the last two are none and no failure.
         error, where, at: the largest relative error, the value or parameter that has
             it, and its node's place in the spec.
         floor: torch against torch with other kernels; None where it was not to be had.

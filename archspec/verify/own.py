@@ -23,7 +23,7 @@ from archspec.errors import ArchspecError, BackendError, shown
 from archspec.graph import Graph, Node
 from archspec.reference import evaluate
 from archspec.verify.bisection import Finding
-from archspec.verify.comparison import Row, distances
+from archspec.verify.comparison import NOT_EXACT, Row, distances
 from archspec.verify.data import Arrays, Data, ExactData
 from archspec.verify.entry import entry
 from archspec.verify.exact import SMALL
@@ -165,11 +165,8 @@ def prove(
             note(f"{target}, {TITLES[weights]}")
             wanted = _wanted(found, target, weights)
             if not wanted.limits:
-                told = "no value of this net is exact"
                 title = TITLES[weights]
-                rows.append(
-                    Row(setting.dtype, title, str(target), "not available", reason=told)
-                )
+                rows.append(Row(setting.dtype, title, str(target), NOT_EXACT))
                 continue
             if weights == "conditioned" and len(wanted.limits) < len(
                 wanted.graph.nodes

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from archspec.verify.bisection import Finding
-from archspec.verify.comparison import FORWARD_ONLY, Row
+from archspec.verify.comparison import FORWARD_ONLY, NOT_EXACT, Row
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 
@@ -16,7 +16,7 @@ LEAST = {"check": 11, "where": 8, "verdict": 9}
 """Columns that may be narrower than what they hold, and how narrow: as their words."""
 NARROW = 80
 """Columns of a terminal; with fewer the table has no room."""
-STYLES = {"pass": "green", FORWARD_ONLY: "dim"}
+STYLES = {"pass": "green", FORWARD_ONLY: "dim", NOT_EXACT: "dim"}
 HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
 
 
