@@ -18,7 +18,7 @@ ILL_CONDITIONED = {"float32": 1e-5, "float64": 1e-6}
 FORWARD_ONLY = "forward only"
 """The verdict on training with a backend that has no gradients."""
 NOT_EXACT = "not exact"
-"""The verdict on the bits of a net of which none can be compared; other rows have it."""
+"""The verdict on bits where a net has none to compare; other rows show the net."""
 SLACK = 10
 """How many floors two frameworks may be apart."""
 

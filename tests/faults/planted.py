@@ -34,7 +34,8 @@ from archspec.verify.task import Bench, Task
 
 HERE = Path(__file__).parent
 COST = (
-    *("exact", "definitions", "gradients", "training", "chance", "initial", "alone"),
+    *("exact", "definitions", "gradients", "training", "chance", "initial", "sizes"),
+    "alone",
 )
 HEAD = """# What verify was tried on
 
