@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import ceil, prod
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ KEPT = 200_000
 """Of each parameter so many are looked at."""
 MOST = 2**25
 """Numbers that are drawn in all: a large net is made once or twice, no more."""
-MODELS, SECONDS = 256, 5.0
-"""So often the smallest, and no longer: Keras takes a tenth of a second for a model."""
+MODELS, SECONDS = 256, 8.0
+"""So often the smallest, and no longer on a processor: Keras takes 0.1 s for a model."""
 
 
 def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -43,9 +43,9 @@ def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     wanted = ceil(ENOUGH / min(counts.values(), default=ENOUGH))
     models = max(min(wanted, MODELS, MOST // max(sum(sizes.values()), 1)), 1)
     found: dict[str, list[NDArray[Any]]] = {name: [] for name in sizes}
-    until = monotonic() + SECONDS
+    until = process_time() + SECONDS
     for number in range(models):
-        if number and monotonic() > until:
+        if number and process_time() > until:
             break
         for name, array in chosen.read_weights(graph, make()).items():
             step = max(sizes[name] * models // KEPT, 1)

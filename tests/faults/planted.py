@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ class Fault:
     def row(self) -> str:
         """The start of its row in a table."""
         old, new = self.edits[0]
-        cells = (f"{self.net}, {self.on}", self.node, *map(_cell, (old[:90], new[:90])))
+        node = self.node.replace("|", " or ")
+        cells = (f"{self.net}, {self.on}", node, *map(_cell, (old[:90], new[:90])))
         return "| " + " | ".join(cells) + " |"
 
     def planted(self, text: str) -> str:
@@ -108,9 +110,17 @@ class Answer:
     named: tuple[str, ...]
     proof: Proof
 
-    def names(self, node: str) -> bool:
-        """Whether one of them names a node, or a parameter of it."""
-        return any(name == node or name.startswith(f"{node}.") for name in self.named)
+    def names(self, nodes: str) -> bool:
+        """Whether one of them names a node, or a parameter of it.
+
+        Of a class, or of a line that no pruned net has, several nodes are right:
+        patterns with `|` between.
+        """
+        return any(
+            fnmatchcase(name, node) or fnmatchcase(name, f"{node}.*")
+            for name in self.named
+            for node in nodes.split("|")
+        )
 
 
 @cache
