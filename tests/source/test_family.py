@@ -237,7 +237,7 @@ def test_random_families() -> None:
     """On Keras' torch engine, which makes a layer in half of TensorFlow's time."""
     command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", "10"]
     done = subprocess.run(
-        [*command, "--families", "--types", "4"],
+        [*command, "--families", "--types", "2"],
         env={**os.environ, "KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,
