@@ -219,7 +219,7 @@ def main() -> None:
             verdict = "MISSED" if answer.hit else "NOT PLANTED"
             missed += 1
         unnamed += verdict.startswith("caught,")
-        rows.append(f"{fault.row()} {', '.join(answer.checks)} |")
+        rows.append(f"{fault.row()} {'; '.join(answer.checks)} |")
         print(f"{fault}: {verdict} {', '.join(answer.checks)}", flush=True)
         for row in answer.proof.rows:
             if row.reason:
