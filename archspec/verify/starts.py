@@ -23,7 +23,7 @@ KEPT = 200_000
 MOST = 2**25
 """Numbers that are drawn in all: a large net is made once or twice, no more."""
 MODELS, SECONDS = 256, 8.0
-"""So often the smallest, and no longer on a processor: Keras takes 0.1 s for a model."""
+"""So often the smallest, and no longer by the processor: Keras takes 0.1 s a model."""
 
 
 def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
