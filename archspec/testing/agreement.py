@@ -12,7 +12,7 @@ import numpy as np
 from archspec.backend import Backend, backend, trainer, trains
 from archspec.errors import UnsupportedError
 from archspec.graph import Graph, Value
-from archspec.ops import Op
+from archspec.passes.unrounded import key
 from archspec.passes.without_dropout import without_dropout
 from archspec.source.program import Source
 from archspec.testing.numbers import (
@@ -36,13 +36,8 @@ CANCELLING = 1e-4
 TRIES = 4
 
 Rounding = Mapping[str, tuple[float, float]]
-"""Ops whose kernels round: how far outputs and gradients may be off for it."""
-
-
-def key(op: Op) -> str:
-    """What `Rounding` calls an op: its kind, with the mode that a resize has."""
-    mode = getattr(op, "mode", "")
-    return f"{op.kind} {mode}" if mode else op.kind
+"""Ops whose kernels round, by `archspec.passes.unrounded.key`: how far outputs and
+gradients may be off for it."""
 
 
 @dataclass(frozen=True, slots=True)

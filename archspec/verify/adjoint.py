@@ -29,6 +29,7 @@ from archspec.ops import Op, pair
 from archspec.ops.base import STATISTICS
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
 from archspec.ops.shaping import Resize
+from archspec.passes.unrounded import key
 from archspec.reference import compute
 from archspec.reference.images import bordered, channelwise, through
 from archspec.verify.dyadic import bits, granule
@@ -74,15 +75,10 @@ def adjoint(
     Raises:
         Inexact: of such an op there are none, or not on these values.
     """
-    kind = ADJOINTS.get(_kind(op))
+    kind = ADJOINTS.get(key(op))
     if kind is None:
         raise Inexact(f"{op.kind} has no exact gradients")
     return kind(op, cotangent, inputs, stored or {})
-
-
-def _kind(op: Op) -> str:
-    mode = getattr(op, "mode", "")
-    return f"{op.kind} {mode}" if mode else op.kind
 
 
 Inputs = tuple[Array, ...]

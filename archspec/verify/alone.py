@@ -25,7 +25,7 @@ from archspec.verify.comparison import FORWARD_ONLY, Row
 from archspec.verify.expected import Difference, Expected
 from archspec.verify.grids import numbers
 from archspec.verify.native import EXACT, Native, allowance, modelled
-from archspec.verify.process import NotAvailable, Session
+from archspec.verify.process import NotAvailable, Session, asked
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
@@ -61,11 +61,7 @@ def prove(
     for target in targets:
         note(f"{target}, {setting.dtype}: each op alone")
         try:
-            session = open_session(setting, target)
-            try:
-                made = session.ask(Task("alone"))
-            finally:
-                session.close()
+            made = asked(open_session(setting, target), Task("alone"))
         except NotAvailable as error:
             row = Row(setting.dtype, FORWARD, str(target), "not available")
             proof = proof.joined(Proof((replace(row, reason=str(error)),), (), ()))

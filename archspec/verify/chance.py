@@ -28,7 +28,7 @@ from archspec.verify.bisection import Finding
 from archspec.verify.comparison import FORWARD_ONLY, Row
 from archspec.verify.data import Arrays, Data
 from archspec.verify.dice import CALLS, MANY, Toss, tosses
-from archspec.verify.process import NotAvailable, Session
+from archspec.verify.process import NotAvailable, Session, asked
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
@@ -87,11 +87,7 @@ def prove(
         note(f"{key}: throwing dice")
         for task in TASKS:
             try:
-                session = open_session(setting, target)
-                try:
-                    made = session.ask(Task(task))
-                finally:
-                    session.close()
+                made = asked(open_session(setting, target), Task(task))
                 fault = judge.fault(task, made)
                 if task == "thrown" and not judge.shown(made):
                     notes[NOTE.format(target)] = None

@@ -23,7 +23,7 @@ from archspec.graph import Graph
 from archspec.verify.bisection import Finding
 from archspec.verify.comparison import Row
 from archspec.verify.laws import Law, laws
-from archspec.verify.process import NotAvailable, Session
+from archspec.verify.process import NotAvailable, Session, asked
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 from archspec.verify.starts import ENOUGH
@@ -60,12 +60,8 @@ def prove(
             continue
         note(f"{target}: drawing initial weights")
         try:
-            session = open_session(setting, target)
-            try:
-                made = session.ask(Task("starts"))
-                drawn = {n.partition("/")[2]: made[n] for n in made}
-            finally:
-                session.close()
+            made = asked(open_session(setting, target), Task("starts"))
+            drawn = {n.partition("/")[2]: made[n] for n in made}
         except NotAvailable as error:
             told, reason = "not available", str(error)
             rows.append(Row(setting.dtype, CHECK, str(target), told, reason=reason))

@@ -136,6 +136,14 @@ class Lent:
         """It stays as it is."""
 
 
+def asked(session: Session, task: Task) -> Mapping[str, NDArray[Any]]:
+    """The arrays of a session's only task; closes it. Raises NotAvailable."""
+    try:
+        return session.ask(task)
+    finally:
+        session.close()
+
+
 class Stored(Mapping[str, "NDArray[Any]"]):
     """Arrays in a safetensors file; each is read when it is wanted."""
 

@@ -13,7 +13,7 @@ from archspec.backend import trains
 from archspec.verify.bisection import Finding
 from archspec.verify.comparison import FORWARD_ONLY, Row, distances
 from archspec.verify.moments import Batch, batches
-from archspec.verify.process import NotAvailable, Session
+from archspec.verify.process import NotAvailable, Session, asked
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
@@ -61,11 +61,7 @@ def prove(
             continue
         note(f"{key}: training batch norms")
         try:
-            session = open_session(setting, target)
-            try:
-                made = session.ask(Task("moments"))
-            finally:
-                session.close()
+            made = asked(open_session(setting, target), Task("moments"))
         except NotAvailable as error:
             reason = str(error)
             rows.append(
