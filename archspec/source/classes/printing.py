@@ -362,7 +362,7 @@ class Printer:
             items = [c for c in (*columns, *lists) if isinstance(c, tuple)]
             # A table's column, of values or the code for ops, an argument's items, or
             # the index of a loop.
-            return [item for column in items for item in column] or [0]  # type: ignore[misc]
+            return [item for column in items for item in column] or [0]  # type: ignore[misc]  # code
         made: list[Value] = []
         for number in range(len(current.instances)):
             env = {key: found[number % len(found)] for key, found in values.items()}
