@@ -180,8 +180,8 @@ def prove(
     except NotAvailable as error:
         missing = Row(setting.dtype, "", str(target), "not available")
         shown = {row.check for row in rows}
-        left = [title for title in TITLES.values() if title not in shown]
-        rows += [replace(missing, check=title, reason=str(error)) for title in left]
+        unseen = [title for title in TITLES.values() if title not in shown]
+        rows += [replace(missing, check=title, reason=str(error)) for title in unseen]
         if not shown:
             return Proof(tuple(rows), (), ())
     return Proof(tuple(rows), tuple(findings.items()), (*notes, NOTE))
