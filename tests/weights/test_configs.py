@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from archspec.weights import configs
 from archspec.weights.configs import Layer, acting, layers, snake
 
 
