@@ -28,7 +28,7 @@ def vision_ops() -> Any:
         return None
     for path in Path(place.origin).parent.glob("_C*.*"):
         with suppress(OSError):
-            return torch.ops.load_library(path)
+            return torch.ops.load_library(path)  # type: ignore[no-untyped-call]  # the same
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
     for op in ("nms", "qnms"):
         library.define(

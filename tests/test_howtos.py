@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from archspec.cli.app import application
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "howto").glob("*.md"))
+HEAVY = ("keras-weights",)  # both frameworks, at full size
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -39,9 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         mirror.used(monkeypatch, tmp_path / "cache")
         yield
     for name in {*sys.modules} - before:
-        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(
-            sys.modules[name].__file__
-        ):
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
 
 
@@ -59,7 +58,15 @@ def said(line: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page, id=page.stem, marks=[pytest.mark.proof] * (page.stem in HEAVY)
+        )
+        for page in PAGES
+    ],
+)
 def test_what_a_page_shows(page: Path, folder: None) -> None:
     names: dict[str, object] = {}
     printed = ""
