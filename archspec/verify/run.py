@@ -97,14 +97,16 @@ def run(
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
-            keep=room is None or need * len(targets) < room,
+            # All at once, and beside them the definitions.
+            keep=room is None or need * (len(targets) + 1) < room,
         )
         proof = Proof((), (), ())
         try:
             if single or setting.dtype == "float64":
-                for prove, made in layers(
+                for prove, made, tasks in layers(
                     setting, targets, certificate, quick=quick, training=training
                 ):
+                    sessions.ahead(made, targets, tasks)
                     proof = proof.joined(prove(made, targets, sessions.open, note))
             if not single:
                 kinds = tuple(native.kind for native in natives)
@@ -117,6 +119,7 @@ def run(
                     note,
                     training=training,
                 )
+                sessions.ahead(compared, targets, prover.tasks)
                 proof = proof.joined(prover.prove())
                 prover.results.clear()
         finally:
@@ -139,33 +142,35 @@ def layers(
     *,
     quick: bool = False,
     training: bool = True,
-) -> Iterator[tuple[Layer, Setting]]:
-    """What is compared with the definitions, each backend by itself, and on what.
+) -> Iterator[tuple[Layer, Setting, Sequence[str]]]:
+    """What is compared with the definitions, each backend by itself.
 
+    With each layer its setting, and the kinds of tasks that it begins with.
     Arguments are those of `run`.
     """
     if setting.file is not None:
-        yield own.prove, own.small(setting)
+        yield own.prove, own.small(setting), ()
         return
     bits = exact.exact(setting)
-    yield partial(exact.prove, certificate=certificate), bits
+    yield partial(exact.prove, certificate=certificate), bits, ["exact"]
     if training and not quick and certificate is None:
-        yield gradients.prove, bits  # next, while a process has these numbers
+        yield gradients.prove, bits, ()  # next, while a process has these numbers
     if setting.dtype == "float64" and certificate is None:
-        yield alone.prove, setting
+        yield alone.prove, setting, ["alone"]
     if quick or certificate is not None:
         return
     if setting.dtype == "float64":
-        yield sizes.prove, setting
+        yield sizes.prove, setting, ()
     plain = replace(bits, exact=False)
     if training:
-        yield trained.prove, plain
-        yield chance.prove, replace(plain, chance=True)
-        yield initial.prove, replace(plain, chance=True)
+        yield trained.prove, plain, ()
+        yield chance.prove, replace(plain, chance=True), ()
+        yield initial.prove, replace(plain, chance=True), ()
     if setting.dtype == "float64":
         natives = rounding(setting.graph(), targets)
         steady = replace(plain, unrounded=tuple(native.kind for native in natives))
-        yield partial(definitions.prove, training=training), steady
+        tasks = definitions.tasks(steady.graph(), training=training)
+        yield partial(definitions.prove, training=training), steady, tasks
 
 
 def _report(
