@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from archspec.errors import ArchspecError, Location, SpecWarning
+from archspec.errors import ArchspecError, Location, SpecWarning, plain
 from archspec.files import read_regular
 
 WIDTH = 100
@@ -34,7 +34,7 @@ def render(error: ArchspecError, text: str | None = None) -> str:
     `text` is the source, where it is no file.
     """
     kind = "warning" if isinstance(error, SpecWarning) else "error"
-    place = f"{error.at}: " if error.at else ""
+    place = f"{plain(str(error.at))}: " if error.at else ""
     lines = [f"{place}{kind}: {error.message} [{error.code}]"]
     if error.at is not None:
         line = line_of(error.at) if text is None else _split(text)[error.at.line - 1]

@@ -6,6 +6,7 @@ from archspec.errors import ArchspecError, Collector, LimitError
 from archspec.graph import Scope
 from archspec.language.files import Files
 
+UNKNOWN = "AS301"
 MOST = 50
 """Faults named at once; further ones help nobody."""
 
@@ -17,19 +18,28 @@ class Ended(Exception):
 class Faults(Collector):
     """Keeps what failed, with the way to it; a limit ends everything.
 
-    A node that fails is broken, and so is who reads it; everything else goes on.
+    A node that fails is broken, and so is who reads it; everything else goes on. A name
+    that formulas don't know is told once, with all the lines that have it.
     """
 
     def __init__(self, files: Files) -> None:
         super().__init__()
         self.files = files
+        self.unknown: dict[object, ArchspecError] = {}
+        self.lines: dict[ArchspecError, set[int]] = {}
 
     def report(self, error: ArchspecError, scope: Scope | None = None) -> None:
         """Keeps an error; `scope` is the one in which it came up."""
         for item in error.errors:
             if (item.at or item.message) not in self.found:
                 item.notes += (*_way(scope), *self.files.chain(item.at))
-        super().report(error)
+        if error.code == UNKNOWN and error.at is not None:
+            told = error.at.file, error.message, error.hint
+            first = self.unknown.setdefault(told, error)
+            self.lines.setdefault(first, set()).add(error.at.line)
+            self.found.setdefault(error.at, first)
+        else:
+            super().report(error)
         if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
 
@@ -42,6 +52,10 @@ class Faults(Collector):
         bases, found = self.files.extended, self.found.items()
         own = {at: e for at, e in found if not e.at or e.at.file not in bases}
         self.found = own or self.found
+        for error, lines in self.lines.items():
+            assert error.at is not None
+            further = ", ".join(map(str, sorted(lines - {error.at.line})))
+            error.notes += (f"and so in line {further}",) if further else ()
         super().end()
 
 
