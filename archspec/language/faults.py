@@ -7,6 +7,7 @@ from archspec.graph import Scope
 from archspec.language.files import Files
 
 UNKNOWN = "AS301"
+ALSO = "and so in line"
 MOST = 50
 """Faults named at once; further ones help nobody."""
 
@@ -33,15 +34,23 @@ class Faults(Collector):
         for item in error.errors:
             if (item.at or item.message) not in self.found:
                 item.notes += (*_way(scope), *self.files.chain(item.at))
-        if error.code == UNKNOWN and error.at is not None:
-            told = error.at.file, error.message, error.hint
-            first = self.unknown.setdefault(told, error)
-            self.lines.setdefault(first, set()).add(error.at.line)
-            self.found.setdefault(error.at, first)
-        else:
-            super().report(error)
+            super().report(self._first(item))
         if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
+
+    def _first(self, error: ArchspecError) -> ArchspecError:
+        """Of an unknown name the error that was first; all others as they are."""
+        if error.code != UNKNOWN or error.at is None:
+            return error
+        first = self.unknown.setdefault((error.at.file, error.message), error)
+        self.found.setdefault(error.at, first)
+        assert first.at is not None
+        lines = self.lines.setdefault(first, set())
+        lines |= {error.at.line} - {first.at.line}
+        further = ", ".join(map(str, sorted(lines)))
+        notes = [note for note in first.notes if not note.startswith(ALSO)]
+        first.notes = (*notes, *([f"{ALSO} {further}"] if further else []))
+        return first
 
     def end(self) -> None:
         """Raises what failed, if anything did.
@@ -52,10 +61,6 @@ class Faults(Collector):
         bases, found = self.files.extended, self.found.items()
         own = {at: e for at, e in found if not e.at or e.at.file not in bases}
         self.found = own or self.found
-        for error, lines in self.lines.items():
-            assert error.at is not None
-            further = ", ".join(map(str, sorted(lines - {error.at.line})))
-            error.notes += (f"and so in line {further}",) if further else ()
         super().end()
 
 
