@@ -1,17 +1,32 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read if they are files."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISREG
 
 from archspec.errors import ArchspecError
 
 Data = bytes | str | Callable[[Path], None]
+NO_FILE = "that is a folder or a device, not a file"
+
+
+def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
+    """The bytes of a file: all of them, or the first `most + 1` of more.
+
+    Raises:
+        OSError: it can't be read, or is no regular file: a device never ends, and a
+            pipe waits for who writes into it.
+    """
+    if not S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, NO_FILE, os.fspath(path))
+    with open(path, "rb") as file:
+        return file.read(most + 1)
 
 
 def write_whole(path: str | os.PathLike[str], data: Data) -> None:
@@ -38,7 +53,7 @@ def write_together(files: Mapping[str | os.PathLike[str], Data]) -> None:
     try:
         for path, data in files.items():
             refused = f"can't write {os.fspath(path)!r}"
-            target = _target(path, refused)
+            target = placed(path)
             exists = os.path.exists(target)
             draft = target.with_name(f".{secrets.token_hex(4)}-{target.name[-200:]}")
             draft.touch(exist_ok=False)
@@ -63,18 +78,17 @@ def write_together(files: Mapping[str | os.PathLike[str], Data]) -> None:
                 Path(path).unlink()
 
 
-def _target(path: str | os.PathLike[str], refused: str) -> Path:
-    """Where a file goes; ArchspecError where none can be."""
+def placed(path: str | os.PathLike[str]) -> Path:
+    """Where a file goes, behind all links; ArchspecError where none can be."""
+    refused = f"can't write {os.fspath(path)!r}"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ArchspecError(f"{refused}: {NO_FILE}", code="AS190")
     target = Path(os.path.realpath(path))
     if not os.path.isdir(target.parent):
         raise ArchspecError(
             f"{refused}: there is no folder {str(target.parent)!r}",
             code="AS190",
             hint="make it first",
-        )
-    if os.path.exists(target) and not target.is_file():
-        raise ArchspecError(
-            f"{refused}: that is a folder or a device, not a file", code="AS190"
         )
     return target
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -9,8 +10,26 @@ import numpy as np
 import pytest
 
 from archspec.errors import ArchspecError
-from archspec.files import write_together, write_whole
+from archspec.files import read_regular, write_together, write_whole
 from archspec.weights import save
+
+
+class TestReadRegular:
+    @pytest.mark.parametrize("most", [2, 3, 4])
+    def test_a_byte_too_many_is_read_too(self, tmp_path: Path, most: int) -> None:
+        (tmp_path / "a").write_bytes(b"1234")
+        assert read_regular(tmp_path / "a", most) == b"1234"[: most + 1]
+
+    @pytest.mark.parametrize("name", ["pipe", "zero", "."])
+    def test_what_is_no_file(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "zero").symlink_to("/dev/zero")
+        with pytest.raises(OSError, match="a folder or a device, not a file"):
+            read_regular(tmp_path / name, 9)
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            read_regular(tmp_path / "a", 9)
 
 
 class TestWriteWhole:

@@ -25,6 +25,9 @@ Output = Annotated[
 FLAT = (".safetensors", ".pth")
 """Files of weights alone, of any backend's models."""
 
+LARGEST = 2**20
+"""Bytes of a file that is compared with printed source, unless that is longer."""
+
 
 @options.ended
 def codegen(
@@ -129,7 +132,7 @@ def _current(path: Path, text: str) -> bool:
 
     if not path.exists():
         return False
-    old = _read(path)
+    old = _read(path, text)
     if project.same(old, text):
         return True
     if not project.untouched(old):
@@ -140,11 +143,26 @@ def _current(path: Path, text: str) -> bool:
     return False
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, text: str) -> str:
+    """What stands where a text is to go; ArchspecError for what can't be a text."""
+    from archspec.files import read_regular
+
+    most = max(LARGEST, 4 * len(text))
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArchspecError(f"can't read {path}: {error}", code="AS190") from error
+        data = read_regular(path, most)
+        if len(data) > most:
+            raise ArchspecError(
+                f"{path} has more than {most:,} bytes, too many for source like that",
+                code="AS190",
+                hint="--force overwrites it",
+            )
+        return data.decode("utf-8")
+    except OSError as error:
+        told = f"can't read {path}: {error.strerror}"
+        raise ArchspecError(told, code="AS190") from error
+    except UnicodeDecodeError as error:
+        told = f"can't read {path}: it is no UTF-8 text"
+        raise ArchspecError(told, code="AS190") from error
 
 
 def _check(path: Path, text: str) -> None:
@@ -155,7 +173,7 @@ def _check(path: Path, text: str) -> None:
         raise ArchspecError(
             f"{path} is not there", code="AS190", hint="codegen without --check"
         )
-    old = _read(path)
+    old = _read(path, text)
     if project.same(old, text):
         return
     lines = difflib.unified_diff(

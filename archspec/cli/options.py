@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
 import typer
 
 from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
+from archspec.files import placed
 
 if TYPE_CHECKING:
     from archspec.weights import Wish
@@ -178,13 +179,9 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
             code="AS505",
             hint=_writer(path),
         )
-    if path.exists() and not force:
+    if placed(path).exists() and not force:
         raise ArchspecError(
             f"{path} exists", code="AS190", hint="--force overwrites it"
-        )
-    if not path.parent.is_dir():
-        raise ArchspecError(
-            f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
         )
 
 

@@ -102,7 +102,7 @@ class TestWritable:
             options.writable(tmp_path / name, (".pth", ".h5"), False)
         assert message in caught.value.message
         assert caught.value.code == code
-        assert bool(caught.value.hint) is (name == "old.pth")
+        assert bool(caught.value.hint) is (name != "new.npz")
 
 
 def denied() -> None:
