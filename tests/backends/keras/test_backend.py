@@ -520,9 +520,10 @@ def test_a_device_that_is_not_there() -> None:
     """Keras itself takes any name, and goes on without."""
     graph = graph_of("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}")
     weights = randomised(graph)
-    for device in ("nosuch", "GPU:99", "cuda:99", "cpu:x", "cp", ""):
+    other: Any
+    for other in ("nosuch", "GPU:99", "cuda:99", "cpu:x", "cp", "", "meta", 5, []):
         with pytest.raises(BackendError, match="has no device") as caught:
-            backend("keras").build(graph, weights, device=device)
+            backend("keras").build(graph, weights, device=other)
         assert caught.value.code == "AS517"
         assert (caught.value.hint or "").startswith("there are cpu:0")
     for device in ("cpu", "CPU:0"):
