@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import gc
+import linecache
 import os
 import sys
 import textwrap
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -529,3 +532,15 @@ def test_a_device_that_is_not_there() -> None:
     for device in ("cpu", "CPU:0"):
         model = backend("keras").build(graph, weights, device=device)
         assert backend("keras").forward(graph, model, images(graph))[""].shape == (2, 2)
+
+
+def test_nothing_is_left_of_what_was_run() -> None:
+    """A model of Keras' own layers needs nothing of the file that made it."""
+    graph = replace(
+        net("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}"), name="alone"
+    )
+    model = KERAS.build(graph, randomised(graph))
+    gc.collect()
+    assert not [name for name in sys.modules if name.startswith("archspec_keras_alone")]
+    assert not [file for file in linecache.cache if file.startswith("<keras alone")]
+    assert model.name == "alone"
