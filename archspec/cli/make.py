@@ -62,8 +62,9 @@ def codegen(
     from archspec.backend import backend as find
     from archspec.backend import method
     from archspec.files import write_whole
+    from archspec.opening import load
     from archspec.source import recorded
-    from archspec.spec import family, load
+    from archspec.spec import family
 
     if output == "-" and (check or with_test):
         told = "--check wants the --output that it checks"

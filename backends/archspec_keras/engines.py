@@ -102,7 +102,7 @@ def placed(keras: Any, device: str | None) -> AbstractContextManager[Any]:
     if device is None:
         return nullcontext()
     known = _devices(keras)
-    name = device.lower().replace("cuda", "gpu")
+    name = str(device).lower().replace("cuda", "gpu")
     if name not in known and f"{name}:0" not in known:
         raise BackendError(
             f"Keras has no device {device!r} here",

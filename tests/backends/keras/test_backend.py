@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import gc
+import linecache
 import os
 import sys
 import textwrap
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -520,11 +523,24 @@ def test_a_device_that_is_not_there() -> None:
     """Keras itself takes any name, and goes on without."""
     graph = graph_of("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}")
     weights = randomised(graph)
-    for device in ("nosuch", "GPU:99", "cuda:99", "cpu:x", "cp", ""):
+    other: Any
+    for other in ("nosuch", "GPU:99", "cuda:99", "cpu:x", "cp", "", "meta", 5, []):
         with pytest.raises(BackendError, match="has no device") as caught:
-            backend("keras").build(graph, weights, device=device)
+            backend("keras").build(graph, weights, device=other)
         assert caught.value.code == "AS517"
         assert (caught.value.hint or "").startswith("there are cpu:0")
     for device in ("cpu", "CPU:0"):
         model = backend("keras").build(graph, weights, device=device)
         assert backend("keras").forward(graph, model, images(graph))[""].shape == (2, 2)
+
+
+def test_nothing_is_left_of_what_was_run() -> None:
+    """A model of Keras' own layers needs nothing of the file that made it."""
+    graph = replace(
+        net("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}"), name="alone"
+    )
+    model = KERAS.build(graph, randomised(graph))
+    gc.collect()
+    assert not [name for name in sys.modules if name.startswith("archspec_keras_alone")]
+    assert not [file for file in linecache.cache if file.startswith("<keras alone")]
+    assert model.name == "alone"
