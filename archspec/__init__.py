@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # of typing, which takes longer to import than all of this
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Any
 
     from archspec import errors
     from archspec.graph import Graph

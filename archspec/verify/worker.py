@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
@@ -26,10 +29,25 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         bench: list[Bench | OwnBench] = []
-        for line in sys.stdin:
+        lines: SimpleQueue[str] = SimpleQueue()
+        Thread(target=_listen, args=(lines, os.getppid()), daemon=True).start()
+        while line := lines.get():
             error = _served(json.loads(line), bench)
             about = bench[0].about() if bench else {}
             _say(answers, {"error": error, "about": about})
+
+
+def _listen(lines: SimpleQueue[str], parent: int) -> None:
+    """Passes requests on, and an empty text at their end.
+
+    Where the process that asks was killed, what is computed nobody wants: it ends.
+    """
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put("")
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(0)
 
 
 def _served(request: dict[str, Any], bench: list[Bench | OwnBench]) -> str | None:
