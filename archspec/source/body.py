@@ -422,8 +422,7 @@ class Body:
         attributes: dict[str, Arg] = {}
         for name in type(op).model_fields:
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]
-            if name == "init":
-                self._settle(texts, name)
+            if name == "init":  # what it depends on is fixed
                 continue
             values = [getattr(node.op, name) for node in nodes]
             if name in fixed and fixed[name] is not ...:

@@ -141,8 +141,10 @@ def _line(line: Line, spelling: _Spelling) -> Callable[[], None]:
     carried = {name: spelling.said(arg) for name, arg in line.carried.items()}
     rows = {name: spelling.column(name, held) for name, held in line.rows.items()}
     given: dict[str, Arg] = {}
+    channels: tuple[Arg, ...] = ()
     if isinstance(target, OpUse):
         wanted, given = {CHOSEN}, target.attributes
+        channels = tuple(map(spelling.said, target.channels))
     elif isinstance(target, Use):
         wanted, given = spelling.names[id(target.definition)], target.arguments
     made = {
@@ -154,6 +156,8 @@ def _line(line: Line, spelling: _Spelling) -> Callable[[], None]:
         line.when, line.count, line.rows = when, count, rows
         line.start, line.carried = start, carried
         given.update(made)
+        if isinstance(target, OpUse):
+            target.channels = channels
 
     return change
 

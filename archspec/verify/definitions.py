@@ -123,6 +123,12 @@ class Definitions:
         return slope
 
 
+def tasks(graph: Graph, *, training: bool) -> list[str]:
+    """What is asked of each backend: in training, statistics only where there are."""
+    moves = ["step"] if graph.buffers() else []
+    return ["eval", *([*moves, "slope"] if training else [])]
+
+
 def prove(
     setting: Setting,
     targets: Sequence[Target],
@@ -148,14 +154,13 @@ def prove(
             return Bench(chosen, data)
         return open_session(setting, target)
 
-    moves = ["step"] if graph.buffers() else []
     prover = Prover(
         graph,
         (DEFINITIONS, *targets),
         setting.dtype,
         opened,
         note,
-        tasks=["eval", *([*moves, "slope"] if training else [])],
+        tasks=tasks(graph, training=training),
         floor=(),
     )
     made = prover.prove()

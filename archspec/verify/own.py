@@ -13,7 +13,7 @@ own, such as a sum: then each that may be at fault is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,9 @@ class OwnBench:
         self.own.write(found.weights(task.weights))
         return self.own.values(found.images())
 
+    def expect(self, task: Task) -> None:
+        """It begins when it is asked."""
+
     def ended(self) -> bool:
         """It answers as long as the process lives."""
         return False
@@ -150,42 +153,37 @@ def prove(
     findings: dict[str, Finding | str] = {}
     notes: dict[str, None] = {}
     try:
-        session = open_session(setting, target)
-    except NotAvailable as error:
-        missing = "not available"
-        rows = [
-            Row(setting.dtype, title, str(target), missing, reason=str(error))
-            for title in TITLES.values()
-        ]
-        return Proof(tuple(rows), (), ())
-    try:
-        size = session.about().get("size")
-        setting = replace(setting, size=tuple(size)) if size else setting
-        for weights, found in data(setting).items():
-            note(f"{target}, {TITLES[weights]}")
-            wanted = _wanted(found, target, weights)
-            if not wanted.limits:
-                title = TITLES[weights]
-                rows.append(Row(setting.dtype, title, str(target), NOT_EXACT))
-                continue
-            if weights == "conditioned" and len(wanted.limits) < len(
-                wanted.graph.nodes
-            ):
+        with closing(open_session(setting, target)) as session:
+            size = session.about().get("size")
+            setting = replace(setting, size=tuple(size)) if size else setting
+            for weights, found in data(setting).items():
+                note(f"{target}, {TITLES[weights]}")
+                wanted = _wanted(found, target, weights)
+                if not wanted.limits:
+                    title = TITLES[weights]
+                    rows.append(Row(setting.dtype, title, str(target), NOT_EXACT))
+                    continue
                 left = len(wanted.graph.nodes) - len(wanted.limits)
-                notes.setdefault(
-                    f"{TITLES[weights]}: {left} nodes are not compared, which stand "
-                    f"behind a kernel that rounds on {target}"
-                )
-            given = session.ask(Task("own", weights=weights))
-            row, finding = wanted.row(setting, target, given)
-            rows.append(row)
-            if raised := session.about().get("raised"):
-                told = f"your model raises {raised.splitlines()[0][:200]}"
-                notes.setdefault(told)
-            if finding is not None:
-                findings.setdefault(f"{target}, {setting.dtype}", finding)
-    finally:
-        session.close()
+                if weights == "conditioned" and left:
+                    behind = f"which stand behind a kernel that rounds on {target}"
+                    notes.setdefault(
+                        f"{TITLES[weights]}: {left} nodes are not compared, {behind}"
+                    )
+                given = session.ask(Task("own", weights=weights))
+                row, finding = wanted.row(setting, target, given)
+                rows.append(row)
+                if raised := session.about().get("raised"):
+                    told = f"your model raises {raised.splitlines()[0][:200]}"
+                    notes.setdefault(told)
+                if finding is not None:
+                    findings.setdefault(f"{target}, {setting.dtype}", finding)
+    except NotAvailable as error:
+        missing = Row(setting.dtype, "", str(target), "not available")
+        shown = {row.check for row in rows}
+        unseen = [title for title in TITLES.values() if title not in shown]
+        rows += [replace(missing, check=title, reason=str(error)) for title in unseen]
+        if not shown:
+            return Proof(tuple(rows), (), ())
     return Proof(tuple(rows), tuple(findings.items()), (*notes, NOTE))
 
 

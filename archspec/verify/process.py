@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,10 @@ from archspec.verify.task import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+Asked = tuple[Setting, Task]
+"""What a session is asked, and of what."""
 
 
 class NotAvailable(ArchspecError):
@@ -38,6 +43,10 @@ class Session(Protocol):
 
 class Telling(Session, Protocol):
     """A session that takes another setting, and says what it runs on."""
+
+    def expect(self, task: Task) -> None:
+        """It will be asked this, of its setting: a process may begin."""
+        ...
 
     def use(self, setting: Setting) -> None:
         """From now on it is about another net, or other numbers."""
@@ -75,6 +84,13 @@ class Sessions:
         if key not in self._kept:
             self._kept[key] = self.start(setting, target), setting
         return Lent(self, key, self.get(key, setting), setting)
+
+    def ahead(self, targets: Sequence[Target], tasks: Iterable[Asked]) -> None:
+        """All targets begin with tasks that they will be asked, beside each other."""
+        for setting, task in tasks if self.keep else ():
+            for target in targets:
+                with suppress(NotAvailable):  # said where it is asked
+                    self.open(setting, target).expect(task)
 
     def get(self, key: tuple[Target, str], setting: Setting) -> Telling:
         """One that has started, about a setting."""
@@ -120,6 +136,11 @@ class Lent:
         finally:
             if self.session.ended():
                 self.kept.drop(self.key)
+
+    def expect(self, task: Task) -> None:
+        """It will be asked this."""
+        if not self.session.ended():
+            self.kept.get(self.key, self.setting).expect(task)
 
     def use(self, setting: Setting) -> None:
         """From now on it is about another net, or other numbers."""
@@ -172,21 +193,20 @@ def _opened(path: Path) -> Any:
 
 
 class Worker:
-    """A process that holds one backend.
+    """A process that holds one backend; it does in turn what it is told.
+
+    It starts without being waited for, so that several do at once. One that can't
+    start says so when it is asked.
 
     Args:
         setting: what it builds.
         target: the backend and its engine.
         folder: where it leaves arrays, and its log.
-
-    Raises:
-        NotAvailable: the framework is missing, or can't compute in this precision.
     """
 
     def __init__(self, setting: Setting, target: Target, folder: Path) -> None:
+        self.target = target
         self.folder = folder
-        self.count = 0
-        self._about: Mapping[str, Any] = {}
         stem = f"{target.backend}-{target.engine}-{setting.dtype}"
         self.stem = f"{stem}-{len(list(folder.iterdir()))}"
         with (folder / f"{self.stem}.log").open("wb") as log:
@@ -197,51 +217,69 @@ class Worker:
                 stderr=log,
                 env={**os.environ, "TMPDIR": os.fspath(folder)},
             )
-        facts = {"backend": target.backend, "engine": target.engine}
-        try:
-            self._request({"setting": setting.facts(), **facts})
-        except BaseException:
-            self.close()
-            raise
-
-    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
-        """The arrays of a task."""
-        self.count += 1
-        file = self.folder / f"{self.stem}-{self.count}.safetensors"
-        self._request({"task": task.facts(), "file": str(file)})
-        return Stored(file)
+        self._told = 0
+        self._answers: list[Mapping[str, Any]] = []
+        self._begun: dict[tuple[str, Task], tuple[int, Path]] = {}
+        self.use(setting)
 
     def use(self, setting: Setting) -> None:
         """From now on the process is about another net, or other numbers."""
-        self._request({"setting": setting.facts()})
+        facts = {"backend": self.target.backend, "engine": self.target.engine}
+        self._setting = json.dumps({"setting": setting.facts(), **facts})
+        self._tell(self._setting)
+
+    def expect(self, task: Task) -> None:
+        """It begins with a task when it has done what came before."""
+        file = self.folder / f"{self.stem}-{self._told}.safetensors"
+        if (self._setting, task) not in self._begun:
+            number = self._tell(json.dumps({"task": task.facts(), "file": str(file)}))
+            self._begun[self._setting, task] = number, file
+
+    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a task.
+
+        Raises:
+            NotAvailable: the framework is missing, or can't compute in this precision,
+                or the process has ended.
+        """
+        self.expect(task)
+        number, file = self._begun.pop((self._setting, task))
+        error = self._answer(number)["error"]
+        if error is not None:
+            raise NotAvailable(error)
+        return Stored(file)
 
     def ended(self) -> bool:
         """Whether the process has."""
         return self.process.poll() is not None
 
     def about(self) -> Mapping[str, Any]:
-        """What the process said with its last answer."""
-        return self._about
+        """What the process said with its last answer; raises NotAvailable."""
+        about: Mapping[str, Any] = self._answer(self._told - 1).get("about", {})
+        return about
 
     def close(self) -> None:
         """Ends the process."""
         self.process.kill()
         self.process.communicate()
 
-    def _request(self, facts: Mapping[str, Any]) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        try:
-            self.process.stdin.write(json.dumps(facts).encode() + b"\n")
+    def _tell(self, line: str) -> int:
+        """The number of the answer that a line will have."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # the answer will be missing
+            self.process.stdin.write(line.encode() + b"\n")
             self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
-        if not answer:
-            raise NotAvailable(self._death())
-        found = json.loads(answer)
-        self._about = found.get("about", {})
-        if found["error"] is not None:
-            raise NotAvailable(found["error"])
+        self._told += 1
+        return self._told - 1
+
+    def _answer(self, number: int) -> Mapping[str, Any]:
+        assert self.process.stdout is not None
+        while len(self._answers) <= number:
+            line = self.process.stdout.readline()
+            if not line:
+                raise NotAvailable(self._death())
+            self._answers.append(json.loads(line))
+        return self._answers[number]
 
     def _death(self) -> str:
         """Why the process ended, with the last line that it wrote."""

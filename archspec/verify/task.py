@@ -137,6 +137,9 @@ class Bench:
         self.data = setting.data()
         self.graph = self.data.graph
 
+    def expect(self, task: Task) -> None:
+        """It begins when it is asked."""
+
     def ended(self) -> bool:
         """Never."""
         return False

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TextIO
@@ -29,10 +30,15 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         bench: list[Bench | OwnBench] = []
+        broken: str | None = None  # by the last setting, and so is each task of it
         lines: SimpleQueue[str] = SimpleQueue()
         Thread(target=_listen, args=(lines, os.getppid()), daemon=True).start()
         while line := lines.get():
-            error = _served(json.loads(line), bench)
+            request = json.loads(line)
+            if "setting" in request:
+                error = broken = _tried(_use, request, bench)
+            else:
+                error = broken or _tried(_do, request, bench)
             about = bench[0].about() if bench else {}
             _say(answers, {"error": error, "about": about})
 
@@ -50,24 +56,35 @@ def _listen(lines: SimpleQueue[str], parent: int) -> None:
     os._exit(0)
 
 
-def _served(request: dict[str, Any], bench: list[Bench | OwnBench]) -> str | None:
+def _use(request: dict[str, Any], bench: list[Bench | OwnBench]) -> None:
+    """Starts a backend, or tells it of another setting."""
+    made = setting.read(request["setting"])
+    if bench:
+        bench[0].use(made)
+        return
+    target = Target(request["backend"], request["engine"])
+    chosen = target.found().on(target.engine, made.dtype)
+    if made.file is None:
+        bench.append(Bench(chosen, made.data(), target.engine))
+    else:
+        bench.append(opened(made, chosen))
+
+
+def _do(request: dict[str, Any], bench: list[Bench | OwnBench]) -> None:
+    """Leaves the arrays of a task in its file."""
+    from archspec.weights import save
+
+    save(request["file"], bench[0].ask(task.read(request["task"])), {})
+
+
+def _tried(
+    served: Callable[[dict[str, Any], list[Bench | OwnBench]], None],
+    request: dict[str, Any],
+    bench: list[Bench | OwnBench],
+) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        if "setting" in request:
-            made = setting.read(request["setting"])
-            if bench:
-                bench[0].use(made)
-                return None
-            target = Target(request["backend"], request["engine"])
-            chosen = target.found().on(target.engine, made.dtype)
-            if made.file is None:
-                bench.append(Bench(chosen, made.data(), target.engine))
-            else:
-                bench.append(opened(made, chosen))
-            return None
-        from archspec.weights import save
-
-        save(request["file"], bench[0].ask(task.read(request["task"])), {})
+        served(request, bench)
     except ArchspecError as error:
         return f"{error} [{error.code}]"
     except Exception as error:

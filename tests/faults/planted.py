@@ -175,7 +175,7 @@ def proved(fault: Fault | None, setting: Setting, target: Target) -> Answer:
 
     answer = Answer(False, (), (), Proof((), (), ()))
     found = layers(setting, (target,))
-    for prove, made in sorted(found, key=lambda item: _cost(item[0])):
+    for prove, made, _ in sorted(found, key=lambda item: _cost(item[0])):
         proof = answer.proof.joined(prove(made, (target,), start, lambda text: None))
         wrong = [r for r in proof.rows if r.verdict not in ("pass", "forward only")]
         nodes = [f.node for _, f in proof.findings if isinstance(f, Finding)]

@@ -267,6 +267,17 @@ def test_comparisons() -> None:
     assert 'b: unit[act="tanhs", other="relus"](a)' in text
 
 
+def test_channels_that_hang_on_an_op() -> None:
+    """What a layer reads compares the op as what made it does."""
+    channels = "\"=3 if act == 'relu' else 5\""
+    graph = "[{block: unit, act: relu}, {block: unit, act: silu}, batch_norm]"
+    text = UNIT.replace("GRAPH", graph).replace("CHANNELS", channels)
+    text = text.replace("{op: =act, when: WHEN}", "batch_norm\n      - op: =act")
+    found = backend("torch").emit(graph_of(f"inputs: {{image: [4, 6, 6]}}{text}"))
+    assert found.text.count("3 if act is nn.ReLU else 5") == 2
+    assert "==" not in found.text
+
+
 def test_names_that_stand_for_ops() -> None:
     definitions = CASES["of_the_net_handed_on"].found()
     found = find(definitions)

@@ -195,6 +195,19 @@ def test_nets_in_one_file_say_their_input_where_it_is_one() -> None:
     assert not any("Input" in line for line in shared(Family((one, other)), False))
 
 
+def test_nets_in_one_file_say_whose_preprocessing_differs() -> None:
+    one = graph_of(NET)
+    two = replace(one, name="two")
+    other = replace(graph_of(f"preprocessing: {{size: 8}}\n{NET}"), name="three")
+    told = [line for line in shared(Family((one, two)), False) if "Prep" in line]
+    assert not told
+    text = "\n".join(shared(Family((one, other)), False))
+    assert "Preprocessing of three: size 8" in text
+    other, last = (replace(other, name=name) for name in ("three", "four"))
+    text = "\n".join(shared(Family((other, last)), False))
+    assert "Preprocessing: size 8" in text
+
+
 def test_a_chain_that_reads_an_image_and_then_a_vector() -> None:
     """What its first instance reads is no image of the others."""
     graph = graph_of(

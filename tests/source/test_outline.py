@@ -208,3 +208,15 @@ def test_a_signature() -> None:
     assert found.parameters(["*", "name"]) == [own[0], "*", own[1], "name"]
     found.positional = ("a", "b")
     assert found.parameters() == own
+
+
+def test_what_a_caller_must_give() -> None:
+    """What isn't the default, and whatever callers give by position."""
+    found = block()
+    for name, default in (("a", 1), ("b", True), ("c", None)):
+        found.arguments[name] = Argument(name, [2], default, keyword=True)
+    assert found.asks("a", 2) and not found.asks("a", 1)
+    assert found.asks("b", 1) and not found.asks("b", True)
+    assert found.asks("c", 0)
+    found.positional = ("a",)
+    assert found.asks("a", 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,14 +64,19 @@ def test_arrays_are_those_of_this_process(setting: Setting, folder: Path) -> Non
 def test_a_backend_that_does_not_start(
     setting: Setting, folder: Path, target: Target, message: str
 ) -> None:
-    with pytest.raises(NotAvailable, match=message):
-        Worker(setting, target, folder)
+    with closing(Worker(setting, target, folder)) as worker:
+        for _ in range(2):
+            with pytest.raises(NotAvailable, match=message):
+                worker.ask(Task("eval"))
+        assert not worker.ended()
 
 
 def test_a_spec_that_is_wrong(setting: Setting, folder: Path) -> None:
     Path(setting.spec).write_text(TEXT.replace("linear", "linaer"))
-    with pytest.raises(NotAvailable, match="did you mean 'linear'"):
-        Worker(setting, TARGET, folder)
+    with closing(Worker(setting, TARGET, folder)) as worker:
+        for _ in range(2):
+            with pytest.raises(NotAvailable, match="did you mean 'linear'"):
+                worker.ask(Task("eval"))
 
 
 class TestDeath:
@@ -80,6 +87,7 @@ class TestDeath:
         self, setting: Setting, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Any]:
         started: list[subprocess.Popen[bytes]] = []
+        workers: list[Worker] = []
         real = subprocess.Popen
 
         def worker(code: str) -> Worker:
@@ -88,9 +96,12 @@ class TestDeath:
                 return started[-1]
 
             monkeypatch.setattr(subprocess, "Popen", popen)
-            return Worker(setting, TARGET, folder)
+            workers.append(Worker(setting, TARGET, folder))
+            return workers[-1]
 
         yield worker
+        for one in workers:
+            one.close()
         assert all(one.poll() is not None for one in started), "none is left behind"
 
     @pytest.mark.parametrize(
@@ -117,7 +128,7 @@ class TestDeath:
     )
     def test_at_the_start(self, dying: Any, code: str, reason: str) -> None:
         with pytest.raises(NotAvailable) as caught:
-            dying(code)
+            dying(code).ask(Task("eval"))
         assert caught.value.message.endswith(reason)
         assert caught.value.message.startswith("the process ")
 
@@ -135,8 +146,33 @@ class TestDeath:
 
     def test_an_error_is_an_answer(self, dying: Any) -> None:
         with pytest.raises(NotAvailable) as caught:
-            dying('print(\'{"error": "no JAX here"}\', flush=True); input(); input()')
+            dying(
+                'print(\'{"error": "no JAX here"}\\n\' * 2, flush=True); input(); input()'
+            ).ask(Task("eval"))
         assert caught.value.message == "no JAX here"
+
+
+def test_what_is_expected_is_done_before_it_is_asked(
+    setting: Setting, folder: Path
+) -> None:
+    """Each answer is that of its task and setting, in whatever order one asks."""
+    other = replace(setting, seed=4)
+    with closing(Worker(setting, TARGET, folder)) as worker:
+        worker.expect(Task("single"))
+        worker.use(other)
+        worker.expect(Task("single"))
+        worker.expect(Task("single"))
+        while len([*folder.glob("*.safetensors")]) < 2:
+            time.sleep(0.01)
+            assert not worker.ended()
+        found = {}
+        for each in (setting, other):
+            worker.use(each)
+            found[each.seed] = worker.ask(Task("single"))["outputs/"]
+            here = Bench(backend("torch"), each.data()).ask(Task("single"))
+            assert np.array_equal(found[each.seed], here["outputs/"])
+        assert not np.array_equal(found[3], found[4])
+        assert len([*folder.glob("*.safetensors")]) == 2, "nothing is done twice"
 
 
 def test_two_workers_leave_their_files_apart(setting: Setting, folder: Path) -> None:
@@ -186,6 +222,9 @@ class Counted(Bench):
     def ended(self) -> bool:
         return self.crashed
 
+    def expect(self, task: Task) -> None:
+        self.expected = [*getattr(self, "expected", ()), task.kind]
+
     def close(self) -> None:
         type(self).open -= 1
 
@@ -216,6 +255,23 @@ def test_a_session_is_lent_again(setting: Setting, keep: bool) -> None:
     assert len(started) == (3 if keep else 5)
     sessions.close()
     assert Counted.open == 0
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_all_begin_at_once_if_there_is_memory(setting: Setting, keep: bool) -> None:
+    started: list[Counted] = []
+
+    def start(setting: Setting, target: Target) -> Counted:
+        if target.backend != "torch":
+            raise NotAvailable("said where it is asked")
+        started.append(Counted())
+        return started[-1]
+
+    sessions = Sessions(start, keep=keep)
+    targets = (Target("nobody"), TARGET)
+    sessions.ahead(targets, [(setting, Task("eval")), (setting, Task("train"))])
+    assert [one.expected for one in started] == ([["eval", "train"]] if keep else [])
+    sessions.close()
 
 
 def test_a_session_is_lent_for_another_setting(setting: Setting) -> None:

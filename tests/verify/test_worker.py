@@ -31,10 +31,10 @@ def test_the_first_line_starts_and_the_others_are_tasks(
     start: dict[str, Any], tmp_path: Path
 ) -> None:
     bench: list[Bench | OwnBench] = []
-    assert worker._served(start, bench) is None
+    assert worker._tried(worker._use, start, bench) is None
     assert len(bench) == 1
     file = str(tmp_path / "made.safetensors")
-    assert worker._served({"task": EVAL, "file": file}, bench) is None
+    assert worker._tried(worker._do, {"task": EVAL, "file": file}, bench) is None
     assert set(load(file)) == {"outputs/", "initial/"}
     assert len(bench) == 1
 
@@ -43,12 +43,12 @@ def test_errors_are_sentences(
     start: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bench: list[Bench | OwnBench] = []
-    told = worker._served({**start, "backend": "torhc"}, bench)
+    told = worker._tried(worker._use, {**start, "backend": "torhc"}, bench)
     assert told is not None and "did you mean 'torch'" in told
     assert bench == [] and capfd.readouterr().err == ""
-    assert worker._served(start, bench) is None
+    assert worker._tried(worker._use, start, bench) is None
     file = str(tmp_path / "none" / "made.safetensors")
-    told = worker._served({"task": EVAL, "file": file}, bench)
+    told = worker._tried(worker._do, {"task": EVAL, "file": file}, bench)
     assert told is not None and "there is no folder" in told
 
 
@@ -68,7 +68,8 @@ def test_what_a_framework_raises(
             raise error
 
     bench: Any = [Broken()]
-    assert worker._served({"task": EVAL, "file": "x"}, bench) == told
+    request = {"task": EVAL, "file": "x"}
+    assert worker._tried(worker._do, request, bench) == told
     assert "Traceback" in capfd.readouterr().err
 
 
@@ -77,13 +78,13 @@ def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
     shout = (
         "import os, runpy, sys\n"
         "from archspec.verify import worker\n"
-        "served = worker._served\n"
-        "def loud(request, bench):\n"
+        "tried = worker._tried\n"
+        "def loud(*given):\n"
         "    print('hello')\n"
         "    os.system('echo from below')\n"
         "    sys.stdout.flush()\n"
-        "    return served(request, bench)\n"
-        "worker._served = loud\n"
+        "    return tried(*given)\n"
+        "worker._tried = loud\n"
         "worker.main()\n"
     )
     wrong = json.dumps({**start, "backend": "torhc"})
@@ -98,3 +99,22 @@ def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
     assert "did you mean 'torch'" in first["error"]
     assert second["error"] is None and {*second} == {"error", "about"}
     assert done.stderr.count("hello") == done.stderr.count("from below") == 2
+
+
+def test_tasks_of_a_wrong_setting_fail_as_it_did(
+    start: dict[str, Any], tmp_path: Path
+) -> None:
+    """Whoever asks need not have waited for what was said of the setting."""
+    (tmp_path / "wrong.yaml").write_text(TEXT.replace("linear", "linaer"))
+    wrong = {**start, "setting": {**start["setting"], "spec": f"{tmp_path}/wrong.yaml"}}
+    task = {"task": EVAL, "file": str(tmp_path / "made.safetensors")}
+    done = subprocess.run(
+        [sys.executable, "-m", "archspec.verify.worker"],
+        input="\n".join(map(json.dumps, (start, wrong, task, start, task))) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    errors = [json.loads(line)["error"] for line in done.stdout.splitlines()]
+    assert [error is None for error in errors] == [True, False, False, True, True]
+    assert "did you mean 'linear'" in errors[1] and errors[2] == errors[1]

@@ -331,6 +331,21 @@ def test_an_archive_that_is_compressed(path: Path) -> None:
     assert "is compressed, as torch's never are" in refusal(path).message
 
 
+def test_an_archive_without_its_storages(path: Path) -> None:
+    """Nor is that of a tensor there which has no values to read."""
+    torch.save({"full": torch.ones(2), "empty": torch.zeros(0, 3)}, path)
+    with zipfile.ZipFile(path) as archive:
+        kept = {n: archive.read(n) for n in archive.namelist() if "/data/" not in n}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+    with checkpoints.opened(path) as found:
+        for tensor in found.tensors.values():
+            with pytest.raises(WeightsError, match="beyond its values") as caught:
+                tensor.read()
+            assert caught.value.code == "AS604"
+
+
 def test_an_archive_whose_storage_is_short(path: Path) -> None:
     torch.save(STATE, path)
     with zipfile.ZipFile(path) as archive:

@@ -15,7 +15,7 @@ from nets import graph_of
 from archspec.errors import WeightsError
 from archspec.weights import Wish, load
 from archspec.weights.archives import Archive, Stored
-from archspec.weights.choice import chosen, renamed
+from archspec.weights.choice import _name, chosen, renamed
 from archspec.weights.conversion import fitted
 
 GRAPH = graph_of(
@@ -432,3 +432,20 @@ def test_a_whole_set_is_found_wherever_it_is() -> None:
             found = chosen(archive, [WANTED], Wish(), "f").archive.tensors
             for name in WANTED:
                 assert found[name] is tensors[f"{start}{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "wanted"),
+    [
+        ("a.b.c.fc.weight", {"fc.weight"}, "fc.weight"),
+        ("a.fc.weight", {"fc.weight"}, "fc.weight"),
+        ("a.fc.weight", {"fc.weight", "a.fc.weight"}, "fc.weight"),
+        ("fc.weight", {"fc.weight"}, "fc.weight"),
+        ("a.other", {"fc.weight"}, "a.other"),
+    ],
+)
+def test_a_head_beside_what_the_prefix_is_of(
+    name: str, known: set[str], wanted: str
+) -> None:
+    """It has the longest of the prefix' beginnings that gives a name of the net."""
+    assert _name(name, "a.b.c.", {}, known) == wanted

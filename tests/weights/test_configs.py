@@ -54,15 +54,14 @@ def test_settings_of_another_kind() -> None:
     assert layers(json.dumps(deep))  # the innermost are not looked at
 
 
-def test_settings_beyond_all_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_beyond_all_reason() -> None:
+    """16 MiB of text with 100,000 classes are looked at, and no more."""
     text = json.dumps(model(item("Dense", "fc")))
-    assert layers(text)
-    monkeypatch.setattr(configs, "MOST", 1)
-    assert layers(text) == ()
-    monkeypatch.setattr(configs, "MOST", 2)
-    assert layers(text)
-    monkeypatch.setattr(configs, "LONGEST", len(text) - 1)
-    assert layers(text) == ()
+    assert layers(text.ljust(1 << 24)) and layers(text.ljust((1 << 24) + 1)) == ()
+    assert text.count("class_name") == 2
+    for more, looked in ((99_998, True), (99_999, False)):
+        noted = model(item("Dense", "fc", note="class_name" * more))
+        assert bool(layers(json.dumps(noted))) is looked
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def unwrap(definitions: Sequence[Definition], dialect: Dialect) -> list[Definiti
     """The definitions that are left, of which those that use others are changed."""
     for definition in definitions:  # those that are used come first
         for line in walk(definition.lines):
-            if isinstance(line.target, Use) and _single(line.target.definition):
+            if isinstance(line.target, Use) and _single(
+                line.target.definition, dialect
+            ):
                 line.target = _nested(line, line.target)
         if not definition.listed:
             _spread(definition, dialect)
@@ -54,10 +56,11 @@ def unwrap(definitions: Sequence[Definition], dialect: Dialect) -> list[Definiti
     return [made for made in definitions if made.model or id(made) in used]
 
 
-def _single(block: Definition) -> bool:
+def _single(block: Definition, dialect: Dialect) -> bool:
     """Whether a block is one layer, numbered 0, that is always there."""
+    chain = numbered(dialect, block.lines) and len(block.inputs) == 1
     return (
-        block.listed
+        (block.listed or chain)
         and not (block.inline or block.net or block.constants)
         and [line.plain and isinstance(line.target, OpUse) for line in block.lines]
         == [True]
@@ -100,7 +103,8 @@ def _spread(definition: Definition, dialect: Dialect) -> None:
 def _beside(block: Definition, dialect: Dialect) -> bool:
     """Whether the children of a block read what it reads, and give what it gives."""
     return (
-        not (block.listed or block.net or block.constants)
+        len(block.lines) > 1  # one would lose its number
+        and not (block.listed or block.net or block.constants)
         and numbered(dialect, block.lines)
         and [*block.outputs.values()] == [Ref(n) for n in range(len(block.lines))]
         and all(ref.line is None for line in block.lines for ref in line.inputs)

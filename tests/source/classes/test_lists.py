@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 from nets import graph_of
@@ -113,6 +114,38 @@ graph:
     assert "self.last = nn.Sequential(nn.Conv2d(3, 5, 1))" in text
     wanted = "nn.Sequential(nn.Conv2d(3, 3, 1)) for _ in range(2)"
     assert wanted in " ".join(text.split())
+
+
+NUMBERED = """
+inputs: {image: [1, 8, 8]}
+blocks:
+  layer: {graph: {0: {op: conv2d, channels: 1, kernel: 1}}}
+  unit: {graph: {conv: {op: conv2d, channels: 1, kernel: 1}, relu: relu}}
+  wrap: {graph: {0: {block: BLOCK}}}
+  swap:
+    inputs: [a, b]
+    graph: {0: {op: conv2d, channels: 1, kernel: 1, from: b}}
+graph:
+  one: {block: BLOCK}
+  two: {block: wrap, from: input}
+  three: {block: swap, from: [one, two]}
+  add: {op: add, from: [one, three]}
+"""
+
+
+@pytest.mark.parametrize("block", ["layer", "unit"])
+def test_one_numbered_child_keeps_its_number(block: str) -> None:
+    """A weight's name has it: `one.0.weight`, which is no `one.weight`."""
+    graph = graph_of(NUMBERED.replace("BLOCK", block))
+    shapes = {**graph.parameters(), **graph.buffers()}
+    zeros = {name: np.zeros(shape) for name, shape in shapes.items()}
+    model = backend("torch").build(graph, zeros)
+    assert {name for name, _ in model.named_parameters()} == set(graph.parameters())
+    assert model(torch.zeros(1, 1, 8, 8)).shape == (1, 1, 8, 8)
+    text = printed(NUMBERED.replace("BLOCK", block))
+    assert ("self.one = nn.Sequential(nn.Conv2d(1, 1, 1))" in text) is (
+        block == "layer"
+    )
 
 
 def test_they_are_the_same_net() -> None:
