@@ -1,4 +1,4 @@
-.PHONY: demo test proof bench
+.PHONY: demo test proof bench docs
 PY = .venv/bin/python
 PIP = $(PY) -m pip install -q --disable-pip-version-check -c constraints.txt
 RUN = OMP_NUM_THREADS=2 $(PY)
@@ -36,4 +36,14 @@ bench: .venv/.test
 .venv/.test: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) torch
 	$(PIP) -e '.[test]'
+	touch $@
+
+# The site, in build/site. mkdocs has an environment of its own.
+docs: .venv-docs/.done
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet
+	@echo build/site/index.html
+
+.venv-docs/.done: pyproject.toml
+	python3 -m venv .venv-docs
+	.venv-docs/bin/python -m pip install -q --disable-pip-version-check -e '.[docs]'
 	touch $@

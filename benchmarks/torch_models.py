@@ -14,12 +14,17 @@ import torch
 from archspec import load
 from benchmarks.measure import best
 
-# The published torchvision wants two ops of a library that a CPU torch can't load.
-LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
-for op in ("nms", "qnms"):
-    LIBRARY.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
-import torchvision  # noqa: E402  # after the ops
+try:
+    import torchvision
+except RuntimeError:
+    # A CPU torch can't load the library of a torchvision made for CUDA, whose Python
+    # code only wants two of its ops to be known.
+    LIBRARY: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch has no types here
+    for op in ("nms", "qnms"):
+        LIBRARY.define(
+            f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        )
+    import torchvision
 
 
 def step(model: Any, images: Any, labels: Any) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import torchvision
 
@@ -59,3 +60,33 @@ def test_squeezenet_written_from_the_guide_is_torchvisions() -> None:
         wanted, found = oracle(image), model(image)
     assert float((found - wanted).norm() / wanted.norm()) <= 1e-12
     assert np.isfinite(wanted.numpy()).all() and float(wanted.norm()) > 0
+
+
+PAGES = [
+    *HERE.glob("*.md"),
+    *(HERE / "docs").rglob("*.md"),
+    *(HERE / "examples").rglob("*.md"),
+]
+
+
+def prose(page: Path) -> str:
+    """A page without its listings."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.M)
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#`: a page's headings, as its host makes them."""
+    heads = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"`[^`\n]*`", "", prose(page))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name}: no {path}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: no #{anchor}"

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
+from archspec.authoring.lint import warnings
 from archspec.cli.app import application
 
 README = Path(__file__).parent.parent / "README.md"
@@ -28,6 +29,15 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_spec_is_twelve_lines_and_prints_the_code(spec: str) -> None:
     assert len(blocks("yaml")[0].splitlines()) == 12
     assert archspec.load(spec).codegen("torch").text == blocks("python")[0]
+
+
+def test_the_spec_is_as_archspec_wants_it(spec: str) -> None:
+    found = archspec.load(spec)
+    assert not found.unexpected() and not warnings(found)
+
+
+def test_it_is_soon_read() -> None:
+    assert len(README.read_text().splitlines()) < 120
 
 
 def test_the_message(spec: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from archspec.errors import WeightsError, nearest
 from archspec.graph import Graph
@@ -33,17 +33,20 @@ def replaced(
 ) -> list[str]:
     """The tensors in whose place are new weights, and what lies under their names.
 
+    Where all of a scope is new, so is what a file has there: of a net whose `fc` has
+    layers `hidden` and `out`, the `fc.weight` of a file with one.
+
     Args:
         every: the places of all weights of the net.
         kept: of those that are not new.
         keys: of the tensors that there are.
     """
-    staying = {_layer(place.key) for place in kept}
-    layers = {_layer(place.key) for place in every} - staying
+    staying = {scope for place in kept for scope in _scopes(place.key)}
+    scopes = {scope for place in every for scope in _scopes(place.key)} - staying
     gone = {place.key for place in every} - {place.key for place in kept}
-    return [key for key in keys if key in gone or key.startswith((*layers,))]
+    return [key for key in keys if key in gone or key.startswith((*scopes,))]
 
 
-def _layer(key: str) -> str:
-    """What the names of a layer's tensors begin with."""
-    return key.removesuffix(re.split("[./]", key)[-1])
+def _scopes(key: str) -> Iterator[str]:
+    """What the names of all that lies in a tensor's layer begin with, or around it."""
+    return (key[: found.end()] for found in re.finditer("[./]", key))

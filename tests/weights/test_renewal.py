@@ -72,6 +72,16 @@ def test_what_stood_deeper() -> None:
     assert replaced(every, kept, keys) == [*own, "b.1.0.weight"]
 
 
+def test_what_stood_where_a_scope_is_new() -> None:
+    every = list(source("canonical").places(GRAPH))
+    kept = [place for place in every if not place.name.startswith("b.")]
+    own = [place.key for place in every if place not in kept]
+    keys = [*(place.key for place in every), "b.weight", "b.2.weight", "bb.weight"]
+    assert replaced(every, kept, keys) == [*own, "b.weight", "b.2.weight"]
+    kept += [place for place in every if place.name == "b.1.bias"]
+    assert replaced(every, kept, ["b.weight", "b.0.extra"]) == ["b.0.extra"]
+
+
 def test_the_seed() -> None:
     weights = initial_weights(GRAPH, 1)
     found = load(weights, GRAPH, new=["a"], seed=5)
