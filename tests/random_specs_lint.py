@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,6 +25,13 @@ MYPY = (
     "--config-file=",
     "--no-error-summary",
 )
+CACHE = (
+    Path(__file__).parents[1]
+    / ".mypy_cache"
+    / f"printed-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+)
+"""What mypy knows of torch, which it takes most of its time to learn: all that look at
+printed files share it, but for processes beside each other."""
 Found = Iterator[tuple[str, Fault]]
 """A text and what is wrong with it."""
 
@@ -52,7 +60,7 @@ def typed(texts: Sequence[str]) -> Found:
         names = _written([t for t in texts if backend_of(t) == "torch"], Path(folder))
         if not names:
             return
-        told = _run(*MYPY, "--cache-dir", str(Path(folder) / "cache"), folder)
+        told = _run(*MYPY, "--cache-dir", str(CACHE), folder)
         for line in told.splitlines():
             path, row, word, message = line.split(":", 3)
             if word.strip() != "error":

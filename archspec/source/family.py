@@ -22,7 +22,7 @@ from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Shape
 from archspec.source.arrange import CLASSES
 from archspec.source.expr import Arg, Expr, named, names_of, put
-from archspec.source.naming import TAKEN
+from archspec.source.naming import TAKEN, safe
 from archspec.source.outline import Argument, Definition, Use
 from archspec.source.tree import FAMILY
 
@@ -136,7 +136,7 @@ class Family:
             }
             use = Use(model, {k: v for k, v in given.items() if model.asks(k, v)})
             read = {name for arg in given.values() for name in names_of(arg)}
-            own = {member.safe(n): member.own(n) for n in member.graph.arguments}
+            own = {safe(n, taken): member.own(n) for n in member.graph.arguments}
             arguments = {k: root.arguments[v] for k, v in own.items() if k in read}
             arguments = {k: replace(v, name=k) for k, v in arguments.items()}
             found.append(Builder(member.graph, arguments, use))
@@ -181,10 +181,6 @@ class _Member:
         """A name of the net's, as the root has it."""
         return f"{name}__{self.number}"
 
-    def safe(self, name: str) -> str:
-        """The name of an argument of its builder."""
-        return f"{name}_" if name in self.taken else name
-
     def value(self, name: str) -> str:
         """The name of a value."""
         return self.own(name) if name in self.graph.inputs else self.path(name)
@@ -211,7 +207,9 @@ class _Member:
         return put(
             arg,
             {
-                self.own(name): named(self.safe(name), kinds.get(self.own(name), ""))
+                self.own(name): named(
+                    safe(name, self.taken), kinds.get(self.own(name), "")
+                )
                 for name in self.graph.arguments
             },
         )

@@ -25,9 +25,9 @@ COUNTED = re.compile(r"(?:[xyz]|names|label)\d*|\w+_initializer")
 """Names that printed code gives to variables, with numbers."""
 
 
-def safe(name: str) -> str:
+def safe(name: str, taken: Container[str] = TAKEN) -> str:
     """The name of an argument in printed code."""
-    return f"{name}_" if name in TAKEN else name
+    return f"{name}_" if name in taken else name
 
 
 def own(line: Line, taken: Container[str]) -> str | None:

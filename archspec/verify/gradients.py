@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CHECK = "every gradient, bit for bit"
 Ends = tuple[str, ...]
 """Where a net ends; () is where its last exact values are."""
+WHOLE = Task("slopes", weights="exact")
+"""What every backend is asked first."""
 PARTS = 12
 """So many nets that end before the whole are run for what it doesn't show."""
 
@@ -178,7 +180,7 @@ def _apart(slopes: Slopes, session: Session, ends: Ends) -> float:
     wanted = {f"slopes/{leaf}": v for leaf, v in slopes.of(ends).items()}
     if not wanted:
         return 0.0
-    made = session.ask(Task("slopes", weights="exact", nodes=ends))
+    made = session.ask(replace(WHOLE, nodes=ends))
     found = {leaf: made[leaf] for leaf in wanted if leaf in made}
     return max(distances(found, wanted, "slopes").values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, Signals
@@ -18,6 +18,10 @@ from archspec.verify.task import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+Asked = tuple[Setting, Task]
+"""What a session is asked, and of what."""
 
 
 class NotAvailable(ArchspecError):
@@ -80,15 +84,12 @@ class Sessions:
             self._kept[key] = self.start(setting, target), setting
         return Lent(self, key, self.get(key, setting), setting)
 
-    def ahead(
-        self, setting: Setting, targets: Sequence[Target], kinds: Sequence[str]
-    ) -> None:
+    def ahead(self, targets: Sequence[Target], tasks: Iterable[Asked]) -> None:
         """All targets begin with tasks that they will be asked, beside each other."""
-        for target in targets if self.keep and kinds else ():
-            with suppress(NotAvailable):  # said where it is asked
-                session = self.open(setting, target)
-                for kind in kinds:
-                    session.expect(Task(kind))
+        for setting, task in tasks if self.keep else ():
+            for target in targets:
+                with suppress(NotAvailable):  # said where it is asked
+                    self.open(setting, target).expect(task)
 
     def get(self, key: tuple[Target, str], setting: Setting) -> Telling:
         """One that has started, about a setting."""

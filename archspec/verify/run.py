@@ -18,18 +18,21 @@ from archspec.verify import (
     exact,
     gradients,
     initial,
+    moments,
     own,
     sizes,
 )
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
+from archspec.verify.dice import tosses
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.native import replaced, rounding
-from archspec.verify.process import Sessions, Telling, Worker
+from archspec.verify.process import Asked, Sessions, Telling, Worker
 from archspec.verify.proof import Proof, Prover
 from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
+from archspec.verify.task import Task
 
 Layer = Callable[
     [
@@ -97,8 +100,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, Path(folder)),
-            # All at once, and beside them the definitions.
-            keep=room is None or need * (len(targets) + 1) < room,
+            # All at once, with the definitions and another of torch's engines.
+            keep=room is None or need * (len(targets) + 2) < room,
         )
         proof = Proof((), (), ())
         try:
@@ -106,7 +109,7 @@ def run(
                 for prove, made, tasks in layers(
                     setting, targets, certificate, quick=quick, training=training
                 ):
-                    sessions.ahead(made, targets, tasks)
+                    sessions.ahead(targets, tasks)
                     proof = proof.joined(prove(made, targets, sessions.open, note))
             if not single:
                 kinds = tuple(native.kind for native in natives)
@@ -119,7 +122,9 @@ def run(
                     note,
                     training=training,
                 )
-                sessions.ahead(compared, targets, prover.tasks)
+                others = dict.fromkeys((*targets, *prover.floor))
+                asked = [(compared, Task(kind)) for kind in prover.tasks]
+                sessions.ahead([*others], asked)
                 proof = proof.joined(prover.prove())
                 prover.results.clear()
         finally:
@@ -142,35 +147,43 @@ def layers(
     *,
     quick: bool = False,
     training: bool = True,
-) -> Iterator[tuple[Layer, Setting, Sequence[str]]]:
+) -> Iterator[tuple[Layer, Setting, Sequence[Asked]]]:
     """What is compared with the definitions, each backend by itself.
 
-    With each layer its setting, and the kinds of tasks that it begins with.
+    With each layer come its setting, and what it asks every backend.
     Arguments are those of `run`.
     """
     if setting.file is not None:
         yield own.prove, own.small(setting), ()
         return
     bits = exact.exact(setting)
-    yield partial(exact.prove, certificate=certificate), bits, ["exact"]
+    prove = partial(exact.prove, certificate=certificate)
+    yield prove, bits, [(bits, Task("exact"))]
     if training and not quick and certificate is None:
-        yield gradients.prove, bits, ()  # next, while a process has these numbers
+        # Next, while a process has these numbers.
+        yield gradients.prove, bits, [(bits, gradients.WHOLE)]
     if setting.dtype == "float64" and certificate is None:
-        yield alone.prove, setting, ["alone"]
+        yield alone.prove, setting, [(setting, Task("alone"))]
     if quick or certificate is not None:
         return
     if setting.dtype == "float64":
-        yield sizes.prove, setting, ()
+        others = [(one, Task("exact")) for one in sizes.settings(setting)[0]]
+        yield sizes.prove, setting, others
     plain = replace(bits, exact=False)
     if training:
-        yield trained.prove, plain, ()
-        yield chance.prove, replace(plain, chance=True), ()
-        yield initial.prove, replace(plain, chance=True), ()
+        chancy, graph = replace(plain, chance=True), plain.graph()
+        asked = [(plain, Task("moments"))] if moments.batches(graph) else []
+        yield trained.prove, plain, asked
+        tossed = chance.TASKS if tosses(chancy.graph()) else ()
+        yield chance.prove, chancy, [(chancy, Task(kind)) for kind in tossed]
+        asked = [(chancy, Task("starts"))] if graph.parameters() else []
+        yield initial.prove, chancy, asked
     if setting.dtype == "float64":
         natives = rounding(setting.graph(), targets)
         steady = replace(plain, unrounded=tuple(native.kind for native in natives))
-        tasks = definitions.tasks(steady.graph(), training=training)
-        yield partial(definitions.prove, training=training), steady, tasks
+        kinds = definitions.tasks(steady.graph(), training=training)
+        asked = [(steady, Task(kind)) for kind in kinds]
+        yield partial(definitions.prove, training=training), steady, asked
 
 
 def _report(

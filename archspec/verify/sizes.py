@@ -40,22 +40,24 @@ def prove(
 
     `setting` is of the net at its own size.
     """
-    sizes, notes = others(setting)
-    own = _size(setting.graph())
+    made_for, notes = settings(setting)
     proof = Proof((), (), notes)
-    for height, width in sizes:
-        shown = f"{height}x{width}"
+    for other in made_for:
+        assert other.size is not None
+        shown = "x".join(map(str, other.size))
         note(f"images of {shown}")
-        made = exact.prove(
-            replace(setting, exact=True, size=(height, width), printed=own),
-            targets,
-            open_session,
-            note,
-        )
+        made = exact.prove(other, targets, open_session, note)
         findings = tuple((f"{key}, {shown}", found) for key, found in made.findings)
         notes = tuple(f"{shown}: {t}" for t in made.notes if "not compared" in t)
         proof = proof.joined(Proof(_rows(made, targets, shown), findings, notes))
     return proof
+
+
+def settings(setting: Setting) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
+    """The net at other sizes, in a file that is printed at its own; and notes."""
+    sizes, notes = others(setting)
+    at = replace(setting, exact=True, printed=_size(setting.graph()))
+    return tuple(replace(at, size=size) for size in sizes), notes
 
 
 def _rows(made: Proof, targets: Sequence[Target], shown: str) -> tuple[Row, ...]:

@@ -16,6 +16,7 @@ from commands import done
 from edits import CURIOUS, HIDDEN, noticed
 from nets import graph_of
 from printed_style import RULES
+from random_specs_lint import CACHE
 from serving import LAYOUTS, publishing
 
 from archspec import load
@@ -26,7 +27,8 @@ from archspec.weights import initial_weights
 GOLDEN = Path(__file__).parents[1] / "golden"
 ODD = Path(__file__).parents[1] / "odd"
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("**/*.yaml"))
-STRICT = ("--strict", "--config-file=", "--cache-dir=.cache")
+PLAIN = ("--config-file=", f"--cache-dir={CACHE}")
+STRICT = ("--strict", *PLAIN)
 ZOO = names()
 SOME = (
     "resnet50",
@@ -149,9 +151,8 @@ def test_mypy_finds_nothing_in_loaders_and_tests(kind: str, tmp_path: Path) -> N
     write_loaders(kind, tmp_path)
     write_tests(kind, tmp_path)
     write_tapped(kind, tmp_path)
-    strict = ["--strict"] if kind == "torch" else ["--ignore-missing-imports"]
+    options = STRICT if kind == "torch" else (*PLAIN, "--ignore-missing-imports")
     files = [path.name for path in tmp_path.glob("*.py")]
-    options = ("--config-file=", "--cache-dir=.cache", *strict)
     tool("mypy", *options, *files, at=tmp_path, stubs="")
 
 

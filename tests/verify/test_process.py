@@ -269,7 +269,7 @@ def test_all_begin_at_once_if_there_is_memory(setting: Setting, keep: bool) -> N
 
     sessions = Sessions(start, keep=keep)
     targets = (Target("nobody"), TARGET)
-    sessions.ahead(setting, targets, ["eval", "train"])
+    sessions.ahead(targets, [(setting, Task("eval")), (setting, Task("train"))])
     assert [one.expected for one in started] == ([["eval", "train"]] if keep else [])
     sessions.close()
 

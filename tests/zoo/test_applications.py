@@ -37,6 +37,7 @@ NETS = {
 SIZE = 32
 FILES = (".weights.h5", ".keras", ".h5", "published.h5")
 """What Keras saves, and `published.h5`, the layout of its published weights."""
+OFTEN = ("keras_resnet50", "keras_vgg16")
 FEW = {"keras_vgg16": (".weights.h5", "published.h5")}
 """For a net whose files are large; its sister has all of them."""
 COUNTED = {
@@ -76,8 +77,8 @@ def double() -> Iterator[None]:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=[] if n < 3 else pytest.mark.proof)
-        for n, name in enumerate(NETS)
+        pytest.param(name, marks=[] if name in OFTEN else pytest.mark.proof)
+        for name in NETS
     ],
 )
 def net(request: pytest.FixtureRequest) -> Published:

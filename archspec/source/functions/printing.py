@@ -15,7 +15,7 @@ from archspec.source.functions.dialect import Dialect, Frame
 from archspec.source.functions.labels import Label
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
-from archspec.source.naming import TAKEN, rename, told_apart
+from archspec.source.naming import TAKEN, rename, safe, told_apart
 from archspec.source.outline import Definition, walk
 from archspec.source.prune import drop, drop_carried
 from archspec.source.text import (
@@ -151,7 +151,7 @@ class Printer:
         if frame.within is not None:
             last = Statement("with ", frame.within, [last])
         body.made.append(last)
-        given = {self._safe(name): code for name, code in frame.given.items()}
+        given = {safe(name, self.clashing): code for name, code in frame.given.items()}
         if not definition.model:
             channels, inputs = self.dialect.channels.format, frame.inputs
             held = definition.channel_arguments.items()
@@ -168,7 +168,7 @@ class Printer:
         """The function that makes one net of a family."""
         frame, model = self.dialect.frame(builder.graph), builder.use.definition
         words = {
-            self._safe(name): translated(code, named)
+            safe(name, self.clashing): translated(code, named)
             for name, code in frame.given.items()
         }
         given = {k: put(arg, words) for k, arg in builder.use.arguments.items()}
@@ -186,9 +186,6 @@ class Printer:
     def _title(self, net: Definition) -> str:
         assert self.family is not None
         return prose(self.family.title_of(net))
-
-    def _safe(self, name: str) -> str:
-        return f"{name}_" if name in self.clashing else name
 
 
 def framed(frames: Sequence[Frame]) -> Frame:
