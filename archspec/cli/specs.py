@@ -74,7 +74,7 @@ def show(
 
         print(json.dumps(table.data(found.graph), indent=2))
     elif resolve:
-        print(resolved.render(found.graph), end="")
+        print(resolved.render(found.graph, found.unit.keys.publisher), end="")
     elif graph:
         print(table.edges(found.graph), end="")
     else:
