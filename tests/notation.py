@@ -20,6 +20,7 @@ from archspec.source.expr import Arg, Expr
 from archspec.source.generalise import outline
 from archspec.source.literal import lit
 from archspec.source.outline import CHOSEN, Definition, Line, Nested, OpUse, Ref, Use
+from archspec.source.text import template
 from archspec.source.tree import Signature
 
 
@@ -82,7 +83,7 @@ def _scope(
     for number, line in enumerate(lines):
         words = [f"{line.name or f'#{number}'}:"]
         if line.template:
-            words[0] = f"{line.template}:"
+            words[0] = f"{template(line.template)}:"
         if line.single:
             words.append("single")
         words += [f"{k} = {code(v)};" for k, v in line.start.items()]

@@ -45,7 +45,7 @@ ROLES = {
     ),
     "stride": Role("int", (1, 2), ("stride", "step", "down")),
     "factor": Role("int", (1, 2, 3), ("expand", "factor", "mult")),
-    "count": Role("int", (1, 2, 3), ("depth", "n", "blocks", "repeats")),
+    "count": Role("int", (1, 2, 3, 5), ("depth", "n", "blocks", "repeats")),
     "flag": Role("bool", (True, False), ("deep", "linked", "biased", "project", "se")),
     "act": Role(
         "str",

@@ -157,7 +157,7 @@ def chained(
     alone = not body.listed and not statement.get("inline")
     told = counter.name != "index" or not body.scope.counters
     if alone and told and one(body.draw, False, False, True):
-        start = one(body.draw, counter.name, f"{counter.name} + 1")
+        start = one(body.draw, *(f"{counter.name}{by}" for by in ("", " + 1", " * 2")))
         stem = one(body.draw, "layer", "stage", "level_")
         found = body.put(stem, statement, channels, space, value, braced=f"{{{start}}}")
         body.taken |= {f"{stem}{n}" for n in range(60)}

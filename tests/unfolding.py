@@ -181,7 +181,7 @@ class Unfolding:
         if names.listed:
             own = str(names.next(""))
         elif line.template:
-            own = eval(f"f{line.template!r}", {"__builtins__": {}}, dict(words))
+            own = "".join(str(value_of(arg, words)) for arg in line.template)
         elif line.count is not None or line.single:
             own = f"{line.name}.{names.next(line.name)}"
         else:

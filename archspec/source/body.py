@@ -275,14 +275,13 @@ class Body:
             for item in items[:1]
         ) and all(len(column.tree.outputs) == 1 for column in self.columns)
 
-    def _template(self, key: str, cells: list[Cell], index: Expr) -> str:
-        """The text of an f-string that names the instances of a repeat."""
+    def _template(self, key: str, cells: list[Cell], index: Expr) -> tuple[Arg, ...]:
+        """What names the instances of a repeat, in pieces."""
         place = Unfit(key, repeat=(self._definition(), key))
         made: list[Arg] = []
-        text = ""
         for number, piece in enumerate(BRACES.split(key)):
             if number % 2 == 0:
-                text += piece
+                made.append(piece)
                 continue
             first = cells[0].item
             formula = self._text(piece, first, index)
@@ -291,17 +290,12 @@ class Body:
                 found = self.words.translated(formula)
             except Unsayable:
                 raise place from None
-            text += "{" + found.code() + "}" if isinstance(found, Expr) else str(found)
             made.append(found)
         for cell in cells:
-            values = [str(value_of(arg, cell.env)) for arg in made]
-            pieces = BRACES.split(key)
-            name = "".join(
-                values[n // 2] if n % 2 else piece for n, piece in enumerate(pieces)
-            )
+            name = "".join(str(value_of(arg, cell.env)) for arg in made)
             if cell.item.name.rpartition(".")[2] != name:
                 raise place
-        return text
+        return tuple(made)
 
     def _alias(self, cells: list[Cell], index: Expr | None) -> tuple[Arg, ...]:
         """What names of layers say of a line instead of its name, in pieces."""

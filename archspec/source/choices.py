@@ -140,6 +140,7 @@ def _line(line: Line, spelling: _Spelling) -> Callable[[], None]:
     start = {name: spelling.said(arg) for name, arg in line.start.items()}
     carried = {name: spelling.said(arg) for name, arg in line.carried.items()}
     rows = {name: spelling.column(name, held) for name, held in line.rows.items()}
+    named = tuple(map(spelling.said, line.template))
     given: dict[str, Arg] = {}
     channels: tuple[Arg, ...] = ()
     if isinstance(target, OpUse):
@@ -154,7 +155,7 @@ def _line(line: Line, spelling: _Spelling) -> Callable[[], None]:
 
     def change() -> None:
         line.when, line.count, line.rows = when, count, rows
-        line.start, line.carried = start, carried
+        line.start, line.carried, line.template = start, carried, named
         given.update(made)
         if isinstance(target, OpUse):
             target.channels = channels

@@ -107,7 +107,7 @@ class Line:
         name: the child's name, or "" in a list, whose children are numbered.
         alias: what names of layers say of it instead of its name, in pieces of text and
             numbers; only where these are asked for.
-        template: what names the children of a loop, with its index: `layer{i + 1}`; the
+        template: what names the children of a loop, in pieces: `layer`, `i + 1`; the
             scope is then a chain.
         target: what it does.
         inputs: what it reads; a repeated one chains.
@@ -141,7 +141,7 @@ class Line:
     single: bool = False
     otherwise: Ref | None = None
     instead: bool = False
-    template: str = ""
+    template: tuple[Arg, ...] = ()
     value: str = ""
     alias: tuple[Arg, ...] = ()
 
@@ -165,7 +165,8 @@ class Line:
     def repeated(self) -> set[str]:
         """The names that what a loop repeats reads, its own among them."""
         found = free_names(Line(self.name, self.target, self.inputs, self.when))
-        return found.union(*map(names_of, self.carried.values()))
+        own = (*self.carried.values(), *self.template)
+        return found.union(*map(names_of, own))
 
     def bound(self) -> set[str]:
         """The names that a loop has of its own."""
@@ -185,7 +186,7 @@ class Line:
         yield from self.lists(self.rows)
         yield from self.start.values()
         yield from self.carried.values()
-        yield from self.alias
+        yield from (*self.alias, *self.template)
         if isinstance(self.target, OpUse):
             yield from self.target.attributes.values()
             yield from self.target.channels
@@ -357,6 +358,7 @@ def rewrite(line: Line, change: Callable[[Arg], Arg], *, nested: bool = True) ->
     for inner in walk([line]) if nested else [line]:
         inner.when = change(inner.when)
         inner.alias = tuple(map(change, inner.alias))
+        inner.template = tuple(map(change, inner.template))
         if inner.count is not None:
             inner.count = change(inner.count)
         for name, column in inner.rows.items():

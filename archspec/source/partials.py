@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from archspec.source.expr import Expr
 from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
@@ -59,7 +61,16 @@ class Partials:
 
 def _options(call: Call) -> dict[Option, Doc]:
     """The keywords of a call that mean the same in every function."""
-    return {(k, flat(v)): v for k, v in call.kwargs if not isinstance(v, Expr)}
+    return {(k, flat(v)): v for k, v in call.kwargs if not _reads(v)}
+
+
+def _reads(doc: Any) -> bool:
+    """Whether it reads a name of the function around it, maybe within a tuple."""
+    if isinstance(doc, Expr):
+        return True
+    if is_dataclass(doc):
+        doc = tuple(getattr(doc, field.name) for field in fields(doc))
+    return isinstance(doc, tuple) and any(map(_reads, doc))
 
 
 def _candidates(

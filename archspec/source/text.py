@@ -394,6 +394,12 @@ def header(lead: str, parameters: Sequence[str], result: str, indent: int) -> li
     return [*rows, f"{start}) -> {of}[", *within, f"{start}]:"]
 
 
+def template(pieces: Sequence[Doc]) -> str:
+    """Texts and numbers as what stands in the quotes of an f-string."""
+    codes = (f"{{{flat(p)}}}" if isinstance(p, Expr) else str(p) for p in pieces)
+    return "".join(codes)
+
+
 def span(start: Doc, stop: Doc) -> str:
     """`start:stop` between square brackets, without a start of 0."""
     low, high = "" if start == 0 else flat(start), flat(stop)

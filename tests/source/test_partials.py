@@ -10,11 +10,12 @@ import pytest
 from archspec.source import partials
 from archspec.source.expr import named
 from archspec.source.partials import LEAST, WORTH, Partials
-from archspec.source.text import Call, Code, Doc, Names, flat
+from archspec.source.text import Call, Code, Display, Doc, Names, flat
 
 BIAS = ("use_bias", False)
 INIT = ("kernel_initializer", Code("HE_NORMAL"))
 SAME = ("padding", "same")
+WORD = named("down", "int")
 NAMED = itertools.count()
 """No two layers have one name."""
 
@@ -33,6 +34,16 @@ def printed(*calls: Call, names: Names | None = None) -> list[str]:
 def test_the_example() -> None:
     found = doctest.testmod(partials, extraglobs={"flat": flat})
     assert found.attempted and not found.failed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [WORD, Display((WORD, 1), "()"), Call("f", (WORD,)), Display((Display((WORD,)),))],
+)
+def test_what_reads_an_argument_is_not_shared(value: Doc) -> None:
+    """It means nothing outside of the function."""
+    found = printed(*[conv(BIAS, INIT, ("strides", value)) for _ in range(3)])
+    assert [text.count("strides") for text in found] == [0, 1]
 
 
 def test_what_all_calls_share() -> None:

@@ -30,6 +30,7 @@ from archspec.source.text import (
     assignment,
     layout,
     statement,
+    template,
 )
 
 INDENT = 8
@@ -98,7 +99,7 @@ class Constructor:
 
     def _named(self, line: Line) -> list[str]:
         """A loop over children that are named by its index."""
-        name = Code(f'f"{line.template}"')
+        name = Code(f'f"{template(line.template)}"')
         made = layout(self.dialect.put(name, self.child(line.target)), INDENT + STEP)
         return turns(line, made, INDENT, line.repeated())
 

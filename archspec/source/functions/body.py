@@ -8,12 +8,21 @@ from typing import NamedTuple
 
 from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
-from archspec.source.functions.labels import Label, numbers, template
+from archspec.source.functions.labels import Label, numbers
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
-from archspec.source.text import STEP, Code, Display, Doc, Names, flat, statement
+from archspec.source.text import (
+    STEP,
+    Code,
+    Display,
+    Doc,
+    Names,
+    flat,
+    statement,
+    template,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Body:
         lines, listed = around.lines, around.listed
         if label.counter:
             return [label] * len(lines)
-        told = [template(line.alias) or line.template or line.name for line in lines]
+        told = [template(line.alias or line.template) or line.name for line in lines]
         found = [Label(label.text + text) for text in told]
         groups: dict[str, list[int]] = {}
         for number, line in enumerate(lines):

@@ -78,12 +78,6 @@ def numbers(lines: Sequence[Line]) -> list[str] | None:
     return found
 
 
-def template(pieces: Sequence[Arg]) -> str:
-    """Texts and numbers as what stands in the quotes of an f-string."""
-    codes = (f"{{{p.code()}}}" if isinstance(p, Expr) else str(p) for p in pieces)
-    return "".join(codes)
-
-
 def _sum(at: int | Expr, children: Arg) -> int | Expr:
     """A number of children more; a constant stands last, as people write it."""
     pair: Any = (at, children) if isinstance(at, Expr) else (children, at)

@@ -324,7 +324,7 @@ def test_bodies(lines: list[Line], body: str) -> None:
                     conv(named("i", "int")),
                     count=2,
                     index="i",
-                    template="layer{i + 1}",
+                    template=("layer", named("i", "int") + 1),
                 )
             ],
             'for i in range(2):\n    setattr(self, f"layer{i + 1}", toy.Conv(i))',
