@@ -98,8 +98,8 @@ def _ref(name: str) -> Json:
 def _or(*options: Json) -> Json:
     """One of these, or a formula; what is itself one of several is laid flat.
 
-    The YAML language server shows the texts of alternatives that it can't tell apart as
-    if all of them applied. So each has `properties` of its own, which are empty.
+    The YAML language server shows the texts of alternatives that it can't tell apart
+    as if all of them applied, so that each has an empty mapping of `properties`.
     """
     flat = [part for option in options for part in _alternatives(option)]
     return {"anyOf": [{"properties": {}, **part} for part in flat] + [_ref("formula")]}

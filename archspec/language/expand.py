@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from archspec.arguments import Given, Size
 from archspec.errors import ArchspecError, SpecError, shown
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
@@ -26,10 +27,6 @@ NEEDED = {
     "inputs": "for example inputs: {image: [3, 224, 224]}",
 }
 """What a file has, of its own or from its base, and how to get it."""
-
-Size = tuple[int, int]
-Given = bool | int | float | str | None | Sequence["Given"]
-"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(
@@ -85,6 +82,7 @@ def _expanded(
     context.space.taken.update(inputs)
     member = expander.faults.keep(expander.close, context, unit.outputs)
     taps = expander.faults.keep(expander.find, context, unit.taps)
+    _say_who_drops(expander.faults.found, unit, overrides)
     expander.faults.end()
     assert member is not None and taps is not None
     nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
@@ -112,6 +110,23 @@ def _expanded(
         _check_layers(graph)
     graph.check()
     return graph
+
+
+def _say_who_drops(
+    found: Mapping[object, ArchspecError], unit: Unit, overrides: Mapping[str, Given]
+) -> None:
+    """Of inherited taps and outputs whose node other params leave out."""
+    for part in ("taps", "outputs"):
+        for name, entry in getattr(unit, part).items():
+            error, given = found.get(entry.at), [*overrides]
+            if entry.at.file != unit.file:
+                given += [n for n, p in unit.params.items() if p.at.file == unit.file]
+            if error is not None and error.code == "AS308" and given:
+                names = " and ".join(dict.fromkeys(given))
+                error.hint = (
+                    f"with another {names} there may be; {part}: "
+                    f"{{{name}: null}} in a file that extends this one does without it"
+                )
 
 
 def _inputs(
