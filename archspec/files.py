@@ -109,8 +109,9 @@ def placed(path: str | os.PathLike[str]) -> Path:
         raise ArchspecError(f"{refused}: {NO_FILE}", code="AS190")
     target = Path(os.path.realpath(path))
     if not os.path.isdir(target.parent):
+        folder = (target if os.path.islink(path) else Path(path)).parent
         raise ArchspecError(
-            f"{refused}: there is no folder {str(target.parent)!r}",
+            f"{refused}: there is no folder {str(folder)!r}",
             code="AS190",
             hint="make it first",
         )

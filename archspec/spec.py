@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,9 @@ from archspec.arguments import Dtype, Given, Size
 from archspec.errors import (
     ArchspecError,
     BackendError,
+    ExpectWarning,
     SpecError,
+    SpecWarning,
     WeightsError,
 )
 from archspec.expectation import unexpected
@@ -109,6 +112,12 @@ class Spec:
             return []
         return unexpected(self.graph, self.unit.expect)
 
+    def warn(self) -> None:
+        """Gives an ExpectWarning for each place where the file expects otherwise."""
+        for error in self.unexpected():
+            told = SpecWarning(error.message, code=error.code, at=error.at)
+            warnings.warn(ExpectWarning(told), stacklevel=3)
+
     def show(self, depth: int | None = None) -> str:
         """A plain-text table by block; `depth` is how many levels it opens."""
         from archspec.table import render
@@ -129,7 +138,8 @@ class Spec:
             with_taps: prints what gives the features as well, the file's taps: a method
                 `forward_features` in torch, a function `features` in Keras.
 
-        Raises BackendError for an unknown backend, or one that prints no such function;
+        Warns, with ExpectWarning, of what the file expects of itself otherwise. Raises
+        BackendError for an unknown backend, or one that prints no such function;
         UnsupportedError for an op that it can't express exactly.
         """
         from archspec.backend import backend as find
@@ -139,6 +149,7 @@ class Spec:
         taps = arguments.flag("with_taps", with_taps)
         if arguments.flag("with_weights", with_weights):
             chosen = method(chosen, "loading", "function that loads weights")()
+        self.warn()
         if not taps:
             return chosen.emit(self.graph)
         tapped = method(chosen, "emit_tapped", "features beside a head")
@@ -210,6 +221,8 @@ class Spec:
             force_memory: builds a model even if its weights don't seem to fit.
             how: what there is to say of the weights, as for `read_weights`.
 
+        Warns, with ExpectWarning, of what the file expects of itself otherwise.
+
         Raises:
             BackendError: the backend is unknown, its framework isn't installed, or it
                 can't express an op exactly (UnsupportedError), or the weights don't
@@ -231,6 +244,7 @@ class Spec:
             told = "says how weights are read, and none are given"
             raise TypeError(f"{next(iter(how))} {told}")
         require(chosen)
+        self.warn()
         if not forced:
             memory.check(self.graph, kind)
         if weights is not None:
@@ -394,6 +408,8 @@ def family(
         chosen = method(chosen, "loading", "function that loads weights")()
     if not specs:
         raise BackendError("there is no net to print", code="AS516")
+    for spec in specs:
+        spec.warn()
     graphs = [spec.graph for spec in specs]
     if not taps:
         return emit_family(chosen, graphs)

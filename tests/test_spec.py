@@ -10,12 +10,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import archspec
 from archspec import memory
+from archspec.cli.app import application
 from archspec.errors import (
     ArchspecError,
     BackendError,
+    ExpectWarning,
     WeightsError,
 )
 from archspec.weights import initial_weights, save, write
@@ -206,6 +209,42 @@ class TestArguments:
             archspec.load(path).build("torch")
         assert caught.value.code == "AS500"
         assert isinstance(caught.value.__cause__, raised)
+
+
+class TestExpect:
+    """What a file expects of itself otherwise is told where a net is made of it."""
+
+    def test_it_is_told(self, path: Path) -> None:
+        wrong = TEXT.replace("params: 137", "params: 138").replace(
+            "macs: 5204", "macs: 1"
+        )
+        path.write_text(wrong)
+        spec = archspec.load(path)
+        told = "expected params 138, the net has 137 [AS410]"
+        for call in (
+            lambda: spec.build("torch"),
+            lambda: spec.codegen("torch"),
+            lambda: spec.codegen("keras", with_taps=True),
+            lambda: archspec.build(path, "torch"),
+            lambda: archspec.codegen([path], "torch"),
+        ):
+            with pytest.warns(ExpectWarning) as caught:
+                call()
+            first, second = (str(item.message) for item in caught)
+            assert first == f"{path}:11:18: {told}" and "macs" in second
+            assert isinstance(caught[0].message, ExpectWarning)
+            assert caught[0].message.told.at is not None
+        archspec.load(path, width=6).build("torch")  # of which it says nothing
+
+    def test_the_commands(self, path: Path) -> None:
+        path.write_text(TEXT.replace("params: 137", "params: 138"))
+        for command in ("build", "codegen"):
+            for _ in range(2):
+                args = [command, str(path), "-b", "torch"]
+                found = CliRunner().invoke(application(), args)
+                assert found.exit_code == 0 and found.stdout
+                told = f"{path}:11:18: warning: expected params 138, the net has 137 [AS410]\n"
+                assert found.stderr.startswith(told) and "^^^" in found.stderr
 
 
 class TestInOneCall:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec, cast
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
+from archspec.errors import (
+    ArchspecError,
+    ExpectWarning,
+    SpecError,
+    SpecWarning,
+    WeightsError,
+)
 from archspec.files import placed
 
 if TYPE_CHECKING:
@@ -223,13 +230,31 @@ def refused(error: OSError) -> ArchspecError:
     return ArchspecError(f"{where}{reason}", code="AS190")
 
 
+@contextmanager
+def warned() -> Iterator[None]:
+    """Shows warnings of ours as all that is printed for a person."""
+
+    def show(message: Warning | str, *place: Any) -> None:
+        if isinstance(message, ExpectWarning):
+            say([message.told])
+        else:
+            shown(message, *place)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ExpectWarning)
+        shown = warnings.showwarning
+        warnings.showwarning = cast(Any, show)
+        yield
+
+
 def ended(command: Callable[P, None]) -> Callable[P, None]:
     """A command whose errors are the user's to read, never a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with warned():
+                command(*args, **kwargs)
         except ArchspecError as error:
             fail(error)
         except OSError as error:

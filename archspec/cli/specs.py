@@ -74,7 +74,7 @@ def show(
 
         print(json.dumps(table.data(found.graph), indent=2))
     elif resolve:
-        streams.put(resolved.render(found.graph))
+        streams.put(resolved.render(found.graph, found.unit.keys.publisher))
     elif graph:
         print(table.edges(found.graph), end="")
     else:
