@@ -24,11 +24,12 @@ Made from the commands' own help: `python -m archspec.cli.manual > docs/cli.md`.
 
 A SPEC is a net of the zoo (`resnet34`) or a path that ends in `.yaml`. Results go to
 standard output, all else to standard error. A command ends with 0 if all is well,
-with 1 where what it was given is wrong or a check failed, with 2 where the command line
-itself is wrong, and dies of a signal. A file is written whole or not at all: while it grows it
-is in a folder `.archspec-…` beside its place. One that is left, since its process was
-killed, is removed by the next command that writes there. `archspec
---install-completion` lets your shell complete nets, ops, backends and options.
+with 1 where what it was given is wrong or a check failed, with 2 where the command
+line itself is wrong, and dies of a signal. A file is written whole or not at all:
+while it grows it is in a folder `.archspec-…` beside its place. One that is left,
+since its process was killed, is removed by the next command that writes there.
+`archspec --install-completion` lets your shell complete nets, ops, backends and
+options.
 
 | variable of the environment | says |
 |---|---|
@@ -66,7 +67,7 @@ def _section(name: str, command: Callable[..., Any]) -> str:
     hints = get_type_hints(command, include_extras=True)
     defaults = inspect.signature(command).parameters
     rows = [
-        _row(name, *get_args(hint), defaults[name].default)
+        _row(name, hint, defaults[name].default)
         for name, hint in hints.items()
         if name != "return"
     ]
@@ -74,8 +75,9 @@ def _section(name: str, command: Callable[..., Any]) -> str:
     return f"\n## archspec {name}\n\n{told}\n{table}"
 
 
-def _row(name: str, kind: Any, info: Any, default: Any) -> str:
+def _row(name: str, hint: Any, default: Any) -> str:
     """A line of the table."""
+    kind, info = get_args(hint)
     option = isinstance(info, OptionInfo)
     # Where typer's default isn't used the first of the names stands in its place.
     names = [n for n in (info.default, *(info.param_decls or ())) if isinstance(n, str)]
