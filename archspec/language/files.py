@@ -31,6 +31,7 @@ class Files:
         self.units: dict[str, Unit] = {}
         self.reading: list[str] = []
         self.extended: dict[str, Location] = {}
+        self.bytes = 0
 
     def open(self, spec: str | Path) -> Unit:
         """The file that a user names: a path, or a net of the zoo."""
@@ -73,6 +74,7 @@ class Files:
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
+            self._count(path)
             merged = self._extend(unit(raw, str(path)))
         except ArchspecError as error:
             error.at = error.at or at
@@ -81,6 +83,15 @@ class Files:
             self.reading.pop()
         self.units[key] = merged
         return merged
+
+    def _count(self, path: Path) -> None:
+        """LimitError where all files of a spec together are too long."""
+        self.bytes += path.stat().st_size
+        most = self.limits.file_bytes
+        if self.bytes > most:
+            message = f"the files of a spec have at most {most} bytes together"
+            at = Location(str(path), 1, 1)
+            raise self.limits.error("file_bytes", "AS120", message, at)
 
     def _extend(self, own: Unit) -> Unit:
         if own.extends is None:
