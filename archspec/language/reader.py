@@ -91,7 +91,7 @@ def read(path: Path, limits: Limits = DEFAULT) -> Map:
 def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     """The mapping that a YAML text holds; `file` names it in messages."""
     start = Location(file, 1, 1)
-    data = text.encode() if isinstance(text, str) else text
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > limits.file_bytes:
         message = f"a spec has at most {limits.file_bytes} bytes"
         raise limits.error("file_bytes", "AS120", message, start)

@@ -254,7 +254,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} can't be read: {NO_FILE}"),
         (Path("/dev/zero"), f"/dev/zero can't be read: {NO_FILE}"),
         (tmp_path / "no", f"{tmp_path}/no can't be read: No such file or directory"),
-        (Path("a\0b"), "a\0b can't be read: embedded null byte"),
+        (Path("a\0b"), "a\\x00b can't be read: embedded null byte"),
     ):
         with pytest.raises(ArchspecError) as caught:
             read(path)
@@ -268,3 +268,10 @@ def test_any_bytes_give_a_mapping_or_an_error(data: bytes) -> None:
         assert isinstance(parse(data, "net.yaml"), Map)
     except ArchspecError as error:
         assert error.at is not None
+
+
+def test_text_that_is_no_unicode() -> None:
+    """As Python has what stood on the command line in another encoding."""
+    with pytest.raises(ArchspecError) as caught:
+        parse("a: \udcff", "--set")
+    assert spoken(caught.value) == "AS102 1:1 a spec is UTF-8 text; byte 3 is not"
