@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from importlib import import_module
-from os import PathLike
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # of typing, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from typing import Any, Literal, overload
+
+    import keras
+    import torch
 
     from archspec import errors
+    from archspec.arguments import Dtype, Given, Size
     from archspec.graph import Graph
-    from archspec.language.expand import Given
+    from archspec.limits import Limits
+    from archspec.opening import Readable, list_specs, load, loads
     from archspec.source.program import Source
-    from archspec.spec import Spec, load
+    from archspec.spec import Spec
     from archspec.verify.own import verify_model
 
-__all__ = ["Graph", "Spec", "build", "codegen", "errors", "load", "verify_model"]
+__all__ = [
+    "Graph",
+    "Limits",
+    "Spec",
+    "build",
+    "codegen",
+    "errors",
+    "list_specs",
+    "load",
+    "loads",
+    "verify_model",
+]
 __version__ = "0.1.0"
 HOMES = {
     "Graph": "archspec.graph",
+    "Limits": "archspec.limits",
     "Spec": "archspec.spec",
-    "load": "archspec.spec",
+    "list_specs": "archspec.opening",
+    "load": "archspec.opening",
+    "loads": "archspec.opening",
     "verify_model": "archspec.verify.own",
 }
 
@@ -41,22 +60,99 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def build(spec: str | Path, backend: str, **params: Given) -> Any:
-    """`load(spec, **params).build(backend)`."""
-    from archspec.spec import load
+if TYPE_CHECKING:
 
-    return load(spec, params=params).build(backend)
+    @overload
+    def build(
+        spec: Readable | Spec, backend: Literal["torch"], **how: Any
+    ) -> torch.nn.Module: ...
+    @overload
+    def build(
+        spec: Readable | Spec, backend: Literal["keras"], **how: Any
+    ) -> keras.Model: ...
+    @overload
+    def build(spec: Readable | Spec, backend: str, **how: Any) -> Any: ...
+
+
+def build(
+    spec: Readable | Spec,
+    backend: str,
+    *,
+    size: int | Size | None = None,
+    params: Mapping[str, Given] | None = None,
+    taps: bool = False,
+    limits: Limits | None = None,
+    weights: str | Path | Mapping[str, Any] | Any | None = None,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+    device: Any = None,
+    force_memory: bool = False,
+    **more: Any,
+) -> Any:
+    """A model in one call: `load` and `Spec.build`, and what both take.
+
+    Args:
+        spec: as for `load`, or a Spec.
+        backend: `torch` or `keras`.
+        size, params, taps, limits: as for `load`.
+        weights, seed, dtype, device, force_memory: as for `Spec.build`.
+        more: what there is to say of the weights, as for `Spec.build`; all other names
+            are params of the file. `params` has those whose names are taken here.
+
+    Raises what these two do.
+    """
+    from archspec.opening import loaded
+    from archspec.weights.conversion import Reading
+
+    how = {name: more.pop(name) for name in Reading.__annotations__ if name in more}
+    found = loaded(spec, size=size, params=params, taps=taps, limits=limits, **more)
+    return found.build(
+        backend,
+        weights=weights,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+        force_memory=force_memory,
+        **how,
+    )
 
 
 def codegen(
-    spec: str | Path | Sequence[str | Path], backend: str, **params: Given
+    spec: Readable | Spec | Iterable[Readable | Spec],
+    backend: str,
+    *,
+    size: int | Size | None = None,
+    params: Mapping[str, Given] | None = None,
+    taps: bool = False,
+    limits: Limits | None = None,
+    with_weights: bool = False,
+    with_taps: bool = False,
+    **overrides: Given,
 ) -> Source:
-    """`load(spec, **params).codegen(backend)`; its `text` is the source.
+    """The source that a backend prints, whose `text` is a whole module.
 
-    Several specs give one source, with what they share once and a builder for each.
+    Args:
+        spec: as for `load`, or a Spec. Several give one source, with what they share
+            once and a builder for each.
+        backend: `torch` or `keras`; neither framework has to be installed.
+        size, params, taps, limits, overrides: as for `load`, for every spec.
+        with_weights, with_taps: as for `Spec.codegen`.
+
+    Raises what these two do.
     """
-    from archspec.spec import family, load
+    from archspec.opening import listed, loaded
+    from archspec.spec import family
 
-    if isinstance(spec, (str, PathLike)):
-        return load(spec, params=params).codegen(backend)
-    return family([load(one, params=params) for one in spec], backend)
+    def read(one: Any) -> Spec:
+        return loaded(
+            one, size=size, params=params, taps=taps, limits=limits, **overrides
+        )
+
+    every = listed(spec)
+    if every is None:
+        return read(spec).codegen(
+            backend, with_weights=with_weights, with_taps=with_taps
+        )
+    return family(
+        [*map(read, every)], backend, with_weights=with_weights, with_taps=with_taps
+    )

@@ -27,6 +27,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
+from archspec import arguments
 from archspec.errors import BackendError, Location, UnsupportedError, nearest
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
@@ -233,10 +234,11 @@ def backend(name: str) -> Backend:
     """The backend of this name.
 
     Raises:
+        TypeError: the name is no string.
         BackendError: there is none, and the hint has the nearest name; several packages
             have one; its package can't be imported; or it lacks what a backend has.
     """
-    points = _found().get(name, ())
+    points = _found().get(arguments.text("backend", name, "torch"), ())
     if not points:
         known = backends()
         hint = nearest(name, known) or "installed are " + (", ".join(known) or "none")

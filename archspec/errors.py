@@ -197,6 +197,18 @@ class SpecWarning(ArchspecError):
     code = "AS700"
 
 
+class ExpectWarning(UserWarning):
+    """A net that is built or printed isn't what its file expects of it.
+
+    Attributes:
+        told: the same as an error that has its place.
+    """
+
+    def __init__(self, told: SpecWarning) -> None:
+        super().__init__(f"{told} [{told.code}]")
+        self.told = told
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The hint that names the closest of the known names, or None."""
     lower = {other.lower(): other for other in islice(known, 2000)}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
+from archspec.errors import nearest
 from archspec.invariants import check
 from archspec.nodes import Alias, Node, Scope, Value
 from archspec.ops.base import Op, Shape
@@ -53,6 +54,47 @@ class Graph:
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
     family: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of nodes."""
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[str]:
+        """The nodes' names, in topological order."""
+        return (node.name for node in self.nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return any(node.name == name for node in self.nodes)
+
+    def __getitem__(self, name: str) -> Node:
+        """The node of a name, such as `layer1.0.conv1`; KeyError if there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        hint = nearest(str(name), self)
+        raise KeyError(
+            f"{self.name} has no node {name!r}" + (f"; {hint}" if hint else "")
+        )
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {self.facts()}>"
+
+    def _repr_html_(self) -> str:
+        """The table of `Spec.show`, for notebooks."""
+        from archspec.table import html
+
+        return html(self)
+
+    def facts(self) -> str:
+        """Its inputs and counts in words."""
+        inputs = ", ".join(
+            f"{name} {' x '.join(map(str, shape))}"
+            for name, shape in self.inputs.items()
+        )
+        return (
+            f"{inputs}, {len(self)} nodes, {self.parameter_count():,} parameters, "
+            f"{self.macs():,} MACs"
+        )
 
     def shapes(self) -> dict[str, Shape]:
         """Every value's shape, by name: the inputs' and the nodes'."""

@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from archspec.errors import ArchspecError, SpecError, WeightsError, nearest, shown
-from archspec.graph import Graph
-from archspec.language.expand import Given, expand
+from archspec import arguments
+from archspec.arguments import Dtype, Given, Size
+from archspec.errors import (
+    ArchspecError,
+    BackendError,
+    ExpectWarning,
+    SpecError,
+    SpecWarning,
+    WeightsError,
+)
+from archspec.expectation import unexpected
+from archspec.fingerprint import fingerprint
+from archspec.graph import Graph, Value
+from archspec.language.expand import expand
 from archspec.language.files import Files
-from archspec.language.syntax import Entry, Unit
-from archspec.limits import Limits
+from archspec.language.syntax import Unit
 from archspec.passes.with_outputs import with_outputs
 
 if TYPE_CHECKING:
+    import keras
+    import torch
     from numpy.typing import NDArray
 
+    from archspec.backend import Backend
     from archspec.source.program import Source
     from archspec.weights.conversion import Loaded, Reading
     from archspec.weights.fit import Misfit
 
-Size = tuple[int, int]
+    class Building(Reading, total=False):
+        """What `Spec.build` takes."""
+
+        weights: Any
+        seed: int
+        dtype: Dtype
+        device: Any
+        force_memory: bool
+
+
 LOG = logging.getLogger("archspec.weights")
 CLASSES = "num_classes"
 """The param on which the size of a net's head depends."""
@@ -60,16 +83,47 @@ class Spec:
         """The net's name."""
         return self.graph.name
 
+    @property
+    def fingerprint(self) -> str:
+        """What the net computes, as 64 hex digits: equal ones are the same function.
+
+        Titles, comments and how the file writes it don't count.
+        """
+        return fingerprint(self.graph)
+
+    @property
+    def preprocessing(self) -> dict[str, Value]:
+        """How an image becomes an input, as the file says: sizes, `mean`, `std`."""
+        return self.graph.recipe()
+
+    def __repr__(self) -> str:
+        given = [f"{name}={value!r}" for name, value in self.given.items()]
+        given += [f"size={self.size}"] if self.size else []
+        given += ["taps=True"] if self.whole else []
+        return f"<Spec {' '.join([self.name, *given])}: {self.graph.facts()}>"
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return self.graph._repr_html_()
+
     def unexpected(self) -> list[SpecError]:
         """Where the graph differs from the file's `expect`; empty if overridden."""
         if self.overridden:
             return []
         return unexpected(self.graph, self.unit.expect)
 
+    def warn(self) -> None:
+        """Gives an ExpectWarning for each place where the file expects otherwise."""
+        for error in self.unexpected():
+            told = SpecWarning(error.message, code=error.code, at=error.at)
+            warnings.warn(ExpectWarning(told), stacklevel=3)
+
     def show(self, depth: int | None = None) -> str:
         """A plain-text table by block; `depth` is how many levels it opens."""
         from archspec.table import render
 
+        if depth is not None:
+            depth = arguments.whole("depth", depth, least=1)
         return render(self.graph, depth)
 
     def codegen(
@@ -84,16 +138,19 @@ class Spec:
             with_taps: prints what gives the features as well, the file's taps: a method
                 `forward_features` in torch, a function `features` in Keras.
 
-        Raises BackendError for an unknown backend, or one that prints no such function;
+        Warns, with ExpectWarning, of what the file expects of itself otherwise. Raises
+        BackendError for an unknown backend, or one that prints no such function;
         UnsupportedError for an op that it can't express exactly.
         """
         from archspec.backend import backend as find
         from archspec.backend import method
 
         chosen = find(backend)
-        if with_weights:
+        taps = arguments.flag("with_taps", with_taps)
+        if arguments.flag("with_weights", with_weights):
             chosen = method(chosen, "loading", "function that loads weights")()
-        if not with_taps:
+        self.warn()
+        if not taps:
             return chosen.emit(self.graph)
         tapped = method(chosen, "emit_tapped", "features beside a head")
         made: Source = tapped(self.graph, self.tapped())
@@ -102,7 +159,7 @@ class Spec:
     def tapped(self) -> Graph:
         """The graph with its taps behind its outputs; SpecError without any."""
         both = {name or "output": v for name, v in self.graph.outputs.items()}
-        for name, value in _taps(self.graph, self.unit).items():
+        for name, value in taps_of(self.graph, self.unit).items():
             while name in both:
                 name += "_"
             both[name] = value
@@ -118,7 +175,7 @@ class Spec:
         """
         from archspec.weights.pretrained import chosen
 
-        row = chosen(weights, self.name)
+        row = chosen(arguments.path("weights", weights), self.name)
         if row is None:
             return self
         own = row.net == self.name and row.classes and not self.overridden
@@ -127,14 +184,24 @@ class Spec:
         graph = replace(self.graph, preprocessing=told, weights=known)
         return replace(self, graph=graph)
 
+    @overload
+    def build(
+        self, backend: Literal["torch"], **how: Unpack[Building]
+    ) -> torch.nn.Module: ...
+    @overload
+    def build(
+        self, backend: Literal["keras"], **how: Unpack[Building]
+    ) -> keras.Model: ...
+    @overload
+    def build(self, backend: str, **how: Unpack[Building]) -> Any: ...
     def build(
         self,
         backend: str,
         *,
         weights: str | Path | Mapping[str, Any] | Any | None = None,
         seed: int = 0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str | None = None,
+        dtype: Dtype = "float32",
+        device: Any = None,
         force_memory: bool = False,
         **how: Unpack[Reading],
     ) -> Any:
@@ -149,30 +216,58 @@ class Spec:
                 of the whole net's.
             seed: of the initial weights; they are the same numbers on every backend.
             dtype: of the model's parameters.
-            device: where the backend's framework puts the model; its default if None.
+            device: where the backend's framework puts the model, by its name or as the
+                framework has it; its default if None.
             force_memory: builds a model even if its weights don't seem to fit.
             how: what there is to say of the weights, as for `read_weights`.
+
+        Warns, with ExpectWarning, of what the file expects of itself otherwise.
 
         Raises:
             BackendError: the backend is unknown, its framework isn't installed, or it
                 can't express an op exactly (UnsupportedError), or the weights don't
-                fit into memory.
+                fit into memory, or the framework fails.
             WeightsError: weights are missing, surplus or of another shape.
+            TypeError: an argument is of no type that could be meant.
         """
         from archspec import memory
         from archspec import weights as canonical
         from archspec.backend import backend as find
         from archspec.backend import require
+        from archspec.weights.conversion import reading
 
-        chosen = find(backend)
+        chosen, seed = find(backend), arguments.whole("seed", seed)
+        kind = arguments.dtype(dtype)
+        forced = arguments.flag("force_memory", force_memory)
+        if weights is None and how:
+            reading(how)
+            told = "says how weights are read, and none are given"
+            raise TypeError(f"{next(iter(how))} {told}")
         require(chosen)
-        if not force_memory:
-            memory.check(self.graph, dtype)
-        if weights is None:
-            with canonical.drawing(self.graph, seed, dtype) as drawn:
-                return chosen.build(self.graph, drawn, dtype=dtype, device=device)
-        found = self.read_weights(weights, seed=seed, **how)
-        return chosen.build(self.graph, found, dtype=dtype, device=device)
+        self.warn()
+        if not forced:
+            memory.check(self.graph, kind)
+        if weights is not None:
+            found = self.read_weights(weights, seed=seed, **how)
+            return self._made(chosen, found, kind, device)
+        with canonical.drawing(self.graph, seed, kind) as drawn:
+            return self._made(chosen, drawn, kind, device)
+
+    def _made(
+        self,
+        chosen: Backend,
+        weights: Mapping[str, NDArray[Any]],
+        dtype: str,
+        device: Any,
+    ) -> Any:
+        """The model; BackendError for whatever the framework raises."""
+        try:
+            return chosen.build(self.graph, weights, dtype=dtype, device=device)
+        except ArchspecError:
+            raise
+        except Exception as error:
+            told = f"{chosen.name} can't build {self.name}: {type(error).__name__}"
+            raise BackendError(f"{told}: {error}", code="AS500") from error
 
     def read_weights(
         self,
@@ -206,13 +301,12 @@ class Spec:
         **how: Unpack[Reading],
     ) -> Loaded:
         """What `read_weights` gives, with what there is to say about it."""
-        from archspec.weights.conversion import fitted
+        from archspec.weights.conversion import fitted, reading
         from archspec.weights.fit import Misfit
         from archspec.weights.pretrained import located
 
-        weights = located(weights, self.name)
-        new = how.get("new", ())
-        new = (new,) if isinstance(new, str) else new
+        how, seed = reading(how), arguments.whole("seed", seed)
+        weights, new = located(weights, self.name), how.get("new", ())
         head = self.head() if HEAD in new else ()
         how["new"] = (*(name for name in new if name != HEAD), *head)
         try:
@@ -224,7 +318,6 @@ class Spec:
                 raise
         # A file without the classifier may have other parts of the head.
         beyond, allowed = self._beyond(), how.get("allow_missing", ())
-        allowed = (allowed,) if isinstance(allowed, str) else allowed
         how["allow_missing"] = (*allowed, *beyond)
         found = fitted(weights, self.whole, seed=seed, **how)
         initial = tuple(name for name in found.initial if name not in beyond)
@@ -279,42 +372,7 @@ class Spec:
         return {**self.whole.parameters(), **self.whole.buffers()}.keys() - own.keys()
 
 
-def load(
-    spec: str | Path,
-    *,
-    size: Size | None = None,
-    params: Mapping[str, Given] | None = None,
-    taps: bool = False,
-    limits: Limits | None = None,
-    **overrides: Given,
-) -> Spec:
-    """Reads a spec.
-
-    Args:
-        spec: a net of the zoo (`resnet34`) or the path of a .yaml file.
-        size: another height and width, in pixels, of the input images.
-        limits: what a spec may ask for; else that of the environment's ARCHSPEC_LIMITS
-            (`nodes=500000`), else `archspec.limits.Limits()`.
-        params, overrides: values for the file's params.
-        taps: makes the file's taps the outputs, and leaves out what they don't need:
-            a backbone without its head.
-
-    Raises:
-        SpecError, ShapeError: with the place in the file.
-    """
-    files = Files(limits)
-    unit = files.open(spec)
-    given = {**(params or {}), **overrides}
-    graph = expand(files, unit, given, size)
-    if not taps:
-        overridden = bool(given) or size is not None
-        return Spec(graph, unit, overridden, None, given, size, files)
-    cut = with_outputs(graph, _taps(graph, unit))
-    backbone = replace(cut, title=f"{graph.title or graph.name} backbone")
-    return Spec(backbone, unit, True, graph, given, size, files)
-
-
-def _taps(graph: Graph, unit: Unit) -> Mapping[str, str]:
+def taps_of(graph: Graph, unit: Unit) -> Mapping[str, str]:
     """The taps; SpecError without any."""
     if not graph.taps:
         raise SpecError(
@@ -339,59 +397,23 @@ def family(
     Keras of features, the function takes the net's name.
 
     Raises what `Spec.codegen` does, and BackendError for nets that can't be in one
-    file.
+    file, or for none.
     """
     from archspec.backend import backend as find
     from archspec.backend import emit_family, method
     from archspec.source.family import Family
 
-    chosen = find(backend)
-    if with_weights:
+    chosen, taps = find(backend), arguments.flag("with_taps", with_taps)
+    if arguments.flag("with_weights", with_weights):
         chosen = method(chosen, "loading", "function that loads weights")()
+    if not specs:
+        raise BackendError("there is no net to print", code="AS516")
+    for spec in specs:
+        spec.warn()
     graphs = [spec.graph for spec in specs]
-    if not with_taps:
+    if not taps:
         return emit_family(chosen, graphs)
     tapped = method(chosen, "emit_tapped", "features beside a head")
     both = Family(tuple(spec.tapped() for spec in specs))
     made: Source = tapped(Family(tuple(graphs)), both)
     return made
-
-
-def unexpected(graph: Graph, expect: Mapping[str, Entry]) -> list[SpecError]:
-    """Compares a graph with what its spec expects of it."""
-    shapes = graph.shapes()
-    outputs = {name: shapes[value] for name, value in graph.outputs.items()}
-    found: dict[str, Any] = {
-        "params": graph.parameter_count(),
-        "buffers": graph.buffer_count(),
-        "macs": graph.macs(),
-        "output": next(iter(outputs.values()))
-        if list(outputs) == [""]
-        else {name: list(shape) for name, shape in outputs.items()},
-    }
-    errors = []
-    for name, entry in expect.items():
-        if name not in found:
-            hint = nearest(name, found) or "known are " + ", ".join(found)
-            errors.append(
-                SpecError(
-                    f"expect: unknown key {name!r}",
-                    code="AS201",
-                    at=entry.at,
-                    hint=hint,
-                )
-            )
-            continue
-        actual = found[name]
-        if isinstance(actual, tuple):
-            actual = list(actual)
-        wanted = entry.value
-        if actual != wanted or isinstance(wanted, bool):
-            errors.append(
-                SpecError(
-                    f"expected {name} {shown(wanted)}, the net has {shown(actual)}",
-                    code="AS410",
-                    at=entry.at,
-                )
-            )
-    return errors

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from math import prod
 from typing import Any
 
@@ -143,6 +144,27 @@ def render(graph: Graph, depth: int | None = None) -> str:
     found = [title, *([graph.source] if graph.source else []), "", *table, ""]
     found += [f"{key}: {value}" for key, value in facts.items()]
     return "\n".join(found) + "\n"
+
+
+def html(graph: Graph, depth: int = 2) -> str:
+    """The same for a notebook."""
+    cells = lines(folded(tree(graph).rows), depth)
+    marked = [_html_row("th", HEADINGS), *(_html_row("td", row) for row in cells)]
+    facts = "<br>".join(f"{k}: {escape(v)}" for k, v in summary(graph).items())
+    table = f"<table>{''.join(marked)}</table>"
+    return f"<b>{escape(graph.title or graph.name)}</b>{table}<p>{facts}</p>"
+
+
+def _html_row(tag: str, cells: Iterable[str]) -> str:
+    """A row, in which names and shapes stand left and the indent of blocks stays."""
+    styles = (
+        f"text-align: {'left' if n < 3 else 'right'}" for n in range(len(HEADINGS))
+    )
+    made = (
+        f'<{tag} style="{style}; white-space: pre">{escape(cell)}</{tag}>'
+        for style, cell in zip(styles, cells, strict=True)
+    )
+    return f"<tr>{''.join(made)}</tr>"
 
 
 def summary(graph: Graph) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 
 from archspec.catalog import names
 from archspec.fingerprint import fingerprint
-from archspec.spec import load
+from archspec.opening import load
 from archspec.verify.certificate import issue, read, write
 from archspec.verify.exact import exact
 from archspec.verify.setting import Setting

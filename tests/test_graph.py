@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import prod
 
+import pytest
 import torch
 from nets import graph_of
 from torch.utils.flop_counter import FlopCounterMode
@@ -67,6 +68,17 @@ def test_every_value_has_a_shape() -> None:
         "pool": (6,),
         "fc": (5,),
     }
+
+
+def test_a_node_by_its_name() -> None:
+    assert len(GRAPH) == len(GRAPH.nodes) == 10
+    assert [GRAPH[name] for name in GRAPH] == [*GRAPH.nodes]
+    assert GRAPH["layer.1.conv"].op.kind == "conv2d" and "layer.1.conv" in GRAPH
+    assert "image" not in GRAPH and 5 not in GRAPH
+    with pytest.raises(KeyError, match=r"no node 'layer.1.conf'; did you mean 'layer"):
+        GRAPH["layer.1.conf"]
+    with pytest.raises(KeyError, match="no node 5"):
+        GRAPH[5]  # type: ignore[index]
 
 
 def test_nodes_with_the_shapes_that_they_read() -> None:

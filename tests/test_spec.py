@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import archspec
 from archspec import memory
+from archspec.cli.app import application
 from archspec.errors import (
+    ArchspecError,
     BackendError,
-    LimitError,
-    ShapeError,
-    SpecError,
+    ExpectWarning,
     WeightsError,
 )
-from archspec.limits import Limits
 from archspec.weights import initial_weights, save, write
 
 TEXT = """
@@ -39,86 +41,6 @@ expect: {params: 137, buffers: 0, macs: 5204, output: [5]}
 def path(tmp_path: Path) -> Path:
     (tmp_path / "small.yaml").write_text(TEXT)
     return tmp_path / "small.yaml"
-
-
-def write_spec(path: Path, old: str, new: str) -> archspec.Spec:
-    assert TEXT.count(old) == 1
-    path.write_text(TEXT.replace(old, new))
-    return archspec.load(path)
-
-
-class TestLoad:
-    def test_a_file_and_a_net_of_the_zoo(self, path: Path) -> None:
-        for given in (path, str(path)):
-            spec = archspec.load(given)
-            assert (spec.name, spec.overridden, spec.whole) == ("small", False, None)
-            assert spec.unexpected() == []
-        assert archspec.load("resnet18").name == "resnet18"
-
-    def test_other_params(self, path: Path) -> None:
-        for spec in (
-            archspec.load(path, params={"width": 6, "classes": 2}),
-            archspec.load(path, width=6, classes=2),
-            archspec.load(path, params={"width": 9, "classes": 2}, width=6),
-        ):
-            assert spec.graph.params == {"width": 6, "classes": 2}
-            assert spec.overridden
-        with pytest.raises(SpecError, match="did you mean 'width'"):
-            archspec.load(path, widht=6)
-
-    def test_another_size(self, path: Path) -> None:
-        """The net of a file, whatever `expect` says of the file's own size."""
-        spec = archspec.load(path, size=(8, 10))
-        assert spec.graph.inputs == {"image": (3, 8, 10)}
-        assert spec.overridden and spec.unexpected() == []
-        with pytest.raises(ShapeError):
-            archspec.load(write_spec(path, "padding: 1, ", "").unit.file, size=(2, 2))
-
-    def test_taps_are_a_backbone(self, path: Path) -> None:
-        spec = archspec.load(path, taps=True)
-        assert spec.graph.outputs == {"c1": "stem"}
-        assert spec.codegen("torch").entry == "SmallBackbone"
-        assert [node.name for node in spec.graph.nodes] == ["stem"]
-        assert spec.whole is not None and len(spec.whole.nodes) == 3
-        assert spec.overridden
-        path.write_text(TEXT.replace("taps: {c1: stem}\n", ""))
-        with pytest.raises(SpecError, match="small has no taps") as caught:
-            archspec.load(path, taps=True)
-        assert caught.value.code == "AS307"
-
-    def test_a_backbone_is_called_one(self) -> None:
-        spec = archspec.load("resnet50", taps=True)
-        for kind in ("torch", "keras"):
-            assert spec.codegen(kind).entry == "ResNet50Backbone"
-
-    def test_limits(self, path: Path) -> None:
-        with pytest.raises(LimitError):
-            archspec.load(path, limits=Limits(nodes=2))
-        assert archspec.load(path, limits=Limits(nodes=3)).graph.nodes
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message", "code"),
-    [
-        ("params: 137", "params: 138", "expected params 138, the net has 137", "AS410"),
-        ("macs: 5204", "macs: 1", "expected macs 1, the net has 5204", "AS410"),
-        ("output: [5]", "output: [6]", "expected output [6], the net has [5]", "AS410"),
-        ("buffers: 0", "buffers: 1", "expected buffers 1, the net has 0", "AS410"),
-    ],
-)
-def test_what_a_file_expects(
-    path: Path, old: str, new: str, message: str, code: str
-) -> None:
-    (error,) = write_spec(path, old, new).unexpected()
-    assert (error.message, error.code) == (message, code)
-    assert str(error.at).startswith(f"{path}:11:")
-
-
-def test_outputs_by_name(path: Path) -> None:
-    text = "output: {y: [5], f: [4, 8, 6]}}\noutputs: {y: fc, f: stem"
-    assert write_spec(path, "output: [5]", text).unexpected() == []
-    (error,) = write_spec(path, "output: [5]", text.replace("8", "7")).unexpected()
-    assert "the net has" in error.message
 
 
 def test_show(path: Path) -> None:
@@ -150,9 +72,10 @@ class TestBuild:
         assert not state(spec.build("torch"))["fc.bias"].any()
 
     def test_precision_and_device(self, path: Path) -> None:
-        model = archspec.load(path).build("torch", dtype="float64", device="meta")
-        found = {(p.dtype, p.device.type) for p in model.parameters()}
-        assert found == {(torch.float64, "meta")}
+        for device in ("cpu", torch.device("cpu")):
+            model = archspec.load(path).build("torch", dtype="float64", device=device)
+            found = {(p.dtype, p.device.type) for p in model.parameters()}
+            assert found == {(torch.float64, "cpu")}
 
     def test_weights_of_a_file_and_of_a_mapping(self, path: Path) -> None:
         spec = archspec.load(path)
@@ -202,6 +125,193 @@ class TestBuild:
         with pytest.raises(BackendError, match=r"needs 0\.0 GiB"):
             archspec.load(path).build("torch")
         assert archspec.load(path).build("torch", force_memory=True) is not None
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"seed": None}, "seed: expected a whole number"),
+    ({"seed": "0"}, "seed: expected a whole number"),
+    ({"seed": 1.5}, "seed: expected a whole number"),
+    ({"force_memory": "no"}, "force_memory: expected True or False"),
+    ({"nosuch": 5}, "unexpected keyword argument 'nosuch'"),
+    ({"news": ["fc"]}, "did you mean 'new'"),
+    ({"new": ["fc"]}, "new says how weights are read, and none are given"),
+    ({"new": 5}, "new: expected strings"),
+    ({"weights": {}, "nosuch": 5}, "unexpected keyword argument 'nosuch'"),
+    ({"weights": {}, "seed": "0"}, "seed: expected a whole number"),
+    ({"weights": {}, "allow_missing": 5}, "allow_missing: expected strings"),
+    ({"weights": {}, "allow_extra": [5]}, "allow_extra: expected strings"),
+    ({"weights": {}, "source": 5}, "source: expected a string"),
+    ({"weights": {}, "wish": 5}, "wish: expected an archspec.weights.Wish"),
+    ({"weights": {}, "adapt_input": "x"}, "adapt_input: expected 'sum', 'repeat'"),
+    ({"weights": {}, "strict": 1}, "strict: expected True or False"),
+]
+
+
+class TestArguments:
+    """What is given is looked at first; only ArchspecErrors come after that."""
+
+    @pytest.mark.parametrize(("how", "words"), WRONG)
+    def test_of_build(self, path: Path, how: dict[str, Any], words: str) -> None:
+        with pytest.raises(TypeError, match=re.escape(words)):
+            archspec.load(path).build("torch", **how)
+        if "keyword" not in words and "did you" not in words:  # it may be a param's
+            with pytest.raises(TypeError, match=re.escape(words)):
+                archspec.build(path, "torch", **how)
+
+    @pytest.mark.parametrize("name", [None, 5, [], {}, b"torch"])
+    def test_no_name_of_a_backend(self, path: Path, name: Any) -> None:
+        spec = archspec.load(path)
+        for call in (spec.build, spec.codegen):
+            with pytest.raises(TypeError, match=r"^backend: expected a string such"):
+                call(name)
+
+    def test_of_the_others(self, path: Path) -> None:
+        spec = archspec.load(path)
+        other: Any = "yes"
+        for calls in (
+            lambda: spec.codegen("torch", with_weights=other),
+            lambda: spec.codegen("torch", with_taps=other),
+            lambda: spec.show(other),
+            lambda: spec.with_pretrained(b"x"),  # type: ignore[arg-type]
+            lambda: archspec.verify_model(5, spec.build("torch")),  # type: ignore[arg-type]
+            lambda: archspec.verify_model(path, None, seed=other),
+            lambda: archspec.verify_model(path, None, size=other),
+            lambda: archspec.verify_model(path, None, rename=other),
+            lambda: archspec.codegen([5], "torch"),  # type: ignore[list-item]
+            lambda: archspec.codegen(spec, "torch", size=8),
+            lambda: archspec.build(spec, "torch", width=8),
+        ):
+            with pytest.raises(TypeError):
+                calls()
+        with pytest.raises(ArchspecError) as caught:
+            spec.show(0)
+        assert caught.value.code == "AS505"
+
+    @pytest.mark.parametrize("dtype", ["float16", None, np.float32, "f", []])
+    def test_no_such_type(self, path: Path, dtype: Any) -> None:
+        with pytest.raises(
+            ArchspecError, match="expected float32 or float64"
+        ) as caught:
+            archspec.load(path).build("torch", dtype=dtype)
+        assert caught.value.code == "AS505"
+
+    @pytest.mark.parametrize("raised", [RuntimeError, MemoryError, OSError, KeyError])
+    def test_what_a_framework_raises(
+        self, path: Path, raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*args: Any, **more: Any) -> Any:
+            raise raised("some text")
+
+        monkeypatch.setattr(torch.nn.Module, "load_state_dict", fails)
+        with pytest.raises(
+            BackendError, match=f"torch can't build small: {raised.__name__}"
+        ) as caught:
+            archspec.load(path).build("torch")
+        assert caught.value.code == "AS500"
+        assert isinstance(caught.value.__cause__, raised)
+
+
+class TestExpect:
+    """What a file expects of itself otherwise is told where a net is made of it."""
+
+    def test_it_is_told(self, path: Path) -> None:
+        wrong = TEXT.replace("params: 137", "params: 138").replace(
+            "macs: 5204", "macs: 1"
+        )
+        path.write_text(wrong)
+        spec = archspec.load(path)
+        told = "expected params 138, the net has 137 [AS410]"
+        for call in (
+            lambda: spec.build("torch"),
+            lambda: spec.codegen("torch"),
+            lambda: spec.codegen("keras", with_taps=True),
+            lambda: archspec.build(path, "torch"),
+            lambda: archspec.codegen([path], "torch"),
+        ):
+            with pytest.warns(ExpectWarning) as caught:
+                call()
+            first, second = (str(item.message) for item in caught)
+            assert first == f"{path}:11:18: {told}" and "macs" in second
+            assert isinstance(caught[0].message, ExpectWarning)
+            assert caught[0].message.told.at is not None
+        archspec.load(path, width=6).build("torch")  # of which it says nothing
+
+    def test_the_commands(self, path: Path) -> None:
+        path.write_text(TEXT.replace("params: 137", "params: 138"))
+        for command in ("build", "codegen"):
+            for _ in range(2):
+                args = [command, str(path), "-b", "torch"]
+                found = CliRunner().invoke(application(), args)
+                assert found.exit_code == 0 and found.stdout
+                told = f"{path}:11:18: warning: expected params 138, the net has 137 [AS410]\n"
+                assert found.stderr.startswith(told) and "^^^" in found.stderr
+
+
+class TestInOneCall:
+    """`archspec.build` and `archspec.codegen` take what loads, and what builds."""
+
+    def test_build(self, path: Path) -> None:
+        spec = archspec.load(path, width=6)
+        wanted = initial_weights(spec.graph, 7)
+        for model in (
+            archspec.build(path, "torch", width=6, seed=7),
+            archspec.build(path, "torch", params={"width": 6}, weights=wanted),
+            archspec.build(spec, "torch", seed=7, dtype="float64", device="cpu"),
+            archspec.build(
+                path,
+                "torch",
+                width=6,
+                weights={k: v for k, v in wanted.items() if k != "fc.bias"},
+                new=["fc.bias"],
+                seed=7,
+            ),
+        ):
+            found = state(model)
+            assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+        backbone = archspec.build(path, "torch", taps=True, size=8)
+        assert set(state(backbone)) == {"stem.weight", "stem.bias"}
+
+    def test_codegen(self, path: Path) -> None:
+        spec = archspec.load(path, width=6)
+        text = spec.codegen("torch", with_taps=True).text
+        assert archspec.codegen(spec, "torch", with_taps=True).text == text
+        assert archspec.codegen(path, "torch", width=6, with_taps=True).text == text
+        other = archspec.loads(TEXT.replace("name: small", "name: other"))
+        both = archspec.codegen(iter([spec, other]), "torch").text
+        assert "def small(" in both and "def other(" in both
+        with pytest.raises(BackendError, match="there is no net to print"):
+            archspec.codegen([], "torch")
+
+
+class TestShown:
+    """What a person sees in a session or a notebook."""
+
+    def test_repr(self, path: Path) -> None:
+        told = "image 3 x 16 x 12, 3 nodes, 137 parameters, 5,204 MACs>"
+        assert repr(archspec.load(path)) == f"<Spec small: {told}"
+        assert repr(archspec.load(path).graph) == f"<Graph small: {told}"
+        spec = archspec.load(path, width=6, size=(16, 12), taps=True)
+        assert repr(spec).startswith("<Spec small width=6 size=(16, 12) taps=True: ")
+
+    def test_html(self, path: Path) -> None:
+        path.write_text(TEXT.replace("name: small", "name: small\ntitle: a <b> & c"))
+        spec = archspec.load(path)
+        found = spec._repr_html_()
+        assert found == spec.graph._repr_html_()
+        assert "a &lt;b&gt; &amp; c" in found and found.count("<tr>") == 4
+        rows = ElementTree.fromstring(f"<div>{found}</div>".replace("<br>", "")).iter(
+            "tr"
+        )
+        assert [row[0].text for row in rows] == ["layer", "stem", "pool", "fc"]
+
+    def test_facts(self, path: Path) -> None:
+        spec = archspec.load("resnet18", num_classes=10)
+        found: Any = spec.preprocessing
+        assert found["mean"] == [0.485, 0.456, 0.406]
+        assert "mean" not in archspec.load("resnet18", in_channels=1).preprocessing
+        assert spec.fingerprint == archspec.load("resnet18", num_classes=10).fingerprint
+        assert spec.fingerprint != archspec.load("resnet18").fingerprint
+        assert len(spec.fingerprint) == 64
 
 
 CLASSED = TEXT.replace("classes: 5", "num_classes: 5").replace(

@@ -105,6 +105,19 @@ def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
 
 def _biases(graph: Graph) -> Iterator[SpecWarning]:
     """Convolutions whose default bias the norm behind them takes away."""
+    for node, norm in idle_biases(graph):
+        what = norm.op.kind.replace("_", " ")
+        yield SpecWarning(
+            f"{node.name!r} has a bias, which the {what} right after it, "
+            f"{norm.name!r}, takes away",
+            code="AS703",
+            at=node.at,
+            hint="say `bias: false`, or `bias: true` to keep it all the same",
+        )
+
+
+def idle_biases(graph: Graph) -> Iterator[tuple[Node, Node]]:
+    """Nodes whose default bias changes nothing, with a norm that takes it away."""
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         for name in node.inputs:
@@ -112,17 +125,8 @@ def _biases(graph: Graph) -> Iterator[SpecWarning]:
     kept = {*graph.outputs.values(), *graph.taps.values()}
     for node in _of(graph, _default_bias):
         after = readers.get(node.name, [])
-        if node.name in kept or not after:
-            continue
-        if all(reader.op.centres for reader in after):
-            what = after[0].op.kind.replace("_", " ")
-            yield SpecWarning(
-                f"{node.name!r} has a bias, which the {what} right after it, "
-                f"{after[0].name!r}, takes away",
-                code="AS703",
-                at=node.at,
-                hint="say `bias: false`, or `bias: true` to keep it all the same",
-            )
+        if node.name not in kept and after and all(n.op.centres for n in after):
+            yield node, after[0]
 
 
 def _even_kernels(graph: Graph) -> Iterator[SpecWarning]:

@@ -1,7 +1,9 @@
-"""A graph as a spec without formulas, params, repeats or inheritance.
+"""A graph as a spec without formulas, repeats or inheritance.
 
-It has the same fingerprint: every node keeps its path. The path `layer1.0.conv` becomes
-graphs nested in one another, of which the last node is what is read outside:
+It has the same fingerprint, takes the same weights and, for the params that it keeps
+(see `archspec.authoring.kept`), other values alike. Every node keeps its path: of
+`layer1.0.conv` come graphs nested in one another, of which the last node is what is
+read outside:
 
     layer1:
       graph:
@@ -21,11 +23,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archspec.authoring.kept import Kept, kept
+from archspec.authoring.lint import idle_biases
 from archspec.graph import Graph, Node, Scope
 from archspec.language.reader import CONSTANTS
 from archspec.ops.init import Init
 
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+PLAIN = re.compile(r"=?[A-Za-z][A-Za-z0-9_.]*")
+Said = Mapping[str, Mapping[str, Any]]
 DEPTH = 16
 """Graphs nest no deeper, since YAML's depth is bounded; what is deeper is a block."""
 
@@ -48,17 +53,28 @@ class Part:
         return len(self.reads) != 1 or len(self.gives) != 1 or self.depth > DEPTH
 
 
-def render(graph: Graph) -> str:
-    """The text of a spec that gives the same graph."""
+def render(graph: Graph, publisher: str = "") -> str:
+    """The text of a spec that gives the same graph.
+
+    `publisher` is the file's, of which a graph knows nothing.
+    """
+    held = kept(graph)
     head = {
         "archspec": 1,
         "name": graph.name,
         "title": graph.title,
         "description": graph.description,
         "source": graph.source,
+        "publisher": publisher,
+        "params": {name: graph.params[name] for name in held.params},
         "preprocessing": dict(graph.preprocessing),
         "weights": dict(graph.weights),
-        "inputs": graph.inputs,
+        "inputs": {
+            name: [f"={held.inputs[name]}", *shape[1:]]
+            if name in held.inputs
+            else shape
+            for name, shape in graph.inputs.items()
+        },
     }
     lines = [f"{key}: {flow(value)}" for key, value in head.items() if value]
     blocks: dict[str, str] = {}
@@ -66,7 +82,8 @@ def render(graph: Graph) -> str:
     if len(graph.inputs) == 1:
         names = dict.fromkeys(graph.inputs, "input")
     output = graph.outputs.get("")
-    body = _body(_parts(graph), names, output, blocks, "  ")
+    said = _said(graph, held)
+    body = _body(_parts(graph), names, output, blocks, "  ", said)
     named = {"outputs": {k: names[v] for k, v in graph.outputs.items() if k}}
     named["taps"] = {k: names[v] for k, v in graph.taps.items()}
     return "\n".join(
@@ -79,6 +96,23 @@ def render(graph: Graph) -> str:
             "",
         ]
     )
+
+
+def _said(graph: Graph, held: Kept) -> dict[str, dict[str, Any]]:
+    """What each node says of its op."""
+    found: dict[str, dict[str, Any]] = {}
+    for node in graph.nodes:
+        given = {key: getattr(node.op, key) for key in node.op.model_fields_set}
+        found[node.name] = {
+            key: _plain(given[key])
+            for key in type(node.op).model_fields
+            if key in given
+        }
+    for node, _ in idle_biases(graph):
+        found[node.name]["bias"] = True  # a default would be warned of
+    for (name, key), param in held.attributes.items():
+        found[name][key] = f"={param}"
+    return found
 
 
 def _parts(graph: Graph) -> Part:
@@ -130,6 +164,7 @@ def _body(
     output: str | None,
     blocks: dict[str, str],
     indent: str,
+    said: Said,
 ) -> list[str]:
     """The lines of a graph; `names` says how values are read there, and is filled.
 
@@ -140,14 +175,14 @@ def _body(
     for name, child in part.children.items():
         key = name if name.isdigit() else flow(name)
         if isinstance(child, Node):
-            lines.append(f"{indent}{key}: {flow(_keys(child, names))}")
+            lines.append(f"{indent}{key}: {flow(_keys(child, names, said))}")
             names[child.name] = name
             last = child.name
             continue
         read = [names[value] for value in child.reads]
         source = read[0] if len(read) == 1 else read
         if child.block():
-            call = {"block": _block(child, blocks), "from": source}
+            call = {"block": _block(child, blocks, said), "from": source}
             call |= {"alias": child.alias} if child.alias else {}
             lines.append(f"{indent}{key}: {flow(call)}")
             names.update((v, f"{name}.out{n}") for n, v in enumerate(child.gives))
@@ -159,7 +194,7 @@ def _body(
             if child.alias:
                 lines.append(f"{indent}  alias: {flow(child.alias)}")
             lines.append(f"{indent}  graph:")
-            lines += _body(child, inner, value, blocks, f"{indent}    ")
+            lines += _body(child, inner, value, blocks, f"{indent}    ", said)
             names[value], last = name, value
     if output is not None and last != output:
         # Who reads an absent node reads what it reads.
@@ -168,13 +203,13 @@ def _body(
     return lines
 
 
-def _block(part: Part, blocks: dict[str, str]) -> str:
+def _block(part: Part, blocks: dict[str, str], said: Said) -> str:
     """Adds a part as a block; returns the block's name."""
     name = f"part{len(blocks)}"
     blocks[name] = ""
     inputs = [_free(f"in{n}", part.children) for n, _ in enumerate(part.reads)]
     names = dict(zip(part.reads, inputs, strict=True))
-    body = _body(part, names, None, blocks, "      ")
+    body = _body(part, names, None, blocks, "      ", said)
     outputs = {f"out{n}": names[value] for n, value in enumerate(part.gives)}
     lines = [f"  {name}:", f"    inputs: {flow(inputs)}", "    graph:", *body]
     blocks[name] = "\n".join([*lines, f"    outputs: {flow(outputs)}"])
@@ -188,19 +223,14 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return name
 
 
-def _keys(node: Node, names: Mapping[str, str]) -> dict[str, Any]:
+def _keys(node: Node, names: Mapping[str, str], said: Said) -> dict[str, Any]:
     """An op with what the spec said of it."""
     read = [names[value] for value in node.inputs]
-    given = {key: getattr(node.op, key) for key in node.op.model_fields_set}
     return {
         "op": node.op.kind,
         "from": read[0] if len(read) == 1 else read,
         **({"alias": str(node.alias)} if node.alias else {}),
-        **{
-            key: _plain(given[key])
-            for key in type(node.op).model_fields
-            if key in given
-        },
+        **said[node.name],
     }
 
 

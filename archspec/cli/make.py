@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspec.cli import loading, options
+from archspec.cli import loading, options, streams
 from archspec.errors import ArchspecError, BackendError, WeightsError
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def codegen(
     from archspec.backend import backend as find
     from archspec.backend import method
     from archspec.files import write_whole
+    from archspec.opening import load
     from archspec.source import recorded
-    from archspec.spec import family, load
+    from archspec.spec import family
 
     if output == "-" and (check or with_test):
         told = "--check wants the --output that it checks"
@@ -88,7 +89,7 @@ def codegen(
                 f"note: it loads {file} beside it; `{told}` makes that", file=sys.stderr
             )
     if output == "-":
-        print(source.text, end="")
+        streams.put(source.text)
         return
     path = Path(output)
     texts = {path: source.text}
@@ -222,6 +223,7 @@ def build(
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
     from archspec.backend import backend as find
+    from archspec.files import temporary
     from archspec.weights import write
 
     stored = options.element(dtype)
@@ -288,7 +290,8 @@ def build(
         held = chosen.read_weights(found.graph, model)
         saved = write(output, found.graph, held, dtype=stored, shard=size_of_part)
     else:
-        chosen.save(found.graph, model, str(output))
+        with temporary():  # Keras leaves its own behind where it is killed
+            chosen.save(found.graph, model, str(output))
     print(f"saved: {saved}")
     native = saved == output and (backend == "torch" or not saved.name.endswith(FLAT))
     text = loading.lines(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, ParamSpec, cast
 
 import typer
 
-from archspec.errors import ArchspecError, SpecError, SpecWarning, WeightsError
+from archspec.errors import (
+    ArchspecError,
+    ExpectWarning,
+    SpecError,
+    SpecWarning,
+    WeightsError,
+)
 from archspec.files import placed
 
 if TYPE_CHECKING:
@@ -217,22 +223,41 @@ def told(loaded: Loaded) -> None:
     say([SpecWarning(doubt, code="AS620") for doubt in loaded.doubts])
 
 
+def refused(error: OSError) -> ArchspecError:
+    """What the system refused, and of which file."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    return ArchspecError(f"{where}{reason}", code="AS190")
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    """Shows warnings of ours as all that is printed for a person."""
+
+    def show(message: Warning | str, *place: Any) -> None:
+        if isinstance(message, ExpectWarning):
+            say([message.told])
+        else:
+            shown(message, *place)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ExpectWarning)
+        shown = warnings.showwarning
+        warnings.showwarning = cast(Any, show)
+        yield
+
+
 def ended(command: Callable[P, None]) -> Callable[P, None]:
     """A command whose errors are the user's to read, never a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
+            with warned():
+                command(*args, **kwargs)
         except ArchspecError as error:
             fail(error)
-        except BrokenPipeError:
-            # Whoever read our output has gone; nothing more can be said to him.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
         except OSError as error:
-            where = error.filename or "the output"
-            fail(ArchspecError(f"{where}: {error.strerror}", code="AS190"))
+            fail(refused(error))
 
     return run

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from archspec.arguments import Given, Size
 from archspec.errors import ArchspecError, SpecError, shown
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.language import names as naming
@@ -26,10 +27,6 @@ NEEDED = {
     "inputs": "for example inputs: {image: [3, 224, 224]}",
 }
 """What a file has, of its own or from its base, and how to get it."""
-
-Size = tuple[int, int]
-Given = bool | int | float | str | None | Sequence["Given"]
-"""A value that a caller gives for a param; a list is as good as a tuple."""
 
 
 def expand(

@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from archspec import catalog
-from archspec.errors import ArchspecError, Collector, Location, SpecError, nearest
+from archspec.errors import (
+    ArchspecError,
+    Collector,
+    Location,
+    SpecError,
+    nearest,
+    shown,
+)
 from archspec.language.params import accept
 from archspec.language.reader import parse, read
 from archspec.language.schema import unit
@@ -31,18 +39,25 @@ class Files:
         self.units: dict[str, Unit] = {}
         self.reading: list[str] = []
         self.extended: dict[str, Location] = {}
+        self.texts: dict[str, str | bytes] = {}
         self.bytes = 0
 
-    def open(self, spec: str | Path) -> Unit:
+    def open(self, spec: str | PathLike[str]) -> Unit:
         """The file that a user names: a path, or a net of the zoo."""
         path = Path(spec)
         if path.suffix not in (".yaml", ".yml"):
             path = _of_the_zoo(str(spec), "`archspec list` names the nets")
-        self.folder = path.resolve().parent
+        try:
+            self.folder = path.resolve().parent
+        except (OSError, ValueError) as error:  # no name that the system knows
+            message = f"{shown(str(path))} can't be read: {error}"
+            raise SpecError(message, code="AS101") from None
         return self._merged(path)
 
-    def text(self, text: str | bytes, file: str) -> Unit:
-        """A spec that is not in a file; it may extend the zoo only."""
+    def text(self, text: str | bytes, file: str, folder: Path | None = None) -> Unit:
+        """A spec that is in no file; without a folder it may extend the zoo only."""
+        self.folder = folder
+        self.texts[file] = text
         return self._extend(unit(parse(text, file, self.limits), file))
 
     def named(self, name: str, at: Location) -> Unit:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any, cast
+from weakref import WeakValueDictionary, finalize, proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +31,64 @@ class Source:
     entries: tuple[str, ...] = ()
 
 
+ALIVE: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
+"""Modules that were made from source and are in use, by name."""
+
+
 def execute(source: Source) -> ModuleType:
     """Runs source as a module that tracebacks, `inspect` and pickle can find.
 
     The module is in `sys.modules` and its text in `linecache`, under a name that says
-    which net it is.
+    which net it is, for as long as anything of it is in use: a model, a class. What is
+    pickled takes the source along, since no other process could import its class.
     """
     digest = hashlib.sha256(source.text.encode()).hexdigest()[:12]
     name = f"archspec_{source.backend}_{source.name}_{digest}".replace("-", "_")
     name = name.replace(".", "_")
-    if name in sys.modules:
-        return sys.modules[name]
+    if (known := ALIVE.get(name)) is not None and name in sys.modules:
+        return known
     file = f"<{source.backend} {source.name} {digest}>"
-    module = ModuleType(name)
+    ALIVE[name] = module = ModuleType(name)
     module.__file__ = file
+    # Who has a function has its globals, and so the module; `sys.modules` has it not.
+    module.__dict__["__module__"] = module
+    sys.modules[name] = cast(ModuleType, proxy(module))
     lines = source.text.splitlines(keepends=True)
     linecache.cache[file] = (len(source.text), None, lines, file)
-    sys.modules[name] = module
+    finalize(module, _forget, name, file).atexit = False
     try:
         exec(compile(source.text, file, "exec"), module.__dict__)
     except BaseException:
-        del sys.modules[name]
+        _forget(name, file)
         raise
+    for made in vars(module).values():
+        if isinstance(made, type) and made.__module__ == name:
+            made.__reduce_ex__ = _reducing(source, name)  # type: ignore[assignment]
     return module
+
+
+def revived(source: Source, kind: str, *args: Any) -> Any:
+    """An instance, without its state, of a class of source; what pickle calls."""
+    found = getattr(execute(source), kind)
+    return found.__new__(found, *args)
+
+
+def _reducing(source: Source, name: str) -> Callable[[Any, int], Any]:
+    """How pickle and `copy` take an instance of a class of source apart."""
+
+    def reduce(self: Any, protocol: int) -> Any:
+        kind = type(self)
+        if kind.__module__ != name:  # it inherits from one
+            return object.__reduce_ex__(self, protocol)
+        taken: Any = object.__reduce_ex__(self, max(protocol, 2))
+        _, (_, *args), *state = taken
+        return revived, (source, kind.__name__, *args), *state
+
+    return reduce
+
+
+def _forget(name: str, file: str) -> None:
+    """Takes a module that nobody uses, or that failed, out of Python's tables."""
+    ALIVE.pop(name, None)
+    sys.modules.pop(name, None)
+    linecache.cache.pop(file, None)

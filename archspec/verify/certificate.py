@@ -29,8 +29,8 @@ from archspec.errors import ArchspecError, shown
 from archspec.files import Data, read_regular, write_together
 from archspec.fingerprint import described, fingerprint
 from archspec.graph import Graph
+from archspec.opening import load
 from archspec.passes.stand_ins import stand_ins
-from archspec.spec import load
 from archspec.verify.data import BATCH
 from archspec.verify.dyadic import Array, Dyadic, digest
 from archspec.verify.setting import Setting

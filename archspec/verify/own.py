@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from archspec import arguments
 from archspec.backend import Backend, Own, backend, backends
 from archspec.errors import ArchspecError, BackendError, shown
 from archspec.graph import Graph, Node
@@ -304,12 +306,12 @@ def _listed(names: Any) -> str:
 
 
 def verify_model(
-    spec: str,
+    spec: str | PathLike[str],
     model: Any,
     *,
     backend: str | None = None,
     rename: Mapping[str, str] | None = None,
-    size: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
     seed: int = 0,
     **params: Any,
 ) -> Report:
@@ -322,7 +324,8 @@ def verify_model(
         backend: of the model; found by its class if None.
         rename: from parts of the model's names, or patterns with `*`, to the spec's:
             of parameters in torch, of layers in Keras.
-        size: height and width of the images; small ones if None.
+        size: height and width of the images, or one number for both; small ones if
+            None.
         seed: of weights and images.
         params: of the spec.
 
@@ -334,7 +337,10 @@ def verify_model(
         BackendError: the model is none of a backend's, or its outputs are others.
         WeightsError: its parameters are others; all are listed with the nearest names.
     """
-    setting = Setting(spec, "float64", seed, params, size)
+    named, seed = arguments.path("spec", spec), arguments.whole("seed", seed)
+    if rename is not None and not isinstance(rename, Mapping):
+        raise arguments.wrong("rename", "a mapping from names to names", rename)
+    setting = Setting(named, "float64", seed, params, arguments.size(size))
     chosen = _backend(model, backend)
     own = made(chosen, setting.graph(), model, rename or {})
     setting = small(setting) if own.size is None else replace(setting, size=own.size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archspec.graph import Graph
-from archspec.spec import load
+from archspec.opening import load
 from archspec.verify.data import Data, Dtype, ExactData
 
 Size = tuple[int, int]

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast
 
 import numpy as np
 
+from archspec import arguments
 from archspec.errors import WeightsError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
@@ -75,6 +76,24 @@ class Reading(TypedDict, total=False):
     adapt_input: Literal["sum", "repeat"] | None
     thorough: bool
     strict: bool
+
+
+def reading(how: Mapping[str, Any]) -> Reading:
+    """What a user says, once its names and types were looked at; TypeError if wrong."""
+    arguments.known("build", how, Reading.__annotations__)
+    found = dict(how)
+    for name in ("allow_missing", "allow_extra", "new"):
+        found[name] = arguments.texts(name, how.get(name, ()))
+    for name in ("thorough", "strict"):
+        found[name] = arguments.flag(name, how.get(name, False))
+    if how.get("source") is not None:
+        arguments.text("source", how["source"], "torchvision")
+    if not isinstance(how.get("wish", ANY), Wish):
+        raise arguments.wrong("wish", "an archspec.weights.Wish", how["wish"])
+    if how.get("adapt_input") not in (None, "sum", "repeat"):
+        expected = "'sum', 'repeat' or None"
+        raise arguments.wrong("adapt_input", expected, how["adapt_input"])
+    return cast(Reading, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +180,8 @@ def fitted(
     **how: Unpack[Reading],
 ) -> Loaded:
     """What `load` gives for a net, with what there is to say about it."""
-    path = located(path, graph.name)
+    path, how = located(path, graph.name), reading(how)
+    seed = arguments.whole("seed", seed)
     source, wish = how.get("source"), how.get("wish", ANY)
     how_input = how.get("adapt_input")
     new = renewed(graph, how.get("new", ()))

@@ -10,10 +10,11 @@ KINDS = ("cuda", "mps", "xpu")
 """Kinds of devices beside the CPU that torch has modules for."""
 
 
-def placed(device: str | None) -> Any:
+def placed(device: Any) -> Any:
     """A device by its name, once torch was seen to use it; None is torch's default.
 
-    Raises BackendError that names the devices there are.
+    Raises BackendError that names the devices there are, also for one that keeps no
+    values, such as `meta`.
     """
     import torch
 
@@ -21,8 +22,8 @@ def placed(device: str | None) -> Any:
         return None
     try:
         found = torch.device(device)
-        torch.zeros(1, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.zeros(1, device=found).item()
+    except Exception:  # torch raises of nine kinds, by the device and how it was built
         known = _known(torch)
         raise BackendError(
             f"torch has no device {device!r} here",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nets import graph_of
 from typer.testing import CliRunner
 
 import archspec
+from archspec.authoring.lint import warnings
 from archspec.authoring.resolved import flow, render
 from archspec.catalog import names
 from archspec.cli.app import application
+from archspec.errors import ArchspecError
 from archspec.fingerprint import fingerprint
+from archspec.graph import Value
 
 ODD = sorted((Path(__file__).parent.parent / "odd").glob("*.yaml"))
 
@@ -23,18 +28,100 @@ def same(graph: archspec.Graph) -> str:
     found = graph_of(text)
     assert fingerprint(found) == fingerprint(graph)
     assert found.taps == graph.taps
-    assert "=" not in text.partition("\ngraph:")[2]
+    assert [n.layer() for n in found.nodes] == [n.layer() for n in graph.nodes]
+    assert [n.op.inits() for n in found.nodes] == [n.op.inits() for n in graph.nodes]
+    assert {*found.params} <= {*graph.arguments}
+    params = {f"={name}" for name in found.params}
+    assert {*re.findall(r"=[^\],}]*", text.partition("\ngraph:")[2])} <= params
     return text
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_zoo(name: str) -> None:
-    same(archspec.load(name).graph)
+    """It says the same of itself, warns of nothing, and keeps what users set."""
+    wanted = archspec.load(name)
+    found = archspec.loads(render(wanted.graph, wanted.unit.keys.publisher))
+    assert found.fingerprint == wanted.fingerprint
+    for key in ("title", "description", "source", "publisher", "weights"):
+        assert getattr(found.unit.keys, key) == getattr(wanted.unit.keys, key)
+    assert found.preprocessing == wanted.preprocessing
+    assert found.graph.taps == wanted.graph.taps
+    layers = [node.layer() for node in wanted.graph.nodes]
+    assert [node.layer() for node in found.graph.nodes] == layers
+    inits = [node.op.inits() for node in wanted.graph.nodes]
+    assert [node.op.inits() for node in found.graph.nodes] == inits
+    assert found.graph.arguments == wanted.graph.arguments
+    assert warnings(found) == []
+
+
+def others(value: Value) -> list[Value]:
+    """Other values for a param."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, str):
+        return ["sigmoid", "none", "relu6"]
+    assert isinstance(value, int | float)
+    return [value + 1, value / 2]
+
+
+def computed(text: str, params: dict[str, Any]) -> str:
+    try:
+        return fingerprint(graph_of(text, **params))
+    except ArchspecError:
+        return "refused"
+
+
+def compare_params(text: str) -> None:
+    """A param that is kept means what it did."""
+    resolved = render(graph_of(text))
+    for name, value in graph_of(resolved).params.items():
+        for other in others(value):
+            given = {name: other}
+            wanted = computed(text, given)
+            assert computed(resolved, given) == wanted, given
 
 
 @pytest.mark.parametrize("path", ODD, ids=lambda path: path.stem)
 def test_an_odd_spec(path: Path) -> None:
-    same(graph_of(path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    same(graph_of(text))
+    compare_params(text)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "vgg11_bn", "keras_resnet50"])
+def test_params_of_the_zoo(name: str) -> None:
+    compare_params(f"extends: {name}\n")
+
+
+COMPUTED = """
+params: {a: 3, b: =a, c: 4, d: 5, e: 6, f: 0.5}
+inputs: {image: [=a, 8, 8]}
+defaults: {conv2d: {kernel: 1}}
+blocks:
+  inner:
+    params: {channels: int, rate: =f, more: =channels}
+    graph:
+      - {op: conv2d, channels: =channels}
+      - {op: conv2d, channels: =more}
+      - {op: dropout, rate: =rate}
+      - {op: conv2d, channels: =e}
+graph:
+  one: {op: conv2d, channels: =c}
+  two: {op: conv2d, channels: =d}
+  three: {op: conv2d, channels: =2 * d}
+  four: {block: inner, channels: =c}
+  five: {op: conv2d, channels: =b}
+"""
+
+
+def test_what_a_formula_computes_is_no_param() -> None:
+    """Of `d` one place would change and not the other, and `b` follows `a`."""
+    graph = graph_of(COMPUTED)
+    assert {*graph.arguments} == {*"abcdef"}
+    text = same(graph)
+    assert "params: {b: 3, c: 4, e: 6, f: 0.5}\n" in text
+    assert text.count("=c") == 3 and text.count("=d") == 0
+    compare_params(COMPUTED)
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -159,4 +246,5 @@ def test_a_resolved_spec_is_the_same_net(name: str, tmp_path: Path) -> None:
     assert [n.shape for n in found.nodes] == [n.shape for n in wanted.nodes]
     assert [n.op for n in found.nodes] == [n.op for n in wanted.nodes]
     assert list(found.parameters().values()) == list(wanted.parameters().values())
-    assert "=" not in path.read_text().partition("graph:")[2]
+    formulas = re.findall(r"=[^],}]*", path.read_text().partition("\ngraph:")[2])
+    assert {*formulas} <= {f"={name}" for name in wanted.arguments}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import linecache
 import sys
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,10 @@ import torch
 from archspec_torch.backend import TorchBackend, _undrawn
 from nets import Arrays, cotangents, graph_of, images, randomised
 
+import archspec
 from archspec.errors import ArchspecError, BackendError, UnsupportedError
 from archspec.graph import Graph
+from archspec.weights import initial_weights
 
 SPEC = """
 params: {width: 4}
@@ -128,12 +133,13 @@ def test_dtypes_and_devices() -> None:
     assert np.array_equal(
         half.fc.bias.detach().numpy(), weights["fc.bias"].astype("float16")
     )
-    meta, _ = built(device="meta")
-    assert all(tensor.is_meta for tensor in meta.state_dict().values())
 
 
-@pytest.mark.parametrize("device", ["nosuch", "cuda:99", "cpu:x", ""])
-def test_a_device_that_is_not_there(device: str) -> None:
+@pytest.mark.parametrize(
+    "device", ["nosuch", "cuda:99", "cpu:x", "", "meta", "privateuseone", [], 5.5]
+)
+def test_a_device_that_is_not_there(device: Any) -> None:
+    """Nor has one a model's weights that keeps no values."""
     with pytest.raises(BackendError, match="has no device") as caught:
         built(device=device)
     assert caught.value.code == "AS517"
@@ -317,3 +323,30 @@ def test_a_net_without_weights() -> None:
     assert np.array_equal(
         BACKEND.forward(graph, model, given)[""], np.maximum(given["image"], 0)
     )
+
+
+def test_another_process_has_a_model_whole(tmp_path: Path) -> None:
+    """`torch.save` of a whole model, and process pools, which send it there and back."""
+    spec = archspec.load("resnet20")
+    model = spec.build("torch").eval().requires_grad_(False)
+    image = torch.ones(1, 3, 8, 8)
+    wanted = model(image)
+    torch.save(model, tmp_path / "net.pt")
+    with get_context("spawn").Pool(1) as pool:
+        read = (tmp_path / "net.pt",)
+        found = pool.apply(torch.load, read, {"weights_only": False})
+        assert torch.equal(pool.apply(model, (image,)), wanted)
+    assert type(found) is type(model) and torch.equal(found(image), wanted)
+
+
+def test_nothing_is_left_of_a_model() -> None:
+    """Neither of its module, nor of its text."""
+    spec = archspec.load("resnet20")
+    for number in range(3):
+        graph = replace(spec.graph, title=f"Net {number}")
+        model = BACKEND.build(graph, initial_weights(graph))
+        assert type(model).__module__ in sys.modules
+    del model
+    gc.collect()
+    assert not [name for name in sys.modules if name.startswith("archspec_torch_resn")]
+    assert not [file for file in linecache.cache if file.startswith("<torch resnet20")]
