@@ -41,7 +41,7 @@ ROLES = {
     "channels": Role(
         "int",
         (4, 2, 6, 8, 3),
-        ("channels", "width", "out_channels", "planes", "hidden", "growth"),
+        ("channels", "width", "in_channels", "planes", "hidden", "growth"),
     ),
     "stride": Role("int", (1, 2), ("stride", "step", "down")),
     "factor": Role("int", (1, 2, 3), ("expand", "factor", "mult")),

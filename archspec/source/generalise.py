@@ -275,6 +275,8 @@ class Writer:
         if not varies and same(values):
             return values[0]
         arg = "in_channels" if len(definition.inputs) == 1 else f"{name}_channels"
+        if (scopes[0].definition, arg) in self.plan.taken:
+            arg = self.words.free(f"{name}_channels")
         definition.channel_arguments[arg] = number
         return self.words.argument(arg, values)
 

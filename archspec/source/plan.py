@@ -22,6 +22,7 @@ class Unfit(Exception):
         params: params of the net that can't be arguments because of it.
         lengths: params of blocks that are lists, in all instances of one length.
         split: params of blocks by whose values instances must be told apart.
+        taken: params of blocks whose names channels have, which are something else.
         repeat: the repeat whose instances could be written one by one instead.
         definition: the definition that it happened in.
     """
@@ -33,6 +34,7 @@ class Unfit(Exception):
         params: frozenset[str] = frozenset(),
         lengths: frozenset[Place] = frozenset(),
         split: frozenset[Place] = frozenset(),
+        taken: frozenset[Place] = frozenset(),
         repeat: Place | None = None,
         definition: str = "",
     ) -> None:
@@ -40,6 +42,7 @@ class Unfit(Exception):
         self.params = params
         self.lengths = lengths
         self.split = split
+        self.taken = taken
         self.repeat = repeat
         self.definition = definition
 
@@ -54,6 +57,7 @@ class Plan:
             caller computes from its own arguments.
         lengths: params of definitions that are lists of one length, which is fixed.
         split: params of definitions whose instances share one only if they are equal.
+        taken: params whose definition's channels have another name.
         lines: definitions whose instances share one only if they have the same lines.
         apart: definitions whose instances share none.
         unrolled: repeats that are written one by one; all of them where `literal`.
@@ -64,6 +68,7 @@ class Plan:
     variable: set[Place] = field(default_factory=set)
     lengths: set[Place] = field(default_factory=set)
     split: set[Place] = field(default_factory=set)
+    taken: set[Place] = field(default_factory=set)
     lines: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
     unrolled: set[Place] = field(default_factory=set)
@@ -71,7 +76,9 @@ class Plan:
 
     def give_up(self, unfit: Unfit) -> None:
         """Makes the plan more literal by one step, the one that keeps the most."""
-        if not unfit.lengths <= self.lengths:
+        if not unfit.taken <= self.taken:
+            self.taken |= unfit.taken
+        elif not unfit.lengths <= self.lengths:
             self.lengths |= unfit.lengths
         elif unfit.params & self.arguments:
             self.arguments -= unfit.params

@@ -314,6 +314,9 @@ class Vocabulary:
         definition = self.definition
         if name in definition.channel_arguments:
             # A param of the same name is something else.
+            place = scope_id(self.group), name
+            if name in scope.params and place not in self.forest.plan.taken:
+                raise Unfit(f"{name} is a param", taken=frozenset((place,)))
             raise Unsayable(name, frozenset((name,)))
         if name in definition.arguments or name in definition.constants:
             return self.word(name)
