@@ -36,6 +36,7 @@ options.
 | `ARCHSPEC_LIMITS` | what a spec may ask for, as `nodes=500000` |
 | `ARCHSPEC_CACHE` | the folder for weights that were fetched |
 | `ARCHSPEC_MIRROR` | an address that has publishers' files, by their hosts |
+| `NO_COLOR`, `FORCE_COLOR` | colours in messages: never, or also where no terminal is |
 | `KERAS_BACKEND` | what Keras runs on, as Keras itself takes it |
 """
 

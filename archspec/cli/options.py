@@ -241,7 +241,15 @@ def say(errors: Iterable[ArchspecError]) -> None:
     from archspec.authoring.messages import render, singly
 
     for item in singly(errors):
-        print(render(item), file=sys.stderr)
+        tell(render(item))
+
+
+def tell(text: str) -> None:
+    """Prints messages on standard error, in colours where they are seen."""
+    from archspec.cli import colours
+
+    shown = colours.coloured(text) if colours.wanted(sys.stderr) else text
+    print(shown, file=sys.stderr)
 
 
 def told(loaded: Loaded) -> None:

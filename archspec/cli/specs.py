@@ -53,7 +53,7 @@ def validate(
     if kind in findings.FORMATS:
         print(findings.FORMATS[kind](found))
     elif found:
-        print(findings.text(found), file=sys.stderr)
+        options.tell(findings.text(found))
     if errors or (strict and doubts):
         raise typer.Exit(1)
 
