@@ -84,7 +84,7 @@ class ArchspecError(Exception):
         place = f"{self.at}: " if self.at else ""
         hint = f" ({self.hint})" if self.hint else ""
         way = "".join(f"\n  {note}" for note in self.notes)
-        return f"{place}{self.message}{hint}{way}"
+        return f"{place}{self.message} [{self.code}]{hint}{way}"
 
 
 class SpecError(ArchspecError):
@@ -202,7 +202,7 @@ class ExpectWarning(UserWarning):
     """
 
     def __init__(self, told: SpecWarning) -> None:
-        super().__init__(f"{told} [{told.code}]")
+        super().__init__(str(told))
         self.told = told
 
 

@@ -43,12 +43,12 @@ def test_a_part_of_a_text() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ArchspecError("no"), "no"),
-        (ArchspecError("no", at=AT), "net.yaml:3:5: no"),
-        (ArchspecError("no", hint="do"), "no (do)"),
+        (ArchspecError("no"), "no [AS100]"),
+        (ArchspecError("no", at=AT), "net.yaml:3:5: no [AS100]"),
+        (ArchspecError("no", hint="do", code="AS402"), "no [AS402] (do)"),
         (
             ArchspecError("no", at=AT, hint="do", notes=("in a", "in b")),
-            "net.yaml:3:5: no (do)\n  in a\n  in b",
+            "net.yaml:3:5: no [AS100] (do)\n  in a\n  in b",
         ),
     ],
 )

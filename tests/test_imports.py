@@ -42,9 +42,10 @@ ALLOWED = {
     ("graph", "table"),
     ("source", "language.formula"),
     ("source", "reference"),
+    ("spec", "authoring.lint"),
     ("verify", "archspec"),
 }
-"""A notebook shows a graph as its table. Printed text may be a formula's, if that gives
+"""A notebook shows a graph as its table; `Spec.validate` warns. Printed text may be a formula's, if that gives
 the graph's value; source asks. What a printed test compares, the definitions of the ops
 compute. A certificate has the version."""
 
