@@ -1,4 +1,4 @@
-.PHONY: demo test proof bench docs
+.PHONY: demo test proof bench docs editor
 PY = .venv/bin/python
 PIP = $(PY) -m pip install -q --disable-pip-version-check -c constraints.txt
 RUN = OMP_NUM_THREADS=2 $(PY)
@@ -16,8 +16,16 @@ test: .venv/.test
 	$(TEST)
 
 # The heavier proofs: full-size nets, every net of the zoo.
-proof: .venv/.proof
+proof: .venv/.proof tests/editor/node_modules
 	$(RUN) -m pytest -q -m proof
+
+# The schema in the YAML language server of editors, which needs Node.
+editor: .venv/.test tests/editor/node_modules
+	$(PY) -m pytest -q -m proof tests/authoring/test_editor.py
+
+tests/editor/node_modules: tests/editor/package.json
+	npm install --silent --no-package-lock --prefix tests/editor
+	touch $@
 
 bench: .venv/.test
 	$(RUN) -m benchmarks

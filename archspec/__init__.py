@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, overload
 
+TYPE_CHECKING = False  # of typing, which takes longer to import than all of this
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from typing import Any, Literal, overload
 
     import keras
     import torch
@@ -59,16 +60,20 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-@overload
-def build(
-    spec: Readable | Spec, backend: Literal["torch"], **how: Any
-) -> torch.nn.Module: ...
-@overload
-def build(
-    spec: Readable | Spec, backend: Literal["keras"], **how: Any
-) -> keras.Model: ...
-@overload
-def build(spec: Readable | Spec, backend: str, **how: Any) -> Any: ...
+if TYPE_CHECKING:
+
+    @overload
+    def build(
+        spec: Readable | Spec, backend: Literal["torch"], **how: Any
+    ) -> torch.nn.Module: ...
+    @overload
+    def build(
+        spec: Readable | Spec, backend: Literal["keras"], **how: Any
+    ) -> keras.Model: ...
+    @overload
+    def build(spec: Readable | Spec, backend: str, **how: Any) -> Any: ...
+
+
 def build(
     spec: Readable | Spec,
     backend: str,

@@ -9,6 +9,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+LONGEST = 600
+"""Characters of a message, a hint or a note: what is longer helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,12 @@ class ArchspecError(Exception):
         hint: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = plain(message)
+        super().__init__(self.message)
         self.code = code or type(self).code
         self.at = at
-        self.hint = hint
-        self.notes = notes
+        self.hint = hint and plain(hint)
+        self.notes = tuple(map(plain, notes))
 
     @property
     def errors(self) -> tuple[ArchspecError, ...]:
@@ -160,10 +162,11 @@ class Collector:
 
     def end(self) -> None:
         """Raises what was kept, if anything was."""
-        if len(self.found) == 1:
-            raise next(iter(self.found.values()))
-        if self.found:
-            raise SpecErrors(self.found.values())
+        found = list(dict.fromkeys(self.found.values()))
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            raise SpecErrors(found)
 
 
 class BackendError(ArchspecError):
@@ -211,6 +214,21 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     lower = {other.lower(): other for other in islice(known, 2000)}
     close = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
     return f"did you mean {lower[close[0]]!r}?" if close else None
+
+
+def plain(text: str) -> str:
+    """A text that a terminal can show: escaped, and cut in the middle if it is long."""
+    if len(text) > LONGEST:
+        half = LONGEST // 2
+        text = f"{text[:half]} [...] {text[-half:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    """A character as Python writes it in a string, such as `\\x1b`."""
+    return character.encode("unicode_escape").decode()
 
 
 def shown(value: Any) -> str:

@@ -238,8 +238,9 @@ class Scope:
         how = one(self.draw, "value", "type", "formula", "value")
         if how == "type" and (own is self.root or self.optional):
             how = "value"
-        if how == "formula" and own is not self.root:
-            outside = replace(self, counters=(), sizes=self.outer or self.sizes)
+        if how == "formula":
+            sizes = {} if own is self.root else self.outer or self.sizes
+            outside = replace(self, own=own, counters=(), sizes=sizes)
             default = outside.given(role, new=False)
         elif how != "type":
             default = constant(one(self.draw, *values))

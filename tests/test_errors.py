@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from archspec.errors import (
+    LONGEST,
     ArchspecError,
     BackendError,
     Collector,
@@ -183,3 +184,20 @@ def test_the_nearest_name(name: str, known: list[str], hint: str | None) -> None
 )
 def test_a_value_in_a_message(value: Any, text: str) -> None:
     assert shown(value) == text
+
+
+def test_long_texts_are_cut_in_the_middle_and_signs_escaped() -> None:
+    name = "a" * 9999
+    error = ArchspecError(
+        f"the name {name} is long", hint=f"{name}!", notes=(f"in {name}.",)
+    )
+    for text, start, end in (
+        (error.message, "the name aaa", "aaa is long"),
+        (error.hint or "", "aaa", "aaa!"),
+        (error.notes[0], "in aaa", "aaa."),
+    ):
+        assert len(text) == LONGEST + len(" [...] ")
+        assert text.startswith(start) and text.endswith(end) and " [...] " in text
+    hostile = "\x1b[31m\u202eé\n\ud800"
+    assert ArchspecError(hostile).message == r"\x1b[31m\u202eé\n\ud800"
+    assert str(ArchspecError("x" * LONGEST)) == "x" * LONGEST

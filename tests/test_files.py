@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from archspec.errors import ArchspecError
-from archspec.files import write_together, write_whole
+from archspec.files import (
+    leave,
+    read_regular,
+    scratch,
+    temporary,
+    write_together,
+    write_whole,
+)
 from archspec.weights import save
+
+
+class TestReadRegular:
+    @pytest.mark.parametrize("most", [2, 3, 4])
+    def test_a_byte_too_many_is_read_too(self, tmp_path: Path, most: int) -> None:
+        (tmp_path / "a").write_bytes(b"1234")
+        assert read_regular(tmp_path / "a", most) == b"1234"[: most + 1]
+
+    @pytest.mark.parametrize("name", ["pipe", "zero", "."])
+    def test_what_is_no_file(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "zero").symlink_to("/dev/zero")
+        with pytest.raises(OSError, match="a folder or a device, not a file"):
+            read_regular(tmp_path / name, 9)
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            read_regular(tmp_path / "a", 9)
 
 
 class TestWriteWhole:
@@ -30,8 +57,8 @@ class TestWriteWhole:
             path.write_text("x")
 
         write_whole(tmp_path / "m.weights.h5", write)
-        assert seen[0].parent == tmp_path
-        assert seen[0].name.endswith("m.weights.h5")
+        assert seen[0].parent.parent == tmp_path
+        assert seen[0].name == "m.weights.h5"
         assert [path.name for path in tmp_path.iterdir()] == ["m.weights.h5"]
 
     @pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt()])
@@ -123,3 +150,100 @@ class TestTogether:
         with pytest.raises(ArchspecError):
             write_together({tmp_path / "a": "x", tmp_path / "b": taken})
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+class TestFullDisk:
+    """What libraries do with a full disk is not tried: that is seen before."""
+
+    def test_no_writer_is_asked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: int) -> None:
+            raise OSError(28, "a library's own words")
+
+        monkeypatch.setattr("os.posix_fallocate", full)
+        with pytest.raises(ArchspecError, match="No space left on device") as caught:
+            write_whole(tmp_path / "a", Path.touch, size=1)
+        assert caught.value.code == "AS190" and list(tmp_path.iterdir()) == []
+
+    def test_a_writer_finds_an_empty_file(self, tmp_path: Path) -> None:
+        write_whole(tmp_path / "a", lambda draft: None, size=1 << 20)
+        assert (tmp_path / "a").read_bytes() == b""
+
+    def test_a_disk_that_somebody_fills_meanwhile(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        def broken(path: Path) -> None:
+            monkeypatch.setattr("os.posix_fallocate", full)
+            raise RuntimeError("enforce fail at inline_container.cc")
+
+        with pytest.raises(ArchspecError, match="No space left on device"):
+            write_whole(tmp_path / "a", broken, size=1)
+
+    @pytest.mark.parametrize("code", [95, 22, 38])
+    def test_a_file_system_that_reserves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        def unknown(*_: int) -> None:
+            raise OSError(code, "not here")
+
+        monkeypatch.setattr("os.posix_fallocate", unknown)
+        write_whole(tmp_path / "a", Path.touch, size=1)
+
+
+class TestScratch:
+    def test_it_goes(self, tmp_path: Path) -> None:
+        with scratch(tmp_path) as folder:
+            (folder / "deep").mkdir()
+            assert folder.parent == tmp_path
+        assert list(tmp_path.iterdir()) == []
+
+    def test_only_what_is_called_so_is_removed(self, tmp_path: Path) -> None:
+        names = [
+            ".archspec-0123",
+            "archspec-0123456789abcdef",
+            ".archspec-0123456789abcdeg",
+        ]
+        for name in names:
+            (tmp_path / name).mkdir()
+        (tmp_path / ".archspec-0123456789abcdef").touch()
+        (tmp_path / ".archspec-0000000000000000").symlink_to(tmp_path / names[0])
+        (tmp_path / ".archspec-aaaaaaaaaaaaaaaa").mkdir()
+        with scratch(tmp_path) as folder:
+            left = {path.name for path in tmp_path.iterdir()} - {folder.name}
+        assert ".archspec-aaaaaaaaaaaaaaaa" not in left
+        assert len(left) == len(names) + 2
+
+    def test_temporary_files_of_others(self, tmp_path: Path) -> None:
+        before = tempfile.gettempdir()
+        with temporary():
+            inside = Path(tempfile.mkdtemp())
+            assert inside.parent.parent == Path(before)
+        assert tempfile.gettempdir() == before and not inside.exists()
+
+
+class TestLeave:
+    def test_folders_go_before_the_end(self, tmp_path: Path) -> None:
+        seen: list[list[Path]] = []
+        with scratch(tmp_path):
+            leave(lambda: seen.append(list(tmp_path.iterdir())))
+        assert seen == [[]]
+
+    def test_not_amid_moves(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of two files the second comes to its place, too."""
+        seen: list[list[str]] = []
+        move = Path.replace
+
+        def interrupted(draft: Path, target: Path) -> Path:
+            made = move(draft, target)
+            leave(lambda: seen.append(sorted(p.name for p in tmp_path.iterdir())))
+            return made
+
+        monkeypatch.setattr(Path, "replace", interrupted)
+        write_together({tmp_path / "a": "x", tmp_path / "b": "y"})
+        assert seen[-1] == ["a", "b"] and all(len(names) == 2 for names in seen)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from archspec.errors import ArchspecError, Location, SpecWarning
+from archspec.errors import ArchspecError, Location, SpecWarning, plain
+from archspec.files import read_regular
 
 WIDTH = 100
 BYTES = 2**20
@@ -34,7 +34,7 @@ def render(error: ArchspecError, text: str | None = None) -> str:
     `text` is the source, where it is no file.
     """
     kind = "warning" if isinstance(error, SpecWarning) else "error"
-    place = f"{error.at}: " if error.at else ""
+    place = f"{plain(str(error.at))}: " if error.at else ""
     lines = [f"{place}{kind}: {error.message} [{error.code}]"]
     if error.at is not None:
         line = line_of(error.at) if text is None else _split(text)[error.at.line - 1]
@@ -117,8 +117,6 @@ def _lines(file: str) -> tuple[str, ...]:
     try:
         path = Path(file).resolve()
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            return ()
         return _read(path, found.st_mtime_ns, found.st_size)
     except (OSError, ValueError):
         return ()
@@ -127,8 +125,7 @@ def _lines(file: str) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int, size: int) -> tuple[str, ...]:
     """The lines of a file, read anew when it has changed."""
-    with path.open("rb") as stream:
-        return _split(stream.read(BYTES).decode("utf-8-sig", "replace"))
+    return _split(read_regular(path, BYTES).decode("utf-8-sig", "replace"))
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from archspec.catalog import families
+from archspec.language.files import Files
 from archspec.language.params import OR, TYPES
 from archspec.language.syntax import (
     KINDS,
@@ -23,8 +25,9 @@ from archspec.language.syntax import (
     WeightsKeys,
     keys_of,
 )
+from archspec.listing import nets
 from archspec.ops import OPS, Op, Weighted
-from archspec.ops.describe import expected
+from archspec.ops.describe import expected, summary
 from archspec.ops.init import BY_NAME, CONSTANTS
 
 Json = dict[str, Any]
@@ -35,19 +38,20 @@ PARAM = keys_of(ParamKeys)
 NODE = keys_of(NodeKeys)
 EXPECT = keys_of(ExpectKeys)
 WEIGHTS = keys_of(WeightsKeys)
-FORMULA: Json = {"type": "string", "pattern": "^=", "description": "A formula."}
+FORMULA: Json = {"type": "string", "pattern": "^="}
 
 
 def schema() -> Json:
     """The schema, draft 2020-12."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "archspec, version 1",
-        "description": "A neural network as one spec.",
+        "description": "A neural network as one spec: archspec, version 1.",
         **_object(FileKeys, _file(), required=["archspec", "name"]),
         "anyOf": [{"required": ["extends"]}, {"required": ["inputs", "graph"]}],
         "$defs": {
             "formula": FORMULA,
+            "kind": _kind(),
+            "net": _net(),
             "scope": _scope("node", "entry"),
             "block": _object(BlockKeys, _block(), required=["graph"]),
             "param": _param(),
@@ -92,7 +96,18 @@ def _ref(name: str) -> Json:
 
 
 def _or(*options: Json) -> Json:
-    return {"anyOf": [*options, _ref("formula")]}
+    """One of these, or a formula; what is itself one of several is laid flat.
+
+    The YAML language server shows the texts of alternatives that it can't tell apart
+    as if all of them applied, so that each has an empty mapping of `properties`.
+    """
+    flat = [part for option in options for part in _alternatives(option)]
+    return {"anyOf": [{"properties": {}, **part} for part in flat] + [_ref("formula")]}
+
+
+def _alternatives(value: Json) -> list[Json]:
+    found: list[Json] = value["anyOf"] if value.keys() == {"anyOf"} else [value]
+    return found
 
 
 def _file() -> Json:
@@ -110,6 +125,7 @@ def _file() -> Json:
     shape = {"type": "array", "minItems": 1, "maxItems": 3, "items": size}
     return {
         "params": _map(_ref("param")),
+        "extends": _ref("net"),
         "require": _map({"anyOf": [_ref("formula"), {"type": "null"}]}),
         "inputs": _map(_or(shape, {"type": "null"})),
         "defaults": defaults,
@@ -133,17 +149,32 @@ def _block() -> Json:
 def _param() -> Json:
     """A value, the name of a type, or a type with a default."""
     words = "|".join(TYPES)
-    types = {"type": {"type": "string", "pattern": f"^({words})({OR}({words}))*$"}}
+    several = {"type": "string", "pattern": f"^({words})({OR}({words}))*$"}
+    types = {"type": {"anyOf": [{"enum": [*TYPES]}, several]}}
     either = [{"required": ["type"]}, {"required": ["default"]}]
     told = _object(ParamKeys, types, anyOf=either)
     return {"if": {"type": "object"}, "then": told}
+
+
+def _kind() -> Json:
+    """The name of an op. Each is a constant of its own: an editor shows it alone."""
+    named = [{"const": op.kind, "description": summary(op)} for op in OPS]
+    return _or(*named)
+
+
+def _net() -> Json:
+    """A net or a family of the zoo, or a path."""
+    told = {net.name: net.description for net in nets()}
+    told |= {name: Files().open(name).keys.description for name in families()}
+    known = [{"const": name, "description": text} for name, text in told.items()]
+    return {"anyOf": [*known, {"type": "string"}]}
 
 
 def _scope(node: str, entry: str, *, removable: bool = False) -> Json:
     """A mapping of nodes or a list of entries; at a file's top null removes one."""
     value = _ref(node)
     if removable:
-        value = {"anyOf": [{"type": "null"}, value]}
+        value = {**_suggested("kind"), "if": {"type": "null"}, "else": value}
     return {
         "if": {"type": "array"},
         "then": {"items": _ref(entry)},
@@ -151,12 +182,17 @@ def _scope(node: str, entry: str, *, removable: bool = False) -> Json:
     }
 
 
+def _suggested(name: str) -> Json:
+    """What refuses nothing: editors look for values to offer in `anyOf` only."""
+    return {"anyOf": [_ref(name), {}]}
+
+
 def _node_keys(*, listed: bool) -> Json:
     types = {
-        "op": _or({"enum": [op.kind for op in OPS]}),
+        "op": _ref("kind"),
         "block": {"type": "string"},
         "graph": _ref("scope"),
-        "spec": {"type": "string"},
+        "spec": _ref("net"),
         "from": {"type": ["string", "integer", "array"]},
         "when": _or({"type": "boolean"}),
         "repeat": _or({"type": "integer", "minimum": 0}),
@@ -183,8 +219,9 @@ def _node(*, listed: bool) -> Json:
         _case("graph", {}, ["graph", *plain], closed=True),
     ]
     return {
+        **_suggested("kind"),
         "if": {"type": "string"},
-        "then": _or({"enum": [op.kind for op in OPS]}),
+        "then": _ref("kind"),
         "else": {
             "type": "object",
             "oneOf": [{"required": [kind]} for kind in KINDS],
@@ -221,7 +258,13 @@ def _case(
 
 
 def _op(op: type[Op]) -> Json:
-    return {"description": inspect.cleandoc(op.__doc__ or ""), **_attributes(op)}
+    return {"description": _unwrapped(op), **_attributes(op)}
+
+
+def _unwrapped(documented: type) -> str:
+    """A class's documentation without the breaks of its lines."""
+    text = inspect.cleandoc(documented.__doc__ or "")
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _attributes(op: type[Op], *, removable: bool = False) -> Json:
@@ -272,7 +315,7 @@ def _initialiser() -> Json:
     for name, init in BY_NAME.items():
         made = init.model_json_schema()
         named[name] = {
-            "description": inspect.cleandoc(init.__doc__ or ""),
+            "description": _unwrapped(init),
             "type": "object",
             "additionalProperties": False,
             "properties": {

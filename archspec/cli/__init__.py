@@ -10,25 +10,36 @@ FRAMEWORKS = ("torch", "tensorflow", "jax")
 
 def main() -> None:
     """The command `archspec`."""
+    from archspec.cli import signals, streams
+
+    signals.install()
+    streams.prepare()
     # Starting makes thousands of objects that stay; looking through them takes time.
     gc.set_threshold(500_000)
     # Pydantic reads the metadata of every installed package for plugins of its own.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from archspec.cli.app import application
 
+    code: int | str | None = 0
     try:
         application(next(iter(sys.argv[1:]), None))()
     except SystemExit as end:
-        _leave(end)
-
-
-def _leave(end: SystemExit) -> None:
-    """Ends the process; without frameworks, without freeing every object first."""
-    if not isinstance(end.code, int) or any(name in sys.modules for name in FRAMEWORKS):
-        raise end
+        code = end.code
+    except OSError as error:  # of what typer prints by itself
+        code = _refused(error)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
-        raise end from None  # the interpreter's own end says what is wrong
-    os._exit(end.code)
+    except OSError as error:
+        code = _refused(error)
+    if not isinstance(code, int) or any(name in sys.modules for name in FRAMEWORKS):
+        sys.exit(code)
+    os._exit(code)  # without freeing every object first
+
+
+def _refused(error: OSError) -> int:
+    """Says why there is no output."""
+    from archspec.cli.options import refused, say
+
+    say([refused(error)])
+    return 1

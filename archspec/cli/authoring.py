@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import options, streams
 
 
 @options.ended
@@ -43,7 +43,7 @@ def schema(
 
     text = json.dumps(made(), indent=1, ensure_ascii=False) + "\n"
     if output == "-":
-        print(text, end="")
+        streams.put(text)
         return
     options.writable(Path(output), None, force)
     write_whole(output, text)

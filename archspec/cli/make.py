@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspec.cli import loading, options
+from archspec.cli import loading, options, streams
 from archspec.errors import ArchspecError, BackendError, WeightsError
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ Output = Annotated[
 
 FLAT = (".safetensors", ".pth")
 """Files of weights alone, of any backend's models."""
+
+LARGEST = 2**20
+"""Bytes of a file that is compared with printed source, unless that is longer."""
 
 
 @options.ended
@@ -86,7 +89,7 @@ def codegen(
                 f"note: it loads {file} beside it; `{told}` makes that", file=sys.stderr
             )
     if output == "-":
-        print(source.text, end="")
+        streams.put(source.text)
         return
     path = Path(output)
     texts = {path: source.text}
@@ -130,7 +133,7 @@ def _current(path: Path, text: str) -> bool:
 
     if not path.exists():
         return False
-    old = _read(path)
+    old = _read(path, text)
     if project.same(old, text):
         return True
     if not project.untouched(old):
@@ -141,11 +144,26 @@ def _current(path: Path, text: str) -> bool:
     return False
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, text: str) -> str:
+    """What stands where a text is to go; ArchspecError for what can't be a text."""
+    from archspec.files import read_regular
+
+    most = max(LARGEST, 4 * len(text))
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArchspecError(f"can't read {path}: {error}", code="AS190") from error
+        data = read_regular(path, most)
+        if len(data) > most:
+            raise ArchspecError(
+                f"{path} has more than {most:,} bytes, too many for source like that",
+                code="AS190",
+                hint="--force overwrites it",
+            )
+        return data.decode("utf-8")
+    except OSError as error:
+        told = f"can't read {path}: {error.strerror}"
+        raise ArchspecError(told, code="AS190") from error
+    except UnicodeDecodeError as error:
+        told = f"can't read {path}: it is no UTF-8 text"
+        raise ArchspecError(told, code="AS190") from error
 
 
 def _check(path: Path, text: str) -> None:
@@ -156,7 +174,7 @@ def _check(path: Path, text: str) -> None:
         raise ArchspecError(
             f"{path} is not there", code="AS190", hint="codegen without --check"
         )
-    old = _read(path)
+    old = _read(path, text)
     if project.same(old, text):
         return
     lines = difflib.unified_diff(
@@ -205,6 +223,7 @@ def build(
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
     from archspec.backend import backend as find
+    from archspec.files import temporary
     from archspec.weights import write
 
     stored = options.element(dtype)
@@ -271,7 +290,8 @@ def build(
         held = chosen.read_weights(found.graph, model)
         saved = write(output, found.graph, held, dtype=stored, shard=size_of_part)
     else:
-        chosen.save(found.graph, model, str(output))
+        with temporary():  # Keras leaves its own behind where it is killed
+            chosen.save(found.graph, model, str(output))
     print(f"saved: {saved}")
     native = saved == output and (backend == "torch" or not saved.name.endswith(FLAT))
     text = loading.lines(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import warnings
@@ -22,6 +21,7 @@ from archspec.errors import (
     SpecWarning,
     WeightsError,
 )
+from archspec.files import placed
 
 if TYPE_CHECKING:
     from archspec.weights import Wish
@@ -185,13 +185,9 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
             code="AS505",
             hint=_writer(path),
         )
-    if path.exists() and not force:
+    if placed(path).exists() and not force:
         raise ArchspecError(
             f"{path} exists", code="AS190", hint="--force overwrites it"
-        )
-    if not path.parent.is_dir():
-        raise ArchspecError(
-            f"{path}: there is no folder {str(path.parent)!r}", code="AS190"
         )
 
 
@@ -227,6 +223,13 @@ def told(loaded: Loaded) -> None:
     say([SpecWarning(doubt, code="AS620") for doubt in loaded.doubts])
 
 
+def refused(error: OSError) -> ArchspecError:
+    """What the system refused, and of which file."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    return ArchspecError(f"{where}{reason}", code="AS190")
+
+
 @contextmanager
 def warned() -> Iterator[None]:
     """Shows warnings of ours as all that is printed for a person."""
@@ -252,15 +255,9 @@ def ended(command: Callable[P, None]) -> Callable[P, None]:
         try:
             with warned():
                 command(*args, **kwargs)
-            sys.stdout.flush()
         except ArchspecError as error:
             fail(error)
-        except BrokenPipeError:
-            # Whoever read our output has gone; nothing more can be said to him.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
         except OSError as error:
-            where = error.filename or "the output"
-            fail(ArchspecError(f"{where}: {error.strerror}", code="AS190"))
+            fail(refused(error))
 
     return run

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import options, streams
 from archspec.errors import ArchspecError
 
 
@@ -74,7 +74,7 @@ def show(
 
         print(json.dumps(table.data(found.graph), indent=2))
     elif resolve:
-        print(resolved.render(found.graph, found.unit.keys.publisher), end="")
+        streams.put(resolved.render(found.graph, found.unit.keys.publisher))
     elif graph:
         print(table.edges(found.graph), end="")
     else:

@@ -253,6 +253,7 @@ def _write(
             f"{output}: expected a file that ends in {known} for keras", code="AS608"
         )
     from archspec.backend import backend, require
+    from archspec.files import temporary
 
     keras = backend("keras")
     require(keras)
@@ -264,5 +265,6 @@ def _write(
     )
     dtype: Literal["float32", "float64"] = "float64" if double else "float32"
     model = keras.build(spec.graph, weights, dtype=dtype)
-    keras.save(spec.graph, model, str(output))
+    with temporary():
+        keras.save(spec.graph, model, str(output))
     return ", written as keras", output

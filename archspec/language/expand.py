@@ -82,6 +82,7 @@ def _expanded(
     context.space.taken.update(inputs)
     member = expander.faults.keep(expander.close, context, unit.outputs)
     taps = expander.faults.keep(expander.find, context, unit.taps)
+    _say_who_drops(expander.faults.found, unit, overrides)
     expander.faults.end()
     assert member is not None and taps is not None
     nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
@@ -109,6 +110,23 @@ def _expanded(
         _check_layers(graph)
     graph.check()
     return graph
+
+
+def _say_who_drops(
+    found: Mapping[object, ArchspecError], unit: Unit, overrides: Mapping[str, Given]
+) -> None:
+    """Of inherited taps and outputs whose node other params leave out."""
+    for part in ("taps", "outputs"):
+        for name, entry in getattr(unit, part).items():
+            error, given = found.get(entry.at), [*overrides]
+            if entry.at.file != unit.file:
+                given += [n for n, p in unit.params.items() if p.at.file == unit.file]
+            if error is not None and error.code == "AS308" and given:
+                names = " and ".join(dict.fromkeys(given))
+                error.hint = (
+                    f"with another {names} there may be; {part}: "
+                    f"{{{name}: null}} in a file that extends this one does without it"
+                )
 
 
 def _inputs(

@@ -6,6 +6,8 @@ from archspec.errors import ArchspecError, Collector, LimitError
 from archspec.graph import Scope
 from archspec.language.files import Files
 
+UNKNOWN = "AS301"
+ALSO = "and so in line"
 MOST = 50
 """Faults named at once; further ones help nobody."""
 
@@ -17,21 +19,38 @@ class Ended(Exception):
 class Faults(Collector):
     """Keeps what failed, with the way to it; a limit ends everything.
 
-    A node that fails is broken, and so is who reads it; everything else goes on.
+    A node that fails is broken, and so is who reads it; everything else goes on. A name
+    that formulas don't know is told once, with all the lines that have it.
     """
 
     def __init__(self, files: Files) -> None:
         super().__init__()
         self.files = files
+        self.unknown: dict[object, ArchspecError] = {}
+        self.lines: dict[ArchspecError, set[int]] = {}
 
     def report(self, error: ArchspecError, scope: Scope | None = None) -> None:
         """Keeps an error; `scope` is the one in which it came up."""
         for item in error.errors:
             if (item.at or item.message) not in self.found:
                 item.notes += (*_way(scope), *self.files.chain(item.at))
-        super().report(error)
+            super().report(self._first(item))
         if isinstance(error, LimitError) or len(self.found) >= MOST:
             raise Ended
+
+    def _first(self, error: ArchspecError) -> ArchspecError:
+        """Of an unknown name the error that was first; all others as they are."""
+        if error.code != UNKNOWN or error.at is None:
+            return error
+        first = self.unknown.setdefault((error.at.file, error.message), error)
+        self.found.setdefault(error.at, first)
+        assert first.at is not None
+        lines = self.lines.setdefault(first, set())
+        lines |= {error.at.line} - {first.at.line}
+        further = ", ".join(map(str, sorted(lines)))
+        notes = [note for note in first.notes if not note.startswith(ALSO)]
+        first.notes = (*notes, *([f"{ALSO} {further}"] if further else []))
+        return first
 
     def end(self) -> None:
         """Raises what failed, if anything did.

@@ -6,12 +6,12 @@ fails. So every statement is looked at here first; one that is faulty is not exp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from archspec.errors import Collector, Location, SpecError
+from archspec.errors import Collector, Location, SpecError, nearest
 from archspec.language import names as naming
 from archspec.language.formula import CONSTANTS, DIMENSIONS, FUNCTIONS, inspected
 from archspec.language.params import accept, wrong_params
@@ -218,14 +218,14 @@ class _Inspection:
                 defaults = self.unit.default(target).items()
                 given = {key: entry.value for key, entry in defaults}
                 self._attributes(op, statement, given | statement.attributes)
-                if count is not None:
+                if count is not None and not _misread(statement, op.model_fields):
                     self.keep(check_arity, op, statement, count)
             return
         block = statement.nested
         if statement.kind == "block" and not is_formula(target):
             block = self.keep(block_of, self.unit, target, at)
         if block is not None:
-            if count is not None:
+            if count is not None and not _misread(statement, block.params):
                 self.keep(check_inputs, block, statement, count)
             place, at = statement.place, statement.at
             for error in wrong_params(
@@ -281,3 +281,9 @@ class _Inspection:
                 if not outer or not self.told.issuperset(outer):
                     self.faults.report(fault)
                 self.told.update(outer)
+
+
+def _misread(statement: Statement, known: Collection[str]) -> bool:
+    """Whether `from` seems to be misspelled, so that what is read isn't known."""
+    strange = [key for key in statement.attributes if key not in known]
+    return any(nearest(key, ["from"]) for key in strange)

@@ -109,7 +109,9 @@ def bind(
         if name not in given and found.text:
             defaults[name] = found.text
         values[name] = accept(param, found.value, f"{block}: {name}", param.at)
-        own = at is None and not (name in given and is_formula(param.default))
+        # What follows from others, unless it is given, is no argument of its own.
+        follows = is_formula(param.default) and (name in given or found.taint)
+        own = at is None and not follows
         taint = frozenset((name,)) if own else found.taint
         variables.set(name, values[name], taint)
     return bound

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +15,7 @@ from typing import Any, cast
 import yaml
 
 from archspec.errors import Location, SpecError
+from archspec.files import read_regular
 from archspec.limits import DEFAULT, Limits
 
 Mark = tuple[int, int, int | None]
@@ -81,10 +81,7 @@ def read(path: Path, limits: Limits = DEFAULT) -> Map:
     """The mapping that a file holds; SpecError when it can't be read or isn't one."""
     file = str(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SpecError(f"{file} is not a file", code="AS101")
-        with path.open("rb") as stream:
-            data = stream.read(limits.file_bytes + 1)
+        data = read_regular(path, limits.file_bytes)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError(f"{file} can't be read: {reason}", code="AS101") from None

@@ -250,7 +250,9 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
     found: list[SpecError] = []
     wrong: dict[tuple[Any, ...], list[str]] = {}
     values: dict[tuple[Any, ...], Any] = {}
-    for item in error.errors():
+    items = error.errors()
+    strange = [str(i["loc"][-1]) for i in items if i["type"] == "extra_forbidden"]
+    for item in items:
         path = _in_text(raw, item["loc"])
         key = str(item["loc"][-1])
         if item["type"] == "extra_forbidden":
@@ -259,8 +261,10 @@ def _problems(error: ValidationError, raw: Map, keys: tuple[str, ...]) -> SpecEr
             message = f"unknown key {key!r}"
             found.append(SpecError(message, code="AS201", at=at, hint=hint))
         elif item["type"] == "missing":
-            message = f"the key {key!r} is missing"
-            found.append(SpecError(message, code="AS202", at=raw.at))
+            # One that is only misspelled isn't missing too.
+            if not any(nearest(other, [key]) for other in strange):
+                message = f"the key {key!r} is missing"
+                found.append(SpecError(message, code="AS202", at=raw.at))
         else:
             message = item["msg"].removeprefix("Input should be ")
             wrong.setdefault(path, []).append(WORDS.get(item["type"], message))

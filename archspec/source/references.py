@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from archspec.graph import Node
 from archspec.source.columns import Column
@@ -19,6 +20,7 @@ class References:
 
     Attributes:
         lines, keys: in order, and the statement of each.
+        numbers: of a statement its line.
     """
 
     def __init__(self, forest: Forest, columns: list[Column]) -> None:
@@ -28,9 +30,11 @@ class References:
         self.definition = columns[0].tree.scope.definition
         self.lines: list[Line] = []
         self.keys: list[str] = []
+        self.numbers: dict[str, int] = {}
 
     def add(self, key: str, line: Line) -> None:
         """Adds the line of a statement."""
+        self.numbers.setdefault(key, len(self.lines))
         self.keys.append(key)
         self.lines.append(line)
 
@@ -59,19 +63,23 @@ class References:
         `named` is the input that the spec names there, which may hold the value of
         another one.
         """
-        candidates: list[Ref] = []
-        inputs = list(self.columns[0].tree.scope.inputs)
-        if named in inputs:
-            candidates.append(Ref(None, inputs.index(named)))
-        if self.listed and self.lines:
-            candidates.append(Ref(len(self.lines) - 1))
-        for column, value in reads:
-            candidates += self._places(column, value)
-        candidates += [Ref(n) for n in reversed(range(len(self.lines)))]
-        for candidate in dict.fromkeys(candidates):
+        for candidate in self._candidates(reads, named):
             if self._explains(candidate, reads):
                 return candidate
         raise Unfit("instances are wired differently", definition=self.definition)
+
+    def _candidates(
+        self, reads: Sequence[tuple[Column, str]], named: str
+    ) -> Iterator[Ref]:
+        """What may explain a read, the likeliest first; some of it twice."""
+        places = [self._places(column, value) for column, value in reads]
+        inputs = list(self.columns[0].tree.scope.inputs)
+        if named in inputs:
+            yield Ref(None, inputs.index(named))
+        if self.listed and self.lines:
+            yield Ref(len(self.lines) - 1)
+        yield from chain(*places)
+        yield from (Ref(n) for n in reversed(range(len(self.lines))))
 
     def _explains(self, ref: Ref, reads: Sequence[tuple[Column, str]]) -> bool:
         return all(self.value(ref, column) == value for column, value in reads)
@@ -136,9 +144,9 @@ class References:
         if key is None:
             inputs = column.tree.scope.inputs.values()
             return [Ref(None, n) for n, held in enumerate(inputs) if held == value]
-        if key not in self.keys:
+        number = self.numbers.get(key)
+        if number is None:
             raise Unfit(f"{value} isn't made yet", definition=self.definition)
-        number = self.keys.index(key)
         item = column.tree.lines[key][-1]
         if isinstance(item, Node) and item.name == value:
             return [Ref(number)]
@@ -150,7 +158,7 @@ class References:
 
     def _is_made(self, column: Column, value: str) -> bool:
         found = self.forest.find(column.tree, value)
-        return found is None or found in self.keys
+        return found is None or found in self.numbers
 
 
 def _named(item: Item) -> list[str]:

@@ -320,6 +320,8 @@ class Vocabulary:
         if definition.model:
             if name not in scope.params:
                 raise Unsayable(name)
+            if self._computed(name):
+                return self._default(name, scope, [scope.params[name]])
             return scope.params[name]
         if name in self._fixed:
             return self._fixed[name]

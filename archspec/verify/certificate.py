@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import archspec
 from archspec.errors import ArchspecError, shown
-from archspec.files import Data, write_together
+from archspec.files import Data, read_regular, write_together
 from archspec.fingerprint import described, fingerprint
 from archspec.graph import Graph
 from archspec.opening import load
@@ -246,11 +246,8 @@ def write(path: Path, issued: Issued, data: Path | None = None) -> None:
 
 def read(path: Path) -> Certificate:
     """The certificate in a file; ArchspecError where there is none."""
-    if path.exists() and not path.is_file():
-        raise _wrong(path, "it is a folder or a device")
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = read_regular(path, LARGEST)
         if raw[:2] == b"\x1f\x8b":
             with gzip.open(BytesIO(raw)) as packed:
                 raw = packed.read(LARGEST + 1)

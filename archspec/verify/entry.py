@@ -15,6 +15,8 @@ from typing import Any
 from archspec.errors import ArchspecError, nearest
 
 CODE = "AS523"
+LARGEST = 2**24
+"""Bytes of a file that somebody may have written."""
 
 
 def entry(
@@ -64,6 +66,9 @@ def _run(path: Path) -> ModuleType:
     spec = spec_from_file_location(name, path)
     if path.suffix != ".py" or spec is None or spec.loader is None:
         raise ArchspecError(f"{path} is no Python file", code=CODE)
+    if path.stat().st_size > LARGEST:
+        told = f"{path} has more than {LARGEST >> 20} MiB, too many for a Python file"
+        raise ArchspecError(told, code=CODE)
     module = sys.modules[name] = module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))  # as for `python FILE`
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from archspec.errors import ArchspecError
+from archspec.files import scratch
 from archspec.graph import Graph
 from archspec.memory import available
 from archspec.verify import (
@@ -97,9 +97,9 @@ def run(
         notes = (f"shrunk to {changed}, for it {text}",)
     single = quick or len(targets) == 1 or certificate is not None
     natives = rounding(graph, targets) if setting.dtype == "float64" else []
-    with tempfile.TemporaryDirectory(prefix="archspec-verify-") as folder:
+    with scratch() as folder:
         sessions = Sessions(
-            lambda made, target: start(made, target, Path(folder)),
+            lambda made, target: start(made, target, folder),
             # All at once, with the definitions and another of torch's engines.
             keep=room is None or need * (len(targets) + 2) < room,
         )

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TextIO
 
 from archspec.errors import ArchspecError
@@ -28,7 +31,9 @@ def main() -> None:
         os.dup2(2, 1)
         bench: list[Bench | OwnBench] = []
         broken: str | None = None  # by the last setting, and so is each task of it
-        for line in sys.stdin:
+        lines: SimpleQueue[str] = SimpleQueue()
+        Thread(target=_listen, args=(lines, os.getppid()), daemon=True).start()
+        while line := lines.get():
             request = json.loads(line)
             if "setting" in request:
                 error = broken = _tried(_use, request, bench)
@@ -36,6 +41,19 @@ def main() -> None:
                 error = broken or _tried(_do, request, bench)
             about = bench[0].about() if bench else {}
             _say(answers, {"error": error, "about": about})
+
+
+def _listen(lines: SimpleQueue[str], parent: int) -> None:
+    """Passes requests on, and an empty text at their end.
+
+    Where the process that asks was killed, what is computed nobody wants: it ends.
+    """
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put("")
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(0)
 
 
 def _use(request: dict[str, Any], bench: list[Bench | OwnBench]) -> None:

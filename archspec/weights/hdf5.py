@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import WeightsError
-from archspec.files import write_whole
+from archspec.files import scratch, write_whole
 from archspec.weights.archives import Archive
 from archspec.weights.configs import LONGEST
 from archspec.weights.datasets import grows, h5py
@@ -45,6 +44,9 @@ PATIENCE = 10
 
 MEMORY = 1 << 30
 """Bytes that it may take."""
+
+ABOUT = 1 << 13
+"""Bytes that HDF5 takes for a dataset beside its values, and for its groups."""
 
 ATTRIBUTE_LIMIT = 64512
 """Bytes: HDF5 keeps no larger attribute, so the legacy layout cuts them up."""
@@ -97,6 +99,7 @@ def bound(path: str) -> None:
 
         seconds = SECONDS + os.path.getsize(path) / MORE
         signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.alarm(PATIENCE)  # who started it may be gone
     except (ImportError, AttributeError):  # not on this system
         return
     with suppress(OSError, ValueError):
@@ -131,25 +134,29 @@ def _survives(path: Path) -> bool:
 def unpacked(path: Path) -> Iterator[Archive]:
     """The same for the weights inside a .keras file, whose settings name the layers."""
     name = os.fspath(path)
-    with tempfile.NamedTemporaryFile(suffix=".h5") as draft:
+    with scratch() as folder:
+        draft = folder / INSIDE
         try:
             with zipfile.ZipFile(path) as packed:
                 settings = _settings(packed)
-                with packed.open(_member(name, packed)) as source:
-                    shutil.copyfileobj(source, draft)
-        except (WeightsError, OSError):
+                held = packed.open(_member(name, packed))
+                with held as source, draft.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+        except WeightsError:
             raise
+        except OSError as error:
+            message = f"can't unpack {name!r} into {str(folder.parent)!r}: {error}"
+            raise WeightsError(message, code="AS604") from error
         # Each decompressor has errors of its own, and encryption another.
         except Exception as error:
             raise WeightsError(
                 f"{name!r} is a damaged archive: {error}", code="AS604"
             ) from error
-        draft.flush()
         try:
-            with opened(Path(draft.name), settings) as found:
+            with opened(draft, settings) as found:
                 yield replace(found, kind=PACKED)
         except WeightsError as error:
-            message = error.message.replace(draft.name, f"{name}: {INSIDE}")
+            message = error.message.replace(os.fspath(draft), f"{name}: {INSIDE}")
             raise WeightsError(
                 message, code=error.code, hint=error.hint, notes=error.notes
             ) from error.__cause__
@@ -214,7 +221,9 @@ def save(
         with library.File(draft, "w") as file:
             (_write_legacy if legacy else _write_numbered)(file, layers)
 
-    write_whole(path, write)
+    arrays = [array for _, variables in layers.values() for _, array in variables]
+    size = sum(array.nbytes for array in arrays) + ABOUT * len(arrays)
+    write_whole(path, write, size=size)
 
 
 def _write_numbered(file: Any, layers: Mapping[str, Any]) -> None:

@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import WeightsError
+from archspec.files import scratch
 from archspec.weights.archives import Archive, Stored
 from archspec.weights.datasets import child, is_group, listing, tensor
 from archspec.weights.fit import listed
@@ -112,14 +112,15 @@ def _joined(path: Path, files: Sequence[str]) -> Iterator[Archive]:
     for file in files:
         with hdf5.opened(path.parent / file, ""):
             pass
-    with tempfile.NamedTemporaryFile(suffix=".weights.h5") as draft:
+    with scratch() as folder:
         import h5py
 
-        with h5py.File(draft.name, "w") as whole:
+        draft = folder / "joined.weights.h5"
+        with h5py.File(draft, "w") as whole:
             for file in files:
                 with h5py.File(path.parent / file, "r") as shard:
                     _copy(shard, whole, f"{os.fspath(path)!r}: {file}")
-        with hdf5.opened(Path(draft.name)) as archive:
+        with hdf5.opened(draft) as archive:
             yield archive
 
 

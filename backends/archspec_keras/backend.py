@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from archspec.weights.layouts import Place
 
     Arrays = dict[str, NDArray[Any]]
+
+
+ABOUT = 1 << 13
+"""Bytes of a weight's settings, and of what HDF5 keeps beside its values."""
 
 
 class KerasBackend:
@@ -209,9 +214,16 @@ class KerasBackend:
         logger = logging.getLogger("absl")
         was, logger.disabled = logger.disabled, True  # that .h5 is an older format
         try:
-            write_whole(path, lambda draft: write(str(draft)))
+            write_whole(path, lambda draft: write(str(draft)), size=_size(model))
         finally:
             logger.disabled = was
+
+
+def _size(model: Any) -> int:
+    """About how many bytes a model's file has, settings included."""
+    values: int = sum(prod(variable.shape) for variable in model.weights)
+    itemsize = 8 if model.compute_dtype == "float64" else 4
+    return itemsize * values + ABOUT * len(model.weights)
 
 
 def _refuse(graph: Graph) -> None:

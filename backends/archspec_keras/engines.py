@@ -31,11 +31,14 @@ def framework() -> Any:
             import keras
 
             keras.ops.zeros(()) + 0
-    except ImportError as error:
+    except Exception as error:  # an engine of no such name, or whatever it raises
+        named = os.environ.get("KERAS_BACKEND")
+        where = f" on {named!r}, which KERAS_BACKEND names" if named else ""
+        told = " ".join(str(error).split())[:200]
         raise BackendError(
-            f"Keras can't start: {error}",
+            f"Keras can't start{where}: {told}",
             code="AS503",
-            hint='pip install "archspec-nn[keras]", or what KERAS_BACKEND names',
+            hint="it runs on " + ", ".join(ENGINES) + ": one must be installed",
         ) from error
     return keras
 

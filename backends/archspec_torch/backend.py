@@ -225,7 +225,8 @@ class TorchBackend:
             model.eval(), images, dynamic_shapes=tuple({0: batch} for _ in images)
         )
         model.train(was)
-        write_whole(path, lambda draft: torch.export.save(program, draft))
+        size = sum(t.nbytes for t in model.state_dict().values()) + (1 << 16)
+        write_whole(path, lambda draft: torch.export.save(program, draft), size=size)
 
     def _tensors(
         self, graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]]

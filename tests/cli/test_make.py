@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -135,6 +136,33 @@ def test_what_somebody_else_wrote_is_kept(text: str) -> None:
     assert "net.py isn't archspec's" in refused.stderr
     assert Path("net.py").read_text() == text
     assert codegen("torch", "-o", "net.py", "--check").exit_code == 1
+
+
+@pytest.mark.parametrize("more", [(), ("--check",), ("--force",)])
+@pytest.mark.parametrize("name", ["pipe.py", "zero.py", "folder.py"])
+def test_what_is_no_file_is_not_read(name: str, more: tuple[str, ...]) -> None:
+    os.mkfifo("pipe.py")
+    Path("zero.py").symlink_to("/dev/zero")
+    Path("folder.py").mkdir()
+    refused = codegen("torch", "-o", name, *more)
+    assert refused.exit_code == 1
+    assert "a folder or a device, not a file [AS190]" in refused.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--check",)])
+def test_a_file_that_is_far_too_long_is_not_read(more: tuple[str, ...]) -> None:
+    with Path("net.py").open("wb") as file:
+        file.truncate(2**40)
+    refused = codegen("torch", "-o", "net.py", *more)
+    assert refused.exit_code == 1
+    assert "net.py has more than 1,048,576 bytes" in refused.stderr
+
+
+def test_bytes_that_are_no_text() -> None:
+    Path("net.py").write_bytes(b"\xff")
+    refused = codegen("torch", "-o", "net.py")
+    assert refused.exit_code == 1
+    assert "can't read net.py: it is no UTF-8 text [AS190]" in refused.stderr
 
 
 def test_check_wants_a_file() -> None:

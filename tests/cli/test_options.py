@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,7 +99,7 @@ class TestWritable:
             options.writable(tmp_path / name, (".pth", ".h5"), False)
         assert message in caught.value.message
         assert caught.value.code == code
-        assert bool(caught.value.hint) is (name == "old.pth")
+        assert bool(caught.value.hint) is (name != "new.npz")
 
 
 def denied() -> None:
@@ -122,7 +119,7 @@ def wrong() -> None:
     [
         (wrong, "error: no such thing [AS301]"),
         (denied, "error: net.py: Permission denied [AS190]"),
-        (unnamed, "error: the output: No space left on device [AS190]"),
+        (unnamed, "error: No space left on device [AS190]"),
     ],
 )
 def test_errors_end_a_command(
@@ -137,19 +134,6 @@ def test_errors_end_a_command(
 def test_an_error_of_our_own_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         options.ended(lambda: print(1 // 0))()
-
-
-def test_a_reader_that_goes_away() -> None:
-    """`archspec list | head -1` ends in silence."""
-    read, write = os.pipe()
-    os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "archspec", "list"],
-        stdout=write,
-        stderr=subprocess.PIPE,
-    )
-    os.close(write)
-    assert (done.returncode, done.stderr) == (1, b"")
 
 
 class TestFilesToWrite:

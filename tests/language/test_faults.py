@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 
 import pytest
 from spelled import net, told
 
 from archspec import load
+from archspec.catalog import root
 from archspec.errors import (
     ArchspecError,
     LimitError,
@@ -16,6 +19,7 @@ from archspec.errors import (
     SpecErrors,
     Told,
 )
+from archspec.language.expand import expand
 from archspec.language.faults import MOST, Ended, Faults
 from archspec.language.files import Files
 
@@ -175,3 +179,80 @@ def test_a_statement_that_is_wrong_is_not_expanded() -> None:
     text = "params: {w: [8]}\ngraph:\n  a:\n    repeat: 2\n    graph:\n"
     text += "      b: {op: conv2d, repeat: 2, channels: '=w[index + 1]', kernel: 1}\n"
     assert [line[:5] for line in told(text)] == ["AS320"]
+
+
+UNKNOWN = """
+params: {width: 8}
+graph:
+  a: {op: conv2d, channels: =wide, kernel: 1}
+  b: {op: conv2d, channels: =wide + 1, kernel: 1}
+  c: {op: conv2d, channels: =wide - 1, kernel: 1}
+"""
+
+
+def test_a_name_that_is_not_known_is_told_once_with_all_its_lines() -> None:
+    with pytest.raises(SpecError) as caught:
+        net(UNKNOWN)
+    (error,) = caught.value.errors
+    assert error.message == "a formula names 'wide', which isn't known here"
+    assert error.at is not None and error.at.line == 7
+    assert error.notes == ("and so in line 8, 9",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "graph:\n  a: relu\n  b: {op: add, form: [a, input]}\n",
+            "add has no attribute 'form'",
+        ),
+        (
+            "blocks: {b: {inputs: [x, y], grahp: [relu]}}\ngraph: [relu]\n",
+            "unknown key 'grahp'",
+        ),
+        (
+            "blocks: {b: {inputs: [x, y], graph: {r: {op: relu, from: x}}}}\n"
+            "graph:\n  a: relu\n  b: {block: b, fromm: [a, input]}\n",
+            "the block 'b' has no param 'fromm'",
+        ),
+    ],
+)
+def test_what_is_misspelled_is_not_missing_too(text: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        net(text)
+    assert [error.message for error in caught.value.errors] == [message]
+
+
+def test_one_slip_is_one_error() -> None:
+    """What one word more or less does to a family: another name has two places."""
+    draw = random.Random(5)
+    text = re.sub("#.*", "", (root() / "families/resnet.yaml").read_text())
+    words = [*re.finditer(r"[A-Za-z_]\w*", text[text.index("params") :])]
+    start, refused = text.index("params"), 0
+    for word in draw.sample(words, 25):
+        files, end = Files(), start + word.end()
+        try:
+            expand(files, files.text(f"{text[:end]}q{text[end:]}", "net.yaml"))
+        except ArchspecError as error:
+            refused += 1
+            codes = {item.code for item in error.errors}
+            assert len(error.errors) == 1 or codes == {"AS301", "AS312"}, word
+    assert refused > 12
+
+
+@pytest.mark.parametrize("depths", [{"depths": [1, 1, 1]}, {}])
+def test_taps_that_other_params_leave_out(
+    depths: dict[str, list[int]], tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    head = "archspec: 1\nname: mine\nextends: resnet18\n"
+    own = "" if depths else "params: {depths: [1, 1, 1]}\n"
+    file.write_text(head + own)
+    with pytest.raises(SpecError, match="there is no node 'layer4'") as caught:
+        load(file, params=depths)
+    assert caught.value.hint == (
+        "with another depths there may be; taps: {c5: null} in a file that extends "
+        "this one does without it"
+    )
+    file.write_text(f"{head}{own}taps: {{c5: null}}\n")
+    assert [*load(file, params=depths).graph.taps] == ["c2", "c3", "c4"]

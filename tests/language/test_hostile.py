@@ -171,7 +171,7 @@ def test_files_outside_the_folder(how: str, tmp_path: Path) -> None:
     assert archspec.load(path).graph.nodes
     os.mkfifo(inside / "pipe.yaml")
     path.write_text(head + how.format("pipe.yaml"))
-    with pytest.raises(ArchspecError, match="is not a file"):
+    with pytest.raises(ArchspecError, match="not a file"):
         archspec.load(path)
 
 

@@ -240,7 +240,10 @@ def test_params_are_bound_in_their_order() -> None:
 def test_the_whole_nets_own_params_taint_themselves() -> None:
     seen = variables()
     bind(BLOCK, {"n": Known(4), "s": Known("x")}, seen, place)
-    assert seen.taints == {name: frozenset((name,)) for name in "nwms"}
+    # One whose default is a formula follows from the params that this reads.
+    assert seen.taints == {
+        name: frozenset((of,)) for name, of in zip("nwms", "nwns", strict=True)
+    }
     # One whose default is a formula, given another value, is nobody's.
     bind(BLOCK, {"n": Known(4), "s": Known("x"), "m": Known(9)}, seen, place)
     assert seen.taints["m"] == CLEAN

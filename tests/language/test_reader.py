@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spelled import spoken
 
 from archspec.errors import ArchspecError, LimitError, Location
+from archspec.files import NO_FILE
 from archspec.language.reader import QUOTES, Map, Seq, locate, parse, read
 from archspec.limits import Limits
 
@@ -250,8 +251,8 @@ def test_files(tmp_path: Path) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     for path, message in (
-        (tmp_path, f"{tmp_path} is not a file"),
-        (Path("/dev/zero"), "/dev/zero is not a file"),
+        (tmp_path, f"{tmp_path} can't be read: {NO_FILE}"),
+        (Path("/dev/zero"), f"/dev/zero can't be read: {NO_FILE}"),
         (tmp_path / "no", f"{tmp_path}/no can't be read: No such file or directory"),
         (Path("a\0b"), "a\0b can't be read: embedded null byte"),
     ):

@@ -172,7 +172,7 @@ def test_a_list_of_one_length_has_that_length() -> None:
     assert "depths: tuple[int, int, int, int]," in text(["resnet18", "resnet34"])
     shorter = graph_of(CHAIN.replace("[4, 8]", "[4, 8, 16]"))
     graphs = [graph_of(CHAIN), shorter, graph_of(CHAIN.replace("[4, 8]", "[8, 8]"))]
-    assert "for channels in widths:" in printed(graphs)
+    assert "for i, channels in enumerate(widths):" in printed(graphs)
 
 
 def printed(graphs: list[Any], kind: str = "torch") -> str:

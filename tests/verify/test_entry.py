@@ -62,6 +62,7 @@ def test_what_is_found(path: Path) -> None:
         ("net.py", "NAME; it has Unit, Res_Net18, other, failing)"),
         ("none.py", "there is no file"),
         ("net.txt", "is no Python file"),
+        ("long.py", "long.py has more than 16 MiB"),
         ("bad.py", "bad.py:2: SyntaxError"),
         ("raises.py", "raises.py:1: ModuleNotFoundError: No module named 'nowhere'"),
         ("ends.py", "ends.py:2: SystemExit: 3"),
@@ -70,6 +71,8 @@ def test_what_is_found(path: Path) -> None:
 def test_what_is_not_found(name: str, told: str, path: Path) -> None:
     folder = path.parent
     (folder / "net.txt").write_text("")
+    with (folder / "long.py").open("wb") as file:
+        file.truncate(2**40)
     (folder / "bad.py").write_text("x = 1\ndef\n")
     (folder / "raises.py").write_text("import nowhere\n")
     (folder / "ends.py").write_text("import sys\nsys.exit(3)\n")
