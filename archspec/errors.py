@@ -86,7 +86,7 @@ class ArchspecError(Exception):
         place = f"{self.at}: " if self.at else ""
         hint = f" ({self.hint})" if self.hint else ""
         way = "".join(f"\n  {note}" for note in self.notes)
-        return f"{place}{self.message} [{self.code}]{hint}{way}"
+        return f"{place}{self.message}{hint} [{self.code}]{way}"
 
 
 class SpecError(ArchspecError):

@@ -89,7 +89,10 @@ def _function(function: Any, name: str) -> str:
 
 def _parameter(parameter: inspect.Parameter) -> str:
     """A parameter with its type and default, as it is written."""
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    stars: dict[Any, str] = {
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.VAR_KEYWORD: "**",
+    }
     text = f"{stars.get(parameter.kind, '')}{parameter.name}"
     text += f": {parameter.annotation}"
     return (
