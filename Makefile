@@ -48,7 +48,7 @@ bench: .venv/.test
 
 # The site, in build/site. mkdocs has an environment of its own.
 docs: .venv-docs/.done
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
 	@echo build/site/index.html
 
 .venv-docs/.done: pyproject.toml

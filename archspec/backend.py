@@ -241,7 +241,11 @@ def backend(name: str) -> Backend:
     points = _found().get(arguments.text("backend", name, "torch"), ())
     if not points:
         known = backends()
-        hint = nearest(name, known) or "installed are " + (", ".join(known) or "none")
+        hint = (
+            _engine(name)
+            or nearest(name, known)
+            or "installed are " + (", ".join(known) or "none")
+        )
         raise BackendError(
             f"there is no backend {name!r}",
             code="AS501",
@@ -256,6 +260,17 @@ def backend(name: str) -> Backend:
             hint="uninstall all but one",
         )
     return _loaded(points[0])
+
+
+def _engine(name: str) -> str | None:
+    """The hint for what is no backend, but an engine of one."""
+    for other in backends():
+        try:
+            if name in backend(other).engines:
+                return f"did you mean '{other}:{name}'?"
+        except BackendError:  # `broken` says why
+            continue
+    return None
 
 
 @cache

@@ -5,6 +5,7 @@ The README is the first page, the zoo is a gallery; links between them are set r
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from archspec.listing import Net, nets
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
+LOG = logging.getLogger("mkdocs.hooks.pages")
 ROOT = Path(__file__).parent.parent
 PAGES = {
     "README.md": "index.md",
@@ -41,6 +44,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Warns of a listing that was not understood; a warning ends the build."""
+    if "```" in html:
+        LOG.warning("a listing of %s shows its marks", page.file.src_uri)
+    return html
+
+
 def linked(text: str) -> str:
     """The text of a file at the root with links as the site has them."""
     for name, page in PAGES.items():
@@ -54,8 +64,8 @@ def gallery() -> str:
     lines = [
         "# The zoo",
         "Whatever takes a spec takes one of these names: `archspec build resnet50 -b "
-        "torch`. Each equals its publisher's net, weight by weight; a name and `--set` "
-        "make it another, and `archspec show` gives its table with all blocks open.",
+        "torch`. Where the publisher is a library, its weights fit by name; a net of a "
+        "paper has the paper's counts. `archspec show resnet50` opens its blocks.",
         "",
         "| net | parameters | MACs | input | publisher |",
         "|---|--:|--:|---|---|",

@@ -108,6 +108,8 @@ def started(case: Case, folder: Path, given: Path | None = None) -> Run:
         (place / case.target).write_text(OLD)
     if given is not None and not (place / "given.keras").exists():
         os.link(given, place / "given.keras")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     paths = [str(ROOT), str(ROOT / "backends")]
     process = subprocess.Popen(

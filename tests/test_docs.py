@@ -15,7 +15,7 @@ from archspec.authoring.lint import warnings
 
 HERE = Path(__file__).parent.parent
 GUIDE = (HERE / "docs" / "language.md").read_text()
-LISTINGS = re.findall(r"```yaml(?: file=(\S+))?\n(.*?)```", GUIDE, re.DOTALL)
+LISTINGS = re.findall(r'```yaml(?: title="(\S+)")?\n(.*?)```', GUIDE, re.DOTALL)
 
 
 def test_the_guides_listings_validate(tmp_path: Path) -> None:

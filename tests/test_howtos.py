@@ -1,7 +1,7 @@
 """What the how-tos show is run, in order, in a folder of its own.
 
-Blocks with `file=` are written, `sh` is run, `python` is executed, and a `text` block is
-what the command before it prints.
+Blocks with a file for a `title` are written, `sh` is run, `python` is executed, and a
+`text` block is what the command before it prints.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from archspec.cli.app import application
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "howto").glob("*.md"))
 HEAVY = ("keras-weights",)  # both frameworks, at full size
-BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r'^```(\w+)(?: title="(\S+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.fixture

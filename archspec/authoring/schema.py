@@ -252,7 +252,8 @@ def _case(
         others = {*NODE, "op"}.difference(keys)
         allowed.update({key: False for key in NODE if key in others})
     return {
-        "if": {"required": [kind], "properties": {kind: value}},
+        # What is no mapping yet, as an entry that is being begun, lacks no key of one.
+        "if": {"type": "object", "required": [kind], "properties": {kind: value}},
         "then": then,
     }
 

@@ -22,7 +22,7 @@ def main() -> None:
 
     code: int | str | None = 0
     try:
-        application(next(iter(sys.argv[1:]), None))()
+        application(next(iter(sys.argv[1:]), None))(prog_name="archspec")
     except SystemExit as end:
         code = end.code
     except OSError as error:  # of what typer prints by itself

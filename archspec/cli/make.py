@@ -229,7 +229,10 @@ def build(
     stored = options.element(dtype)
     half = stored not in ("float32", "float64")
     kind = options.dtype("float32" if half else dtype)
+    backend, colon, _ = (named := backend).partition(":")
     chosen = find(backend)
+    if colon:
+        _take(chosen, named, kind)
     if output is not None:
         options.writable(output, chosen.files, force)
     if half and (output is None or not output.name.endswith(FLAT)):
@@ -298,6 +301,21 @@ def build(
         saved, spec, backend=backend, native=native, params=given, size=size, taps=taps
     )
     print(loading.indented(text))
+
+
+def _take(chosen: Backend, named: str, dtype: str) -> None:
+    """Starts the engine that is named, as keras:jax, for this process.
+
+    Raises BackendError for one that there isn't, or that is no process'.
+    """
+    from archspec.verify.target import parse
+
+    if chosen.on(parse(named).engine, dtype) is not chosen:
+        raise BackendError(
+            f"build can't take {named!r}: the models are those of {chosen.name!r}",
+            code="AS501",
+            hint=f"--backend {chosen.name}",
+        )
 
 
 def _start(chosen: Backend) -> None:

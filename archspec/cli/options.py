@@ -33,10 +33,38 @@ BYTES = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([KMGT]B)")
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 """As Hugging Face's `max_shard_size` has them."""
 
-SPEC = typer.Argument(metavar="SPEC", help="A .yaml file, or a net of the zoo.")
+
+def nets(incomplete: str) -> list[str]:
+    """The nets of the zoo that begin so, for a shell that completes."""
+    from archspec.catalog import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def names_of_backends(incomplete: str) -> list[str]:
+    """The backends that begin so, with their engines."""
+    from archspec.backend import backend, backends
+
+    found = []
+    for name in backends():
+        with suppress(ArchspecError):
+            engines = filter(None, backend(name).engines)
+            found += [name, *(f"{name}:{engine}" for engine in engines)]
+    return [name for name in found if name.startswith(incomplete)]
+
+
+SPEC = typer.Argument(
+    metavar="SPEC", help="A .yaml file, or a net of the zoo.", autocompletion=nets
+)
 Spec = Annotated[str, SPEC]
 Backend = Annotated[
-    str, typer.Option("--backend", "-b", help="Such as torch or keras.")
+    str,
+    typer.Option(
+        "--backend",
+        "-b",
+        help="Such as torch or keras; build takes keras:jax, too.",
+        autocompletion=names_of_backends,
+    ),
 ]
 Params = Annotated[
     list[str] | None,

@@ -14,7 +14,7 @@ from archspec.language.builder import Builder, Instance, needed
 from archspec.language.faults import Ended
 from archspec.language.files import Files
 from archspec.language.formula import is_a
-from archspec.language.params import bind, require
+from archspec.language.params import bind, require, several
 from archspec.language.schema import no_node
 from archspec.language.scopes import Expander
 from archspec.language.syntax import Entry, Statement, Unit, bare
@@ -66,7 +66,8 @@ def _expanded(
         raise no_node(unit.graph.at)
     expander.inspect(unit)
     block, built = unit.block(), expander.built
-    built.fixed |= {name for name, param in unit.params.items() if param.fixed}
+    # Code that is right for one type, and simplified for it, is not for another.
+    built.fixed |= {n for n, p in unit.params.items() if p.fixed or several(p)}
     built.free |= {name for name, p in unit.params.items() if p.fixed is False}
     variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}

@@ -51,7 +51,12 @@ class Files:
         except (OSError, ValueError) as error:  # no name that the system knows
             message = f"{shown(str(path))} can't be read: {error}"
             raise SpecError(message, code="AS101") from None
-        return self._merged(path)
+        try:
+            return self._merged(path)
+        except SpecError as error:
+            if path.stem in catalog.names() and not path.exists():
+                error.hint = f"{path.stem!r} is in the zoo, by its name alone"
+            raise
 
     def text(self, text: str | bytes, file: str, folder: Path | None = None) -> Unit:
         """A spec that is in no file; without a folder it may extend the zoo only."""

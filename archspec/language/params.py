@@ -34,6 +34,11 @@ def type_of(default: Any) -> str:
     return "list" if isinstance(default, list | tuple) else type(default).__name__
 
 
+def several(param: Param) -> bool:
+    """Whether a param may be of several types, as `int or str`."""
+    return len(TYPES.get(param.type, ())) > 2 or OR in param.type
+
+
 def accept(param: Param, value: Any, what: str, at: Location) -> Value:
     """The value, of the param's type; SpecError for a wrong one."""
     words = param.type.split(OR)

@@ -412,7 +412,7 @@ class Body:
                 ops = [node.op for node in nodes]
                 return OpUse(ops, shapes, {CHOSEN: found}, ()), (channels[0],)
         self._settle(choices, "the op")
-        fixed = self.forest.signature(op, shapes[0])
+        fixed = self.forest.fixed(nodes[0])
         attributes: dict[str, Arg] = {}
         for name in type(op).model_fields:
             texts = [self._text(node.texts.get(name), node, index) for node in nodes]

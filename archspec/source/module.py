@@ -7,14 +7,18 @@ class, function or constant of a file that is printed in part.
 from __future__ import annotations
 
 import ast
+import builtins
 import symtable
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
+from archspec.errors import BackendError
 from archspec.source.project import seal
 from archspec.source.text import STEP, WIDTH
+
+BUILTIN = vars(builtins).keys()
 
 
 def module(
@@ -34,11 +38,18 @@ def module(
         helpers: for each name that code may read, the text that defines it.
         fingerprint: of the net; stands in a comment beside a checksum of the text.
         remarks: comments for tools.
+
+    Raises:
+        BackendError: the code reads a name that nothing defines, and can't run.
     """
     body = "\n\n\n".join(part for part in code if part)
     text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
     head = "\n".join(doc)
-    imported = import_lines(read_in(text), imports)
+    read = read_in(text)
+    for name in sorted(read - imports.keys() - defined_in(text) - BUILTIN):
+        told = f"the printed code reads {name!r}, which nothing defines"
+        raise BackendError(f"{told}: a fault of archspec", code="AS506")
+    imported = import_lines(read, imports)
     defined = text.startswith(("class ", "def ", "@"))  # ruff leaves two lines then
     gap = "\n\n\n" if defined else "\n\n"
     lead = f"{imported}{gap}" if imported else "\n"
@@ -68,6 +79,12 @@ def read_in(code: str) -> set[str]:
         symbols = table.get_symbols()
         found |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
     return found
+
+
+def defined_in(code: str) -> set[str]:
+    """The names that code binds outside of functions and classes."""
+    symbols = symtable.symtable(code, "", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
 
 
 def import_lines(read: set[str], imports: Mapping[str, str]) -> str:

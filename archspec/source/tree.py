@@ -14,7 +14,8 @@ from archspec.source.plan import Place, Plan
 
 Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
 """What of an op a backend's printed code can't take as an argument: its attributes with
-their values, and whatever else two uses of the op must have in common."""
+their values, and whatever else two uses of the op must have in common. A name behind
+`=` counts only where a formula says the attribute."""
 Kind = Any
 Item = Union["Tree", Node]
 
@@ -190,11 +191,18 @@ class Forest:
             shapes = tuple(self.shapes[name] for name in item.inputs)
             if self.choosable(item):
                 return ("op", "", len(shapes[0]))
-            fixed = tuple(sorted(self.signature(item.op, shapes).items(), key=_name))
+            fixed = tuple(sorted(self.fixed(item).items(), key=_name))
             return ("op", item.op.kind, fixed)
         if item.scope.kind == "graph":
             return ("graph", item.scope.listed, self._shape(item))
         return ("block", item.group)
+
+    def fixed(self, node: Node) -> dict[str, Hashable]:
+        """What of a node can't be an argument; see `Signature`."""
+        shapes = tuple(self.shapes[name] for name in node.inputs)
+        told = self.signature(node.op, shapes).items()
+        known = {f"={name}" for name in node.texts}
+        return {k.removeprefix("="): v for k, v in told if k[0] != "=" or k in known}
 
     def choosable(self, node: Node) -> bool:
         """Whether a formula says which op a node is, and an argument could."""

@@ -54,7 +54,7 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         if fixed["depthwise"]:  # it stays one, whatever an argument says
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
         elif shapes[0][0] == 1:  # as many groups as channels would make it one
-            named.append("groups")
+            fixed["=groups"] = op.groups
         if isinstance(op.stride, tuple) or isinstance(op.dilation, tuple):
             named += ["stride", "dilation"]
         if op.padding == "same":  # of one that strides and dilates it would differ

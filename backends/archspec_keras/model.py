@@ -72,7 +72,10 @@ def prepared(graph: Graph) -> Graph:
     argument, but for a name alone, which is read from there.
     """
     texts = [t for k, t in graph.root.texts.items() if k.endswith(".channels")]
-    computed = {n for t in texts if not t.isidentifier() for n in re.findall(r"\w+", t)}
+    taints, computed = graph.root.taints, set[str]()
+    for text in texts:
+        if text not in graph.arguments:
+            computed.update(*(taints.get(n, ()) for n in re.findall(r"\w+", text)))
     arguments = tuple(name for name in graph.arguments if name not in computed)
     found = with_vectors(without_order(graph))
     return with_zeros(replace(found, arguments=arguments))

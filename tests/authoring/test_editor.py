@@ -76,6 +76,22 @@ def test_attributes_are_offered(server: Server, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "graph:\n  - relu\n  - |\n",
+        "graph:\n  - relu\n  -\n    |\n",
+        "graph:\n  a:\n    |\n",
+    ],
+)
+def test_a_node_that_is_being_begun_has_no_attributes(
+    server: Server, text: str
+) -> None:
+    found = server.complete(HEAD + text)
+    keys = {"op", "block", "graph", "spec"}
+    assert keys <= found.keys() and "channels" not in found
+
+
+@pytest.mark.parametrize(
     "text", ["extends: |\n", "graph:\n  body: {spec: |}\n", "graph:\n  - spec: |\n"]
 )
 def test_the_zoo_is_offered(server: Server, text: str) -> None:

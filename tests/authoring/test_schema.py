@@ -26,7 +26,7 @@ from archspec.language.syntax import (
 
 HERE = Path(__file__).parents[2]
 GUIDE = (HERE / "docs" / "language.md").read_text()
-LISTINGS = re.findall(r"```yaml(?: file=(\S+))?\n(.*?)```", GUIDE, re.DOTALL)
+LISTINGS = re.findall(r'```yaml(?: title="(\S+)")?\n(.*?)```', GUIDE, re.DOTALL)
 
 
 def test_the_committed_schema_is_current() -> None:

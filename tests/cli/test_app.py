@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from archspec import __version__
 from archspec.cli.app import COMMANDS, application
 
 
@@ -27,5 +28,46 @@ def test_a_command_alone(name: str) -> None:
 def test_no_such_command() -> None:
     result = CliRunner().invoke(application("biuld"), ["biuld"])
     assert result.exit_code == 2 and "biuld" in result.stderr
-    nothing = CliRunner().invoke(application(), [])
-    assert "Usage" in nothing.output
+    assert "Did you mean 'build'?" in result.stderr
+
+
+def test_nothing_said() -> None:
+    """The commands to begin with, each of which there is, in 80 columns."""
+    result = CliRunner().invoke(application(), [])
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()[2:7]]
+    assert len({line[1] for line in lines} & COMMANDS.keys()) == 5
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+
+
+def test_a_version_and_short_help() -> None:
+    run = CliRunner().invoke
+    assert run(application(), ["--version"]).stdout == f"archspec {__version__}\n"
+    for command in ([], ["show"], ["weights", "convert"]):
+        short, long = (run(application(), [*command, o]) for o in ("-h", "--help"))
+        assert short.exit_code == 0 and short.stdout == long.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("show cifar_", {"cifar_resnet18"}),
+        ("ops batch", {"batch_norm"}),
+        ("build resnet18 -b keras:", {"keras:jax", "keras:tensorflow"}),
+        ("expl", {"explain"}),
+    ],
+)
+def test_a_shell_completes(
+    words: str, found: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = f"archspec {words}"
+    result = CliRunner().invoke(
+        application(),
+        prog_name="archspec",
+        env={
+            "_ARCHSPEC_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split()) - 1),
+        },
+    )
+    assert found <= set(result.stdout.split())

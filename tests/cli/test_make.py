@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import command
+from commands import command, done, refused
 from typer.testing import CliRunner, Result
 
 import archspec
+from archspec.backend import Backend, backend
 from archspec.catalog import names, root
 from archspec.cli.app import application
 from archspec.source import project
@@ -182,14 +183,45 @@ def test_the_checksum_is_of_the_code_alone() -> None:
 
 
 def test_the_pre_commit_hook_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert {hook["language"] for hook in hooks} == {"python"}
+    hook, other = hooks
+    assert other["entry"] == "archspec validate"  # and pre-commit adds the files
     command, *words = hook["entry"].split()
-    assert command == "archspec" and hook["language"] == "python"
+    assert command == "archspec"
     assert not hook["pass_filenames"]
     args = [*words, "small.yaml", "--backend", "torch", "--output", "net.py"]
     assert CliRunner().invoke(application(), args).exit_code == 1
     codegen("torch", "-o", "net.py")
     assert CliRunner().invoke(application(), args).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("jax", "hint: did you mean 'keras:jax'?"),
+        ("keras:jx", "hint: did you mean 'keras:jax'?"),
+        ("torch:channels_last", "the models are those of 'torch' [AS501]"),
+        ("keras:", "the backend 'keras' has no engine ''"),
+    ],
+)
+def test_an_engine_that_there_is_not(named: str, told: str) -> None:
+    assert told in refused("build", "small.yaml", "-b", named)
+
+
+def test_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `verify` names it; what loads the file is Keras alone."""
+    started: list[tuple[str, str]] = []
+    keras = backend("keras")
+
+    def on(engine: str, dtype: str) -> Backend:
+        started.append((engine, dtype))
+        return keras
+
+    monkeypatch.setattr(keras, "on", on)
+    told = done("build", "small.yaml", "-b", "keras:jax", "-o", "net.keras")
+    assert started == [("jax", "float32")]
+    assert told.startswith("small (keras)\n") and 'load_model("net.keras")' in told
 
 
 PRESETS = [(name, backend) for name in names() for backend in ("torch", "keras")]

@@ -67,6 +67,45 @@ class TestValidate:
 
 
 @pytest.mark.usefixtures("here")
+class TestManyFiles:
+    def test_a_folder(self) -> None:
+        Path("more/deep/.cache").mkdir(parents=True)
+        Path("net.yaml").rename("more/deep/net.yml")
+        Path("bad.yaml").rename("more/deep/.cache/bad.yaml")
+        Path("more/notes.txt").touch()
+        assert (
+            done("validate", "more") == "more/deep/net.yml: ok, 16 params, 768 MACs\n"
+        )
+        Path("none").mkdir()
+        assert "no .yaml file is in the folder 'none'" in refused("validate", "none")
+
+    def test_standard_input(self) -> None:
+        run = CliRunner().invoke
+        result = run(application(), ["validate", "-"], input=WIDE)
+        assert result.stdout == "-: ok, 16 params, 768 MACs\n"
+        wrong = WIDE.replace("relu", "rellu")
+        result = run(application(), ["validate", "-"], input=wrong)
+        assert result.exit_code == 1 and ":7:23: error: " in result.stderr
+
+    def test_how_many_are_wrong(self) -> None:
+        result = command("validate", "bad.yaml", "none.yaml", "other.yaml", "net.yaml")
+        assert result.stderr.endswith("\nFound 3 errors in 3 files\n")
+        assert "Found" not in command("validate", "net.yaml").stderr
+
+    def test_formats(self) -> None:
+        result = command("validate", "bad.yaml", "--format", "github")
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert result.stdout.startswith("::error file=bad.yaml,line=7,col=23,")
+        assert done("validate", "net.yaml", "--format", "json") == "[]\n"
+        assert command("validate", "net.yaml", "--format", "xml").exit_code == 2
+
+    def test_a_net_of_the_zoo_by_a_path(self) -> None:
+        found = refused("validate", "specs/resnet34.yaml")
+        assert "hint: 'resnet34' is in the zoo, by its name alone" in found
+        assert "zoo" not in refused("validate", "specs/mine.yaml")
+
+
+@pytest.mark.usefixtures("here")
 class TestShow:
     def test_each_form(self) -> None:
         graph = archspec.load("net.yaml").graph

@@ -152,6 +152,25 @@ def test_arguments(raw: str, graph: str, found: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "found"),
+    [
+        ("2", ("r",)),
+        ("{type: float, default: 2}", ("r",)),
+        ("{type: float or int, default: 2}", ()),
+        ("{type: any, default: 2}", ()),
+        ("=w // 4", ()),
+    ],
+)
+def test_what_has_several_types_is_no_argument(
+    declared: str, found: tuple[str, ...]
+) -> None:
+    """`int(w * r)` is printed as `w * r` where r is an int; nor is what follows w."""
+    text = f"params: {{w: 8, r: {declared}}}\ninputs: {{x: [3, 8, 8]}}\n"
+    conv = "{op: conv2d, channels: =int(w * r), kernel: 1}"
+    assert graph_of(f"{text}graph: {{a: {conv}}}").arguments == ("w", *found)
+
+
+@pytest.mark.parametrize(
     ("op", "found"),
     [("=c", ("c",)), ("'=[\"relu\", c][1]'", ("c",)), ("'=[c, \"relu\"][n]'", ("c",))],
 )

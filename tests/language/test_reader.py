@@ -254,7 +254,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} can't be read: {NO_FILE}"),
         (Path("/dev/zero"), f"/dev/zero can't be read: {NO_FILE}"),
         (tmp_path / "no", f"{tmp_path}/no can't be read: No such file or directory"),
-        (Path("a\0b"), "a\0b can't be read: embedded null byte"),
+        (Path("a\0b"), "a\\x00b can't be read: embedded null byte"),
     ):
         with pytest.raises(ArchspecError) as caught:
             read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from archspec.errors import BackendError
 from archspec.source.module import (
     definitions,
     import_lines,
@@ -122,6 +123,16 @@ def test_a_module() -> None:
 def test_a_module_without_imports() -> None:
     text = module(["A net."], ["x = 1"], IMPORTS, HELPERS, "0" * 64)
     assert text.splitlines()[4:] == ["", "", "x = 1"]
+
+
+@pytest.mark.parametrize(
+    "code", ["def f(x):\n    return [x for _ in range(i)]", "x = f'{i}'", "x: i = 1"]
+)
+def test_a_name_that_nothing_defines(code: str) -> None:
+    with pytest.raises(BackendError) as caught:
+        module(["A net."], [code], IMPORTS, HELPERS, "0" * 64)
+    assert caught.value.code == "AS506" and "'i'" in caught.value.message
+    module(["A net."], [f"i = 2\n{code}"], IMPORTS, HELPERS, "0" * 64)
 
 
 @pytest.mark.parametrize("package", ["archspec_torch", "archspec_keras"])
