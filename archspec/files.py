@@ -8,7 +8,6 @@ import errno
 import importlib.util
 import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -190,7 +189,7 @@ _HELD: dict[Path, int] = {}
 def _made(parent: Path) -> tuple[Path, int | None]:
     """A new folder with its lock; None where there are no locks."""
     while True:
-        folder = parent / f".archspec-{secrets.token_hex(8)}"
+        folder = parent / f".archspec-{os.urandom(8).hex()}"
         _HELD[folder] = os.getpid()
         try:
             folder.mkdir(mode=0o700)

@@ -12,6 +12,7 @@ from benchmarks.measure import Row, alone, best, milliseconds, processes
 CHAIN = """
 import time
 from archspec.language.files import Files
+from archspec.limits import Limits
 from archspec.language.expand import expand
 from benchmarks.measure import peak
 
@@ -30,7 +31,7 @@ blocks:
 graph:
   chain: {{block: unit, repeat: {units}}}
 '''
-files = Files()
+files = Files(Limits(nodes=100_000, work=10**8))
 start = time.process_time()
 graph = expand(files, files.text(text, "chain.yaml"))
 print(time.process_time() - start, peak(), len(graph.nodes))

@@ -15,7 +15,7 @@ AT = Location("net.yaml", 3, 5)
 
 
 def test_the_defaults() -> None:
-    assert Limits() == DEFAULT == (2**20, 64, 100_000, 10**7, 2**53, 100_000, 10_000)
+    assert Limits() == DEFAULT == (2**19, 64, 5_000, 10**7, 2**53, 20_000, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,6 @@ def test_lists_are_bounded_with_all_that_is_in_them() -> None:
         )
 
 
-def test_the_prices_allow_a_chain_of_the_allowed_length() -> None:
-    most = DEFAULT.nodes * Budget.COPY
-    assert most < DEFAULT.work < DEFAULT.nodes * Budget.ABSENT < 10 * DEFAULT.work
+def test_the_prices_allow_as_many_nodes_as_there_may_be() -> None:
+    assert DEFAULT.nodes * Budget.STEP < DEFAULT.work < DEFAULT.nodes**2 * Budget.ABSENT
     assert (Budget.COPY, Budget.ABSENT, Budget.STEP) == (60, 150, 700)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,15 @@ def test_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
         "net needs 32.0 GiB for its weights in float64 and up to 0.0 GiB for the "
         "activations of one image; 2.0 GiB are free"
     )
+
+
+def test_nothing_else_asks_the_system() -> None:
+    """Two probes would disagree, as one reads the limits of a container."""
+    core = Path(memory.__file__).parent
+    asking = {
+        path
+        for folder in (core, core.parent / "backends")
+        for path in folder.rglob("*.py")
+        if re.search("MemAvailable|memory\\.max|SC_PHYS_PAGES|psutil", path.read_text())
+    }
+    assert asking == {core / "memory.py"}

@@ -7,11 +7,13 @@ what would else be a default (`bias: true`, four-sided padding).
 from __future__ import annotations
 
 from ast import Constant, walk
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from archspec.errors import Location, SpecWarning, nearest
 from archspec.graph import Graph, Node
+from archspec.language.faults import MOST
 from archspec.language.formula import names, parse
 from archspec.language.syntax import Param, Statement, Statements, Unit
 from archspec.ops import Op, pair
@@ -19,15 +21,17 @@ from archspec.spec import Spec
 
 
 def warnings(spec: Spec) -> list[SpecWarning]:
-    """Every warning about a spec's own file, in the order of the text."""
+    """The warnings about a spec's own file, in the order of the text; of many, some."""
     found: dict[Location, SpecWarning] = {}
-    for warning in (
-        *_unused_params(spec.unit),
-        *_unused_blocks(spec.unit),
-        *_unread_outputs(spec.unit),
-        *_biases(spec.graph),
-        *_even_kernels(spec.graph),
+    for warning in chain(
+        _unused_params(spec.unit),
+        _unused_blocks(spec.unit),
+        _unread_outputs(spec.unit),
+        _biases(spec.graph),
+        _even_kernels(spec.graph),
     ):
+        if len(found) >= MOST:
+            break
         # What is wrong with a base file is said where that file is validated.
         if warning.at is not None and warning.at.file == spec.unit.file:
             found.setdefault(warning.at, warning)
@@ -36,30 +40,28 @@ def warnings(spec: Spec) -> list[SpecWarning]:
 
 def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
     """Params of the file, and of its blocks, that no formula reads."""
-    everywhere = set(_formulas(_all(unit)))
-    for name, entry in unit.params.items():
-        if name not in _read(everywhere):
-            yield _unread_param("no formula reads the param", name, entry, everywhere)
+    read = _read(set(_formulas(_all(unit))))
+    yield from _unread("no formula reads the param", unit.params, read, unit)
     # Blocks among which a formula chooses take what any of them needs.
     for block in () if _chosen(unit) else unit.blocks.values():
         values: list[Any] = [param.default for param in block.params.values()]
         values += [entry.value for entry in block.outputs.values()]
-        inside = set(_formulas([*values, *_values(block.graph)]))
-        for name, entry in block.params.items():
-            if name not in _read(inside):
-                text = f"no formula of the block {block.name!r} reads its param"
-                yield _unread_param(text, name, entry, inside)
+        inside = _read(set(_formulas([*values, *_values(block.graph)])))
+        text = f"no formula of the block {block.name!r} reads its param"
+        yield from _unread(text, block.params, inside, unit)
 
 
-def _unread_param(
-    text: str, name: str, entry: Param, formulas: Iterable[str]
-) -> SpecWarning:
-    return SpecWarning(
-        f"{text} {name!r}",
-        code="AS701",
-        at=entry.key,
-        hint=nearest(name, _read(formulas)),
-    )
+def _unread(
+    text: str, params: Mapping[str, Param], read: Collection[str], unit: Unit
+) -> Iterator[SpecWarning]:
+    for name, param in params.items():
+        if name not in read and param.key.file == unit.file:
+            yield SpecWarning(
+                f"{text} {name!r}",
+                code="AS701",
+                at=param.key,
+                hint=nearest(name, read),
+            )
 
 
 def _unused_blocks(unit: Unit) -> Iterator[SpecWarning]:
@@ -89,9 +91,10 @@ def _unread_outputs(unit: Unit) -> Iterator[SpecWarning]:
     raw = list(_all(unit))
     words = [value for value in _flat(raw) if isinstance(value, str)]
     words += [word for text in _formulas(raw) for word in _strings(text)]
+    read = {word.rpartition(".")[2] for word in words if "." in word}
     for block in unit.blocks.values():
         for name, entry in block.outputs.items():
-            if not any(word.endswith(f".{name}") for word in words):
+            if name not in read:
                 yield SpecWarning(
                     f"nothing reads the output {name!r} of the block {block.name!r}; "
                     "what only it needs is not built",

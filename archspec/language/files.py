@@ -40,6 +40,7 @@ class Files:
         self.reading: list[str] = []
         self.extended: dict[str, Location] = {}
         self.texts: dict[str, str | bytes] = {}
+        self.bytes = 0
 
     def open(self, spec: str | PathLike[str]) -> Unit:
         """The file that a user names: a path, or a net of the zoo."""
@@ -93,6 +94,7 @@ class Files:
         self.reading.append(key)
         try:
             raw = read(path, self.limits)
+            self._count(path)
             merged = self._extend(unit(raw, str(path)))
         except ArchspecError as error:
             error.at = error.at or at
@@ -101,6 +103,15 @@ class Files:
             self.reading.pop()
         self.units[key] = merged
         return merged
+
+    def _count(self, path: Path) -> None:
+        """LimitError where all files of a spec together are too long."""
+        self.bytes += path.stat().st_size
+        most = self.limits.file_bytes
+        if self.bytes > most:
+            message = f"the files of a spec have at most {most} bytes together"
+            at = Location(str(path), 1, 1)
+            raise self.limits.error("file_bytes", "AS120", message, at)
 
     def _extend(self, own: Unit) -> Unit:
         if own.extends is None:

@@ -10,6 +10,7 @@ import archspec
 from archspec.authoring.codes import faults
 from archspec.authoring.lint import warnings
 from archspec.catalog import names
+from archspec.language.faults import MOST
 
 HEAD = "archspec: 1\nname: net\n"
 IMAGE = "inputs: {image: [3, 8, 8]}\n"
@@ -195,3 +196,8 @@ def test_a_base_file_is_warned_of_where_it_is_validated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_zoo_means_what_it_says(name: str) -> None:
     assert warnings(archspec.load(name)) == []
+
+
+def test_of_very_many_some_are_said() -> None:
+    params = ", ".join(f"p{n}: {n}" for n in range(4000))
+    assert len(found(f"params: {{{params}}}\ngraph: [relu]\n")) == MOST

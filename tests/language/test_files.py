@@ -475,3 +475,17 @@ def test_expect(tmp_path: Path) -> None:
     write(tmp_path, net=IMAGE + "graph: {a: relu}\nexpect: {parms: 1}\n")
     with pytest.raises(ArchspecError, match=r".parms. .*did you mean .params"):
         load(tmp_path / "net.yaml")
+
+
+def test_all_files_of_a_spec_have_one_size_together(tmp_path: Path) -> None:
+    head = "archspec: 1\nname: n\ninputs: {image: [3, 8, 8]}\ngraph: [relu]\n"
+    (tmp_path / "base.yaml").write_text(head)
+    own = "archspec: 1\nname: m\nextends: base.yaml\n"
+    (tmp_path / "own.yaml").write_text(own)
+    both = len(head) + len(own)
+    assert Files(Limits(file_bytes=both)).open(tmp_path / "own.yaml").graph
+    with pytest.raises(
+        LimitError, match=f"at most {both - 1} bytes together"
+    ) as caught:
+        Files(Limits(file_bytes=both - 1)).open(tmp_path / "own.yaml")
+    assert caught.value.code == "AS120"

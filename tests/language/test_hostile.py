@@ -52,7 +52,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         "graph: [{block: c, repeat: 999}]".encode(),
         "AS321",
     ),
-    "deep": (b"a: " + b"[" * 1_000_000, "AS121"),
+    "deep": (b"a: " + b"[" * 500_000, "AS121"),
     "deep in a small file": (b"a: " + b"[" * 1_000_00, "AS121"),
     "deep mappings": (b"{a: " * 100_000, "AS121"),
     "deep block": (b"".join(b" " * n + b"a:\n" for n in range(1000)), "AS121"),
@@ -66,11 +66,11 @@ FILES: dict[str, tuple[bytes, str]] = {
     "utf-16": ("archspec: 1".encode("utf-16"), "AS102"),
     "tabs": (b"archspec: 1\ngraph:\n\ta: relu\n", "AS103"),
     "a billion items": (
-        f"{HEAD}params: {{a: =range(100000), b: '=[a, a, a]'}}\ngraph: [relu]".encode(),
+        f"{HEAD}params: {{a: =range(9000), b: '=[a, a, a]'}}\ngraph: [relu]".encode(),
         "AS304",
     ),
     "much work": (
-        f"{HEAD}params: {{a: =range(99999), b: 1}}\ngraph:\n".encode()
+        f"{HEAD}params: {{a: =range(19999), b: 1}}\ngraph:\n".encode()
         + b"".join(
             b"  n%d: {op: relu, when: =sum(a) > %d}\n" % (n, n) for n in range(999)
         ),
@@ -82,24 +82,24 @@ FILES: dict[str, tuple[bytes, str]] = {
         "AS321",
     ),
     "absent nodes": (
-        f"{HEAD}graph: {{a: {{repeat: 90000, index: i, graph: {{c: relu, "
-        "'b{index}': {op: relu, repeat: 90000, when: false}}}}".encode(),
+        f"{HEAD}graph: {{a: {{repeat: 4900, index: i, graph: {{c: relu, "
+        "'b{index}': {op: relu, repeat: 4900, when: =i < 0}}}}".encode(),
         "AS322",
     ),
     "nodes that are all unlike": (
         f"{HEAD}graph: [{{op: conv2d, channels: =index + 1, kernel: 1, "
         "repeat: 90000}]".encode(),
-        "AS322",
+        "AS321",
     ),
     "inlined nodes": (
         f"{HEAD}graph: [{{repeat: 30000, inline: true, graph: [relu, relu, relu]}}]"
         "".encode(),
-        "AS322",
+        "AS321",
     ),
     "many faults": (
         HEAD.encode()
         + b"graph:\n"
-        + b"".join(b"  n%d: rellu\n" % n for n in range(50_000)),
+        + b"".join(b"  n%d: rellu\n" % n for n in range(19_000)),
         "AS205",
     ),
 }

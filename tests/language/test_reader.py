@@ -268,3 +268,10 @@ def test_any_bytes_give_a_mapping_or_an_error(data: bytes) -> None:
         assert isinstance(parse(data, "net.yaml"), Map)
     except ArchspecError as error:
         assert error.at is not None
+
+
+def test_text_that_is_no_unicode() -> None:
+    """As Python has what stood on the command line in another encoding."""
+    with pytest.raises(ArchspecError) as caught:
+        parse("a: \udcff", "--set")
+    assert spoken(caught.value) == "AS102 1:1 a spec is UTF-8 text; byte 3 is not"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from archspec.errors import UnsupportedError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
+from archspec.source.body import plain
 from archspec.source.classes.constructor import INDENT, Constructor
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.features import featured
@@ -232,7 +233,8 @@ class Printer:
     def _described(self, definition: Definition) -> list[str]:
         """The docstring of a definition."""
         if id(definition) in self.around:
-            told = f"The {definition.title} of a {self.around[id(definition)]}."
+            part, whole = plain(definition.title), self.around[id(definition)]
+            told = f"The {part} of {'an' if whole[0] in 'AEIO' else 'a'} {whole}."
             return [f'{" " * STEP}"""{prose(told)}"""']
         last = self.dialect.channels_last
         told = ""
