@@ -91,6 +91,9 @@ def build(
 ) -> Any:
     """A model in one call: `load` and `Spec.build`, and what both take.
 
+    >>> type(archspec.build("resnet20", "torch", num_classes=5)).__name__
+    'ResNet20ForCIFAR'
+
     Args:
         spec: as for `load`, or a Spec.
         backend: `torch` or `keras`.
@@ -130,6 +133,10 @@ def codegen(
     **overrides: Given,
 ) -> Source:
     """The source that a backend prints, whose `text` is a whole module.
+
+    >>> source = archspec.codegen(["resnet20", "resnet32"], "torch")
+    >>> "def resnet20(" in source.text
+    True
 
     Args:
         spec: as for `load`, or a Spec. Several give one source, with what they share

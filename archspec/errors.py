@@ -86,7 +86,7 @@ class ArchspecError(Exception):
         place = f"{self.at}: " if self.at else ""
         hint = f" ({self.hint})" if self.hint else ""
         way = "".join(f"\n  {note}" for note in self.notes)
-        return f"{place}{self.message}{hint}{way}"
+        return f"{place}{self.message}{hint} [{self.code}]{way}"
 
 
 class SpecError(ArchspecError):
@@ -205,7 +205,7 @@ class ExpectWarning(UserWarning):
     """
 
     def __init__(self, told: SpecWarning) -> None:
-        super().__init__(f"{told} [{told.code}]")
+        super().__init__(str(told))
         self.told = told
 
 

@@ -24,6 +24,14 @@ __all__ = ["Alias", "Graph", "Node", "Scope", "Value"]
 class Graph:
     """A whole net.
 
+    >>> graph = archspec.load("resnet20").graph
+    >>> len(graph), graph.parameter_count(), graph.macs()
+    (73, 269722, 40551040)
+    >>> graph["layer2.0.conv1"].shape
+    (32, 16, 16)
+    >>> [name for name in graph if graph[name].op.kind == "linear"]
+    ['fc']
+
     Attributes:
         name, title, description, source, preprocessing: as the spec says.
         weights: the url and the hash of the published weights, if these are of this

@@ -18,6 +18,9 @@ VARIABLE = "ARCHSPEC_LIMITS"
 class Limits(NamedTuple):
     """Bounds on untrusted input; pass another instance to raise one.
 
+    >>> archspec.load("resnet20", limits=archspec.Limits(nodes=500_000)).name
+    'resnet20'
+
     Attributes:
         file_bytes: size of all files of a spec.
         depth: nesting of mappings and lists, of files and of scopes.

@@ -36,6 +36,13 @@ def load(
 ) -> Spec:
     """Reads a spec.
 
+    >>> archspec.load("resnet20", size=64, num_classes=5).graph.inputs
+    {'image': (3, 64, 64)}
+    >>> net = {"op": "conv2d", "channels": 8, "kernel": 3}
+    >>> raw = {"archspec": 1, "name": "one", "inputs": {"x": [3, 9, 9]}}
+    >>> archspec.load({**raw, "graph": [net]}).graph.parameter_count()
+    224
+
     Args:
         spec: a net of the zoo (`"resnet34"`), the path of a .yaml file, an open file,
             or what such a file holds as a dict. What is no file on the disk may extend
@@ -66,6 +73,10 @@ def loads(
     **overrides: Given,
 ) -> Spec:
     """Reads a spec from a text in YAML, which may extend the zoo alone.
+
+    >>> mine = archspec.loads("{archspec: 1, name: mine, extends: resnet20}")
+    >>> mine.fingerprint == archspec.load("resnet20").fingerprint
+    True
 
     All else is as for `load`.
     """
@@ -103,7 +114,11 @@ def listed(spec: Any) -> list[Readable | Spec] | None:
 
 
 def list_specs() -> tuple[str, ...]:
-    """The names of the nets of the zoo, sorted."""
+    """The names of the nets of the zoo, sorted.
+
+    >>> "resnet20" in archspec.list_specs()
+    True
+    """
     return catalog.names()
 
 

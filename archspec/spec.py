@@ -17,6 +17,7 @@ from archspec.errors import (
     BackendError,
     ExpectWarning,
     SpecError,
+    SpecErrors,
     SpecWarning,
     WeightsError,
 )
@@ -59,6 +60,12 @@ HEAD = "head"
 class Spec:
     """A spec that was read and found valid.
 
+    >>> spec = archspec.load("resnet20")
+    >>> spec
+    <Spec resnet20: image 3 x 32 x 32, 73 nodes, 269,722 parameters, 40,551,040 MACs>
+    >>> spec.preprocessing["mean"]
+    [0.4914, 0.4822, 0.4465]
+
     Attributes:
         graph: the net, with shapes, parameters and MACs.
         unit: the file, with all that it inherits.
@@ -66,7 +73,7 @@ class Spec:
             own, so that its `expect` says nothing about this graph.
         whole: the net with its head, where `graph` is cut off at its taps.
         given: the values of params that the caller gave.
-        size: the image size that he gave.
+        size: the image size that was given.
         files: what the spec was read from.
     """
 
@@ -112,11 +119,23 @@ class Spec:
             return []
         return unexpected(self.graph, self.unit.expect)
 
-    def warn(self) -> None:
+    def _warn(self) -> None:
         """Gives an ExpectWarning for each place where the file expects otherwise."""
         for error in self.unexpected():
             told = SpecWarning(error.message, code=error.code, at=error.at)
             warnings.warn(ExpectWarning(told), stacklevel=3)
+
+    def validate(self) -> list[SpecWarning]:
+        """What `archspec validate` says of a spec: its warnings.
+
+        Raises SpecError where the net isn't what the file expects of it.
+        """
+        from archspec.authoring.lint import warnings as doubts
+
+        wrong = self.unexpected()
+        if wrong:
+            raise wrong[0] if len(wrong) == 1 else SpecErrors(wrong)
+        return [*doubts(self)]
 
     def show(self, depth: int | None = None) -> str:
         """A plain-text table by block; `depth` is how many levels it opens."""
@@ -149,7 +168,7 @@ class Spec:
         taps = arguments.flag("with_taps", with_taps)
         if arguments.flag("with_weights", with_weights):
             chosen = method(chosen, "loading", "function that loads weights")()
-        self.warn()
+        self._warn()
         if not taps:
             return chosen.emit(self.graph)
         tapped = method(chosen, "emit_tapped", "features beside a head")
@@ -207,6 +226,10 @@ class Spec:
     ) -> Any:
         """A model of the backend's framework.
 
+        >>> model = archspec.load("resnet20").build("torch", seed=1).eval()
+        >>> sum(p.numel() for p in model.parameters())
+        269722
+
         Args:
             backend: its name, such as `torch`.
             weights: what `archspec.weights.load` reads, a weight file of any kind or
@@ -244,7 +267,7 @@ class Spec:
             told = "says how weights are read, and none are given"
             raise TypeError(f"{next(iter(how))} {told}")
         require(chosen)
-        self.warn()
+        self._warn()
         if not forced:
             memory.check(self.graph, kind)
         if weights is not None:
@@ -409,7 +432,7 @@ def family(
     if not specs:
         raise BackendError("there is no net to print", code="AS516")
     for spec in specs:
-        spec.warn()
+        spec._warn()
     graphs = [spec.graph for spec in specs]
     if not taps:
         return emit_family(chosen, graphs)

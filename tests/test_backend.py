@@ -59,7 +59,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packag
     module._found.cache_clear()
     module._loaded.cache_clear()
     for name in {*sys.modules} - before:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
 
 
 def refused(name: str) -> BackendError:

@@ -44,12 +44,12 @@ def test_a_part_of_a_text() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ArchspecError("no"), "no"),
-        (ArchspecError("no", at=AT), "net.yaml:3:5: no"),
-        (ArchspecError("no", hint="do"), "no (do)"),
+        (ArchspecError("no"), "no [AS100]"),
+        (ArchspecError("no", at=AT), "net.yaml:3:5: no [AS100]"),
+        (ArchspecError("no", hint="do", code="AS402"), "no (do) [AS402]"),
         (
             ArchspecError("no", at=AT, hint="do", notes=("in a", "in b")),
-            "net.yaml:3:5: no (do)\n  in a\n  in b",
+            "net.yaml:3:5: no (do) [AS100]\n  in a\n  in b",
         ),
     ],
 )
@@ -200,4 +200,4 @@ def test_long_texts_are_cut_in_the_middle_and_signs_escaped() -> None:
         assert text.startswith(start) and text.endswith(end) and " [...] " in text
     hostile = "\x1b[31m\u202eé\n\ud800"
     assert ArchspecError(hostile).message == r"\x1b[31m\u202eé\n\ud800"
-    assert str(ArchspecError("x" * LONGEST)) == "x" * LONGEST
+    assert ArchspecError("x" * LONGEST).message == "x" * LONGEST

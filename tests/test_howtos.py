@@ -42,7 +42,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         mirror.used(monkeypatch, tmp_path / "cache")
         yield
     for name in {*sys.modules} - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+        if str(getattr(sys.modules.get(name), "__file__", "")).startswith(
+            str(tmp_path)
+        ):
             del sys.modules[name]
 
 

@@ -39,14 +39,16 @@ LAYERS = (
 """A module imports from its own part and from earlier layers; "" is the public API."""
 
 ALLOWED = {
+    ("authoring", "archspec"),
     ("graph", "table"),
     ("source", "language.formula"),
     ("source", "reference"),
+    ("spec", "authoring.lint"),
     ("verify", "archspec"),
 }
-"""A notebook shows a graph as its table. Printed text may be a formula's, if that gives
+"""A notebook shows a graph as its table; `Spec.validate` warns. Printed text may be a formula's, if that gives
 the graph's value; source asks. What a printed test compares, the definitions of the ops
-compute. A certificate has the version."""
+compute. A certificate has the version; the page about Python is of the public names."""
 
 TYPED = {"", "spec"}
 """They name the classes of models, for type checkers alone."""

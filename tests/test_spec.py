@@ -19,6 +19,8 @@ from archspec.errors import (
     ArchspecError,
     BackendError,
     ExpectWarning,
+    SpecError,
+    SpecErrors,
     WeightsError,
 )
 from archspec.weights import initial_weights, save, write
@@ -235,6 +237,19 @@ class TestExpect:
             assert isinstance(caught[0].message, ExpectWarning)
             assert caught[0].message.told.at is not None
         archspec.load(path, width=6).build("torch")  # of which it says nothing
+
+    def test_validate(self, path: Path) -> None:
+        """Errors are raised, warnings are what it gives."""
+        assert archspec.load(path).validate() == []
+        path.write_text(TEXT.replace("width: 4", "width: 4, unused: 1"))
+        (warning,) = archspec.load(path).validate()
+        assert warning.code == "AS701" and "[AS701]" in str(warning)
+        wrong = TEXT.replace("params: 137", "params: 138")
+        with pytest.raises(SpecError, match=r"the net has 137 \[AS410\]$"):
+            archspec.loads(wrong).validate()
+        with pytest.raises(SpecErrors) as caught:
+            archspec.loads(wrong.replace("macs: 5204", "macs: 1")).validate()
+        assert [error.code for error in caught.value.errors] == ["AS410", "AS410"]
 
     def test_the_commands(self, path: Path) -> None:
         path.write_text(TEXT.replace("params: 137", "params: 138"))

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, cast
-from weakref import WeakValueDictionary, finalize, proxy
+from typing import Any
+from weakref import WeakValueDictionary, finalize, ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,21 @@ class Source:
     name: str
     backend: str
     entries: tuple[str, ...] = ()
+
+
+class Listed(ModuleType):
+    """What `sys.modules` has of a module: all that it has, without keeping it."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__)
+        self.__file__ = module.__file__
+        self._module = ref(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module(), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._module())
 
 
 ALIVE: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
@@ -52,7 +67,7 @@ def execute(source: Source) -> ModuleType:
     module.__file__ = file
     # Who has a function has its globals, and so the module; `sys.modules` has it not.
     module.__dict__["__module__"] = module
-    sys.modules[name] = cast(ModuleType, proxy(module))
+    sys.modules[name] = Listed(module)
     lines = source.text.splitlines(keepends=True)
     linecache.cache[file] = (len(source.text), None, lines, file)
     finalize(module, _forget, name, file).atexit = False

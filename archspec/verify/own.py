@@ -317,6 +317,10 @@ def verify_model(
 ) -> Report:
     """Compares a live model with a spec; the model is as before, afterwards.
 
+    >>> model = archspec.build("resnet20", "torch")
+    >>> archspec.verify_model("resnet20", model, size=16).passed
+    True
+
     Args:
         spec: a path or a name of the zoo.
         model: an nn.Module, a keras.Model, or of another backend. It takes the spec's

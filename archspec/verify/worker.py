@@ -86,7 +86,7 @@ def _tried(
     try:
         served(request, bench)
     except ArchspecError as error:
-        return f"{error} [{error.code}]"
+        return str(error)
     except Exception as error:
         traceback.print_exc()
         text = str(error).strip().splitlines()

@@ -10,6 +10,7 @@ import pickle
 import sys
 import traceback
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -33,7 +34,11 @@ def test_a_module_can_be_read_and_pickled() -> None:
     module = execute(source())
     assert module.__name__.startswith("archspec_toy_a_net_v2_")
     assert module.__name__.isidentifier()
-    assert import_module(module.__name__).Net is module.Net
+    listed = import_module(module.__name__)
+    assert listed.Net is module.Net and "Net" in dir(listed)
+    assert isinstance(listed, ModuleType) and listed in {*sys.modules.values()}
+    with pytest.raises(AttributeError, match="nosuch"):
+        _ = listed.nosuch
     assert inspect.getsource(module.Net) == TEXT
     assert isinstance(pickle.loads(pickle.dumps(module.Net())), module.Net)
 

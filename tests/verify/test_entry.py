@@ -85,4 +85,4 @@ def test_what_raises_when_it_is_made(path: Path) -> None:
     make = entry(f"{path}:failing", (), {})
     with pytest.raises(ArchspecError) as caught:
         make()
-    assert str(caught.value) == f"{path}:16: ValueError: no"
+    assert str(caught.value) == f"{path}:16: ValueError: no [AS523]"

@@ -82,8 +82,8 @@ class TestCheck:
         with pytest.raises(WeightsError) as caught:
             check(weights, self.expected)
         assert str(caught.value) == (
-            "the weights don't fit the net: 1 missing, 1 surplus, 1 of another shape\n"
-            "  missing: fc.bias [10]\n"
+            "the weights don't fit the net: 1 missing, 1 surplus, 1 of another shape "
+            "[AS601]\n  missing: fc.bias [10]\n"
             "  surplus: extra [7, 7]\n"
             "  shape: fc.weight is [3, 8], expected [10, 8]"
         )
