@@ -2,7 +2,7 @@
 
 The defaults allow what takes about two seconds and less than 1 GiB: reading a file of
 512 KiB takes as long, and so does printing a net of 5,000 nodes, though longer where no
-two are alike. The largest net of the zoo, ResNet-1202, has 4,210, and 370 KB where every
+two are alike. The largest net of the zoo, ResNet-1202, has 4,210, and 370 KB where each
 node is written out.
 """
 
