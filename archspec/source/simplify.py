@@ -164,7 +164,7 @@ class _Simplify(ast.NodeTransformer):
                 if less and ast.dump(one) == ast.dump(other.right):  # type: ignore[attr-defined]  # a BinOp
                     return other.left  # type: ignore[attr-defined,no-any-return]
         if isinstance(node.op, ast.Add | ast.Sub):
-            return _summed(node)
+            return _collected(node) or _summed(node)
         if not isinstance(left, ast.BinOp) or not isinstance(left.op, ast.Mult):
             return node
         a, b = _positive(left.right), _positive(right)
@@ -325,6 +325,30 @@ def constant(value: Value) -> ast.expr:
     if type(value) in (int, float) and repr(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))  # type: ignore[operator]  # a number
     return ast.Constant(int(value) if isinstance(value, Product) else value)
+
+
+def _collected(node: ast.BinOp) -> ast.expr | None:
+    """For integers `x + x * 2` is x * 3, and `y + x + x` is y + x * 2."""
+    before, last = None, node.left
+    inner = last.op if isinstance(last, ast.BinOp) else None
+    if isinstance(inner, ast.Add) and isinstance(node.op, ast.Add):
+        assert isinstance(last, ast.BinOp)
+        before, last = last.left, last.right
+    (base, many), (other, more) = _times(last), _times(node.right)
+    total = many + more if isinstance(node.op, ast.Add) else many - more
+    if isinstance(base, ast.Constant) or ast.dump(base) != ast.dump(other) or total < 1:
+        return None
+    made = base if total == 1 else ast.BinOp(base, ast.Mult(), ast.Constant(total))
+    return made if before is None else ast.BinOp(before, ast.Add(), made)
+
+
+def _times(tree: ast.expr) -> tuple[ast.expr, int]:
+    """What a tree is so many times of."""
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
+        for one, other in ((tree.left, tree.right), (tree.right, tree.left)):
+            if (number := _positive(other)) is not None:
+                return one, number
+    return tree, 1
 
 
 def _summed(node: ast.BinOp) -> ast.expr:

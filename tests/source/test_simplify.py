@@ -147,6 +147,10 @@ def tree(text: str) -> ast.expr:
         ("x if not p else (y if p else 3)", "x if not p else y"),
         ("x if x > 2 else (y if x <= 2 else 3)", "x if x > 2 else y"),
         ("x if p else (x if not p else 3)", "x"),
+        ("x + x + x", "x * 3"),
+        ("y + x * 2 + x", "y + x * 3"),
+        ("4 * x - 3 * x", "x"),
+        ("5 * (x + y) - (x + y) * 3", "(x + y) * 2"),
     ],
 )
 def test_simpler(text: str, simpler: str) -> None:
@@ -244,6 +248,7 @@ def test_simpler(text: str, simpler: str) -> None:
         "u or True",
         "-x",
         "'a' + 1",
+        *("f + f", "f * 3 - f", "x - 2 * x", "x + y + x"),
     ],
 )
 def test_left_as_it_is(text: str) -> None:
