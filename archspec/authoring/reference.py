@@ -21,7 +21,7 @@ from archspec.language.expand import expand
 from archspec.language.files import Files
 from archspec.ops import BY_KIND, Op, Weighted
 from archspec.ops.describe import expected, summary
-from archspec.ops.init import BY_NAME, CONSTANTS
+from archspec.ops.init import BY_NAME, CONSTANTS, Init
 
 
 def listing() -> str:
@@ -158,14 +158,27 @@ def markdown() -> str:
             rows = [(name, _attribute(op, name)) for name in op.model_fields]
             parts.append(_table("attribute", "value", rows))
     parts.append("## Initial weights")
-    inits = {name: " ".join((i.__doc__ or "").split()) for name, i in BY_NAME.items()}
+    inits = {name: _init(kind) for name, kind in BY_NAME.items()}
     inits |= {name: f"All {value:g}." for name, value in CONSTANTS.items()}
+    parts.append(
+        "A number, a name, or one name with arguments: `{normal: {std: 0.01}}`."
+    )
     parts.append(_table("name", "meaning", inits.items()))
     parts.append("## Codes")
     parts.append(
         _table("code", "meaning", [(c.name, c.title) for c in codes().values()])
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _init(kind: type[Init]) -> str:
+    """What an initialiser draws, and its arguments with their defaults."""
+    told = " ".join((kind.__doc__ or "").split())
+    given = [
+        f"`{name}`" if field.is_required() else f"`{name}: {field.default}`"
+        for name, field in kind.model_fields.items()
+    ]
+    return f"{told} Arguments: {', '.join(given)}." if given else told
 
 
 def _table(one: str, two: str, rows: Iterable[tuple[str, str]]) -> str:

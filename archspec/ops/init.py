@@ -187,7 +187,12 @@ def _read(value: Any) -> Any:
         known = (*BY_NAME, *CONSTANTS)
         hint = nearest(str(name), known) or "known are " + ", ".join(known)
         raise ValueError(f"there is no initialiser {name!r}; {hint}")
-    return BY_NAME[name].model_validate(arguments)
+    kind = BY_NAME[name]
+    if not isinstance(arguments, dict):
+        given = ", ".join(kind.model_fields)
+        told = f"its arguments by name: {given}" if given else "no arguments"
+        raise ValueError(f"{name} takes {told}")
+    return kind.model_validate(arguments)
 
 
 class _Reads:

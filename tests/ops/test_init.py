@@ -57,6 +57,8 @@ def test_the_ways_to_say_one(value: Any, name: str, arguments: Any) -> None:
         (True, "expected a number, a name"),
         ([1], "expected a number, a name"),
         ({}, "one name with its arguments"),
+        ({"constant": 0.02}, "constant takes its arguments by name: value"),
+        ({"fan_in_uniform": 3}, "fan_in_uniform takes no arguments"),
         ({"normal": {}, "uniform": {}}, "one name with its arguments"),
         ("kaiming_norml", "did you mean 'kaiming_normal'"),
         ("zzz", "known are kaiming_normal, .*, constant, zeros, ones"),
