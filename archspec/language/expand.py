@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -86,7 +86,8 @@ def _expanded(
     _say_who_drops(expander.faults.found, unit, overrides)
     expander.faults.end()
     assert member is not None and taps is not None
-    nodes = _live(built.nodes, {*member.outputs.values(), *taps.values()})
+    wanted = {*member.outputs.values(), *taps.values()}
+    nodes = _live(built.nodes, wanted, (str(key) for key in unit.graph.items))
     root = context.scope
     if built.pruned or len(nodes) < len(built.nodes):
         nodes, root = settled(nodes, root, member.outputs)
@@ -175,7 +176,7 @@ def _arguments(built: Builder, values: Mapping[str, Value]) -> tuple[str, ...]:
     )
 
 
-def _live(nodes: list[Node], wanted: set[str]) -> tuple[Node, ...]:
+def _live(nodes: list[Node], wanted: set[str], told: Iterable[str]) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept = needed(nodes, wanted)
     live = {node.name for node in kept}
@@ -186,8 +187,19 @@ def _live(nodes: list[Node], wanted: set[str]) -> tuple[Node, ...]:
         optional = used and any("" not in names for names in outputs)
         if node.name not in live and not optional:
             message = f"nothing reads {node.name!r}, and it is no output and no tap"
-            raise SpecError(message, code="AS316", at=node.at)
+            absent = _absent(node.scope, nodes, told) if not _around(node) else []
+            hint = "what is absent stands for what it reads first; absent: "
+            hint = hint + ", ".join(absent) if absent else ""
+            raise SpecError(message, code="AS316", at=node.at, hint=hint)
     return tuple(kept)
+
+
+def _absent(scope: Scope, nodes: Sequence[Node], told: Iterable[str]) -> list[str]:
+    """Of the statements of the whole net those that a `when` leaves out."""
+    there = {node.slot for node in nodes if node.scope is scope}
+    for node in nodes:
+        there.update(above.slot for above in _around(node) if above.parent is scope)
+    return [repr(key) for key in told if key not in there]
 
 
 def _around(node: Node) -> list[Scope]:

@@ -8,7 +8,7 @@ import pytest
 from nets import graph_of
 from spelled import net, shape, spoken, told, wired
 
-from archspec.errors import ArchspecError
+from archspec.errors import ArchspecError, SpecError
 from archspec.graph import Graph
 from archspec.language.expand import expand
 from archspec.language.files import Files
@@ -306,3 +306,16 @@ def test_scopes_nest_deeper_than_python_follows() -> None:
     with pytest.raises(ArchspecError) as caught:
         expand(files, files.text(f"{text}graph: [{{block: b0}}]\n", "net.yaml"))
     assert spoken(caught.value) == "AS121 2:7 scopes nest deeper than Python follows"
+
+
+def test_what_nothing_reads_for_want_of_its_reader() -> None:
+    """The last node is absent, and so the net's output is what that reads first."""
+    conv = "{op: conv2d, channels: 3, kernel: 1}"
+    text = f"inputs: {{x: [3, 8, 8]}}\ngraph:\n  a: {conv}\n  b: relu\n"
+    text += "  c: {op: identity, from: a, when: false}\n"
+    with pytest.raises(SpecError) as caught:
+        graph_of(text)
+    assert caught.value.code == "AS316"
+    assert caught.value.hint == (
+        "what is absent stands for what it reads first; absent: 'c'"
+    )
