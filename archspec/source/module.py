@@ -18,7 +18,7 @@ from archspec.errors import BackendError
 from archspec.source.project import seal
 from archspec.source.text import STEP, WIDTH
 
-BUILTIN = vars(builtins).keys()
+BUILTIN = {*vars(builtins), "__file__"}
 
 
 def module(

@@ -26,7 +26,10 @@ Asked = tuple[Setting, Task]
 
 
 class NotAvailable(ArchspecError):
-    """A backend gave no numbers; the message says why."""
+    """A backend gave no numbers; the message says why, with the code of an error."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Session(Protocol):

@@ -91,7 +91,7 @@ def run(
                 raise ArchspecError(f"{text}: --shrink makes it smaller")
             setting = shrunk(setting, graph, room, training=training)
         except ArchspecError as error:
-            return _report(setting, graph, targets, (f"not run: {error}",))
+            return _report(setting, graph, targets, (f"not run: {error.message}",))
         graph = setting.graph()
         changed = {"size": setting.size, **setting.params}
         notes = (f"shrunk to {changed}, for it {text}",)

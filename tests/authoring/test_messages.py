@@ -64,6 +64,7 @@ def test_a_shape_error_in_a_block_of_a_base_file(
         "    reads the input 'image', [3, 8, 8]\n"
         "    in layer3.0, the block 'unit', at net.yaml:4:9\n"
         "    extended by net.yaml:3:10\n"
+        "Found 1 error in 1 file\n"
     )
     found = json.loads(
         CliRunner().invoke(application(), ["validate", "net.yaml", "--json"]).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,9 +26,13 @@ def ran(
 ) -> tuple[int, str, str]:
     """Exit code and output of a line for bash, in which `$A` is archspec."""
     done = subprocess.run(
-        ["bash", "-c", shell],
+        [
+            "bash",
+            "-c",
+            shell.replace("$A", f"{shlex.quote(sys.executable)} -m archspec"),
+        ],
         cwd=folder,
-        env={**os.environ, "A": f"{sys.executable} -m archspec", **(env or {})},
+        env={**os.environ, **(env or {})},
         capture_output=True,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()

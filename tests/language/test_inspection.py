@@ -127,7 +127,7 @@ def test_index_that_may_be_that_of_two_repeats() -> None:
     refused(
         TWO % "4 + index",
         r"net.yaml:9:70: 'index' may be that of 'stages' \(line 6\) or of 'units' "
-        r"\(line 9\); name the outer one: index: i$",
+        r"\(line 9\); name the outer one: index: i \[AS320\]$",
     )
     named = TWO.replace("repeat: 2", "index: i\n    repeat: 2")
     named = named.replace("=index + 1", "=i + 1")
@@ -155,7 +155,7 @@ def test_three_counters_and_a_free_name() -> None:
         "params: {i: 1}\ngraph:\n  a:\n    repeat: 2\n    graph:\n"
         "      b: {repeat: 2, graph: {c: {op: slice, repeat: 2, stop: =index}}}\n",
         r"of 'a' \(line 6\), of 'b' \(line 9\) or of 'c' \(line 9\); "
-        "name the outer ones: index: j$",
+        r"name the outer ones: index: j \[AS320\]$",
     )
 
 

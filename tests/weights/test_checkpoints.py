@@ -343,7 +343,7 @@ def test_an_archive_without_its_storages(path: Path) -> None:
         for tensor in found.tensors.values():
             with pytest.raises(WeightsError, match="beyond its values") as caught:
                 tensor.read()
-            assert caught.value.code == "AS604"
+            assert caught.value.code == "AS605"
 
 
 def test_an_archive_whose_storage_is_short(path: Path) -> None:

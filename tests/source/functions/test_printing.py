@@ -548,7 +548,7 @@ def test_a_constant_is_said_once() -> None:
             return made
         big, other = constants.name("BIG", Call("toy.big")), constants.name("BIG", 2)
         assert constants.name("BIG", Call("toy.big")) == big
-        call = replace(made.made, args=(big, other, Code("kernel_of_all")))
+        call = replace(made.made, args=(big, other, Code("toy.kernel_of_all")))
         return replace(made, made=call)
 
     dialect = replace(DIALECT, initial=initial)
@@ -556,7 +556,7 @@ def test_a_constant_is_said_once() -> None:
     spec += "  b: {op: conv2d, channels: =BIG, kernel: 1}\n"
     text = emit(graph_of(spec), dialect).text
     assert "import toy\n\nBIG2 = toy.big()\nBIG3 = 2\n\n\ndef Net(" in text
-    assert 'toy.Relu(BIG2, BIG3, kernel_of_all, name="a")' in text
+    assert 'toy.Relu(BIG2, BIG3, toy.kernel_of_all, name="a")' in text
     assert "BIG: int = 4" in text and "channels=BIG" in text
 
 
