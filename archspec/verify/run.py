@@ -81,7 +81,7 @@ def run(
     """
     start = start or Worker
     graph = setting.graph()
-    training = training and setting.dtype == "float64"
+    training = training and setting.dtype == "float64" and not quick
     notes: tuple[str, ...] = ()
     need, room = needed(graph, setting.dtype, training=training), available()
     if room is not None and need > room:
@@ -100,8 +100,8 @@ def run(
     with scratch() as folder:
         sessions = Sessions(
             lambda made, target: start(made, target, folder),
-            # All at once, with the definitions and another of torch's engines.
-            keep=room is None or need * (len(targets) + 2) < room,
+            # All at once, with another of torch's engines.
+            keep=room is None or need * (len(targets) + 1) < room,
         )
         proof = Proof((), (), ())
         try:
