@@ -156,10 +156,7 @@ def codegen(
         )
 
     every = listed(spec)
+    more = {"with_weights": with_weights, "with_taps": with_taps}
     if every is None:
-        return read(spec).codegen(
-            backend, with_weights=with_weights, with_taps=with_taps
-        )
-    return family(
-        [*map(read, every)], backend, with_weights=with_weights, with_taps=with_taps
-    )
+        return read(spec).codegen(backend, **more)
+    return family([*map(read, every)], backend, **more)

@@ -15,6 +15,9 @@ Value = bool | int | float | str | None | tuple["Value", ...]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
+FAMILY = "family"
+"""The kind of a root whose children are whole nets, each of a file."""
+
 
 class Alias(NamedTuple):
     """What a spec has names of layers say for a part of a path, instead of that.
@@ -147,6 +150,15 @@ class Node:
             at, above = above, above.parent
         path = ".".join(part for part in reversed(parts) if part)
         return path.replace(".", separator)
+
+
+def file_of(scope: Scope) -> Scope:
+    """The file that a block's text stands in."""
+    above: Scope | None = scope.parent
+    while above is not None and above.kind not in ("file", FAMILY):
+        above = above.parent
+    assert above is not None
+    return above
 
 
 def settled(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from archspec.graph import Graph, Scope
 from archspec.language.formula import names
+from archspec.nodes import file_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,7 @@ def origin(text: str, scope: Scope) -> str | None:
                 continue
             text, at = at.texts[text], at.parent
         elif at.kind == "block":
-            at = _file(at)
+            at = file_of(at)
         else:
             at = at.parent if at.kind == "graph" else None
     return None
-
-
-def _file(scope: Scope) -> Scope | None:
-    """The file whose params a block sees."""
-    at = scope.parent
-    while at is not None and at.kind != "file":
-        at = at.parent
-    return at

@@ -87,7 +87,7 @@ def _expanded(
     expander.faults.end()
     assert member is not None and taps is not None
     wanted = {*member.outputs.values(), *taps.values()}
-    nodes = _live(built.nodes, wanted, (str(key) for key in unit.graph.items))
+    nodes = _live(built.nodes, wanted, unit.graph.items)
     root = context.scope
     if built.pruned or len(nodes) < len(built.nodes):
         nodes, root = settled(nodes, root, member.outputs)

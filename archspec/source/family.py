@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from archspec.errors import BackendError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Node, Scope, Value
+from archspec.nodes import FAMILY
 from archspec.ops import Shape
 from archspec.source.arrange import CLASSES
 from archspec.source.expr import Arg, Expr, named, names_of, put
 from archspec.source.naming import TAKEN, safe
 from archspec.source.outline import Argument, Definition, Use
-from archspec.source.tree import FAMILY
 
 PREFIX = "net"
 """What stands before the number of a net in the root."""

@@ -14,6 +14,7 @@ from graphlib import TopologicalSorter
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
+from archspec.nodes import FAMILY
 from archspec.source import choices
 from archspec.source.arrange import arrange
 from archspec.source.body import Body
@@ -36,7 +37,6 @@ from archspec.source.outline import (
 )
 from archspec.source.plan import Plan, Unfit
 from archspec.source.tree import (
-    FAMILY,
     Forest,
     Signature,
     Tree,

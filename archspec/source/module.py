@@ -45,8 +45,8 @@ def module(
     body = "\n\n\n".join(part for part in code if part)
     text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
     head = "\n".join(doc)
-    read = read_in(text)
-    for name in sorted(read - imports.keys() - defined_in(text) - BUILTIN):
+    read, bound = names(text)
+    for name in sorted(read - imports.keys() - bound - BUILTIN):
         told = f"the printed code reads {name!r}, which nothing defines"
         raise BackendError(f"{told}: a fault of archspec", code="AS506")
     imported = import_lines(read, imports)
@@ -71,20 +71,20 @@ def needed(code: str, helpers: Mapping[str, str]) -> list[str]:
 
 def read_in(code: str) -> set[str]:
     """The names that code reads and binds in no function or class."""
+    return names(code)[0]
+
+
+def names(code: str) -> tuple[set[str], set[str]]:
+    """The names of `read_in`, and those that code binds outside of all of these."""
     found = set()
-    waiting = [symtable.symtable(code, "", "exec")]
+    whole = symtable.symtable(code, "", "exec")
+    waiting = [whole]
     while waiting:
         table = waiting.pop()
         waiting += table.get_children()
         symbols = table.get_symbols()
         found |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
-    return found
-
-
-def defined_in(code: str) -> set[str]:
-    """The names that code binds outside of functions and classes."""
-    symbols = symtable.symtable(code, "", "exec").get_symbols()
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+    return found, {s.get_name() for s in whole.get_symbols() if s.is_assigned()}
 
 
 def import_lines(read: set[str], imports: Mapping[str, str]) -> str:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from archspec.graph import Value
+from archspec.nodes import file_of
 from archspec.source.expr import Arg, Expr, named
 from archspec.source.outline import Argument, Definition, Line, Use, rewrite, walk
-from archspec.source.tree import file_of
 
 OWN = """
 self x y z nn F torch Tensor layers ops keras name names layer math sys inputs outputs

@@ -78,7 +78,7 @@ def execute(source: Source) -> ModuleType:
         raise
     for made in vars(module).values():
         if isinstance(made, type) and made.__module__ == name:
-            made.__reduce_ex__ = _reducing(source, name)  # type: ignore[assignment]
+            made.__reduce_ex__ = _reducing(source, name)  # type: ignore[assignment]  # mypy knows no method that is set
     return module
 
 

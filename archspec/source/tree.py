@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 from typing import Any, Union
 
 from archspec.graph import Graph, Node, Scope
+from archspec.nodes import FAMILY, file_of
 from archspec.ops import Op, Shape
 from archspec.source.plan import Place, Plan
 
@@ -305,10 +306,6 @@ class Forest:
             group.reverse()
 
 
-FAMILY = "family"
-"""The kind of a root whose children are whole nets, each of a file."""
-
-
 def in_family(scope: Scope) -> bool:
     """Whether a scope is a whole net beside others."""
     return scope.parent is not None and scope.parent.kind == FAMILY
@@ -316,15 +313,6 @@ def in_family(scope: Scope) -> bool:
 
 def _name(item: tuple[str, Hashable]) -> str:
     return item[0]
-
-
-def file_of(scope: Scope) -> Scope:
-    """The file that a block's text stands in."""
-    above: Scope | None = scope.parent
-    while above is not None and above.kind not in ("file", FAMILY):
-        above = above.parent
-    assert above is not None
-    return above
 
 
 def repeats(item: Item, key: str) -> bool:

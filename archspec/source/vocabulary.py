@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from archspec.graph import Scope, Value
 from archspec.language.formula import CONSTANTS, names
+from archspec.nodes import FAMILY, file_of
 from archspec.source.columns import Text
 from archspec.source.expr import (
     Arg,
@@ -18,7 +19,7 @@ from archspec.source.expr import (
 )
 from archspec.source.outline import Argument, Definition
 from archspec.source.plan import Place, Unfit
-from archspec.source.tree import FAMILY, Forest, Tree, file_of
+from archspec.source.tree import Forest, Tree
 
 INDICES = "ijkmnpq"
 

@@ -167,14 +167,16 @@ def layers(
     if quick or certificate is not None:
         return
     if setting.dtype == "float64":
-        others = [(one, Task("exact")) for one in sizes.settings(setting)[0]]
-        yield sizes.prove, setting, others
+        sized = sizes.settings(setting)
+        others = [(one, Task("exact")) for one in sized[0]]
+        yield partial(sizes.prove, sized=sized), setting, others
     plain = replace(bits, exact=False)
     if training:
-        chancy, graph = replace(plain, chance=True), plain.graph()
+        chancy = replace(plain, chance=True)
+        graph = chancy.graph()
         asked = [(plain, Task("moments"))] if moments.batches(graph) else []
         yield trained.prove, plain, asked
-        tossed = chance.TASKS if tosses(chancy.graph()) else ()
+        tossed = chance.TASKS if tosses(graph) else ()
         yield chance.prove, chancy, [(chancy, Task(kind)) for kind in tossed]
         asked = [(chancy, Task("starts"))] if graph.parameters() else []
         yield initial.prove, chancy, asked

@@ -29,18 +29,22 @@ from archspec.verify.target import Target
 ODD = 3
 """Pixels less than a power of two: so pools over all still average a power of two."""
 
+Sized = tuple[tuple[Setting, ...], tuple[str, ...]]
+"""A net at other sizes, and notes."""
+
 
 def prove(
     setting: Setting,
     targets: Sequence[Target],
     open_session: Callable[[Setting, Target], Telling],
     note: Callable[[str], None],
+    sized: Sized | None = None,
 ) -> Proof:
     """The rows of `exact` for each other size; none where a net takes one alone.
 
-    `setting` is of the net at its own size.
+    `setting` is of the net at its own size, `sized` what `settings` finds for it.
     """
-    made_for, notes = settings(setting)
+    made_for, notes = sized or settings(setting)
     proof = Proof((), (), notes)
     for other in made_for:
         assert other.size is not None
@@ -53,7 +57,7 @@ def prove(
     return proof
 
 
-def settings(setting: Setting) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
+def settings(setting: Setting) -> Sized:
     """The net at other sizes, in a file that is printed at its own; and notes."""
     sizes, notes = others(setting)
     at = replace(setting, exact=True, printed=_size(setting.graph()))

@@ -10,13 +10,13 @@ from nets import graph_of
 from notation import any_attribute
 from outline_cases import agree
 
+from archspec.nodes import file_of
 from archspec.ops import Op, Shape
 from archspec.source.plan import Plan
 from archspec.source.tree import (
     Forest,
     Signature,
     Tree,
-    file_of,
     inputs_of,
     kept,
     numbers,
