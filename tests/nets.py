@@ -17,6 +17,20 @@ from archspec.weights import initial_weights
 
 Arrays = dict[str, NDArray[Any]]
 
+SMALL = """
+archspec: 1
+name: small
+params: {width: 4, classes: 5}
+inputs: {image: [3, 16, 12]}
+graph:
+  stem: {op: conv2d, channels: =width, kernel: 3, padding: 1, stride: 2}
+  pool: global_avg_pool2d
+  fc: {op: linear, features: =classes}
+taps: {c1: stem}
+expect: {params: 137, buffers: 0, macs: 5204, output: [5]}
+"""
+"""A whole file of three nodes, with all that may stand beside a graph."""
+
 
 def graph_of(text: str, **params: Any) -> Graph:
     """The graph of a spec; `archspec` and `name` are added where they lack."""

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from nets import SMALL
 
 import archspec
 
-TEXT = """
-archspec: 1
-name: small
-params: {width: 4, classes: 5}
-inputs: {image: [3, 16, 12]}
-graph:
-  stem: {op: conv2d, channels: =width, kernel: 3, padding: 1, stride: 2}
-  pool: global_avg_pool2d
-  fc: {op: linear, features: =classes}
-taps: {c1: stem}
-expect: {params: 137, buffers: 0, macs: 5204, output: [5]}
-"""
-
 
 def load(old: str, new: str) -> archspec.Spec:
-    assert TEXT.count(old) == 1
-    return archspec.loads(TEXT.replace(old, new))
+    assert SMALL.count(old) == 1
+    return archspec.loads(SMALL.replace(old, new))
 
 
 @pytest.mark.parametrize(

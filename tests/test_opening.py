@@ -10,28 +10,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from nets import SMALL
 
 import archspec
 from archspec.errors import ArchspecError, LimitError, ShapeError, SpecError
 from archspec.limits import Limits
 
-TEXT = """
-archspec: 1
-name: small
-params: {width: 4, classes: 5}
-inputs: {image: [3, 16, 12]}
-graph:
-  stem: {op: conv2d, channels: =width, kernel: 3, padding: 1, stride: 2}
-  pool: global_avg_pool2d
-  fc: {op: linear, features: =classes}
-taps: {c1: stem}
-expect: {params: 137, buffers: 0, macs: 5204, output: [5]}
-"""
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "small.yaml").write_text(TEXT)
+    (tmp_path / "small.yaml").write_text(SMALL)
     return tmp_path / "small.yaml"
 
 
@@ -60,7 +48,7 @@ class TestLoad:
         assert spec.graph.inputs == {"image": (3, 8, 10)}
         assert spec.overridden and spec.unexpected() == []
         with pytest.raises(ShapeError):
-            archspec.loads(TEXT.replace("padding: 1, ", ""), size=(2, 2))
+            archspec.loads(SMALL.replace("padding: 1, ", ""), size=(2, 2))
 
     def test_taps_are_a_backbone(self, path: Path) -> None:
         spec = archspec.load(path, taps=True)
@@ -69,7 +57,7 @@ class TestLoad:
         assert [node.name for node in spec.graph.nodes] == ["stem"]
         assert spec.whole is not None and len(spec.whole.nodes) == 3
         assert spec.overridden
-        path.write_text(TEXT.replace("taps: {c1: stem}\n", ""))
+        path.write_text(SMALL.replace("taps: {c1: stem}\n", ""))
         with pytest.raises(SpecError, match="small has no taps") as caught:
             archspec.load(path, taps=True)
         assert caught.value.code == "AS307"
@@ -96,22 +84,22 @@ class TestTexts:
 
     def test_a_text_a_dict_and_a_file(self, path: Path) -> None:
         named = PurePath(path)
-        raw = yaml.safe_load(TEXT)
+        raw = yaml.safe_load(SMALL)
         wanted = archspec.load(path).fingerprint
         with path.open() as text, path.open("rb") as data:
             for found in (
-                archspec.loads(TEXT),
-                archspec.loads(TEXT.encode()),
+                archspec.loads(SMALL),
+                archspec.loads(SMALL.encode()),
                 archspec.load(raw),
                 archspec.load(named),
                 archspec.load(text),
                 archspec.load(data),
-                archspec.load(io.StringIO(TEXT)),
-                archspec.load(io.BytesIO(TEXT.encode())),
+                archspec.load(io.StringIO(SMALL)),
+                archspec.load(io.BytesIO(SMALL.encode())),
             ):
                 assert found.fingerprint == wanted
                 assert found.unexpected() == [] and not found.overridden
-        other = archspec.loads(TEXT, size=8, width=6, taps=True)
+        other = archspec.loads(SMALL, size=8, width=6, taps=True)
         assert other.graph.shapes() == {"image": (3, 8, 8), "stem": (6, 4, 4)}
 
     def test_what_they_may_extend(self, path: Path) -> None:
@@ -138,7 +126,7 @@ class TestTexts:
 
     def test_an_error_has_its_line(self) -> None:
         """Nobody can look it up elsewhere."""
-        wrong = TEXT.replace("kernel: 3", "kernle: 3")
+        wrong = SMALL.replace("kernel: 3", "kernle: 3")
         error = refused(archspec.loads, wrong)
         assert str(error.at) == "<string>:7:40"
         assert error.notes[0].startswith("in stem: {op: conv2d, channels: =width, ker")
@@ -183,7 +171,7 @@ class TestArguments:
         ],
     )
     def test_sizes(self, size: Any) -> None:
-        found = archspec.loads(TEXT, size=size)
+        found = archspec.loads(SMALL, size=size)
         assert found.graph.inputs == {"image": (3, 8, 8)}
         assert [type(n) for n in found.graph.inputs["image"]] == [int] * 3
 
@@ -191,7 +179,7 @@ class TestArguments:
         "size", [0, -64, (-64, 64), (64, 0), 10**9, pytest.param(10**5000, id="huge")]
     )
     def test_sizes_out_of_range(self, size: Any) -> None:
-        assert refused(archspec.loads, TEXT, size=size).code == "AS203"
+        assert refused(archspec.loads, SMALL, size=size).code == "AS203"
 
     @pytest.mark.parametrize(
         "size",
@@ -199,10 +187,10 @@ class TestArguments:
     )
     def test_no_sizes(self, size: Any) -> None:
         with pytest.raises(TypeError, match=r"^size: expected pixels"):
-            archspec.loads(TEXT, size=size)
+            archspec.loads(SMALL, size=size)
 
     def test_params_of_numpy(self) -> None:
-        text = TEXT.replace("width: 4", "width: 4, a: [1, 2], b: 0.5, c: true")
+        text = SMALL.replace("width: 4", "width: 4, a: [1, 2], b: 0.5, c: true")
         found = archspec.loads(
             text,
             width=np.int64(6),
@@ -217,12 +205,12 @@ class TestArguments:
     @pytest.mark.parametrize("value", [object(), b"x", {1}, 1j, len, [object()]])
     def test_no_params(self, value: Any) -> None:
         with pytest.raises(TypeError, match=r"^width: expected a bool, an int"):
-            archspec.loads(TEXT, width=value)
+            archspec.loads(SMALL, width=value)
 
     @pytest.mark.parametrize("params", [[], 5, "width", {1: 2}, [("width", 3)]])
     def test_no_mapping_of_params(self, params: Any) -> None:
         with pytest.raises(TypeError, match=r"^params: expected"):
-            archspec.loads(TEXT, params=params)
+            archspec.loads(SMALL, params=params)
 
     @pytest.mark.parametrize(
         ("value", "code"),
@@ -235,24 +223,24 @@ class TestArguments:
         ],
     )
     def test_params_out_of_range(self, value: Any, code: str) -> None:
-        assert refused(archspec.loads, TEXT, width=value).code == code
+        assert refused(archspec.loads, SMALL, width=value).code == code
 
     def test_a_list_that_holds_itself(self) -> None:
         value: list[Any] = []
         value.append(value)
-        assert refused(archspec.loads, TEXT, width=value).code == "AS121"
+        assert refused(archspec.loads, SMALL, width=value).code == "AS121"
 
     @pytest.mark.parametrize("taps", [None, 0, 1, "yes", []])
     def test_no_flag(self, taps: Any) -> None:
         with pytest.raises(TypeError, match=r"^taps: expected True or False"):
-            archspec.loads(TEXT, taps=taps)
+            archspec.loads(SMALL, taps=taps)
 
     def test_limits(self) -> None:
         given: Any
         for given in (5, {"nodes": 5}, "nodes=5", Limits(nodes="5"), Limits(nodes=5.0)):  # type: ignore[arg-type]
             with pytest.raises(TypeError, match=r"^limits: "):
-                archspec.loads(TEXT, limits=given)
-        assert refused(archspec.loads, TEXT, limits=Limits(nodes=-5)).code == "AS505"
+                archspec.loads(SMALL, limits=given)
+        assert refused(archspec.loads, SMALL, limits=Limits(nodes=-5)).code == "AS505"
 
 
 def test_the_zoo() -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from nets import SMALL
 from typer.testing import CliRunner
 
 import archspec
@@ -25,23 +26,10 @@ from archspec.errors import (
 )
 from archspec.weights import initial_weights, save, write
 
-TEXT = """
-archspec: 1
-name: small
-params: {width: 4, classes: 5}
-inputs: {image: [3, 16, 12]}
-graph:
-  stem: {op: conv2d, channels: =width, kernel: 3, padding: 1, stride: 2}
-  pool: global_avg_pool2d
-  fc: {op: linear, features: =classes}
-taps: {c1: stem}
-expect: {params: 137, buffers: 0, macs: 5204, output: [5]}
-"""
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "small.yaml").write_text(TEXT)
+    (tmp_path / "small.yaml").write_text(SMALL)
     return tmp_path / "small.yaml"
 
 
@@ -217,7 +205,7 @@ class TestExpect:
     """What a file expects of itself otherwise is told where a net is made of it."""
 
     def test_it_is_told(self, path: Path) -> None:
-        wrong = TEXT.replace("params: 137", "params: 138").replace(
+        wrong = SMALL.replace("params: 137", "params: 138").replace(
             "macs: 5204", "macs: 1"
         )
         path.write_text(wrong)
@@ -241,10 +229,10 @@ class TestExpect:
     def test_validate(self, path: Path) -> None:
         """Errors are raised, warnings are what it gives."""
         assert archspec.load(path).validate() == []
-        path.write_text(TEXT.replace("width: 4", "width: 4, unused: 1"))
+        path.write_text(SMALL.replace("width: 4", "width: 4, unused: 1"))
         (warning,) = archspec.load(path).validate()
         assert warning.code == "AS701" and "[AS701]" in str(warning)
-        wrong = TEXT.replace("params: 137", "params: 138")
+        wrong = SMALL.replace("params: 137", "params: 138")
         with pytest.raises(SpecError, match=r"the net has 137 \[AS410\]$"):
             archspec.loads(wrong).validate()
         with pytest.raises(SpecErrors) as caught:
@@ -252,7 +240,7 @@ class TestExpect:
         assert [error.code for error in caught.value.errors] == ["AS410", "AS410"]
 
     def test_the_commands(self, path: Path) -> None:
-        path.write_text(TEXT.replace("params: 137", "params: 138"))
+        path.write_text(SMALL.replace("params: 137", "params: 138"))
         for command in ("build", "codegen"):
             for _ in range(2):
                 args = [command, str(path), "-b", "torch"]
@@ -291,7 +279,7 @@ class TestInOneCall:
         text = spec.codegen("torch", with_taps=True).text
         assert archspec.codegen(spec, "torch", with_taps=True).text == text
         assert archspec.codegen(path, "torch", width=6, with_taps=True).text == text
-        other = archspec.loads(TEXT.replace("name: small", "name: other"))
+        other = archspec.loads(SMALL.replace("name: small", "name: other"))
         both = archspec.codegen(iter([spec, other]), "torch").text
         assert "def small(" in both and "def other(" in both
         with pytest.raises(BackendError, match="there is no net to print"):
@@ -309,7 +297,7 @@ class TestShown:
         assert repr(spec).startswith("<Spec small width=6 size=(16, 12) taps=True: ")
 
     def test_html(self, path: Path) -> None:
-        path.write_text(TEXT.replace("name: small", "name: small\ntitle: a <b> & c"))
+        path.write_text(SMALL.replace("name: small", "name: small\ntitle: a <b> & c"))
         spec = archspec.load(path)
         found = spec._repr_html_()
         assert found == spec.graph._repr_html_()
@@ -329,7 +317,7 @@ class TestShown:
         assert len(spec.fingerprint) == 64
 
 
-CLASSED = TEXT.replace("classes: 5", "num_classes: 5").replace(
+CLASSED = SMALL.replace("classes: 5", "num_classes: 5").replace(
     "=classes", "=num_classes"
 )
 
