@@ -49,7 +49,7 @@ class Net(torch.nn.Module):
     def forward(self, image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         value = self.stem(image)
         for body in self.layer:
-            value = body["bn"](body["conv"](value))  # type: ignore[index]
+            value = body["bn"](body["conv"](value))  # type: ignore[index]  # it is a ModuleDict
         found: torch.Tensor = self.fc((value + other).mean((2, 3)))
         return found
 
@@ -78,7 +78,7 @@ def test_a_node_by_its_name() -> None:
     with pytest.raises(KeyError, match=r"no node 'layer.1.conf'; did you mean 'layer"):
         GRAPH["layer.1.conf"]
     with pytest.raises(KeyError, match="no node 5"):
-        GRAPH[5]  # type: ignore[index]
+        GRAPH[5]  # type: ignore[index]  # wrong on purpose
 
 
 def test_nodes_with_the_shapes_that_they_read() -> None:

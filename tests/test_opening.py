@@ -151,7 +151,7 @@ class TestArguments:
         with pytest.raises(TypeError, match=r"^spec: expected the name of a net"):
             archspec.load(spec)
         with pytest.raises(TypeError, match=r"^text: expected a string or bytes"):
-            archspec.loads(5 if isinstance(spec, bytes) else spec)  # type: ignore[arg-type]
+            archspec.loads(5 if isinstance(spec, bytes) else spec)  # type: ignore[arg-type]  # wrong on purpose
 
     @pytest.mark.parametrize("spec", ["", ".", "x\0y.yaml", "\ud800.yaml", "é" * 5000])
     def test_no_file(self, spec: str) -> None:
@@ -237,7 +237,7 @@ class TestArguments:
 
     def test_limits(self) -> None:
         given: Any
-        for given in (5, {"nodes": 5}, "nodes=5", Limits(nodes="5"), Limits(nodes=5.0)):  # type: ignore[arg-type]
+        for given in (5, {"nodes": 5}, "nodes=5", Limits(nodes="5"), Limits(nodes=5.0)):  # type: ignore[arg-type]  # wrong on purpose
             with pytest.raises(TypeError, match=r"^limits: "):
                 archspec.loads(SMALL, limits=given)
         assert refused(archspec.loads, SMALL, limits=Limits(nodes=-5)).code == "AS505"

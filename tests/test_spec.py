@@ -162,12 +162,12 @@ class TestArguments:
             lambda: spec.codegen("torch", with_weights=other),
             lambda: spec.codegen("torch", with_taps=other),
             lambda: spec.show(other),
-            lambda: spec.with_pretrained(b"x"),  # type: ignore[arg-type]
-            lambda: archspec.verify_model(5, spec.build("torch")),  # type: ignore[arg-type]
+            lambda: spec.with_pretrained(b"x"),  # type: ignore[arg-type]  # wrong on purpose
+            lambda: archspec.verify_model(5, spec.build("torch")),  # type: ignore[arg-type]  # wrong on purpose
             lambda: archspec.verify_model(path, None, seed=other),
             lambda: archspec.verify_model(path, None, size=other),
             lambda: archspec.verify_model(path, None, rename=other),
-            lambda: archspec.codegen([5], "torch"),  # type: ignore[list-item]
+            lambda: archspec.codegen([5], "torch"),  # type: ignore[list-item]  # wrong on purpose
             lambda: archspec.codegen(spec, "torch", size=8),
             lambda: archspec.build(spec, "torch", width=8),
         ):

@@ -128,7 +128,7 @@ def test_pickles_take_the_text_along(protocol: int) -> None:
 Kind: Any = execute(source()).Net
 
 
-class Heir(Kind):  # type: ignore[misc]
+class Heir(Kind):  # type: ignore[misc]  # a class made as it runs
     """A user's class, which pickle finds where it stands."""
 
 
