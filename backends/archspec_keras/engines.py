@@ -37,10 +37,18 @@ def framework() -> Any:
         told = " ".join(str(error).split())[:200]
         raise BackendError(
             f"Keras can't start{where}: {told}",
-            code="AS503",
-            hint="it runs on " + ", ".join(ENGINES) + ": one must be installed",
+            code="AS502",
+            hint=_advice(),
         ) from error
     return keras
+
+
+def _advice() -> str:
+    """What to do where Keras doesn't start."""
+    there = [name for name in ENGINES if find_spec(name) is not None]
+    if not there:
+        return 'pip install "archspec-nn[keras]", which is Keras on TensorFlow'
+    return "installed are: " + ", ".join(f"-b keras:{name}" for name in there)
 
 
 @contextmanager
@@ -68,10 +76,13 @@ def start(engine: str, dtype: str) -> None:
         BackendError: the engine is missing, Keras runs on another one already, or
             float64 is rounded to float32 all the same.
     """
-    if find_spec(engine) is None:
+    missing = [name for name in ("keras", engine) if find_spec(name) is None]
+    if missing:
         raise BackendError(
-            f"Keras on {engine} needs {engine}, which is not installed",
-            hint=f"pip install {engine}",
+            f"Keras on {engine} needs {' and '.join(missing)}, which "
+            f"{'are' if missing[1:] else 'is'} not installed",
+            code="AS502",
+            hint=f'pip install "archspec-nn[{EXTRAS[engine]}]"',
         )
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = engine
@@ -228,3 +239,5 @@ def jax(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]
 
 
 ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}
+EXTRAS = {"tensorflow": "keras", "torch": "keras-torch", "jax": "keras-jax"}
+"""What `pip` calls Keras on an engine."""

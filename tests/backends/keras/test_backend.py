@@ -6,9 +6,12 @@ import builtins
 import gc
 import linecache
 import os
+import re
 import sys
 import textwrap
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -389,13 +392,38 @@ def test_keras_gives_no_names_itself(node: str) -> None:
 
 
 def test_an_engine_that_is_missing_or_another() -> None:
-    with pytest.raises(BackendError, match="needs nonesuch, which is not installed"):
-        engines.start("nonesuch", "float32")
     here = engines.framework().backend.backend()
     other = next(name for name in KERAS.engines if name != here)
     with pytest.raises(BackendError, match=f"runs on {here} in this process, not on"):
         engines.start(other, "float32")
     engines.start(here, "float64")
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ((), "keras and jax, which are not installed"),
+        (("keras",), "jax, which is not installed"),
+        (("jax",), "keras, which is not installed"),
+    ],
+)
+def test_what_an_engine_needs_is_named_with_its_extra(
+    there: tuple[str, ...], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
+    with pytest.raises(BackendError) as caught:
+        engines.start("jax", "float32")
+    assert caught.value.message == f"Keras on jax needs {missing}"
+    assert caught.value.hint == 'pip install "archspec-nn[keras-jax]"'
+
+
+def test_every_engine_has_an_extra() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())[
+        "project"
+    ]
+    for engine in KERAS.engines:
+        names = project["optional-dependencies"][engines.EXTRAS[engine]]
+        assert [re.split("[>=<]", name)[0] for name in names] == ["keras", engine]
 
 
 @pytest.mark.parametrize("imported", [True, False])
@@ -459,10 +487,13 @@ def test_keras_that_cannot_start(
     with pytest.raises(BackendError) as caught:
         engines.framework()
     assert caught.value.message == f"Keras can't start{where}: no engine"
-    assert caught.value.code == "AS503"
-    assert (
-        caught.value.hint == "it runs on tensorflow, torch, jax: one must be installed"
+    assert caught.value.code == "AS502"
+    assert caught.value.hint == (
+        "installed are: -b keras:tensorflow, -b keras:torch, -b keras:jax"
     )
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(BackendError, match=r'install "archspec-nn\[keras\]", which is'):
+        engines.framework()
 
 
 def test_an_engine_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
