@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
@@ -21,10 +23,20 @@ DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal"
 """Initializers that draw."""
 
 
+def preferred() -> tuple[str, ...]:
+    """The engines in Keras' own order, but those that are installed first."""
+    return tuple(sorted(EXTRAS, key=lambda name: find_spec(name) is None))
+
+
 def framework() -> Any:
-    """The module keras; BackendError when what it runs on is missing."""
+    """The module keras; BackendError when what it runs on is missing.
+
+    Where nobody has chosen TensorFlow and it isn't installed, Keras runs on another.
+    """
     if "keras" in sys.modules:
         return sys.modules["keras"]
+    if find_spec("tensorflow") is None and _configured() == "tensorflow":
+        os.environ.setdefault("KERAS_BACKEND", preferred()[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _silence():
@@ -41,6 +53,16 @@ def framework() -> Any:
             hint=_advice(),
         ) from error
     return keras
+
+
+def _configured() -> Any:
+    """The engine in the file that Keras reads, and writes where there is none."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        text = (Path(home) / "keras.json").read_text(encoding="utf-8")
+        return json.loads(text).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
 
 
 def _advice() -> str:
@@ -239,5 +261,5 @@ def jax(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]
 
 
 ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}
-EXTRAS = {"tensorflow": "keras", "torch": "keras-torch", "jax": "keras-jax"}
-"""What `pip` calls Keras on an engine."""
+EXTRAS = {"tensorflow": "keras", "jax": "keras-jax", "torch": "keras-torch"}
+"""What `pip` calls Keras on an engine, in the order in which Keras prefers them."""

@@ -417,6 +417,46 @@ def test_what_an_engine_needs_is_named_with_its_extra(
     assert caught.value.hint == 'pip install "archspec-nn[keras-jax]"'
 
 
+@pytest.mark.parametrize(
+    ("there", "file", "named", "found"),
+    [
+        (("tensorflow", "jax"), None, None, None),
+        (("torch", "jax"), None, None, "jax"),
+        (("torch",), '{"backend": "tensorflow"}', None, "torch"),
+        (("torch", "jax"), '{"backend": "torch"}', None, None),
+        (("jax",), "[]", None, "jax"),
+        (("jax",), "not JSON", None, "jax"),
+        (("jax",), None, "tensorflow", "tensorflow"),
+    ],
+)
+def test_keras_runs_on_what_is_installed_where_nobody_chose(
+    there: tuple[str, ...],
+    file: str | None,
+    named: str | None,
+    found: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "")  # so that it is put back
+    monkeypatch.delenv("KERAS_BACKEND")
+    if named:
+        monkeypatch.setenv("KERAS_BACKEND", named)
+    if file is not None:
+        (tmp_path / "keras.json").write_text(file)
+    real = builtins.__import__
+    keras = SimpleNamespace(ops=SimpleNamespace(zeros=lambda shape: 0))
+    monkeypatch.setattr(
+        builtins, "__import__", lambda n, *a: keras if n == "keras" else real(n, *a)
+    )
+    assert engines.framework() is keras
+    assert os.environ.get("KERAS_BACKEND") == found
+    assert engines.preferred()[0] == min(there, key=[*engines.EXTRAS].index)
+
+
 def test_every_engine_has_an_extra() -> None:
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())[
         "project"
