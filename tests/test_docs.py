@@ -19,7 +19,7 @@ LISTINGS = re.findall(r'```yaml(?: title="(\S+)")?\n(.*?)```', GUIDE, re.DOTALL)
 
 
 def test_the_guides_listings_validate(tmp_path: Path) -> None:
-    assert len(LISTINGS) == 9
+    assert len(LISTINGS) == 10
     for name, text in LISTINGS:
         path = tmp_path / (name or "mynet.yaml")
         path.write_text(text)

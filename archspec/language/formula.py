@@ -157,11 +157,13 @@ def _allowed(tree: Any) -> bool:
 
 
 def inspected(
-    text: str, known: Collection[str], twice: str | None = None
+    text: str,
+    known: Collection[str],
+    index: Callable[[], SpecError | None] = lambda: None,
 ) -> Iterator[SpecError]:
     """What is wrong with a formula whatever its names stand for.
 
-    `twice` says why `index` may not be read, where it may be that of two repeats.
+    `index` gives what is to be said where that name is read and may not be.
     """
     try:
         parts = _names(parse(text))
@@ -169,8 +171,8 @@ def inspected(
         yield error
         return
     for name, part in parts:
-        if name == "index" and twice:
-            yield _at(part, SpecError(twice, code="AS320"))
+        if name == "index" and (fault := index()):
+            yield _at(part, fault)
         elif name not in known and name not in CONSTANTS:
             yield _at(part, _unknown(name, known))
 

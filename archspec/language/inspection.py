@@ -64,17 +64,22 @@ class Seen(NamedTuple):
         more = self.with_names(statement.counter)
         return more._replace(repeats=(*self.repeats, statement))
 
-    def twice(self) -> str | None:
-        """Why `index` may not be read: more than one counter has no name."""
+    def misread(self) -> SpecError | None:
+        """Why `index` may not be read: two counters have no name, or each has one."""
         unnamed = [s for s in self.repeats if s.keys.index is None]
-        if len(unnamed) < 2:
+        if len(unnamed) > 1:
+            *outer, inner = (f"of {s} (line {s.at.line})" for s in unnamed)
+            free = next(c for c in "ijklmnopqrstuvwxyz" if c not in self.names)
+            message = (
+                f"'index' may be that {', '.join(outer)} or {inner}; name the outer "
+                f"{'ones' if outer[1:] else 'one'}: index: {free}"
+            )
+            return SpecError(message, code=AMBIGUOUS)
+        if unnamed or not self.repeats:
             return None
-        *outer, inner = (f"of {s} (line {s.at.line})" for s in unnamed)
-        free = next(c for c in "ijklmnopqrstuvwxyz" if c not in self.names)
-        return (
-            f"'index' may be that {', '.join(outer)} or {inner}; name the outer "
-            f"{'ones' if outer[1:] else 'one'}: index: {free}"
-        )
+        hints = (f"that of {s} (line {s.at.line}) is {s.counter}" for s in self.repeats)
+        message = "a formula names 'index', but counters here have names of their own"
+        return SpecError(message, code="AS301", hint=", ".join(hints))
 
 
 def inspect(unit: Unit, faults: Collector) -> set[Statement]:
@@ -275,7 +280,7 @@ class Inspection:
     def _formulas(self, raw: Any, at: Location, seen: Seen) -> None:
         """Looks at the formulas in a value."""
         for text, place in formulas(raw, at):
-            for fault in inspected(text[1:].strip(), seen.names, seen.twice()):
+            for fault in inspected(text[1:].strip(), seen.names, seen.misread):
                 outer = seen.repeats[:-1] if fault.code == AMBIGUOUS else ()
                 fault.at = formula_place(text, place, fault)
                 if not outer or not self.told.issuperset(outer):

@@ -65,9 +65,22 @@ class Sight(NamedTuple):
         if name in self.unit.inputs and "input" in self.inputs:
             hint = "the only input of a scope is called `input`"
         elif node in self.graph.items and node not in self.nodes:
-            hint = f"{node!r} is written further down; a node reads what is above it"
+            hint = self._behind(node, at)
         message = f"there is no node {name!r} before this one"
         return SpecError(message, code="AS306", at=at, hint=hint)
+
+    def _behind(self, node: str, at: Location) -> str:
+        """Why a node of the scope can't be read from a place."""
+        here = {s.at: name for name, s in self.graph.items.items()}
+        above = [s for s in here if s.file == at.file and _order(s) < _order(at)]
+        if self.graph.items[node].at not in above:
+            return f"{node!r} is written further down; a node reads what is above it"
+        if here[max(above, key=_order)] == node:
+            return f"{node!r} can't read itself"
+        return (
+            f"{node!r} is new in this file, so it comes last, behind all that is "
+            "inherited; write it into the entry that reads it, as a nested graph"
+        )
 
     def _no_output(
         self, node: str, output: str, outputs: Collection[str], at: Location
@@ -86,3 +99,7 @@ def several(what: str, outputs: Collection[str], at: Location) -> SpecError:
     message = f"{what} has the outputs {', '.join(outputs)}"
     hint = f"say which: NODE.{next(iter(outputs))}"
     return SpecError(message, code="AS307", at=at, hint=hint)
+
+
+def _order(at: Location) -> tuple[int, int]:
+    return at.line, at.column

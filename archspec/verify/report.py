@@ -16,6 +16,7 @@ LEAST = {"check": 11, "where": 8, "verdict": 9}
 """Columns that may be narrower than what they hold, and how narrow: as their words."""
 NARROW = 80
 """Columns of a terminal; with fewer the table has no room."""
+MISSING = "not available"
 STYLES = {"pass": "green", FORWARD_ONLY: "dim", NOT_EXACT: "dim"}
 HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
 
@@ -72,8 +73,13 @@ class Report:
         )
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table's rows, without a header."""
-        return [cells(row) for row in self.proof.rows] if self.proof else []
+        """The table's rows, without a header.
+
+        A backend that isn't there at all has none: a line below says so.
+        """
+        rows = self.proof.rows if self.proof else ()
+        there = {row.target for row in rows if row.verdict != MISSING}
+        return [cells(row) for row in rows if row.target in there]
 
     def lines(self) -> list[str]:
         """What is said below the table."""
@@ -94,7 +100,7 @@ class Report:
             if row.verdict == "ill-conditioned"
         ]
         missing = dict.fromkeys(
-            f"{row.target}: not available: {row.reason}"
+            f"{row.target}: {MISSING}: {row.reason}"
             for row in (proof.rows if proof else ())
             if row.reason
         )
@@ -111,7 +117,7 @@ class Report:
             ).rstrip()
             for row in rows
         ]
-        lines = table if self.proof else []
+        lines = table[1:] and table
         return "\n".join([self.title(), *lines, *self.lines()]) + "\n"
 
     def rich(self) -> Any:
@@ -136,7 +142,7 @@ class Report:
         for *row, outcome in self.cells():
             style = STYLES.get(outcome, "bold red")
             table.add_row(*map(Text, row), Text(outcome, style))
-        parts = [table] if self.proof else [Text(self.title())]
+        parts = [table] if table.row_count else [Text(self.title())]
         return Group(*parts, *map(Text, self.lines()))
 
 

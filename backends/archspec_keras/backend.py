@@ -27,6 +27,7 @@ from archspec_keras.engines import (
     gradients,
     placed,
     policy,
+    preferred,
     start,
     undrawn,
 )
@@ -56,7 +57,6 @@ class KerasBackend:
     framework = "keras"
     install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".h5", ".safetensors", ".pth")
-    engines: tuple[str, ...] = ("tensorflow", "jax", "torch")
     running_var = "biased"
     reserved: frozenset[str] = frozenset()
     initialises = True
@@ -64,6 +64,7 @@ class KerasBackend:
     def __init__(self, *, loads: bool = False) -> None:
         """With `loads` printed files load weights."""
         self.loads = loads
+        self.engines: tuple[str, ...] = preferred()
 
     def loading(self) -> KerasBackend:
         """This backend, whose printed files then have a function that loads weights."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
@@ -21,10 +23,20 @@ DRAWING = ("VarianceScaling", "RandomNormal", "RandomUniform", "TruncatedNormal"
 """Initializers that draw."""
 
 
+def preferred() -> tuple[str, ...]:
+    """The engines in Keras' own order, but those that are installed first."""
+    return tuple(sorted(EXTRAS, key=lambda name: find_spec(name) is None))
+
+
 def framework() -> Any:
-    """The module keras; BackendError when what it runs on is missing."""
+    """The module keras; BackendError when what it runs on is missing.
+
+    Where nobody has chosen TensorFlow and it isn't installed, Keras runs on another.
+    """
     if "keras" in sys.modules:
         return sys.modules["keras"]
+    if find_spec("tensorflow") is None and _configured() == "tensorflow":
+        os.environ.setdefault("KERAS_BACKEND", preferred()[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _silence():
@@ -37,10 +49,28 @@ def framework() -> Any:
         told = " ".join(str(error).split())[:200]
         raise BackendError(
             f"Keras can't start{where}: {told}",
-            code="AS503",
-            hint="it runs on " + ", ".join(ENGINES) + ": one must be installed",
+            code="AS502",
+            hint=_advice(),
         ) from error
     return keras
+
+
+def _configured() -> Any:
+    """The engine in the file that Keras reads, and writes where there is none."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        text = (Path(home) / "keras.json").read_text(encoding="utf-8")
+        return json.loads(text).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
+
+
+def _advice() -> str:
+    """What to do where Keras doesn't start."""
+    there = [name for name in ENGINES if find_spec(name) is not None]
+    if not there:
+        return 'pip install "archspec-nn[keras]", which is Keras on TensorFlow'
+    return "installed are: " + ", ".join(f"-b keras:{name}" for name in there)
 
 
 @contextmanager
@@ -68,10 +98,13 @@ def start(engine: str, dtype: str) -> None:
         BackendError: the engine is missing, Keras runs on another one already, or
             float64 is rounded to float32 all the same.
     """
-    if find_spec(engine) is None:
+    missing = [name for name in ("keras", engine) if find_spec(name) is None]
+    if missing:
         raise BackendError(
-            f"Keras on {engine} needs {engine}, which is not installed",
-            hint=f"pip install {engine}",
+            f"Keras on {engine} needs {' and '.join(missing)}, which "
+            f"{'are' if missing[1:] else 'is'} not installed",
+            code="AS502",
+            hint=f'pip install "archspec-nn[{EXTRAS[engine]}]"',
         )
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = engine
@@ -228,3 +261,5 @@ def jax(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]
 
 
 ENGINES = {"tensorflow": tensorflow, "torch": torch, "jax": jax}
+EXTRAS = {"tensorflow": "keras", "jax": "keras-jax", "torch": "keras-torch"}
+"""What `pip` calls Keras on an engine, in the order in which Keras prefers them."""

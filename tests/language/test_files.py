@@ -119,6 +119,12 @@ def errors(path: Path) -> list[str]:
             "graph: [relu]",
             "AS213 4:8 a list can't extend a mapping, nor a mapping a list",
         ),
+        (
+            "graph: {new: relu, act: {op: sigmoid, from: new}}",
+            "AS306 4:45 there is no node 'new' before this one ('new' is new in this "
+            "file, so it comes last, behind all that is inherited; write it into the "
+            "entry that reads it, as a nested graph)",
+        ),
     ],
 )
 def test_extends_is_refused(tmp_path: Path, text: str, message: str) -> None:

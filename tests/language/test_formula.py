@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -268,8 +269,13 @@ def test_what_part_of_a_formula_is_meant() -> None:
 
 
 def test_what_is_wrong_whatever_names_stand_for() -> None:
-    def found(text: str, twice: str | None = None) -> list[str]:
-        return [spoken(error) for error in inspected(text, LOOKUP, twice)]
+    def which() -> SpecError:
+        return SpecError("which?", code="AS320")
+
+    def found(
+        text: str, index: Callable[[], SpecError | None] = lambda: None
+    ) -> list[str]:
+        return [spoken(error) for error in inspected(text, LOOKUP, index)]
 
     assert found("a + depths[a] + none + max(a, 1)") == []
     assert found("a +") == ["AS302 the formula 'a +' is not complete: invalid syntax"]
@@ -278,11 +284,11 @@ def test_what_is_wrong_whatever_names_stand_for() -> None:
         *("AS301 a formula names 'i", "AS301 a formula names 'q"),
         "AS301 a formula names 'r",
     ]
-    assert found("index + a", "which?") == ["AS320 which?"]
-    assert found("a", "which?") == []
+    assert found("index + a", which) == ["AS320 which?"]
+    assert found("a", which) == []
     (error,) = inspected("1 + bb", LOOKUP)
     assert error.part == (4, 2)
-    (error,) = inspected("1 + index", LOOKUP, "which?")
+    (error,) = inspected("1 + index", LOOKUP, which)
     assert error.part == (4, 5)
     many = {f"name{n}": n for n in range(30)}
     (error,) = inspected("zz", many)

@@ -105,7 +105,7 @@ def test_a_named_counter_of_an_op() -> None:
     assert graph.nodes[1].texts == {"stop": "3 - k"}
     refused(
         "graph: {a: {op: slice, repeat: 2, index: k, stop: =3 - index}}",
-        "'index', which isn't known here .*if it has no other name",
+        r"'index', but counters here have names of their own \(that of 'a' .* is k\)",
     )
 
 
@@ -452,6 +452,27 @@ def test_the_first_of_a_statement_in_the_text_is_told() -> None:
         "graph: {a: {repeat: 2, graph: {b: {when: =index == 0, repeat: =index, "
         "op: slice, stop: =index + 1}}}}"
     )[0].startswith("AS320 1:43 ")
+
+
+def test_a_counter_that_has_a_name_is_not_index() -> None:
+    text = """
+graph:
+  a:
+    repeat: 2
+    index: i
+    graph:
+      c: {repeat: 2, index: j, graph: {d: {op: slice, stop: =1 + index}}}
+"""
+    assert told(text) == [
+        "AS301 7:66 a formula names 'index', but counters here have names of their own "
+        "(that of 'a' (line 6) is i, that of 'c' (line 10) is j)"
+    ]
+
+
+def test_a_node_cannot_read_itself() -> None:
+    assert told("graph: {a: relu, b: {op: add, from: [a, b]}, c: tanh}") == [
+        "AS306 1:41 there is no node 'b' before this one ('b' can't read itself)"
+    ]
 
 
 def test_the_name_that_is_proposed_is_free() -> None:

@@ -40,6 +40,8 @@ SOME = (
     "resnetv2_18",
     "seresnet18",
     "resnetrs50",
+    "fpn_resnet50",
+    "fcn_resnet50",
 )
 SUFFIXES = ("pth", "safetensors", "h5")
 LIGHT = ("resnet20", "resnetv2_18", "seresnet18", "resnet18d")

@@ -37,3 +37,31 @@ def test_a_table_has_room_for_every_name(width: int) -> None:
     assert "".join(line[start:end].strip(" ─") for line in table) == where * len(rows)
     verdicts = "".join(line[end:].strip(" ─") for line in table)
     assert verdicts == "passill-conditioned" * (len(rows) // 2)
+
+
+def test_a_backend_that_is_not_there_has_a_line_and_no_rows() -> None:
+    missing = [
+        Row("float64", check.title, "keras", "not available", reason="no keras")
+        for check in CHECKS
+    ]
+    rows = [Row("float64", "outputs", "torch", "pass"), *missing]
+    setting = Setting("net")
+    report = Report("net", setting, "torch", Proof(tuple(rows), (), ()))
+    assert [row[:2] for row in report.cells()] == [("outputs", "torch")]
+    assert report.lines() == ["keras: not available: no keras"] and not report.passed
+    assert len(report.facts()["rows"]) == len(rows)
+    nothing = Report("net", setting, "torch", Proof(tuple(missing), (), ()))
+    assert nothing.plain().splitlines() == [nothing.title(), *nothing.lines()]
+    console = Console(width=80, file=StringIO(), color_system=None)
+    console.print(nothing.rich())
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines() == [nothing.title(), *nothing.lines()]
+
+
+def test_what_one_layer_lacks_keeps_its_row() -> None:
+    rows = (
+        Row("float64", "outputs", "keras", "pass"),
+        Row("float64", "gradients", "keras", "not available", reason="no gradients"),
+    )
+    report = Report("net", Setting("net"), "torch", Proof(rows, (), ()))
+    assert len(report.cells()) == 2

@@ -6,9 +6,12 @@ import builtins
 import gc
 import linecache
 import os
+import re
 import sys
 import textwrap
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -389,13 +392,78 @@ def test_keras_gives_no_names_itself(node: str) -> None:
 
 
 def test_an_engine_that_is_missing_or_another() -> None:
-    with pytest.raises(BackendError, match="needs nonesuch, which is not installed"):
-        engines.start("nonesuch", "float32")
     here = engines.framework().backend.backend()
     other = next(name for name in KERAS.engines if name != here)
     with pytest.raises(BackendError, match=f"runs on {here} in this process, not on"):
         engines.start(other, "float32")
     engines.start(here, "float64")
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ((), "keras and jax, which are not installed"),
+        (("keras",), "jax, which is not installed"),
+        (("jax",), "keras, which is not installed"),
+    ],
+)
+def test_what_an_engine_needs_is_named_with_its_extra(
+    there: tuple[str, ...], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
+    with pytest.raises(BackendError) as caught:
+        engines.start("jax", "float32")
+    assert caught.value.message == f"Keras on jax needs {missing}"
+    assert caught.value.hint == 'pip install "archspec-nn[keras-jax]"'
+
+
+@pytest.mark.parametrize(
+    ("there", "file", "named", "found"),
+    [
+        (("tensorflow", "jax"), None, None, None),
+        (("torch", "jax"), None, None, "jax"),
+        (("torch",), '{"backend": "tensorflow"}', None, "torch"),
+        (("torch", "jax"), '{"backend": "torch"}', None, None),
+        (("jax",), "[]", None, "jax"),
+        (("jax",), "not JSON", None, "jax"),
+        (("jax",), None, "tensorflow", "tensorflow"),
+    ],
+)
+def test_keras_runs_on_what_is_installed_where_nobody_chose(
+    there: tuple[str, ...],
+    file: str | None,
+    named: str | None,
+    found: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "")  # so that it is put back
+    monkeypatch.delenv("KERAS_BACKEND")
+    if named:
+        monkeypatch.setenv("KERAS_BACKEND", named)
+    if file is not None:
+        (tmp_path / "keras.json").write_text(file)
+    real = builtins.__import__
+    keras = SimpleNamespace(ops=SimpleNamespace(zeros=lambda shape: 0))
+    monkeypatch.setattr(
+        builtins, "__import__", lambda n, *a: keras if n == "keras" else real(n, *a)
+    )
+    assert engines.framework() is keras
+    assert os.environ.get("KERAS_BACKEND") == found
+    assert engines.preferred()[0] == min(there, key=[*engines.EXTRAS].index)
+
+
+def test_every_engine_has_an_extra() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())[
+        "project"
+    ]
+    for engine in KERAS.engines:
+        names = project["optional-dependencies"][engines.EXTRAS[engine]]
+        assert [re.split("[>=<]", name)[0] for name in names] == ["keras", engine]
 
 
 @pytest.mark.parametrize("imported", [True, False])
@@ -459,10 +527,13 @@ def test_keras_that_cannot_start(
     with pytest.raises(BackendError) as caught:
         engines.framework()
     assert caught.value.message == f"Keras can't start{where}: no engine"
-    assert caught.value.code == "AS503"
-    assert (
-        caught.value.hint == "it runs on tensorflow, torch, jax: one must be installed"
+    assert caught.value.code == "AS502"
+    assert caught.value.hint == (
+        "installed are: -b keras:tensorflow, -b keras:torch, -b keras:jax"
     )
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(BackendError, match=r'install "archspec-nn\[keras\]", which is'):
+        engines.framework()
 
 
 def test_an_engine_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,102 @@
+"""What works, and what is said, where only a part of the frameworks is installed.
+
+    python tests/environments.py            # four environments, some GB
+    python tests/environments.py torch      # one of them
+
+makes fresh environments with `pip`, from constraints.txt: of the core alone, with
+torch, with Keras on TensorFlow, and with Keras on JAX, where there is no TensorFlow. In
+each it runs the same commands and prints a table of how they ended: what can't work is
+refused by one line that says what to install, and never with a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bounds import COMMANDS, ROOT, WRONG
+
+EXTRAS = {"core": "", "torch": "torch", "keras": "keras", "keras-jax": "keras-jax"}
+NET = ("resnet20", "-b")
+BUILDS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("build", *NET, "torch", "--weights", "r20.safetensors", "-o", "n.pt2"): ("torch",),
+    ("build", *NET, "keras:tensorflow", "--weights", "r20.pth", "-o", "tf.keras"): (
+        "keras",
+    ),
+    ("build", *NET, "keras:jax", "--weights", "r20.pth", "-o", "jax.keras"): (
+        "keras-jax",
+    ),
+    ("build", *NET, "keras", "--weights", "r20.pth", "-o", "net.keras"): (
+        "keras",
+        "keras-jax",
+    ),
+    ("verify", "resnet20", "--quick", "--backends", "torch"): ("torch",),
+    ("verify", "resnet20", "--quick", "--backends", "keras:tensorflow"): ("keras",),
+    ("verify", "resnet20", "--quick", "--backends", "keras:jax"): ("keras-jax",),
+}
+"""Commands, and the environments in which they work; `r20.pth` is made without torch."""
+START = (
+    ("weights", "init", "resnet20", "-o", "r20.safetensors"),
+    ("weights", "convert", "r20.safetensors", "--spec", "resnet20", "-o", "r20.pth"),
+)
+
+
+def installed(folder: Path, extra: str) -> None:
+    """An environment in a folder, with the core and an extra."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = (folder / "bin" / "python", "-m", "pip", "install", "-q")
+    of = f"{ROOT}[{extra}]" if extra else str(ROOT)
+    subprocess.run([*pip, "-c", ROOT / "constraints.txt", of], check=True)
+
+
+def ended(folder: Path, place: Path, command: tuple[str, ...], good: bool) -> str:
+    """How a command ended: `ok`, what refused it, or `FAILS` and why."""
+    done = subprocess.run(
+        [folder / "bin" / "archspec", *command],
+        cwd=place,
+        capture_output=True,
+        text=True,
+    )
+    lines = (done.stdout + done.stderr).strip().splitlines() or [""]
+    if "Traceback" in done.stderr or good != (done.returncode == 0):
+        return f"FAILS ({done.returncode}): {lines[-1]}"
+    if good:
+        return "ok"
+    told = [line.strip() for line in lines if "pip install" in line]
+    return told[0] if told else f"FAILS: nothing to install is named: {lines[-1]}"
+
+
+def outcomes(name: str) -> dict[str, str]:
+    """What became of the commands in an environment."""
+    with tempfile.TemporaryDirectory(prefix="fresh ") as found:
+        folder, place = Path(found) / "env", Path(found) / "my files"
+        place.mkdir()
+        installed(folder, EXTRAS[name])
+        table = {}
+        for command in (*COMMANDS, *START):
+            if command not in WRONG:
+                table[" ".join(command)] = ended(folder, place, command, True)
+        for command, where in BUILDS.items():
+            table[" ".join(command)] = ended(folder, place, command, name in where)
+        return table
+
+
+def main() -> int:
+    """1 if a command doesn't end as it should."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", default=[*EXTRAS], metavar="NAME")
+    bad = 0
+    for name in parser.parse_args().names:
+        table = outcomes(name)
+        print(f"\n{name}\n")
+        for command, end in table.items():
+            print(f"  archspec {command}\n      {end}", flush=True)
+            bad += end.startswith("FAILS")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
