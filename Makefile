@@ -19,9 +19,9 @@ test: .venv/.test
 proof: .venv/.proof tests/editor/node_modules
 	$(RUN) -m pytest -q -m proof
 
-# The schema in the YAML language server of editors, which needs Node.
-editor: .venv/.test tests/editor/node_modules
-	$(PY) -m pytest -q -m proof tests/authoring/test_editor.py
+# The schema in the YAML language server of editors, which needs Node, and our own.
+editor: .venv/.lsp tests/editor/node_modules
+	$(PY) -m pytest -q -m proof tests/authoring/test_editor.py tests/editor
 
 tests/editor/node_modules: tests/editor/package.json
 	npm install --silent --no-package-lock --prefix tests/editor
@@ -35,6 +35,10 @@ bench: .venv/.test
 
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e '.[torch]'
+	touch $@
+
+.venv/.lsp: .venv/.test
+	$(PIP) -e '.[lsp]'
 	touch $@
 
 .venv/.proof: .venv/.test

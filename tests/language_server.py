@@ -74,23 +74,39 @@ class Server:
 
     def diagnose(self, text: str) -> list[tuple[int, str]]:
         """The problems of a file: the line of each, from 1, and what is said."""
-        uri = self._open(text)
-        while uri not in self.problems:
-            self._read()
         return [
             (problem["range"]["start"]["line"] + 1, problem["message"])
-            for problem in self.problems[uri]
+            for problem in self.wait(self.open(text))
         ]
+
+    def define(self, text: str) -> Any:
+        """Where what is at the cursor is defined; None for nowhere."""
+        return self._at_cursor("textDocument/definition", text)
+
+    def change(self, uri: str, text: str) -> None:
+        """Gives an open file another text."""
+        self.opened += 1
+        document = {"uri": uri, "version": self.opened}
+        told = {"textDocument": document, "contentChanges": [{"text": text}]}
+        self.tell("textDocument/didChange", told)
+
+    def wait(self, uri: str) -> list[Json]:
+        """The problems of a file that are told next."""
+        while uri not in self.problems:
+            self._read()
+        return self.problems.pop(uri)
 
     def _at_cursor(self, method: str, text: str) -> Any:
         before, _, after = text.partition("|")
         line = before.count("\n")
-        column = len(before) - (before.rfind("\n") + 1)
+        # The protocol counts as JavaScript does.
+        column = len(before.rpartition("\n")[2].encode("utf-16-le")) // 2
         where = {"line": line, "character": column}
-        uri = self._open(before + after)
+        uri = self.open(before + after)
         return self.ask(method, {"textDocument": {"uri": uri}, "position": where})
 
-    def _open(self, text: str) -> str:
+    def open(self, text: str) -> str:
+        """Opens a file of this text; its address."""
         self.opened += 1
         uri = f"file:///nets/{self.opened}.yaml"
         document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}

@@ -34,12 +34,14 @@ LAYERS = (
     {"verify"},
     {"testing"},
     {"authoring"},
+    {"editor"},
     {"", "cli", "__main__"},
 )
 """A module imports from its own part and from earlier layers; "" is the public API."""
 
 ALLOWED = {
     ("authoring", "archspec"),
+    ("editor", "archspec"),
     ("graph", "table"),
     ("source", "language.formula"),
     ("source", "reference"),

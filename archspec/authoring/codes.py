@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from textwrap import fill, indent
+from typing import TYPE_CHECKING
 
 from archspec.errors import ArchspecError, nearest
+
+if TYPE_CHECKING:
+    from archspec.spec import Spec
 
 HEAD = "archspec: 1\nname: net\n"
 INPUTS = "inputs: {image: [3, 8, 8]}\n"
@@ -72,6 +76,16 @@ def answers(text: str) -> list[str]:
 
 def faults(text: str, file: str = "net.yaml") -> list[ArchspecError]:
     """The errors of a spec that is no file, or else its warnings."""
+    return checked(text, file)[1]
+
+
+def checked(
+    text: str, file: str, folder: Path | None = None
+) -> tuple[Spec | None, list[ArchspecError]]:
+    """A spec that is a text, if it is one, and what `archspec validate` says of it.
+
+    Without a folder it may extend the zoo only.
+    """
     from archspec.authoring.lint import warnings
     from archspec.language.expand import expand
     from archspec.language.files import Files
@@ -79,8 +93,8 @@ def faults(text: str, file: str = "net.yaml") -> list[ArchspecError]:
 
     files = Files()
     try:
-        unit = files.text(text, file)
+        unit = files.text(text, file, folder)
         spec = Spec(expand(files, unit), unit, False)
     except ArchspecError as error:
-        return list(error.errors)
-    return [*spec.unexpected(), *warnings(spec)]
+        return None, list(error.errors)
+    return spec, [*spec.unexpected(), *warnings(spec)]

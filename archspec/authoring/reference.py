@@ -151,12 +151,7 @@ def markdown() -> str:
         parts += [f"## {title}", _table("key", "meaning", keys.items())]
     parts.append("## Ops")
     for kind, op in BY_KIND.items():
-        parts += [f"### {kind}", inspect.cleandoc(op.__doc__ or "")]
-        parts += definition(kind)
-        parts.append(f"Reads {_count(op)}. Example: `{written(op)}`")
-        if op.model_fields:
-            rows = [(name, _attribute(op, name)) for name in op.model_fields]
-            parts.append(_table("attribute", "value", rows))
+        parts += [f"### {kind}", *paragraphs(op)]
     parts.append("## Initial weights")
     inits = {name: _init(kind) for name, kind in BY_NAME.items()}
     inits |= {name: f"All {value:g}." for name, value in CONSTANTS.items()}
@@ -169,6 +164,16 @@ def markdown() -> str:
         _table("code", "meaning", [(c.name, c.title) for c in codes().values()])
     )
     return "\n\n".join(parts) + "\n"
+
+
+def paragraphs(op: type[Op]) -> list[str]:
+    """The documentation of one op in Markdown."""
+    parts = [inspect.cleandoc(op.__doc__ or ""), *definition(op.kind)]
+    parts.append(f"Reads {_count(op)}. Example: `{written(op)}`")
+    if op.model_fields:
+        rows = [(name, _attribute(op, name)) for name in op.model_fields]
+        parts.append(_table("attribute", "value", rows))
+    return parts
 
 
 def _init(kind: type[Init]) -> str:

@@ -13,6 +13,7 @@ COMMANDS = {
     "new": "authoring:new",
     "schema": "authoring:schema",
     "explain": "authoring:explain",
+    "lsp": "authoring:lsp",
     "verify": "verify:verify",
     "list": "listing:list_",
     "validate": "specs:validate",

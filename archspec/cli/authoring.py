@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from archspec.cli import options, streams
+from archspec.errors import ArchspecError
 
 
 @options.ended
@@ -59,3 +60,26 @@ def explain(
     from archspec.authoring import codes
 
     print(codes.listing() if code is None else codes.explain(code), end="")
+
+
+@options.ended
+def lsp(
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="As it is; some editors say so.")
+    ] = False,
+) -> None:
+    """A language server for editors, on standard input and output.
+
+    Says what is wrong while you type, completes, and shows what nodes give.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("pygls") is None:
+        raise ArchspecError(
+            "the language server needs pygls, which is not installed",
+            code="AS191",
+            hint='pip install "archspec-nn[lsp]"',
+        )
+    from archspec.editor.server import Server
+
+    Server().start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -18,8 +19,9 @@ from archspec.errors import (
     nearest,
     shown,
 )
+from archspec.language.begun import readable
 from archspec.language.params import accept
-from archspec.language.reader import parse, read
+from archspec.language.reader import Map, parse, read
 from archspec.language.schema import unit
 from archspec.language.syntax import BRACES, Param, Statements, Unit
 from archspec.language.values import frozen, is_formula
@@ -64,6 +66,24 @@ class Files:
         self.folder = folder
         self.texts[file] = text
         return self._extend(unit(parse(text, file, self.limits), file))
+
+    def begun(self, raw: Map, file: str, folder: Path | None = None) -> Unit:
+        """A spec that is being written, with what it extends if that can be read.
+
+        What is wrong in it is missing, as `archspec.language.begun` has it.
+        """
+        self.folder = folder
+        own = readable(raw, file)
+        base = None
+        with suppress(ArchspecError):
+            base = own.extends and self.named(own.extends.value, own.extends.at)
+        for over in (base, None):
+            held: dict[str, Any] = {
+                part: _without_nulls(part, over, own) for part in MERGED
+            }
+            with suppress(ArchspecError):
+                return merge(over, replace(own, **held))
+        return own
 
     def named(self, name: str, at: Location) -> Unit:
         """The file that `extends` or `spec` names, seen from the file it stands in."""
@@ -150,6 +170,13 @@ def _within(path: Path, folder: Path) -> bool:
 
 MERGED = ("params", "require", "inputs", "defaults", "blocks", "outputs", "taps")
 """The parts of a file that are merged by name."""
+
+
+def _without_nulls(part: str, base: Unit | None, own: Unit) -> dict[str, Any]:
+    """Entries of a file, but for those that remove what the base hasn't."""
+    there = getattr(base, part, {})
+    entries: dict[str, Any] = getattr(own, part)
+    return {k: e for k, e in entries.items() if k in there or e.value is not None}
 
 
 def merge(base: Unit | None, own: Unit) -> Unit:

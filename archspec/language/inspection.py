@@ -84,12 +84,12 @@ class Seen(NamedTuple):
 
 def inspect(unit: Unit, faults: Collector) -> set[Statement]:
     """Tells all that is wrong with a file; returns the statements that are."""
-    found = _Inspection(unit, faults)
+    found = Inspection(unit, faults)
     found.whole()
     return found.faulty
 
 
-class _Inspection:
+class Inspection:
     """Looks at a file, with all that it inherits, without computing anything.
 
     Attributes:

@@ -25,6 +25,7 @@ QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
     'for example "=max(a, b)"'
 )
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -100,13 +101,13 @@ def parse(text: str | bytes, file: str, limits: Limits = DEFAULT) -> Map:
     except UnicodeDecodeError as error:
         message = f"a spec is UTF-8 text; byte {error.start} is not"
         raise SpecError(message, code="AS102", at=start) from None
-    value = _Composer(file, decoded, limits).compose()
+    value = Composer(file, decoded, limits).compose()
     if not isinstance(value, Map):
         raise SpecError("a spec is a mapping of keys to values", code="AS107", at=start)
     return value
 
 
-class _Composer:
+class Composer:
     """Builds values from events; how deep they nest is bounded."""
 
     def __init__(self, file: str, text: str, limits: Limits) -> None:
@@ -117,8 +118,7 @@ class _Composer:
 
     def compose(self) -> Any:
         """The value of the only document; None where there is none."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self.events = iter(yaml.parse(self.text, Loader=loader))
+        self.events = iter(yaml.parse(self.text, Loader=LOADER))
         documents: list[Any] = []
         try:
             for event in self.events:

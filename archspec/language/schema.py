@@ -57,45 +57,46 @@ WORDS = {
 
 def unit(raw: Map, file: str) -> Unit:
     """The contents of a file; SpecErrors names every key that is wrong."""
+    errors = Collector()
     try:
-        return _unit(raw, file)
+        made = collected(raw, file, errors)
     except RecursionError:
         message = "graphs nest deeper than Python follows"
         raise SpecError(message, code="AS121", at=raw.at) from None
-
-
-def _unit(raw: Map, file: str) -> Unit:
-    keys: FileKeys = _checked(FileKeys, raw)
-    errors = Collector()
-    for part, model in (("expect", ExpectKeys), ("weights", WeightsKeys)):
-        if raw.get(part):
-            errors.keep(_checked, model, raw[part])
-    entries = {key: _entries(raw.get(key)) for key in keys_of(FileKeys)}
-    graph = None
-    if keys.graph is not None:
-        entry = _entries(raw)["graph"]
-        graph = errors.keep(_graph, entry, errors, removable=True)
-    made = Unit(
-        file=file,
-        keys=keys,
-        at=locate(raw, ("name",)),
-        extends=_entries(raw).get("extends"),
-        params=_params(entries["params"], errors, of_file=True),
-        preprocessing=keys.preprocessing,
-        defaults={
-            op: entry._replace(value=entry.value and _entries(entry.value))
-            for op, entry in entries["defaults"].items()
-        },
-        blocks=_kept(errors, _block, entries["blocks"], errors),
-        graph=graph,
-        family=keys.title or keys.name,
-        **{k: entries[k] for k in ("require", "inputs", "outputs", "taps", "expect")},
-    )
     errors.end()
     return made
 
 
-def _entries(raw: Any) -> dict[str, Entry]:
+def collected(raw: Map, file: str, errors: Collector) -> Unit:
+    """What is right of a file; SpecErrors for keys of its own that are wrong."""
+    keys: FileKeys = _checked(FileKeys, raw)
+    for part, model in (("expect", ExpectKeys), ("weights", WeightsKeys)):
+        if raw.get(part):
+            errors.keep(_checked, model, raw[part])
+    entries = {key: entries_of(raw.get(key)) for key in keys_of(FileKeys)}
+    graph = None
+    if keys.graph is not None:
+        entry = entries_of(raw)["graph"]
+        graph = errors.keep(graph_of, entry, errors, removable=True)
+    return Unit(
+        file=file,
+        keys=keys,
+        at=locate(raw, ("name",)),
+        extends=entries_of(raw).get("extends"),
+        params=params_of(entries["params"], errors, of_file=True),
+        preprocessing=keys.preprocessing,
+        defaults={
+            op: entry._replace(value=entry.value and entries_of(entry.value))
+            for op, entry in entries["defaults"].items()
+        },
+        blocks=_kept(errors, block, entries["blocks"], errors),
+        graph=graph,
+        family=keys.title or keys.name,
+        **{k: entries[k] for k in ("require", "inputs", "outputs", "taps", "expect")},
+    )
+
+
+def entries_of(raw: Any) -> dict[str, Entry]:
     """What stands in a mapping or a list, with its places; nothing in anything else."""
     items: Any = enumerate(raw) if isinstance(raw, Seq) else ()
     return {
@@ -115,7 +116,7 @@ def _kept(
     return {key: made for key, made in found.items() if made is not None}
 
 
-def _params(
+def params_of(
     entries: Mapping[str, Entry], errors: Collector, *, of_file: bool = False
 ) -> dict[str, Param]:
     """Declared params; null removes one of a file, and is any value of a block's."""
@@ -147,30 +148,30 @@ def _param(name: str, entry: Entry, of_file: bool) -> Param:
     return Param(keys.default, at, key, keys.type, True, required, fixed)
 
 
-def _block(name: str, entry: Entry, errors: Collector) -> Block:
+def block(name: str, entry: Entry, errors: Collector) -> Block:
     raw, at = entry.value, entry.key
     if raw is None:
         return Block("block", name, at, {}, ("input",), None, {})
     keys: BlockKeys = _checked(BlockKeys, raw)
-    graph = _graph(_entries(raw)["graph"], errors)
-    params = _params(_entries(raw.get("params")), errors)
-    inputs, outputs = tuple(keys.inputs) or ("input",), _entries(raw.get("outputs"))
+    graph = graph_of(entries_of(raw)["graph"], errors)
+    params = params_of(entries_of(raw.get("params")), errors)
+    inputs, outputs = tuple(keys.inputs) or ("input",), entries_of(raw.get("outputs"))
     told = keys.description
     return Block("block", name, at, params, inputs, graph, outputs, told)
 
 
-def _graph(entry: Entry, errors: Collector, *, removable: bool = False) -> Statements:
+def graph_of(entry: Entry, errors: Collector, *, removable: bool = False) -> Statements:
     raw, at, _ = entry
     if not isinstance(raw, Map | Seq):
         message = f"a graph is a mapping or a list, found {shown(raw)}"
         raise SpecError(message, code="AS203", at=at)
     if not raw and not removable:
         raise no_node(at)
-    listed, entries, removed = isinstance(raw, Seq), _entries(raw), {}
+    listed, entries, removed = isinstance(raw, Seq), entries_of(raw), {}
     if removable and not listed:
         removed = {k: entry.key for k, entry in entries.items() if entry.value is None}
     given = {key: entry for key, entry in entries.items() if key not in removed}
-    items = _kept(errors, _statement, given, listed, errors)
+    items = _kept(errors, statement, given, listed, errors)
     aliases = [s for s in items.values() if s.keys.alias is not None]
     if listed and 0 < len(aliases) < len(given):
         message = "in a list every node has an alias, or none has"
@@ -183,7 +184,7 @@ def no_node(at: Location) -> SpecError:
     return SpecError("a graph has at least one node", code="AS202", at=at)
 
 
-def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> Statement:
+def statement(key: str, entry: Entry, listed: bool, errors: Collector) -> Statement:
     raw, at, key_at = entry
     if isinstance(raw, str):
         return Statement(key, entry, listed, "op", raw, bare(), {}, None)
@@ -207,7 +208,7 @@ def _statement(key: str, entry: Entry, listed: bool, errors: Collector) -> State
     _refuse_strange(kind, raw, keys, listed, "{" in key)
     nested = None
     if kind == "graph":
-        graph = _graph(_entries(raw)["graph"], errors)
+        graph = graph_of(entries_of(raw)["graph"], errors)
         nested = Block(kind, keys.name or key, key_at, {}, ("input",), graph, {})
     return Statement(key, entry, listed, kind, raw[kind], keys, attributes, nested)
 
