@@ -149,7 +149,8 @@ def prepare() -> None:
 
     torch.set_num_threads(1)
     keep_float64()
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, resource.RLIM_INFINITY))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
     warnings.simplefilter("ignore")
 
 
