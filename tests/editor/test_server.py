@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
@@ -32,6 +33,7 @@ SECONDS = 0.3
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    assert find_spec("pygls"), "run: make editor"
     with serving([*COMMAND, "--stdio"], {}) as found:
         yield found
 
