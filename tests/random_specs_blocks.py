@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 import numpy as np
 import yaml
@@ -59,7 +59,10 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
             now = next(iter(words), value)
             if param not in scope.params or scope.params[param] != now:
                 continue
-            legal = others(param, now)
+            told = inspect.signature(call.block, eval_str=True).parameters[name]
+            legal = [
+                other for other in others(param, now) if fits(other, told.annotation)
+            ]
             if words:
                 words = dict(ops(chosen))
                 legal = [kind for kind in words if kind != now]
@@ -77,6 +80,16 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
                     if key in said or key not in scope.defaults
                 }
                 compare(case, chosen, scope, changed, params)
+
+
+def fits(value: Any, annotation: Any) -> bool:
+    """Whether a list is of the length, and its lists are, that an annotation says."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is not tuple or not isinstance(value, list | tuple):
+        return True
+    if parts[1:] == (...,):
+        parts = parts[:1] * len(value)
+    return len(parts) == len(value) and all(map(fits, value, parts))
 
 
 def compare(
