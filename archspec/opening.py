@@ -137,7 +137,7 @@ def _opened(files: Files, spec: Readable) -> Unit:
     name = getattr(spec, "name", None)
     path = Path(name) if isinstance(name, str) else None
     if path is None or not path.is_file():
-        return files.text(text, "<stream>")
+        return files.text(text, name if path else "<stream>")
     return files.text(text, str(path), path.resolve().parent)
 
 
