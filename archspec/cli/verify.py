@@ -154,10 +154,9 @@ def verify(
         each = len(kinds)
         starts = range(0, len(settings), each)
         share = part.share([sum(costs[start : start + each]) for start in starts])
-        chosen = [
-            start + n for start in (starts[i] for i in share) for n in range(each)
-        ]
-        settings, costs = ([of[n] for n in chosen] for of in (settings, costs))
+        chosen = [starts[place] + n for place in share for n in range(each)]
+        settings = [settings[place] for place in chosen]
+        costs = [costs[place] for place in chosen]
     reports: list[Report] = []
     began = time.monotonic()
     several = len(names_) > 1

@@ -82,7 +82,7 @@ class TestManyFiles:
     def test_standard_input(self) -> None:
         run = CliRunner().invoke
         result = run(application(), ["validate", "-"], input=WIDE)
-        assert result.stdout == "-: ok, 16 params, 768 MACs\n"
+        assert result.stdout == "<stdin>: ok, 16 params, 768 MACs\n"
         wrong = WIDE.replace("relu", "rellu")
         result = run(application(), ["validate", "-"], input=wrong)
         assert result.exit_code == 1 and ":7:23: error: " in result.stderr
