@@ -1,12 +1,12 @@
 """What works, and what is said, where only a part of the frameworks is installed.
 
-    python tests/environments.py            # four environments, some GB
+    python tests/environments.py            # four environments, some GB; writes the page
     python tests/environments.py torch      # one of them
 
 makes fresh environments with `pip`, from constraints.txt: of the core alone, with
 torch, with Keras on TensorFlow, and with Keras on JAX, where there is no TensorFlow. In
-each it runs the same commands and prints a table of how they ended: what can't work is
-refused by one line that says what to install, and never with a traceback.
+each it runs the same commands. What can't work is refused by one line that says what to
+install, and never with a traceback. All four make the table of docs/environments.md.
 """
 
 from __future__ import annotations
@@ -44,6 +44,15 @@ START = (
 )
 
 
+HEAD = """# What works where only a part is installed
+
+`python tests/environments.py` makes fresh environments of the core alone, of `[torch]`, of
+`[keras]` (on TensorFlow) and of `[keras-jax]` (without TensorFlow), runs these commands in
+each, and writes this page: ok, or what the command says is to be installed.
+
+"""
+
+
 def installed(folder: Path, extra: str) -> None:
     """An environment in a folder, with the core and an extra."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
@@ -66,7 +75,9 @@ def ended(folder: Path, place: Path, command: tuple[str, ...], good: bool) -> st
     if good:
         return "ok"
     told = [line.strip() for line in lines if "pip install" in line]
-    return told[0] if told else f"FAILS: nothing to install is named: {lines[-1]}"
+    if not told:
+        return f"FAILS: nothing to install is named: {lines[-1]}"
+    return f"needs `{told[0].split('pip install ')[1].split(chr(34))[1]}`"
 
 
 def outcomes(name: str) -> dict[str, str]:
@@ -84,18 +95,27 @@ def outcomes(name: str) -> dict[str, str]:
         return table
 
 
+def page(tables: dict[str, dict[str, str]]) -> str:
+    """The table of how the commands ended, a column for each environment."""
+    commands = [*tables["core"]]
+    rows = [("command", *tables), ("---",) * (len(tables) + 1)]
+    rows += [(f"`{c}`", *(tables[name][c] for name in tables)) for c in commands]
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def main() -> int:
     """1 if a command doesn't end as it should."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", default=[*EXTRAS], metavar="NAME")
-    bad = 0
+    tables: dict[str, dict[str, str]] = {}
     for name in parser.parse_args().names:
-        table = outcomes(name)
-        print(f"\n{name}\n")
-        for command, end in table.items():
-            print(f"  archspec {command}\n      {end}", flush=True)
-            bad += end.startswith("FAILS")
-    return int(bad > 0)
+        tables[name] = outcomes(name)
+        for command, end in tables[name].items():
+            print(f"{name}: archspec {command}: {end}", flush=True)
+    if tables.keys() == EXTRAS.keys():
+        (ROOT / "docs" / "environments.md").write_text(page(tables), encoding="utf-8")
+    ends = [end for table in tables.values() for end in table.values()]
+    return int(any(end.startswith("FAILS") for end in ends))
 
 
 if __name__ == "__main__":

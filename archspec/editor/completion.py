@@ -240,12 +240,11 @@ def _children(block: Block) -> Iterator[Offer]:
 
 def _paths(document: Document, typed: str) -> Iterator[Offer]:
     """Paths of the whole net, one step further than what is typed."""
-    depth = typed.count(".") + 1
     if document.net is None:
-        yield from (
-            _children(document.written().block()) if (document.written().graph) else ()
-        )
+        unit = document.written()
+        yield from _children(unit.block()) if unit.graph else ()
         return
+    depth = typed.count(".") + 1
     for name, row in document.net.rows.items():
         steps = name.split(".")
         if len(steps) <= depth and name.startswith(typed.rpartition(".")[0]):

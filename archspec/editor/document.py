@@ -168,7 +168,7 @@ class Document:
         told = [error.message]
         if at is not None and at.file != self.file:
             told = [f"{at}: {error.message}"]
-            at, elsewhere = self._base(lines), at
+            at, elsewhere = self._base(), at
         at = at or Location(self.file, 1, 1)
         line = lines[at.line - 1] if at.line <= len(lines) else ""
         told += [f"hint: {error.hint}"] if error.hint else []
@@ -182,12 +182,10 @@ class Document:
             elsewhere,
         )
 
-    def _base(self, lines: list[str]) -> Location:
+    def _base(self) -> Location:
         """Where the file says what it extends."""
-        for number, line in enumerate(lines, 1):
-            if found := re.match(r"\s*extends\s*:\s*", line):
-                return Location(self.file, number, found.end() + 1)
-        return Location(self.file, 1, 1)
+        extends = self.written().extends
+        return extends.at if extends else Location(self.file, 1, 1)
 
     def _moved(self, lines: list[str]) -> list[Problem]:
         """What was told of lines that still stand, where they are now."""

@@ -92,11 +92,8 @@ def _value(document: Document, cursor: Cursor) -> str:
             return _node(document, cursor, found)
     if key in ("extends", "spec"):
         file = named(cursor, spot.whole)
-        return (
-            f"**{file.keys.title or file.keys.name}**\n\n{file.keys.description}"
-            if (file)
-            else ""
-        )
+        keys = file.keys if file else None
+        return f"**{keys.title or keys.name}**\n\n{keys.description}" if keys else ""
     if spot.path[0] in ("taps", "outputs") and document.net:
         graph = document.net.spec.graph
         values = graph.taps if spot.path[0] == "taps" else graph.outputs

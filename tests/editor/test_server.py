@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ SECONDS = 0.3
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    assert find_spec("pygls"), "run: make editor"
     with serving([*COMMAND, "--stdio"], {}) as found:
         yield found
 
@@ -113,7 +116,7 @@ def test_without_pygls_it_says_what_to_install() -> None:
     )
 
 
-def cut(path: Path, step: int) -> None:
+def cut(path: Path, step: int, seconds: float = inf) -> None:
     """Asks for everything at every cut of a file; each is answered, and in time."""
     whole = path.read_text(encoding="utf-8")
     kept, torn = Document(str(path), whole), Document(str(path), whole)
@@ -130,12 +133,12 @@ def cut(path: Path, step: int) -> None:
             start = time.process_time()
             answer()
             took = time.process_time() - start
-            assert took < SECONDS, f"{path.name}, {end}: step {number} took {took:.2f}"
+            assert took < seconds, f"{path.name}, {end}: step {number} took {took:.2f}"
 
 
 @pytest.fixture(scope="module")
 def warm() -> None:
-    """What is read once, when a server starts."""
+    """Reads what a server reads once."""
     grammar.whole()
     document, line, column = opened(NET.replace("conv2d", "con|v2d"))
     hover(document, line, column)
@@ -143,7 +146,7 @@ def warm() -> None:
 
 SPECS = (
     *("specs/fpn_resnet50.yaml", "specs/families/vgg.yaml", "specs/resnet1202.yaml"),
-    *("examples/nets/shufflenet_v2_x1_0.yaml", "examples/nets/inception_v3.yaml"),
+    *("examples/nets/shufflenet_v2_x1_0.yaml", "examples/nets/densenet121.yaml"),
     *("examples/digits/digits.yaml", "tests/examples/resnet50.yaml"),
     *("tests/faults/nets/blocks.yaml", "tests/shrunk/loops_in_loops.yaml"),
 )
@@ -157,4 +160,4 @@ def test_some_cuts(warm: None, name: str) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("name", SPECS)
 def test_cuts_at_every_seventh_letter(warm: None, name: str) -> None:
-    cut(ROOT / name, 7)
+    cut(ROOT / name, 7, SECONDS)
