@@ -115,6 +115,15 @@ class TestShow:
         assert done("show", "net.yaml", "--resolved") == resolved.render(graph)
         assert json.loads(done("show", "net.yaml", "--json")) == table.data(graph)
 
+    def test_what_a_net_is_made_of_for_machines(self) -> None:
+        shown = json.loads(done("show", "resnet18", "--json"))
+        spec = archspec.load("resnet18")
+        assert shown["fingerprint"] == spec.fingerprint
+        assert shown["params"]["depths"] == [2, 2, 2, 2]
+        assert shown["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
+        attributes = shown["nodes"][0]["attributes"]
+        assert (attributes["kernel"], attributes["bias"]) == (7, False)
+
     def test_other_params_and_sizes(self) -> None:
         graph = archspec.load("net.yaml", width=8, size=(4, 2)).graph
         given = ("--set", "width=8", "--input-size", "4x2")
