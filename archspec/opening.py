@@ -134,10 +134,11 @@ def _opened(files: Files, spec: Readable) -> Unit:
     text = spec.read(files.limits.file_bytes + 1)
     if not isinstance(text, str | bytes):
         raise arguments.wrong("spec", "a file of text", spec)
-    name = getattr(spec, "name", None)
-    path = Path(name) if isinstance(name, str) else None
-    if path is None or not path.is_file():
-        return files.text(text, "<stream>")
+    found = getattr(spec, "name", None)
+    name = found if isinstance(found, str) else "<stream>"  # a pipe's is a number
+    path = Path(name)
+    if not path.is_file():
+        return files.text(text, name)
     return files.text(text, str(path), path.resolve().parent)
 
 

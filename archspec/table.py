@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import prod
 from typing import Any
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Scope
 from archspec.ops import Shape
 from archspec.receptive import reaches, shown
@@ -192,6 +193,13 @@ def summary(graph: Graph) -> dict[str, str]:
     return facts
 
 
+def _listed(value: Any) -> Any:
+    """A value of the language as JSON has it."""
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return [*map(_listed, value)] if isinstance(value, list | tuple) else value
+
+
 def data(graph: Graph) -> dict[str, Any]:
     """The same facts for machines."""
     shapes = graph.shapes()
@@ -200,6 +208,9 @@ def data(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "title": graph.title,
         "source": graph.source,
+        "fingerprint": fingerprint(graph),
+        "params": _listed(graph.params),
+        "preprocessing": _listed(graph.recipe()),
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
         "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
@@ -212,6 +223,7 @@ def data(graph: Graph) -> dict[str, Any]:
             {
                 "name": node.name,
                 "op": node.op.kind,
+                "attributes": node.op.model_dump(mode="json"),
                 "inputs": list(node.inputs),
                 "shape": list(node.shape),
                 "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),

@@ -6,6 +6,7 @@ import pytest
 from nets import graph_of
 
 from archspec import load
+from archspec.fingerprint import fingerprint
 from archspec.table import data, edges, lines, render, size, summary, tree
 
 SPEC = """
@@ -115,6 +116,9 @@ def test_the_same_for_machines() -> None:
         "name": "small",
         "title": "A small net",
         "source": "by hand",
+        "fingerprint": fingerprint(SMALL),
+        "params": {},
+        "preprocessing": {},
         "inputs": {"image": [3, 8, 8]},
         "outputs": {"": [10]},
         "taps": {"c1": [4, 4, 4], "all": [4]},
@@ -127,6 +131,16 @@ def test_the_same_for_machines() -> None:
     assert nodes["layer.1.conv"] == {
         "name": "layer.1.conv",
         "op": "conv2d",
+        "attributes": {
+            "init": None,
+            "channels": 4,
+            "kernel": 3,
+            "stride": 1,
+            "padding": 1,
+            "dilation": 1,
+            "groups": 1,
+            "bias": False,
+        },
         "inputs": ["layer.0.bn"],
         "shape": [4, 4, 4],
         "parameters": 144,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import warnings
@@ -53,6 +54,39 @@ def names_of_backends(incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
+def values_of_params(context: typer.Context, incomplete: str) -> list[str]:
+    """`NAME=` of the spec's params that begin so, then values: what stands there now.
+
+    Of a spec that is wrong there are none.
+    """
+    from archspec.language.files import Files
+    from archspec.language.values import is_formula
+
+    given = context.params
+    # Where the option has no value yet, click has not told arguments from the rest.
+    words = [given.get("spec"), *(given.get("specs") or ()), *context.args]
+    named = next(filter(None, words), "")
+    name, equals, text = incomplete.partition("=")
+    try:
+        known = Files().open(named).params
+    except (ArchspecError, OSError):
+        return []
+    if not equals:
+        return [f"{param}=" for param in known if param.startswith(name)]
+    param = known.get(name)
+    if param is None or param.required or is_formula(param.default):
+        return []
+    values = ("true", "false") if param.type == "bool" else (_written(param.default),)
+    return [f"{name}={value}" for value in values if value.startswith(text)]
+
+
+def _written(value: Any) -> str:
+    """A raw default as `--set` takes it."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))
+
+
 SPEC = typer.Argument(
     metavar="SPEC", help="A .yaml file, or a net of the zoo.", autocompletion=nets
 )
@@ -68,7 +102,12 @@ Backend = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Another value for a param."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Another value for a param.",
+        autocompletion=values_of_params,
+    ),
 ]
 Size = Annotated[
     str | None,

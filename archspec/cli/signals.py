@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
 ENDING = ("SIGHUP", "SIGINT", "SIGTERM")
+_LAST: list[Callable[[], None]] = []
 
 
 def install() -> None:
@@ -21,6 +24,16 @@ def install() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
+
+
+@contextmanager
+def last(tell: Callable[[], None]) -> Iterator[None]:
+    """While this goes on, what a signal ends says something at last, once."""
+    _LAST.append(tell)
+    try:
+        yield
+    finally:
+        _LAST.clear()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -32,5 +45,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _die(number: int) -> None:
     """Dies as without a handler, so that a shell sees what it was."""
-    signal.signal(number, signal.SIG_DFL)
+    signal.signal(number, signal.SIG_DFL)  # another one ends it amid its words
+    while _LAST:
+        _LAST.pop()()
     os.kill(os.getpid(), number)

@@ -76,8 +76,9 @@ def _validated(
     if wrong:
         return ""
     skipped = ", expect skipped" if spec.overridden and spec.unit.expect else ""
+    shown = "<stdin>" if name == "-" else name
     return (
-        f"{name}: ok, {spec.graph.parameter_count():,} params, "
+        f"{shown}: ok, {spec.graph.parameter_count():,} params, "
         f"{spec.graph.macs():,} MACs{skipped}"
     )
 

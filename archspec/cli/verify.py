@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archspec.cli import options
+from archspec.cli import options, signals
 from archspec.errors import ArchspecError
 
 if TYPE_CHECKING:
@@ -54,6 +57,12 @@ def verify(
             "--quick", help="Only with the definitions: bit for bit, and each op alone."
         ),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/COUNT", help="Only a machine's share of the nets, such as 2/4."
+        ),
+    ] = None,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Make a net smaller that doesn't fit.")
     ] = False,
@@ -94,8 +103,11 @@ def verify(
     Gradients, training and three steps of SGD are compared in float64 only.
     A certificate says what every value must be; --against checks a backend by one
     alone, on another machine, device or version of a framework.
+    With several specs it says how many are left, and when interrupted what passed.
+    Each is in one of the shards 1/4 to 4/4, which take about equally long.
     """
     from archspec.catalog import names
+    from archspec.verify import shards
     from archspec.verify.entry import split
     from archspec.verify.report import summary
     from archspec.verify.run import run
@@ -106,6 +118,9 @@ def verify(
         raise ArchspecError(f"--dtype {dtype}: expected float32, float64 or both")
     if bool(specs) == all_:
         raise typer.BadParameter("give the specs, or --all and none")
+    part = None if shard is None else shards.parse(shard)
+    if part and (certificate or against or file):
+        raise typer.BadParameter("--shard is for comparisons of several specs")
     targets = parse_all(backends)
     given, size = options.params(params), options.image_size(input_size)
     names_ = tuple(specs or names())
@@ -133,31 +148,67 @@ def verify(
     if against is not None:
         certified = _certified(against, names_, [params, input_size, seed, certificate])
         settings = [certified.setting(names_[0], device)]
-    for setting in settings:
-        # A wrong spec is said before the others take their minutes.
-        setting.graph()
+    # A wrong spec is said before the others take their minutes.
+    costs = [shards.cost(setting.graph(), setting.dtype) for setting in settings]
+    if part:
+        each = len(kinds)
+        starts = range(0, len(settings), each)
+        share = part.share([sum(costs[start : start + each]) for start in starts])
+        chosen = [starts[place] + n for place in share for n in range(each)]
+        settings = [settings[place] for place in chosen]
+        costs = [costs[place] for place in chosen]
     reports: list[Report] = []
-    for number, setting in enumerate(settings, 1):
-        place = f"[{number}/{len(settings)}] {setting.spec}: "
-        made = run(
-            setting,
-            targets,
-            partial(_note, place if len(settings) > 1 else ""),
-            training=not evaluation,
-            shrink=shrink,
-            quick=quick,
-            certificate=certified,
-        )
-        reports.append(made)
-        if not as_json:
-            _print(made)
+    began = time.monotonic()
+    several = len(names_) > 1
+    words = _Words(reports, len(settings), as_json)
+    with signals.last(words.tell) if several else nullcontext():
+        for number, setting in enumerate(settings, 1):
+            place = f"[{number}/{len(settings)}] {setting.spec}: "
+            made = run(
+                setting,
+                targets,
+                partial(_note, place if len(settings) > 1 else ""),
+                training=not evaluation,
+                shrink=shrink,
+                quick=quick,
+                certificate=certified,
+            )
+            reports.append(made)
+            if not as_json:
+                _print(made)
+            if several and number < len(settings):
+                rest = shards.left(costs, number, time.monotonic() - began)
+                print(f"[{number}/{len(settings)}] done, {rest}", file=sys.stderr)
     if as_json:
         print(json.dumps([report.facts() for report in reports], indent=2))
-    elif len(reports) > 1:
+    elif part and not reports:
+        print(f"nothing is in shard {part}")
+    elif several or len(reports) > 1:
         print(summary(reports))
     writes.write(reports)
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What is said of the comparisons that were made when a signal ends the others."""
+
+    reports: Sequence[Report]
+    total: int
+    as_json: bool
+
+    def tell(self) -> None:
+        """Writes past the streams: what they hold may be half a line, and locked."""
+        from archspec.verify.report import interrupted
+
+        made = [*self.reports]
+        with suppress(OSError):
+            os.write(2, f"{interrupted(made, self.total)}\n".encode())
+        if self.as_json:
+            text = json.dumps([report.facts() for report in made], indent=2)
+            with suppress(OSError):
+                os.write(1, f"{text}\n".encode())
 
 
 @dataclass(frozen=True, slots=True)

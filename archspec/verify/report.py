@@ -172,6 +172,19 @@ def summary(reports: Sequence[Report]) -> str:
     return f"{len(failed)} of {len(reports)} not shown equal: {', '.join(failed)}"
 
 
+def interrupted(reports: Sequence[Report], total: int) -> str:
+    """Which comparisons passed, and which did not, when the others weren't made."""
+    lines = [f"interrupted after {len(reports)} of {total} comparisons"]
+    for title, wanted in (("passed", True), ("not shown equal", False)):
+        names = [
+            f"{report.name} ({report.setting.dtype})"
+            for report in reports
+            if report.passed == wanted
+        ]
+        lines += [f"{title}: {', '.join(names)}"] if names else []
+    return "\n".join(lines)
+
+
 def _finite(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         key: None if isinstance(value, float) and not isfinite(value) else value

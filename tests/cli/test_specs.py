@@ -82,7 +82,7 @@ class TestManyFiles:
     def test_standard_input(self) -> None:
         run = CliRunner().invoke
         result = run(application(), ["validate", "-"], input=WIDE)
-        assert result.stdout == "-: ok, 16 params, 768 MACs\n"
+        assert result.stdout == "<stdin>: ok, 16 params, 768 MACs\n"
         wrong = WIDE.replace("relu", "rellu")
         result = run(application(), ["validate", "-"], input=wrong)
         assert result.exit_code == 1 and ":7:23: error: " in result.stderr
@@ -114,6 +114,15 @@ class TestShow:
         assert done("show", "net.yaml", "--graph") == table.edges(graph)
         assert done("show", "net.yaml", "--resolved") == resolved.render(graph)
         assert json.loads(done("show", "net.yaml", "--json")) == table.data(graph)
+
+    def test_what_a_net_is_made_of_for_machines(self) -> None:
+        shown = json.loads(done("show", "resnet18", "--json"))
+        spec = archspec.load("resnet18")
+        assert shown["fingerprint"] == spec.fingerprint
+        assert shown["params"]["depths"] == [2, 2, 2, 2]
+        assert shown["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
+        attributes = shown["nodes"][0]["attributes"]
+        assert (attributes["kernel"], attributes["bias"]) == (7, False)
 
     def test_other_params_and_sizes(self) -> None:
         graph = archspec.load("net.yaml", width=8, size=(4, 2)).graph

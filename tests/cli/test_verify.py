@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -325,3 +326,46 @@ def test_refused(spec: Path, args: list[str], code: int, message: str) -> None:
     assert found.returncode == code
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_shards(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each net is verified on one machine; what is left is said."""
+    monkeypatch.setattr("archspec.verify.run.Worker", Here)
+    paths = []
+    for name in ("one", "two", "three"):
+        paths.append(spec.with_name(f"{name}.yaml"))
+        paths[-1].write_text(SPEC.replace("name: small", f"name: {name}"))
+    found = []
+    for shard in ("1/2", "2/2"):
+        args = ("--quick", "--backends", "torch", "--shard", shard, "--json")
+        made = here(*map(str, paths), *args)
+        assert made.exit_code == 0, made.stderr
+        found.append([report["name"] for report in json.loads(made.stdout)])
+        assert made.stderr.count("[1/2] done, 1 left, about ") == len(found[-1]) - 1
+    assert found == [["one", "three"], ["two"]]
+    none = here(str(spec), "--backends", "torch", "--shard", "2/2")
+    assert (none.exit_code, none.stdout) == (0, "nothing is in shard 2/2\n")
+    refused = here(str(spec), "--shard", "3/2")
+    assert refused.exit_code == 1 and "from 1/2 to 2/2" in refused.stderr
+    refused = here(str(spec), "--shard", "1/2", "--certificate", "x.json")
+    assert refused.exit_code == 2 and "--shard is for" in refused.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(spec: Path, number: signal.Signals) -> None:
+    """What passed is said, and the process dies of the signal."""
+    command = [sys.executable, "-m", "archspec", "verify", str(spec), "resnet152"]
+    process = subprocess.Popen(
+        [*command, "--quick", "--backends", "torch", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("[1/2] done, 1 left, about ")
+    process.send_signal(number)
+    stdout, stderr = process.communicate()
+    assert process.returncode == -number
+    assert stderr == "interrupted after 1 of 2 comparisons\npassed: small (float64)\n"
+    (report,) = json.loads(stdout)
+    assert report["name"] == "small" and report["passed"]
