@@ -104,7 +104,7 @@ def verify(
     A certificate says what every value must be; --against checks a backend by one
     alone, on another machine, device or version of a framework.
     With several specs it says how many are left, and when interrupted what passed.
-    Each is in one of the shards 1/4 to 4/4, which take about equally long.
+    Each is in one of the shards 1/4 to 4/4, which share out the nets by their MACs.
     """
     from archspec.catalog import names
     from archspec.verify import shards

@@ -1,4 +1,4 @@
-"""Shards hold each net once and take about equally long."""
+"""Shards hold each net once, and share out what nets cost."""
 
 from __future__ import annotations
 
