@@ -56,6 +56,8 @@ class Backend(Protocol):
         engines: what the framework can run on, its own choice first; "" is itself.
         running_var: how its own batch norm keeps the running variance, `biased` or
             `unbiased`.
+        channels_last: whether its models take images as [N, H, W, channels], and give
+            them so.
         reserved: names that a node can't have, since its place in a model is an
             attribute of this name, and the framework has one itself.
         initialises: whether printed source says how weights start. Where False, what it
@@ -68,6 +70,7 @@ class Backend(Protocol):
     files: tuple[str, ...]
     engines: tuple[str, ...]
     running_var: str
+    channels_last: bool
     reserved: frozenset[str]
     initialises: bool
 

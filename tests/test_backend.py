@@ -156,6 +156,7 @@ class Toy:
     name, framework, install = "toy", "toy", "toy"
     engines = ("",)
     running_var = "biased"
+    channels_last = False
     reserved = frozenset()
     on = start = None
 

@@ -284,7 +284,7 @@ def build(
         options.told(loaded)
         for line in loaded.lines():
             print(line)
-    for line in _summary(found, backend, outputs, built - start, ran - built):
+    for line in _summary(found, chosen, outputs, built - start, ran - built):
         print(line)
     if output is None:
         return
@@ -347,24 +347,28 @@ def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:
 
 
 def _summary(
-    spec: Spec, backend: str, outputs: dict[str, Any], built: float, ran: float
+    spec: Spec, chosen: Backend, outputs: dict[str, Any], built: float, ran: float
 ) -> list[str]:
+    """What a model is; shapes as it takes and gives them."""
     import numpy as np
 
+    from archspec.source.docstring import ordered
     from archspec.table import summary
 
+    def shown(shape: tuple[int, ...]) -> str:
+        return " x ".join(map(str, ordered(shape, chosen.channels_last)))
+
     facts = summary(spec.graph)
-    lines = [f"{spec.graph.title or spec.name} ({backend})"]
+    lines = [f"{spec.graph.title or spec.name} ({chosen.name})"]
     lines += [f"  {key}: {facts[key]}" for key in ("parameters", "buffers", "MACs")]
     for name, shape in spec.graph.inputs.items():
-        lines.append(f"  input {name}: {' x '.join(map(str, shape))}")
+        lines.append(f"  input {name}: {shown(shape)}")
     told = [f"{key} {value}" for key, value in spec.graph.recipe().items()]
     lines += [f"  preprocessing: {', '.join(told)}"] if told else []
     for name, array in outputs.items():
-        text = " x ".join(map(str, array.shape[1:]))
         lines.append(
-            f"  output{' ' if name else ''}{name}: {text}, mean {np.mean(array):.4g}, "
-            f"standard deviation {np.std(array):.4g}"
+            f"  output{' ' if name else ''}{name}: {shown(array.shape[1:])}, "
+            f"mean {np.mean(array):.4g}, standard deviation {np.std(array):.4g}"
         )
         if not np.isfinite(array).all():
             raise BackendError("the output is not finite", code="AS506")

@@ -109,6 +109,7 @@ class Conformance:
         assert isinstance(chosen.files, tuple)
         assert all(suffix.startswith(".") for suffix in chosen.files)
         assert chosen.running_var in ("biased", "unbiased")
+        assert isinstance(chosen.channels_last, bool)
         assert isinstance(chosen.reserved, frozenset)
         assert all(isinstance(name, str) for name in chosen.reserved)
         assert isinstance(chosen.initialises, bool)

@@ -58,6 +58,7 @@ class KerasBackend:
     install = "archspec-nn[keras]"
     files: tuple[str, ...] = (".keras", ".weights.h5", ".h5", ".safetensors", ".pth")
     running_var = "biased"
+    channels_last = True
     reserved: frozenset[str] = frozenset()
     initialises = True
 

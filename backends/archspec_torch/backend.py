@@ -47,6 +47,7 @@ class TorchBackend:
     files: tuple[str, ...] = (".safetensors", ".pth", ".pt2")
     engines: tuple[str, ...] = ("", "channels_last")
     running_var = "unbiased"
+    channels_last = False
     reserved = RESERVED
     initialises = True
 

@@ -248,6 +248,9 @@ def test_build(name: str, backend: str) -> None:
     assert f"parameters: {graph.parameter_count():,}" in run.stdout
     assert f"MACs: {graph.macs():,}" in run.stdout
     assert "mean nan" not in run.stdout and "built in " in run.stdout
+    for image, (channels, *size) in graph.inputs.items():
+        shape = [channels, *size] if backend == "torch" else [*size, channels]
+        assert f"  input {image}: {' x '.join(map(str, shape))}\n" in run.stdout
 
 
 class TestOfAFile:

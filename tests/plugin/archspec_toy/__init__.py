@@ -31,6 +31,7 @@ class ToyBackend:
     files: tuple[str, ...] = (".safetensors", ".npz")
     engines: tuple[str, ...] = ("",)
     running_var = "biased"
+    channels_last = False
     reserved = RESERVED
     initialises = False
 
