@@ -30,8 +30,7 @@ class ToyBackend:
     install = "archspec-toy"
     files: tuple[str, ...] = (".safetensors", ".npz")
     engines: tuple[str, ...] = ("",)
-    running_var = "biased"
-    channels_last = False
+    running_var, channels_last = "biased", False
     reserved = RESERVED
     initialises = False
 
