@@ -14,7 +14,7 @@ from signals import CASES, Case, alive, left, started, tried
 from archspec.files import scratch, write_whole
 
 WRITER = """\
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from archspec.cli import signals
 from archspec.files import write_whole
@@ -24,10 +24,11 @@ def slow(draft):
     Path("ready").touch()
     time.sleep(60)
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signals.install()
 write_whole("net", slow)
 """
-"""Writes half of a file, says so, and waits."""
+"""Writes half of a file, says so, and waits; under nohup, too."""
 
 
 def waiting(folder: Path) -> subprocess.Popen[bytes]:
