@@ -95,15 +95,10 @@ class Vocabulary:
         if not isinstance(count, Expr):
             self.fixed_loops.add(variable)
 
-    def flowing(self, name: str, start: Arg) -> Expr:
-        """The word for what flows through a loop that starts from a value."""
-        self._reads[name] = names_of(start)
+    def flowing(self, name: str, *behind: Arg) -> Expr:
+        """The word for what flows through a loop, from a start and by a step if known."""
+        self._reads[name] = frozenset().union(*map(names_of, behind)) - {name}
         return named(name, "int")
-
-    def flow(self, name: str, start: Arg, step: Arg, after: Arg) -> None:
-        """Notes a variable that a loop starts from a value and sets anew each turn."""
-        self.flows[name] = after
-        self._reads[name] = (names_of(start) | names_of(step)) - {name}
 
     def argument(self, name: str, values: Sequence[Value]) -> Expr:
         """An argument of the definition; made where there is none of the name."""
