@@ -236,9 +236,14 @@ class Body:
         elif step is not None and variable not in names_of(step):
             inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
         else:
-            # Once more: now it is known on what the variable depends.
+            known = self.words.behind(names_of(outer))
             self.words.flowing(flow, outer, made)
-            line.target, _ = self._target(cells, [word], index, depth)
+            if self.words.behind(names_of(made)) - known:
+                # Once more: now it is known on what the variable depends.
+                line.target, tried = self._target(cells, [word], index, depth)
+                made = tried[0]
+                if isinstance(count, int):
+                    made = over_turns(made, variable, count)
             return self._flow(line, flow, outer, made, items)
         values = [self._reads(cell.item) for cell in cells]
         inner = self.writer.checked(inner, cells, values, "in_channels")
