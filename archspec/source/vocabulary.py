@@ -96,7 +96,7 @@ class Vocabulary:
             self.fixed_loops.add(variable)
 
     def flowing(self, name: str, *behind: Arg) -> Expr:
-        """The word for what flows through a loop, from a start and by a step if known."""
+        """The word for what flows through a loop; `behind` is what it is set to."""
         self._reads[name] = frozenset().union(*map(names_of, behind)) - {name}
         return named(name, "int")
 
