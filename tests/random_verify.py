@@ -100,7 +100,11 @@ class Verified:
             report = run(
                 Setting(str(path)), (target,), lambda note: None, start=self.start
             )
-            if not report.passed:
+            rows = report.proof.rows if report.proof else ()
+            shaky = all(row.verdict in ("pass", "ill-conditioned") for row in rows)
+            if not report.passed and rows and shaky:
+                self.counts["ill-conditioned"] += 1
+            elif not report.passed:
                 self.failed.append(f"{name}\n{text}\n{report.plain()}")
                 print(self.failed[-1], flush=True)
         if self.counts["checked"] % FRESH == 0:
@@ -164,6 +168,7 @@ def main() -> int:
     counts = verified.counts
     print(
         f"{counts['checked']} specs on {args.backends}, {counts['invalid']} invalid, "
+        f"{counts['ill-conditioned']} ill-conditioned, "
         f"{len(verified.failed)} failed, {time.monotonic() - start:.0f} s"
     )
     return int(bool(verified.failed))

@@ -67,6 +67,7 @@ def evaluate(
     kept: Mapping[str, Array] | None = None,
     wanted: Collection[str] | None = None,
     rounding: str = "",
+    noise: Callable[[Array], Array] | None = None,
 ) -> dict[str, Array]:
     """Every value of a graph by its name: the inputs and the output of each node.
 
@@ -79,6 +80,7 @@ def evaluate(
             `archspec.reference.activation`. One of rate 0 keeps all.
         wanted: values that are enough: others go as soon as nothing reads them.
         rounding: as `compute` takes it.
+        noise: what becomes of the value of each node before another reads it.
     """
     last = {name: node for node in graph.nodes for name in node.inputs}
     values = {name: np.asarray(inputs[name]) for name in graph.inputs}
@@ -91,9 +93,10 @@ def evaluate(
         if training and node.op.chance is not None:
             stored["kept"] = _kept(node, kept or {}, dtype)
         read = [values[name] for name in node.inputs]
-        values[node.name] = compute(
+        made = compute(
             node.op, *read, stored=stored, training=training, rounding=rounding
         )
+        values[node.name] = made if noise is None else noise(made)
         if wanted is not None:
             read_last = {name for name in node.inputs if last[name] is node}
             for name in read_last.difference(wanted):

@@ -129,7 +129,8 @@ class Row:
             `not exact`; only the first is a pass, the last two are none and no failure.
         error, where, at: the largest relative error, the value or parameter that has
             it, and its node's place in the spec.
-        floor: torch against torch with other kernels; None where it was not to be had.
+        floor: torch against torch with other kernels, or the definitions with other
+            last bits; None where it was not to be had.
         limit: the largest error that passes.
         reason: why there are no numbers.
     """

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[Any]]
 
-DEFINITIONS = Target("definitions")
+DEFINITIONS, SHAKEN = Target("definitions"), Target("definitions", "shaken")
 STEPS: tuple[tuple[type[np.floating[Any]], tuple[float, ...]], ...] = (
     (np.float64, (2.0**-28,)),
     (np.longdouble, (2.0**-34, 2.0**-28, 2.0**-40)),
@@ -51,6 +51,7 @@ class Definitions:
     """The definitions in the place of a backend; a model is a dict of weights."""
 
     running_var = "biased"
+    noise: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
     def build(
         self,
@@ -85,7 +86,7 @@ class Definitions:
         training: bool = False,
     ) -> dict[str, NDArray[Any]]:
         """The outputs; in training the statistics move."""
-        values = evaluate(graph, model, inputs, training=training)
+        values = evaluate(graph, model, inputs, training=training, noise=self.noise)
         if training:
             model.update(statistics(graph, model, values, self.running_var))
         return {name: values[value] for name, value in graph.outputs.items()}
@@ -109,7 +110,7 @@ class Definitions:
                 for name, array in (*model.items(), *inputs.items())
             }
             images = {name: moved[name] for name in inputs}
-            values = evaluate(graph, moved, images, training=True)
+            values = evaluate(graph, moved, images, training=True, noise=self.noise)
             return sum(
                 (values[value] * cotangents[name]).sum()
                 for name, value in graph.outputs.items()
@@ -127,6 +128,22 @@ class Definitions:
                 if least <= AGREE * abs(slope):
                     return slope
         return slope
+
+
+class Shaken(Definitions):
+    """The definitions with another last bit in every value.
+
+    A net that makes much of that shows as much between two that are right: batch norms
+    in training of two places each, one behind the other, or of channels that are flat.
+    """
+
+    def __init__(self) -> None:
+        self.draw = np.random.default_rng(0)
+
+    def noise(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The value, a bit more or less."""
+        last = np.finfo(x.dtype).eps
+        return np.asarray(x * (1 + last * self.draw.choice((-1, 1), x.shape)), x.dtype)
 
 
 def tasks(graph: Graph, *, training: bool) -> list[str]:
@@ -153,22 +170,26 @@ def prove(
         training: whether what shows in training alone is compared.
     """
     graph, data = setting.graph(), setting.data()
-    chosen: Any = Definitions()
+    own: dict[Target, Any] = {DEFINITIONS: Definitions(), SHAKEN: Shaken()}
 
     def opened(target: Target) -> Session:
-        if target == DEFINITIONS:
-            return Bench(chosen, data)
+        if target in own:
+            return Bench(own[target], data)
         return open_session(setting, target)
 
-    prover = Prover(
-        graph,
-        (DEFINITIONS, *targets),
-        setting.dtype,
-        opened,
-        note,
-        tasks=tasks(graph, training=training),
-        floor=(),
-    )
-    made = prover.prove()
+    def proved(floor: Sequence[Target]) -> Proof:
+        return Prover(
+            graph,
+            (DEFINITIONS, *targets),
+            setting.dtype,
+            opened,
+            note,
+            tasks=tasks(graph, training=training),
+            floor=floor,
+        ).prove()
+
+    made = proved(())
+    if any(row.verdict == "FAIL" for row in made.rows):
+        made = proved((DEFINITIONS, SHAKEN))  # is it more than what is rounded?
     rows = tuple(replace(row, check=f"{row.check}, by definition") for row in made.rows)
     return replace(made, rows=rows)

@@ -94,8 +94,8 @@ class Report:
             if row.verdict == "FAIL" and row.at
         ]
         shaky = [
-            f"{row.check} on {row.target}: ill-conditioned: torch is {row.floor:.1e} "
-            "from itself with other kernels, which hides a fault"
+            f"{row.check} on {row.target}: ill-conditioned: other last bits alone make "
+            f"{row.floor:.1e}, which hides a fault"
             for row in (proof.rows if proof else ())
             if row.verdict == "ill-conditioned"
         ]

@@ -156,6 +156,21 @@ def test_a_slope_that_cancels() -> None:
     assert abs(found - wanted) <= 1e-5 * abs(wanted)
 
 
+def test_what_is_rounded_hides_a_fault(tmp_path: Path) -> None:
+    """Norms of channels that are flat make of each last bit three hundred."""
+    (tmp_path / "net.yaml").write_text(
+        "archspec: 1\nname: net\ninputs: {image: [2, 4, 4]}\ngraph:\n"
+        "  flat: {op: subtract, from: [input, input]}\n"
+        "  part:\n"
+        "    graph: [{op: conv2d, channels: 2, kernel: 1}, batch_norm]\n"
+        "    repeat: 9\n"
+    )
+    proof = proved(Setting(str(tmp_path / "net.yaml")))
+    found = {row.check: row.verdict for row in proof.rows}
+    assert found["slope of the loss, by definition"] == "ill-conditioned"
+    assert found["outputs, conditioned weights, by definition"] == "pass"
+
+
 def test_what_can_not_start(setting: Setting) -> None:
     def opened(setting: Setting, target: Target) -> Bench:
         raise NotAvailable("no such framework")
