@@ -9,8 +9,9 @@ A backend is an import package of its own that names an object in the entry-poin
 Importing it imports no framework; building a model does. The object has the attributes
 and methods of `Backend`; one that can train has those of `Trainer`. More is for
 users: `precisions`, of an engine that doesn't compute in float64 what it computes in,
-as `{"ort": ("float32",)}`; `own(graph, model, renamed)`, a model that somebody wrote,
-see `Own`;
+as `{"ort": ("float32",)}`; `beside(path)`, the files that one which `save` wrote needs
+in its folder; `versioned(opset)`, the backend with another version of its ops;
+`own(graph, model, renamed)`, a model that somebody wrote, see `Own`;
 `image_shapes(graph)`, arguments by which what was printed for other images takes these;
 and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend

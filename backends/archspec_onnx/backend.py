@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,16 @@ from archspec.backend import (
     require,
     save_weights,
 )
-from archspec.errors import Location
+from archspec.errors import BackendError, Location
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
 from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.program import Source, execute
 from archspec_onnx.engines import run, start
-from archspec_onnx.files import save
-from archspec_onnx.lowering import unsupported
-from archspec_onnx.model import OPSET, dialect
+from archspec_onnx.files import beside, save
+from archspec_onnx.lowering import OPSET, OPSETS, unsupported
+from archspec_onnx.model import dialect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,19 +55,33 @@ class OnnxBackend:
         start(engine, dtype)
         return OnnxBackend(engine=engine, opset=self.opset)
 
+    def versioned(self, opset: int) -> OnnxBackend:
+        """The backend with a version of ONNX' ops; BackendError for one of no use."""
+        if opset not in OPSETS:
+            raise BackendError(
+                f"there are no models of opset {opset} here",
+                code="AS505",
+                hint=f"an opset is one of {OPSETS[0]} to {OPSETS[-1]}",
+            )
+        return OnnxBackend(engine=self.engine, opset=opset)
+
+    def beside(self, path: str) -> tuple[str, ...]:
+        """The files that a saved model needs in its folder."""
+        return beside(path)
+
     def start(self) -> None:
         """Imports onnx_ir."""
         import_module(self.framework)
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports onnx_ir."""
-        _refuse(graph)
+        _refuse(graph, self.opset)
         return emit(graph, dialect(self.opset))
 
     def emit_family(self, family: Family) -> Source:
         """The source of a module for several nets."""
         for graph in family.graphs:
-            _refuse(graph)
+            _refuse(graph, self.opset)
         return emit(family, dialect(self.opset))
 
     def build(
@@ -131,8 +146,8 @@ class OnnxBackend:
             save(model, path)
 
 
-def _refuse(graph: Graph) -> None:
-    refuse_unsupported(graph, "ONNX", unsupported)
+def _refuse(graph: Graph, opset: int) -> None:
+    refuse_unsupported(graph, "ONNX", partial(unsupported, opset=opset))
     found: dict[Location, str] = {}
     nodes = {node.name: node.at for node in graph.nodes}
     for name in graph.inputs:

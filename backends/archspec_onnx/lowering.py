@@ -391,8 +391,17 @@ LOWERINGS: dict[str, Lowering] = {
 }
 
 
-def unsupported(op: Op, shapes: tuple[Shape, ...]) -> str | None:
+OPSET = 21
+"""The version of ONNX' ops that is printed unless another one is asked for."""
+OPSETS = range(18, 27)
+"""Versions in which all that is printed means the same."""
+SINCE = {"gelu": 20, "group_norm": 21}
+"""Versions from which on there are ops, or ones that mean this."""
+
+
+def unsupported(op: Op, shapes: tuple[Shape, ...], *, opset: int = OPSET) -> str | None:
     """Why ONNX can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
-        return f"there is no lowering for {op.kind}"
-    return None
+        return f"there is no lowering of {op.kind}"
+    since = SINCE.get(op.kind, 0)
+    return f"it is an op since opset {since}" if opset < since else None

@@ -15,8 +15,6 @@ from archspec.source.outline import Definition
 from archspec.source.text import Call, Code, Display, Doc, assignment, function_name
 from archspec_onnx.lowering import LOWERINGS, OPS, signature
 
-OPSET = 21
-"""The version of the ops that is printed unless another one is asked for."""
 STEP = 4
 
 
@@ -101,4 +99,5 @@ ONNX = Dialect(
         "np": "import numpy as np",
     },
     helpers=definitions("archspec_onnx"),
+    aliased=False,
 )

@@ -129,6 +129,8 @@ class Dialect:
         helpers: classes and functions that are printed where code reads their names.
         constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
+        aliased: whether layers have the names that a spec gives to layers; else they
+            have their paths.
     """
 
     backend: str
@@ -150,3 +152,4 @@ class Dialect:
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     channels_last: bool = False
+    aliased: bool = True
