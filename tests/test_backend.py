@@ -77,7 +77,7 @@ def shown(*command: str) -> str:
 
 def test_a_backend_of_a_stranger(packages: Packages) -> None:
     packages.add("archspec_toy", "toy")
-    assert backends() == ("keras", "torch", "toy")
+    assert backends() == ("keras", "onnx", "torch", "toy")
     assert backend("toy").name == "toy"
     assert archspec.load("resnet20").codegen("toy").entry == "ResNet20ForCIFAR"
 
@@ -96,7 +96,7 @@ def test_no_such_backend(packages: Packages) -> None:
 def test_two_backends_of_one_name(packages: Packages) -> None:
     packages.add("archspec_toy", "toy")
     packages.add("other_toy", "toy", "raise RuntimeError", "other_toy.inner:made")
-    assert backends() == ("keras", "torch", "toy")
+    assert backends() == ("keras", "onnx", "torch", "toy")
     error = refused("toy")
     assert error.code == "AS510"
     assert "2 packages" in error.message

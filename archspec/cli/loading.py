@@ -36,7 +36,7 @@ ONNX_TEXT = """\
 import onnx, onnx.parser, pathlib
 path = pathlib.Path({path})
 model = onnx.parser.parse_model(path.read_text())
-onnx.load_external_data_for_model(model, path.parent)"""
+onnx.load_external_data_for_model(model, str(path.parent))"""
 NATIVE = {
     ".pt2": EXPORTED,
     ".pth": TORCH,

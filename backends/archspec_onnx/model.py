@@ -8,7 +8,7 @@ from functools import partial
 
 from archspec.graph import Graph
 from archspec.source.functions.dialect import Dialect, Frame
-from archspec.source.images import sized
+from archspec.source.images import following
 from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.outline import Definition
@@ -68,7 +68,8 @@ def _axes(graph: Graph, name: str) -> list[Doc]:
     images = [key for key, shape in graph.inputs.items() if len(shape) == 3]
     if name not in images:
         return []
-    if sized(graph):
+    sized = following(graph)
+    if any(node.op.flattens and node.inputs[0] in sized for node in graph.nodes):
         return [*graph.inputs[name][1:]]
     return ["H", "W"] if len(images) == 1 else [f"{name}_H", f"{name}_W"]
 
