@@ -194,8 +194,8 @@ def test_the_zoo(name: str, engine: str) -> None:
     model = ONNX.build(graph, weights)
     if isinstance(model.graph.inputs[0].shape[2], ir.SymbolicDim):
         for high, wide in ((32, 0), (0, 64)):
-            size = (shape[1] + high, shape[2] + wide)
-            others.append(load(name, size=size).graph)
+            bigger = (shape[1] + high, shape[2] + wide)
+            others.append(load(name, size=bigger).graph)
     for other in others:
         assert error(graph, other, engine, weights) <= TOLERANCES[engine][1]
 
