@@ -89,7 +89,7 @@ def test_no_such_backend(packages: Packages) -> None:
     (note,) = error.notes
     assert "'toy' of archspec_toy 1.0" in note and "nowhere" in note
     error = refused("something_else")
-    assert error.hint == "installed are keras, torch, toy"
+    assert error.hint == "installed are keras, onnx, torch, toy"
     assert "can't be imported" in shown("build", "resnet20", "-b", "something_else")
 
 
