@@ -97,6 +97,12 @@ class OnnxBackend:
         """A model with these weights, which are copied."""
         from numpy import array
 
+        if device not in (None, "cpu"):
+            raise BackendError(
+                "an ONNX model is on no device: who runs it says where",
+                code="AS517",
+                hint="leave --device out",
+            )
         made = source or self.emit(graph)
         require(self)
         make = getattr(execute(made), made.entry)
