@@ -87,6 +87,8 @@ def build(
     dtype: Dtype = "float32",
     device: Any = None,
     force_memory: bool = False,
+    opset: int | None = None,
+    optimize: Literal["inference"] | None = None,
     **more: Any,
 ) -> Any:
     """A model in one call: `load` and `Spec.build`, and what both take.
@@ -96,9 +98,10 @@ def build(
 
     Args:
         spec: as for `load`, or a Spec.
-        backend: `torch` or `keras`.
+        backend: `torch`, `keras` or `onnx`.
         size, params, taps, limits: as for `load`.
-        weights, seed, dtype, device, force_memory: as for `Spec.build`.
+        weights, seed, dtype, device, force_memory, opset, optimize: as for
+            `Spec.build`.
         more: what there is to say of the weights, as for `Spec.build`; all other names
             are params of the file. `params` has those whose names are taken here.
 
@@ -116,6 +119,8 @@ def build(
         dtype=dtype,
         device=device,
         force_memory=force_memory,
+        opset=opset,
+        optimize=optimize,
         **how,
     )
 
@@ -130,6 +135,8 @@ def codegen(
     limits: Limits | None = None,
     with_weights: bool = False,
     with_taps: bool = False,
+    opset: int | None = None,
+    optimize: Literal["inference"] | None = None,
     **overrides: Given,
 ) -> Source:
     """The source that a backend prints, whose `text` is a whole module.
@@ -141,9 +148,9 @@ def codegen(
     Args:
         spec: as for `load`, or a Spec. Several give one source, with what they share
             once and a builder for each.
-        backend: `torch` or `keras`; neither framework has to be installed.
+        backend: `torch`, `keras` or `onnx`; no framework has to be installed.
         size, params, taps, limits, overrides: as for `load`, for every spec.
-        with_weights, with_taps: as for `Spec.codegen`.
+        with_weights, with_taps, opset, optimize: as for `Spec.codegen`.
 
     Raises what these two do.
     """
@@ -158,5 +165,5 @@ def codegen(
     every = listed(spec)
     more = {"with_weights": with_weights, "with_taps": with_taps}
     if every is None:
-        return read(spec).codegen(backend, **more)
-    return family([*map(read, every)], backend, **more)
+        return read(spec).codegen(backend, opset=opset, optimize=optimize, **more)
+    return family([*map(read, every)], backend, opset=opset, optimize=optimize, **more)

@@ -8,7 +8,10 @@ A backend is an import package of its own that names an object in the entry-poin
 
 Importing it imports no framework; building a model does. The object has the attributes
 and methods of `Backend`; one that can train has those of `Trainer`. More is for
-users: `own(graph, model, renamed)`, a model that somebody wrote, see `Own`;
+users: `precisions`, of an engine that doesn't compute in float64 what it computes in,
+as `{"ort": ("float32",)}`; `beside(path)`, the files that one which `save` wrote needs
+in its folder; `versioned(opset)`, the backend with another version of its ops;
+`own(graph, model, renamed)`, a model that somebody wrote, see `Own`;
 `image_shapes(graph)`, arguments by which what was printed for other images takes these;
 and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
@@ -342,6 +345,12 @@ def _refused(asked: Callable[..., Any], method: Callable[..., Any]) -> str | Non
 def trains(chosen: Any) -> bool:
     """Whether a backend's models have gradients and a training mode."""
     return hasattr(chosen, "gradients")
+
+
+def computes(chosen: Backend, engine: str, dtype: str) -> bool:
+    """Whether one of a backend's engines computes in `float32` or `float64`."""
+    known: Mapping[str, tuple[str, ...]] = getattr(chosen, "precisions", {})
+    return dtype in known.get(engine, (dtype,))
 
 
 def trainer(chosen: Backend) -> Trainer:

@@ -46,6 +46,8 @@ class Graph:
             model may take them as arguments.
         root: the scope of the whole net.
         family: the title of the file that wrote the graph, which others may extend.
+        folded: the batch norms that were folded into other layers, for inference;
+            `origin` is then the fingerprint of the net that had them.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Graph:
     preprocessing: Mapping[str, Value] = field(default_factory=dict)
     family: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
+    folded: tuple[str, ...] = ()
+    origin: str = ""
 
     def __len__(self) -> int:
         """Number of nodes."""

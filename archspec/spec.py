@@ -47,9 +47,12 @@ if TYPE_CHECKING:
         dtype: Dtype
         device: Any
         force_memory: bool
+        opset: int | None
+        optimize: Goal | None
 
 
 LOG = logging.getLogger("archspec.weights")
+Goal = Literal["inference"]
 CLASSES = "num_classes"
 """The param on which the size of a net's head depends."""
 HEAD = "head"
@@ -146,7 +149,13 @@ class Spec:
         return render(self.graph, depth)
 
     def codegen(
-        self, backend: str, *, with_weights: bool = False, with_taps: bool = False
+        self,
+        backend: str,
+        *,
+        with_weights: bool = False,
+        with_taps: bool = False,
+        opset: int | None = None,
+        optimize: Goal | None = None,
     ) -> Source:
         """The source that a backend prints; needs no framework.
 
@@ -156,24 +165,36 @@ class Spec:
                 spec says is published, or a safetensors file beside the module.
             with_taps: prints what gives the features as well, the file's taps: a method
                 `forward_features` in torch, a function `features` in Keras.
+            opset: the version of ONNX' ops, the backend's own choice if None.
+            optimize: `inference` folds batch norms into the layers before them.
 
         Warns, with ExpectWarning, of what the file expects of itself otherwise. Raises
         BackendError for an unknown backend, or one that prints no such function;
         UnsupportedError for an op that it can't express exactly.
         """
-        from archspec.backend import backend as find
         from archspec.backend import method
 
-        chosen = find(backend)
+        chosen = versioned(backend, opset)
         taps = arguments.flag("with_taps", with_taps)
         if arguments.flag("with_weights", with_weights):
+            _refuse_loading(optimize)
             chosen = method(chosen, "loading", "function that loads weights")()
         self._warn()
+        net = self.folded() if inference(optimize) else self
         if not taps:
-            return chosen.emit(self.graph)
+            return chosen.emit(net.graph)
         tapped = method(chosen, "emit_tapped", "features beside a head")
-        made: Source = tapped(self.graph, self.tapped())
+        made: Source = tapped(net.graph, net.tapped())
         return made
+
+    def folded(self) -> Spec:
+        """This net for inference: batch norms folded into the layers before them.
+
+        Its weights are others; `build` with `optimize="inference"` computes them.
+        """
+        from archspec.passes.fold_norms import without_norms
+
+        return replace(self, graph=without_norms(self.graph))
 
     def tapped(self) -> Graph:
         """The graph with its taps behind its outputs; SpecError without any."""
@@ -222,6 +243,8 @@ class Spec:
         dtype: Dtype = "float32",
         device: Any = None,
         force_memory: bool = False,
+        opset: int | None = None,
+        optimize: Goal | None = None,
         **how: Unpack[Reading],
     ) -> Any:
         """A model of the backend's framework.
@@ -242,6 +265,9 @@ class Spec:
             device: where the backend's framework puts the model, by its name or as the
                 framework has it; its default if None.
             force_memory: builds a model even if its weights don't seem to fit.
+            opset: the version of ONNX' ops, the backend's own choice if None.
+            optimize: `inference` folds batch norms into the layers before them, once
+                the weights are read; such a model is not for training.
             how: what there is to say of the weights, as for `read_weights`.
 
         Warns, with ExpectWarning, of what the file expects of itself otherwise.
@@ -255,11 +281,10 @@ class Spec:
         """
         from archspec import memory
         from archspec import weights as canonical
-        from archspec.backend import backend as find
         from archspec.backend import require
         from archspec.weights.conversion import reading
 
-        chosen, seed = find(backend), arguments.whole("seed", seed)
+        chosen, seed = versioned(backend, opset), arguments.whole("seed", seed)
         kind = arguments.dtype(dtype)
         forced = arguments.flag("force_memory", force_memory)
         if weights is None and how:
@@ -270,11 +295,12 @@ class Spec:
         self._warn()
         if not forced:
             memory.check(self.graph, kind)
+        fold = inference(optimize)
         if weights is not None:
             found = self.read_weights(weights, seed=seed, **how)
-            return self._made(chosen, found, kind, device)
+            return self._made(chosen, found, kind, device, fold)
         with canonical.drawing(self.graph, seed, kind) as drawn:
-            return self._made(chosen, drawn, kind, device)
+            return self._made(chosen, drawn, kind, device, fold)
 
     def _made(
         self,
@@ -282,10 +308,16 @@ class Spec:
         weights: Mapping[str, NDArray[Any]],
         dtype: str,
         device: Any,
+        fold: bool,
     ) -> Any:
         """The model; BackendError for whatever the framework raises."""
+        graph = self.graph
+        if fold:
+            from archspec.passes.fold_norms import fold_norms
+
+            graph, weights = fold_norms(graph, weights)
         try:
-            return chosen.build(self.graph, weights, dtype=dtype, device=device)
+            return chosen.build(graph, weights, dtype=dtype, device=device)
         except ArchspecError:
             raise
         except Exception as error:
@@ -407,12 +439,44 @@ def taps_of(graph: Graph, unit: Unit) -> Mapping[str, str]:
     return graph.taps
 
 
+def versioned(backend: str, opset: int | None) -> Backend:
+    """The backend of a name, with a version of its ops; BackendError where it can't."""
+    from archspec.backend import backend as find
+    from archspec.backend import method
+
+    chosen = find(backend)
+    if opset is None:
+        return chosen
+    number = arguments.whole("opset", opset, least=1)
+    made: Backend = method(chosen, "versioned", "other version of its ops")(number)
+    return made
+
+
+def inference(goal: Goal | None) -> bool:
+    """Whether a net is to be optimized for inference; TypeError for another goal."""
+    if goal not in (None, "inference"):
+        raise arguments.wrong("optimize", "'inference' or None", goal)
+    return goal is not None
+
+
+def _refuse_loading(goal: Goal | None) -> None:
+    if inference(goal):
+        raise BackendError(
+            "a net whose batch norms are folded has no function that loads weights: "
+            "files have those of the net before",
+            code="AS515",
+            hint="build folds what it reads, and saves it",
+        )
+
+
 def family(
     specs: Sequence[Spec],
     backend: str,
     *,
     with_weights: bool = False,
     with_taps: bool = False,
+    opset: int | None = None,
+    optimize: Goal | None = None,
 ) -> Source:
     """The source of several nets in one file: blocks once, a builder for each net.
 
@@ -422,17 +486,20 @@ def family(
     Raises what `Spec.codegen` does, and BackendError for nets that can't be in one
     file, or for none.
     """
-    from archspec.backend import backend as find
     from archspec.backend import emit_family, method
     from archspec.source.family import Family
 
-    chosen, taps = find(backend), arguments.flag("with_taps", with_taps)
+    taps = arguments.flag("with_taps", with_taps)
+    chosen = versioned(backend, opset)
     if arguments.flag("with_weights", with_weights):
+        _refuse_loading(optimize)
         chosen = method(chosen, "loading", "function that loads weights")()
     if not specs:
         raise BackendError("there is no net to print", code="AS516")
     for spec in specs:
         spec._warn()
+    if inference(optimize):
+        specs = [spec.folded() for spec in specs]
     graphs = [spec.graph for spec in specs]
     if not taps:
         return emit_family(chosen, graphs)

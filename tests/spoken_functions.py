@@ -95,7 +95,7 @@ DIALECT = Dialect(
     model="dict[str, toy.Value]",
     separator="_",
     channels="{}.channels",
-    title=class_name,
+    title=lambda graph: class_name(graph.title or graph.name),
     frame=frame,
     imports={"toy": "import toy"},
 )

@@ -1,7 +1,7 @@
 """What the how-tos show is run, in order, in a folder of its own.
 
 Blocks with a file for a `title` are written, `sh` is run, `python` is executed, and a
-`text` block is what the command before it prints.
+`text` block is what the command or the code before it prints.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -21,8 +23,9 @@ from typer.testing import CliRunner
 
 from archspec.cli.app import application
 
-PAGES = sorted((Path(__file__).parent.parent / "docs" / "howto").glob("*.md"))
-HEAVY = ("keras-weights",)  # both frameworks, at full size
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = [*sorted((DOCS / "howto").glob("*.md")), DOCS / "onnx.md"]
+HEAVY = ("keras-weights", "onnx")  # at full size
 BLOCK = re.compile(
     r'^```(\w+)(?: title="(\S+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE
 )
@@ -84,7 +87,10 @@ def test_what_a_page_shows(page: Path, folder: None) -> None:
             lines = text.replace("\\\n", "").splitlines()
             printed = "".join(said(line) for line in lines)
         elif language == "python":
-            exec(compile(text, page.name, "exec"), names)
+            said_by = StringIO()
+            with redirect_stdout(said_by):
+                exec(compile(text, page.name, "exec"), names)
+            printed = said_by.getvalue() or printed
         elif language == "text":
             assert text == printed
         else:

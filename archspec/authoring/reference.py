@@ -105,13 +105,15 @@ def example(op: type[Op]) -> Graph:
 def lowered(graph: Graph, name: str) -> str:
     """What a backend prints for the nodes of a graph, without what surrounds them."""
     try:
-        text = backend(name).emit(graph).text
+        source = backend(name).emit(graph)
     except ArchspecError as error:
         return error.message
+    text = source.text
     (made,) = (
         tree
         for tree in ast.parse(text).body
-        if isinstance(tree, ast.ClassDef | ast.FunctionDef) and tree.name == "Example"
+        if isinstance(tree, ast.ClassDef | ast.FunctionDef)
+        and tree.name == source.entry
     )
     functions = [made] if isinstance(made, ast.FunctionDef) else made.body
     found = [
@@ -129,6 +131,9 @@ SURROUNDING = (
     "self.apply(",
     "return keras.Model",
     "inputs =",
+    "net = Net(",
+    "x = net.input(",
+    "return net.model(",
     '"""',
 )
 

@@ -28,6 +28,15 @@ KERAS_WEIGHTS = """\
 import archspec
 model = {spec}.build("keras")
 model.load_weights({path})"""
+ONNX = """\
+import onnxruntime
+session = onnxruntime.InferenceSession({path})
+print([(i.name, i.shape) for i in session.get_inputs()])"""
+ONNX_TEXT = """\
+import onnx, onnx.parser, pathlib
+path = pathlib.Path({path})
+model = onnx.parser.parse_model(path.read_text())
+onnx.load_external_data_for_model(model, str(path.parent))"""
 NATIVE = {
     ".pt2": EXPORTED,
     ".pth": TORCH,
@@ -36,6 +45,8 @@ NATIVE = {
     ".weights.h5": KERAS_WEIGHTS,
     ".keras": KERAS,
     ".h5": KERAS,
+    ".onnx": ONNX,
+    ".onnx.txt": ONNX_TEXT,
 }
 """What the framework itself loads, by the end of its name."""
 OTHER = """\

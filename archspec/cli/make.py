@@ -6,8 +6,9 @@ import difflib
 import logging
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,9 +18,19 @@ from archspec.errors import ArchspecError, BackendError, WeightsError
 if TYPE_CHECKING:
     from archspec import Spec
     from archspec.backend import Backend
+    from archspec.graph import Graph
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file; its suffix says what.")
+]
+
+Opset = Annotated[
+    int | None, typer.Option(help="The version of ONNX' ops; 21 unless given.")
+]
+
+Optimize = Annotated[
+    Literal["inference"] | None,
+    typer.Option(help="Folds batch norms; not for training then."),
 ]
 
 FLAT = (".safetensors", ".pth")
@@ -54,6 +65,8 @@ def codegen(
     with_test: Annotated[
         bool, typer.Option("--with-test", help="Writes a pytest file beside it, too.")
     ] = False,
+    opset: Opset = None,
+    optimize: Optimize = None,
 ) -> None:
     """Prints source that needs the framework and nothing else.
 
@@ -76,10 +89,21 @@ def codegen(
     if weights is not None:
         nets, with_weights = [_pretrained(net, weights) for net in nets], True
     if len(nets) > 1:
-        source = family(nets, backend, with_weights=with_weights, with_taps=with_taps)
+        source = family(
+            nets,
+            backend,
+            with_weights=with_weights,
+            with_taps=with_taps,
+            opset=opset,
+            optimize=optimize,
+        )
     else:
         source = nets[0].codegen(
-            backend, with_weights=with_weights, with_taps=with_taps
+            backend,
+            with_weights=with_weights,
+            with_taps=with_taps,
+            opset=opset,
+            optimize=optimize,
         )
     if weights is not None and ".safetensors" in source.text:
         for name in (net.name for net in nets):
@@ -95,12 +119,14 @@ def codegen(
     texts = {path: source.text}
     if with_test:
         place = recorded.placed(path, source.entries)
-        graphs = [net.graph for net in nets]
+
+        def graph_at(spec: str, size: tuple[int, int] | None) -> Graph:
+            net = load(spec, params=given, size=size, taps=taps)
+            return net.folded().graph if optimize else net.graph
+
+        graphs = [net.folded().graph if optimize else net.graph for net in nets]
         small = [
-            recorded.smaller(
-                graph,
-                lambda size: load(spec, params=given, size=size, taps=taps).graph,  # noqa: B023  # at once
-            )
+            recorded.smaller(graph, partial(graph_at, spec))
             for spec, graph in zip(specs, graphs, strict=True)
         ]
         test = method(find(backend), "test", "test of its files")
@@ -219,6 +245,8 @@ def build(
     force_memory: Annotated[
         bool, typer.Option("--force-memory", help="Even if it seems not to fit.")
     ] = False,
+    opset: Opset = None,
+    optimize: Optimize = None,
 ) -> None:
     """Builds a model, runs a random image through it, and says what it is."""
     from archspec import load
@@ -276,7 +304,12 @@ def build(
         dtype=kind,
         device=device,
         force_memory=force_memory,
+        opset=opset,
+        optimize=optimize,
     )
+    if optimize:  # from here on it is another net, of the same function
+        found = found.folded()
+        print(f"folded: {len(found.graph.folded)} batch norms, for inference only")
     built = time.perf_counter()
     outputs = _forward(found, chosen, model, kind)
     ran = time.perf_counter()
@@ -296,6 +329,8 @@ def build(
         with temporary():  # Keras leaves its own behind where it is killed
             chosen.save(found.graph, model, str(output))
     print(f"saved: {saved}")
+    for name in getattr(chosen, "beside", lambda path: ())(str(saved)):
+        print(f"  its weights are in {saved.with_name(name)}: keep it beside it")
     native = saved == output and (backend == "torch" or not saved.name.endswith(FLAT))
     text = loading.lines(
         saved, spec, backend=backend, native=native, params=given, size=size, taps=taps

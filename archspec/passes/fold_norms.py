@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Node
 from archspec.ops import Op
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
@@ -50,6 +51,7 @@ def fold_norms(
     layers: dict[str, Node] = {}
     biased: dict[int, Op] = {}  # Instances of a block go on sharing their ops.
     changes: dict[str, list[Node]] = {}
+    norms: list[str] = []
     for node in graph.nodes:
         if isinstance(node.op, Conv2d | ConvTranspose2d | Linear):
             layers[node.name] = node
@@ -62,6 +64,7 @@ def fold_norms(
             if folded is None:
                 continue
             arrays |= folded
+            norms.append(node.name)
             op = biased.setdefault(
                 id(layer.op), layer.op.model_copy(update={"bias": True})
             )
@@ -70,7 +73,20 @@ def fold_norms(
             continue
         layers[node.name] = layer  # A norm may stand behind this one.
     made = rewrite(graph, changes)
+    if norms:
+        origin = graph.origin or fingerprint(graph)
+        made = replace(made, folded=(*graph.folded, *norms), origin=origin)
     return made, {name: arrays[name] for name in (*made.parameters(), *made.buffers())}
+
+
+def without_norms(graph: Graph) -> Graph:
+    """The graph that `fold_norms` gives with any weights, for printing it."""
+    shapes = {**graph.parameters(), **graph.buffers()}
+    one = np.ones((), np.float32)
+    made, _ = fold_norms(
+        graph, {name: np.broadcast_to(one, shape) for name, shape in shapes.items()}
+    )
+    return made
 
 
 def _folded(

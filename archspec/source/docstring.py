@@ -15,6 +15,8 @@ from archspec.source.text import WIDTH, flat, prose
 from archspec.source.tree import Tree
 
 QUOTES = 3
+DIGITS = 12
+"""Of a fingerprint that tells nets apart."""
 LONG = 30
 """Characters that say too much of one number."""
 
@@ -28,7 +30,23 @@ def docstring(graph: Graph, *, channels_last: bool = False) -> list[str]:
         f"Parameters: {graph.parameter_count():,}; MACs: {graph.macs():,}; "
         f"input: {_inputs(graph, channels_last)}{result(graph)}."
     )
-    return [*lines, *_preprocessing(graph)]
+    return [*lines, *_preprocessing(graph), *_inference([graph])]
+
+
+def _inference(graphs: Sequence[Graph]) -> list[str]:
+    """That norms were folded, where they were."""
+    found = sum(len(graph.folded) for graph in graphs)
+    if not found:
+        return []
+    some = f"{found:,} batch norms are" if found > 1 else "A batch norm is"
+    told = f"{some} folded into the layers before, for inference: not to be trained."
+    origins = {graph.origin[:DIGITS] for graph in graphs if graph.origin}
+    of = (
+        f" Fingerprint of the net with them: {origins.pop()}."
+        if len(graphs) == 1
+        else ""
+    )
+    return _wrapped(told + of)
 
 
 def shared(family: Family, channels_last: bool) -> list[str]:
@@ -48,7 +66,7 @@ def shared(family: Family, channels_last: bool) -> list[str]:
     for told, nets in prepared.items():
         of = f" of {_listed(nets)}" if len(prepared) > 1 else ""
         lines += _wrapped(f"Preprocessing{of}: {told}.") if told else []
-    return lines
+    return [*lines, *_inference(family.graphs)]
 
 
 def _preprocessing(graph: Graph) -> list[str]:

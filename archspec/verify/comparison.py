@@ -19,6 +19,8 @@ FORWARD_ONLY = "forward only"
 """The verdict on training with a backend that has no gradients."""
 NOT_EXACT = "not exact"
 """The verdict on bits where a net has none to compare; other rows show the net."""
+SINGLE_ONLY = "float32 only"
+"""The verdict in float64 on an engine that has no such kernels."""
 SLACK = 10
 """How many floors two frameworks may be apart."""
 
@@ -125,8 +127,9 @@ class Row:
 
     Attributes:
         dtype, check, target: what was compared; the reference is the first target.
-        verdict: `pass`, `FAIL`, `ill-conditioned`, `not available`, `forward only` or
-            `not exact`; only the first is a pass, the last two are none and no failure.
+        verdict: `pass`, `FAIL`, `ill-conditioned`, `not available`, `forward only`,
+            `float32 only` or `not exact`; only the first is a pass, the last three are
+            none and no failure.
         error, where, at: the largest relative error, the value or parameter that has
             it, and its node's place in the spec.
         floor: torch against torch with other kernels, or the definitions with other

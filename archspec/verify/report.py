@@ -8,8 +8,8 @@ from math import isfinite
 from typing import Any
 
 from archspec.verify.bisection import Finding
-from archspec.verify.comparison import FORWARD_ONLY, NOT_EXACT, Row
-from archspec.verify.proof import Proof
+from archspec.verify.comparison import Row
+from archspec.verify.proof import NO_FAILURES, Proof
 from archspec.verify.setting import Setting
 
 LEAST = {"check": 11, "where": 8, "verdict": 9}
@@ -17,7 +17,7 @@ LEAST = {"check": 11, "where": 8, "verdict": 9}
 NARROW = 80
 """Columns of a terminal; with fewer the table has no room."""
 MISSING = "not available"
-STYLES = {"pass": "green", FORWARD_ONLY: "dim", NOT_EXACT: "dim"}
+STYLES = {"pass": "green", **dict.fromkeys(NO_FAILURES, "dim")}
 HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
 
 

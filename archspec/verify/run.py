@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from archspec.errors import ArchspecError
+from archspec.backend import computes
+from archspec.errors import ArchspecError, BackendError
 from archspec.files import scratch
 from archspec.graph import Graph
 from archspec.memory import available
@@ -24,6 +25,7 @@ from archspec.verify import (
 )
 from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
+from archspec.verify.comparison import SINGLE_ONLY, Row
 from archspec.verify.dice import tosses
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.native import replaced, rounding
@@ -81,6 +83,7 @@ def run(
     """
     start = start or Worker
     graph = setting.graph()
+    targets, single_only = _able(targets, setting.dtype)
     training = training and setting.dtype == "float64" and not quick
     notes: tuple[str, ...] = ()
     need, room = needed(graph, setting.dtype, training=training), available()
@@ -103,7 +106,7 @@ def run(
             # All at once, with another of torch's engines.
             keep=room is None or need * (len(targets) + 1) < room,
         )
-        proof = Proof((), (), ())
+        proof = Proof(single_only, (), ())
         try:
             if single or setting.dtype == "float64":
                 for prove, made, tasks in layers(
@@ -138,6 +141,24 @@ def run(
     if single:
         return replace(report, reference=CERTIFIED if certificate else DEFINED)
     return report
+
+
+def _able(
+    targets: Sequence[Target], dtype: str
+) -> tuple[Sequence[Target], tuple[Row, ...]]:
+    """The targets that compute in a type, and a row for each other one.
+
+    Raises BackendError where there is none.
+    """
+    able = [t for t in targets if computes(t.found(), t.engine, dtype)]
+    if not able:
+        raise BackendError(
+            f"{targets[0]} doesn't compute in {dtype}",
+            code="AS503",
+            hint="--dtype float32",
+        )
+    others = [target for target in targets if target not in able]
+    return able, tuple(Row(dtype, "all", str(t), SINGLE_ONLY) for t in others)
 
 
 def layers(

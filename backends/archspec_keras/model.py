@@ -56,10 +56,12 @@ def frame(graph: Graph) -> Frame:
     deep = Call("recursion_limit", (limit,)) if len(graph.nodes) > DEEP else None
 
     def model(outputs: Mapping[str, str]) -> Doc:
-        read, named = map(Code, variables), {k: Code(v) for k, v in outputs.items()}
+        read, made = map(Code, variables), {k: Code(v) for k, v in outputs.items()}
         inputs: Doc = Display((*read,)) if several else Code(*variables)
-        result: Doc = named.get("", Table((*named.items(),)))
-        return Call("keras.Model", (inputs, result), (("name", Code("name")),))
+        result: Doc = made.get("", Table((*made.items(),)))
+        named: tuple[tuple[str, Doc], ...] = (("name", Code("name")),)
+        named += (("trainable", False),) if graph.folded else ()
+        return Call("keras.Model", (inputs, result), named)
 
     behind = [f"name: str = {lit(graph.name)}"]
     return Frame(before, behind, opening, variables, given, model, deep)
@@ -88,7 +90,7 @@ KERAS = Dialect(
     model="keras.Model",
     separator="_",
     channels="{}.shape[-1]",
-    title=class_name,
+    title=lambda graph: class_name(graph.title or graph.name),
     frame=frame,
     signature=signature,
     ops=OPS,

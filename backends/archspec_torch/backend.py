@@ -83,11 +83,13 @@ class TorchBackend:
 
     def _dialect(self, net: Graph | Family, reserved: frozenset[str]) -> Dialect:
         """The dialect of a file; UnsupportedError for nets that it can't say."""
-        for graph in [net] if isinstance(net, Graph) else net.graphs:
+        graphs = (net,) if isinstance(net, Graph) else net.graphs
+        for graph in graphs:
             refuse_unsupported(graph, "PyTorch", unsupported)
             refuse_names(graph, "torch.nn.Module", reserved)
         if not self.loads:
-            return replace(DIALECT, reserved=reserved)
+            whole = "ForInference" if any(g.folded for g in graphs) else ""
+            return replace(DIALECT, reserved=reserved, whole=whole)
         if isinstance(net, Family):
             return replace(loading_each(DIALECT, net.graphs), reserved=reserved)
         return replace(loading(DIALECT, net), reserved=reserved)
@@ -138,8 +140,10 @@ class TorchBackend:
         for name, tensor in counters.items():
             state[name] = tensor.to(place)
         model.load_state_dict(state, assign=True)
-        if self.channels_last:
+        if self.channels_last or graph.folded:
             model.to(memory_format=torch.channels_last)
+        if graph.folded:
+            model.eval()
         return model
 
     def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:

@@ -14,6 +14,8 @@ DIALECT = Dialect(
     modules=MODULES,
     functions=FUNCTIONS,
     imports={
+        "warnings": "import warnings",
+        "Self": "from typing import Self",
         "torch": "import torch",
         "Tensor": "from torch import Tensor",
         "nn": "from torch import nn",

@@ -12,10 +12,10 @@ from spelled import wired
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from archspec import load
+from archspec import codegen, load
 from archspec.backend import backend
 from archspec.catalog import root
-from archspec.errors import WeightsError
+from archspec.errors import BackendError, WeightsError
 from archspec.graph import Graph
 from archspec.passes.fold_norms import fold_norms
 from archspec.passes.with_outputs import with_outputs
@@ -473,3 +473,62 @@ def test_a_net_of_the_zoo(name: str) -> None:
     )
     for chosen in ("torch", "keras"):
         assert distance(forward(made, chosen, weights), wanted) <= TOLERANCE
+
+
+# As an option of build and codegen
+
+
+@pytest.mark.parametrize("name", ["torch", "keras"])
+def test_optimized_for_inference(name: str) -> None:
+    spec = load("resnet20", size=16)
+    chosen = backend(name)
+    model = spec.build(name, optimize="inference")
+    whole = spec.build(name)
+    given = {k: v.astype("float32") for k, v in images(spec.graph).items()}
+    made = chosen.forward(spec.folded().graph, model, given)
+    assert distance(made, chosen.forward(spec.graph, whole, given)) < 1e-5
+    text = spec.codegen(name, optimize="inference").text
+    assert "19 batch norms are folded into the layers before" in text
+    assert f"Fingerprint of the net with them: {spec.fingerprint[:12]}" in text
+    assert f"archspec: fingerprint {spec.fingerprint[:16]}" in text
+    assert "BatchNorm" not in text.partition("class ResNet")[2]
+    assert spec.folded().fingerprint == spec.fingerprint
+    again = spec.folded().folded().graph
+    assert [*again] == [*spec.folded().graph] and len(again.folded) == 19
+
+
+def test_it_is_not_for_training() -> None:
+    """A torch module says so where it is set to training, a Keras model is frozen."""
+    spec = load("resnet20", size=16)
+    model = spec.build("torch", optimize="inference")
+    assert not model.training
+    weight: Any = model.get_parameter("conv1.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    with pytest.warns(UserWarning, match="its batch norms are folded, for inference"):
+        model.train()
+    model.eval()
+    keras: Any = spec.build("keras", optimize="inference")
+    assert keras.weights and not keras.trainable_weights
+
+
+def test_a_family_for_inference() -> None:
+    source = codegen(["resnet20", "resnet32"], "torch", optimize="inference")
+    assert "50 batch norms are folded" in source.text
+    assert "BatchNorm" not in source.text
+    assert "(ForInference)" in source.text
+
+
+def test_no_loader_of_weights() -> None:
+    """Files have the weights of the net with norms."""
+    with pytest.raises(BackendError, match="has no function that loads weights"):
+        load("resnet20").codegen("torch", with_weights=True, optimize="inference")
+    with pytest.raises(TypeError, match="'inference' or None"):
+        load("resnet20").build("torch", optimize="speed")  # type: ignore[arg-type]  # wrong
+
+
+def test_a_net_without_norms_is_as_it_was() -> None:
+    spec = load("vgg11")
+    assert not spec.folded().graph.folded
+    assert (
+        spec.codegen("torch", optimize="inference").text == spec.codegen("torch").text
+    )

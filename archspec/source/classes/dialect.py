@@ -93,6 +93,7 @@ class Dialect:
             that of an op whose weights have a size that they give.
         base: the class of modules; `initialised` says that its own constructor is
             called first.
+        whole: what a net's class inherits from beside that, if anything.
         tensor: the type of values.
         call: the method that computes.
         sequential, listing: children that are called one after the other; children
@@ -129,6 +130,7 @@ class Dialect:
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     initialised: bool = True
+    whole: str = ""
     get: Callable[[str], str] = _get
     put: Callable[[Doc, Doc], Call] = _put
     reserved: frozenset[str] = frozenset()

@@ -206,6 +206,8 @@ class Printer:
             *self._constants(definition, INDENT),
             *body,
         ]
+        if definition.net and dialect.whole:
+            base = ", ".join([dialect.whole, base][: 1 + (base != dialect.base)])
         if definition.net and self.start is not None:
             body += self.start.last(definition)
         return [

@@ -26,7 +26,8 @@ def emit(net: Graph | Family, dialect: Dialect) -> Source:
     family = net if isinstance(net, Family) else None
     graph = net.whole() if isinstance(net, Family) else net
     prepared, last = dialect.prepared(graph), dialect.channels_last
-    definitions = outline(prepared, dialect.signature, dialect.ops.keys(), aliased=True)
+    ops, aliased = dialect.ops.keys(), dialect.aliased
+    definitions = outline(prepared, dialect.signature, ops, aliased=aliased)
     spell(definitions, dialect.ops, dialect.op)
     printer = Printer(prepared, definitions, dialect, family)
     doc = shared(family, last) if family else docstring(graph, channels_last=last)

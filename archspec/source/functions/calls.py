@@ -17,6 +17,7 @@ class Calls:
     """The calls of one module.
 
     Attributes:
+        context: the first argument of every function of a block, if they have one.
         lowered: for each op of an outline, by its id, its steps.
         titles: the functions' names, by the id of a definition.
         named: the parameter by which those that are printed already name their layers.
@@ -30,6 +31,7 @@ class Calls:
         names: Names,
     ) -> None:
         self.dialect = dialect
+        self.context = [Code(dialect.context.partition(":")[0])] * bool(dialect.context)
         self.taken = {node.layer(dialect.separator) for node in graph.nodes}
         self.constants = Constants(names)
         self.lowered: dict[int, list[Step]] = {}
@@ -84,7 +86,7 @@ class Calls:
         last = [(named, label.code() if named == "name" else Code(label.counter))]
         return Call(
             self.titles[id(use.definition)],
-            (*values, *first),
+            (*self.context, *values, *first),
             (*given.items(), *(last if named else ())),
         )
 

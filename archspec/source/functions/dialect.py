@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archspec.graph import Graph
-from archspec.source.outline import OpUse
+from archspec.source.outline import Definition, OpUse
 from archspec.source.text import Call, Code, Display, Doc, Names, flat
 from archspec.source.tree import Signature
 
@@ -91,6 +91,8 @@ class Frame:
         given: arguments that are no parameters, and the code that computes them.
         result: what it returns, from the variables of the outputs by their names.
         within: the context manager in which that is computed, if any.
+        told: the frame in the words of the finished definition, where its lines say
+            how many channels the net reads and gives.
     """
 
     before: Sequence[str]
@@ -100,6 +102,7 @@ class Frame:
     given: Mapping[str, str]
     result: Callable[[Mapping[str, str]], Doc]
     within: Doc | None = None
+    told: Callable[[Definition], Frame] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +116,11 @@ class Dialect:
         signature: what of an op can't be an argument of a printed function.
         tensor, model: the types of values, and of what the net's function gives.
         separator: what stands between the parts of a layer's name.
-        channels: the channels of a value, in whose code `{}` is the variable.
+        channels: the channels of a value, in whose code `{}` is the variable; empty
+            where a value doesn't say them, and callers pass them as an argument.
         title: how the net's own function is named.
+        context: a first parameter of every function of a block, with its type, which
+            stands in the net's own function under the same name.
         frame: what that has around its statements.
         prepared: the graph that is printed, if passes come before.
         ops: for each kind of op that can be an argument, the code for it; `op` is the
@@ -123,6 +129,8 @@ class Dialect:
         helpers: classes and functions that are printed where code reads their names.
         constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
+        aliased: whether layers have the names that a spec gives to layers; else they
+            have their paths.
     """
 
     backend: str
@@ -132,7 +140,8 @@ class Dialect:
     model: str
     separator: str
     channels: str
-    title: Callable[[str], str]
+    title: Callable[[Graph], str]
+    context: str = ""
     frame: Callable[[Graph], Frame]
     initial: Callable[[OpUse, Layer, Constants], Layer] = lambda use, made, known: made
     prepared: Callable[[Graph], Graph] = lambda graph: graph
@@ -143,3 +152,4 @@ class Dialect:
     ops: Mapping[str, str] = field(default_factory=dict)
     op: str = "str"
     channels_last: bool = False
+    aliased: bool = True

@@ -69,13 +69,14 @@ class Printer:
             nets = family.graphs_of(net) if family else [graph]
             nets.sort(key=lambda graph: -len(graph.nodes))
             frame = self.frames[net] = framed([*map(dialect.frame, nets)])
-            own |= {*frame.inputs, *(text.partition(":")[0] for text in frame.before)}
+            own |= {*frame.inputs, *_codes((*frame.before, *frame.behind))}
+        own |= {*_codes([dialect.context])} - {""}
         rename(definitions, own)
         self.clashing = own | TAKEN
         names = Names([*own.union(*map(local_names, definitions))])
         self.calls = Calls(graph, definitions, dialect, names)
         made = family.graphs if family else [graph]
-        self.entries = [names.take(dialect.title(g.title or g.name)) for g in made]
+        self.entries = [names.take(dialect.title(g)) for g in made]
         self.entry = self.entries[0]
         titles = {net: self._title(net) for net in self.frames} if family else {}
         titles |= {d: d.title for d in self.definitions if d not in self.frames}
@@ -124,12 +125,11 @@ class Printer:
         label = label if named == "name" else Label("", named)
         results = body.scope(definition, inputs, outputs, label)
         body.returned(results)
-        channels = {
-            name: self.dialect.channels.format(inputs[number])
-            for name, number in definition.channel_arguments.items()
-        }
+        channels = self._channels(definition, inputs)
         lines, read = _lines(definition, body, channels)
+        context = self.dialect.context
         parameters = [
+            *([context] if context else []),
             *(f"{name}: {tensor}" for name in inputs),
             *definition.parameters(),
         ]
@@ -145,6 +145,7 @@ class Printer:
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frames[definition], definition.outputs
+        frame = frame.told(definition) if frame.told else frame
         results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
         last = Statement("return ", made)
@@ -153,9 +154,7 @@ class Printer:
         body.made.append(last)
         given = {safe(name, self.clashing): code for name, code in frame.given.items()}
         if not definition.model:
-            channels, inputs = self.dialect.channels.format, frame.inputs
-            held = definition.channel_arguments.items()
-            given = {name: channels(inputs[number]) for name, number in held}
+            given = self._channels(definition, frame.inputs)
         lines, _ = _lines(definition, body, given)
         parameters = [*frame.before, *definition.parameters(frame.behind)]
         title = self.calls.titles[id(definition)]
@@ -163,6 +162,14 @@ class Printer:
         name = self._title(definition) if self.family else ""
         told = described(definition, self.shapes, STEP, name, channels_last=self.last)
         return [*head, *told, *frame.opening, *lines]
+
+    def _channels(
+        self, definition: Definition, inputs: Sequence[str]
+    ) -> dict[str, str]:
+        """The arguments that are no parameters: what is read says them."""
+        code = self.dialect.channels
+        held = definition.channel_arguments.items() if code else ()
+        return {name: code.format(inputs[number]) for name, number in held}
 
     def _builder(self, builder: Builder, title: str) -> list[str]:
         """The function that makes one net of a family."""

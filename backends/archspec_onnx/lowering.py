@@ -1,0 +1,407 @@
+"""From ops to ONNX: a table from an op's kind to the call that is printed.
+
+An op that is one node without weights is printed as such, `net("Relu", x, name=...)`;
+any other is a call of a function of the printed file, which is in `templates`. Every
+net takes images of any size, so what depends on a size is computed by nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archspec.ops import Op, Shape, pair
+from archspec.ops.base import four_sides
+from archspec.ops.pooling import Adaptive
+from archspec.source.expr import Arg, Expr, parts, translated
+from archspec.source.functions.dialect import Function, Lowering, Name, Step
+from archspec.source.functions.steps import pads
+from archspec.source.outline import CHOSEN, OpUse
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat
+
+NET = Code("net")
+FIXED: dict[str, tuple[str, ...]] = {
+    "max_pool2d": ("ceil_mode",),
+    "avg_pool2d": ("ceil_mode", "count_include_pad"),
+    "prelu": ("shared",),
+    "gelu": ("approximate",),
+    "flatten": ("order",),
+    "resize": ("mode", "scale", "size"),
+    "scale": ("weight",),
+    "batch_norm": ("momentum", "running_var"),
+}
+"""Attributes that can't be arguments."""
+SIZED = ("kernel", "stride", "padding", "dilation", "output_padding", "spatial")
+"""Attributes that are no arguments where they are several numbers, or a word."""
+
+
+def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+    """What of an op can't be an argument of a printed function."""
+    named = [*FIXED.get(op.kind, ())]
+    for name in SIZED:
+        if isinstance(getattr(op, name, 0), tuple | str | None):
+            named.append(name)
+    if getattr(op, "padding", 0) == "same":
+        named.append("dilation")
+    if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
+        named.append("size")
+    named = [name for name in dict.fromkeys(named) if hasattr(op, name)]
+    return {"rank": len(shapes[0])} | {name: getattr(op, name) for name in named}
+
+
+def node(op: str, **attributes: Doc) -> Lowering:
+    """One node, with attributes that are the same in all uses."""
+    return lambda use: [added(op, **attributes)]
+
+
+def added(op: str, **attributes: Doc) -> Function:
+    """A node of what is read."""
+
+    def value(values: Sequence[Doc], name: Name) -> Doc:
+        named = (*attributes.items(), ("name", name("")))
+        return Call("net", (op, *values), named)
+
+    return Function(value, ("",))
+
+
+def helper(fn: str, *args: Doc, **options: tuple[Doc, Any]) -> Function:
+    """A function of the printed file, of the net, what is read, and more."""
+    made = call(fn, *args, **options)
+
+    def value(values: Sequence[Doc], name: Name) -> Doc:
+        named = (*made.kwargs, ("name", name("")))
+        return Call(fn, (NET, *values, *made.args), named)
+
+    return Function(value, ("",))
+
+
+def plain(fn: str) -> Lowering:
+    """A function of the printed file that takes nothing else."""
+    return lambda use: [helper(fn)]
+
+
+def listed(*items: Doc) -> Doc:
+    """A list; of equal expressions `[item] * number`."""
+    same = {flat(item) for item in items}
+    if len(same) == 1 and len(items) > 1 and isinstance(items[0], Expr):
+        return Infix((Display((items[0],)), len(items)), ("*",))
+    return Display(items)
+
+
+def number(value: Arg) -> Doc:
+    """A float, also where an integer is given."""
+    return Call("float", (value,)) if isinstance(value, Expr) else float(str(value))
+
+
+def four(padding: Any) -> Doc:
+    """Padding in ONNX' order: top, left, bottom, right."""
+    if isinstance(padding, Expr):
+        return listed(*[padding] * 4)
+    (top, bottom), (left, right) = four_sides(padding)
+    return listed(top, left, bottom, right)
+
+
+def sliding(use: OpUse, names: dict[str, str]) -> dict[str, Doc]:
+    """Attributes of windows, for those of an op that do something."""
+    found = {}
+    for name, attribute in names.items():
+        value = use[attribute]
+        if isinstance(value, Expr) or parts(value) != (1, 1):
+            found[name] = listed(*parts(value))
+    return found
+
+
+def divided(channels: Arg, groups: Arg) -> Arg:
+    """A number of channels a group."""
+    if flat(channels) == flat(groups):
+        return 1
+    return translated("a // b", {"a": channels, "b": groups}.__getitem__)
+
+
+WINDOW = {"strides": "stride", "dilations": "dilation"}
+
+
+def conv2d(use: OpUse) -> Sequence[Step]:
+    """Conv; with padding of its own size before it where `same` meets a dilation."""
+    op: Any = use.ops[0]
+    groups, padding = use["groups"], use["padding"]
+    shape = (use["channels"], divided(use.channels[0], groups), *parts(use["kernel"]))
+    told: dict[str, Doc] = sliding(use, WINDOW)
+    before: list[Step] = []
+    if padding == "same" and pair(op.dilation) == (1, 1):
+        told["auto_pad"] = "SAME_UPPER"
+    elif padding == "same":
+        before = [padded(use)]
+    elif pads(padding):
+        told["pads"] = four(padding)
+    told |= {} if groups == 1 else {"group": groups}
+    return [*before, convolved(use, shape, told)]
+
+
+def convolved(use: OpUse, shape: Sequence[Arg], told: dict[str, Doc]) -> Function:
+    """The call that adds a convolution."""
+    options: dict[str, tuple[Doc, Any]] = {k: (v, None) for k, v in told.items()}
+    options["bias"] = (use["bias"], False)
+    return helper("conv", Display((*shape,), "()"), **options)
+
+
+def padded(use: OpUse, **value: Doc) -> Function:
+    """Padding that depends on the size of the image, for dilated windows."""
+    spread = zip(parts(use["kernel"]), parts(use["dilation"]), strict=True)
+    extent = [
+        translated("(k - 1) * d + 1", {"k": k, "d": d}.__getitem__) for k, d in spread
+    ]
+    stride = use["stride"] if use["stride"] is not None else use["kernel"]
+    options: dict[str, tuple[Doc, Any]] = {k: (v, 0.0) for k, v in value.items()}
+    step = helper("pad_same", listed(*extent), listed(*parts(stride)), **options)
+    return step
+
+
+def conv_transpose2d(use: OpUse) -> Sequence[Step]:
+    """ConvTranspose."""
+    groups = use["groups"]
+    shape = (use.channels[0], divided(use["channels"], groups), *parts(use["kernel"]))
+    told: dict[str, Doc] = {"transposed": True, **sliding(use, WINDOW)}
+    if pads(use["padding"]):
+        told["pads"] = four(use["padding"])
+    extra = use["output_padding"]
+    if isinstance(extra, Expr) or any(parts(extra)):
+        told["output_padding"] = listed(*parts(extra))
+    told |= {} if groups == 1 else {"group": groups}
+    return [convolved(use, shape, told)]
+
+
+def linear(use: OpUse) -> Sequence[Step]:
+    """Gemm, whose second factor is transposed as torch has it."""
+    shape = Display((use["features"], use.channels[0]), "()")
+    return [helper("linear", shape, bias=(use["bias"], True))]
+
+
+def norm(fn: str, *attributes: str, rank: bool = False) -> Lowering:
+    """A norm of so many channels."""
+
+    def lower(use: OpUse) -> Sequence[Step]:
+        image = {"image": (use.image, None)} if rank else {}
+        args = (use.channels[0], *(use[name] for name in attributes))
+        options: dict[str, tuple[Doc, Any]] = {
+            "eps": (use["eps"], 1e-5),
+            "affine": (use["affine"], True),
+            **image,
+        }
+        return [helper(fn, *args, **options)]
+
+    return lower
+
+
+def local_response_norm(use: OpUse) -> Sequence[Step]:
+    """LRN; of an even size, which ONNX Runtime refuses, its definition."""
+    options = {name: (use[name], None) for name in ("alpha", "beta", "k")}
+    return [helper("local_response_norm", use["size"], **options)]
+
+
+def scale(use: OpUse) -> Sequence[Step]:
+    """A product with a weight."""
+    told = {"weight": (use["weight"], "weight"), "image": (use.image, None)}
+    return [helper("scale", use.channels[0], **told)]
+
+
+def prelu(use: OpUse) -> Sequence[Step]:
+    """PRelu."""
+    count = 1 if use["shared"] else use.channels[0]
+    return [helper("prelu", count, image=(use.image, None))]
+
+
+def pool(kind: str) -> Lowering:
+    """MaxPool or AveragePool."""
+
+    def lower(use: OpUse) -> Sequence[Step]:
+        op: Any = use.ops[0]
+        stride = use["stride"] if use["stride"] is not None else use["kernel"]
+        told: dict[str, Doc] = {"kernel_shape": listed(*parts(use["kernel"]))}
+        if isinstance(stride, Expr) or parts(stride) != (1, 1):
+            told["strides"] = listed(*parts(stride))
+        before: list[Step] = []
+        if op.kind == "max_pool2d":
+            told |= sliding(use, {"dilations": "dilation"})
+        if op.padding == "same" and pair(getattr(op, "dilation", 1)) != (1, 1):
+            before = [padded(use, value=Code("-np.inf"))]
+        elif op.padding == "same":
+            told["auto_pad"] = "SAME_UPPER"
+        elif pads(use["padding"]):
+            told["pads"] = four(use["padding"])
+        if use["ceil_mode"]:
+            told["ceil_mode"] = 1
+        if op.kind == "avg_pool2d" and op.count_include_pad and "pads" in told:
+            told["count_include_pad"] = 1
+        return [*before, added(kind, **told)]
+
+    return lower
+
+
+def adaptive(kind: str) -> Lowering:
+    """A global pool where one pixel is left, else one by windows found at run time."""
+    whole = {"avg": "GlobalAveragePool", "max": "GlobalMaxPool"}[kind]
+
+    def lower(use: OpUse) -> Sequence[Step]:
+        if use["size"] in (1, (1, 1)):
+            return [added(whole)]
+        return [helper(f"adaptive_{kind}_pool", listed(*parts(use["size"])))]
+
+    return lower
+
+
+def global_pool(op: str) -> Lowering:
+    """A global pool, whose axes of length 1 are then dropped."""
+
+    def lower(use: OpUse) -> Sequence[Step]:
+        def value(values: Sequence[Doc], name: Name) -> Doc:
+            return Call("global_pool", (NET, op, *values), (("name", name("")),))
+
+        return [Function(value, ("",))]
+
+    return lower
+
+
+def sloped(op: str, attribute: str) -> Lowering:
+    """A node with the attribute alpha."""
+    return lambda use: [added(op, alpha=number(use[attribute]))]
+
+
+def gelu(use: OpUse) -> Sequence[Step]:
+    """Gelu."""
+    if use["approximate"] == "none":
+        return [added("Gelu")]
+    return [added("Gelu", approximate=use["approximate"])]
+
+
+def summed(use: OpUse) -> Sequence[Step]:
+    """Add of two values, Sum of more."""
+    return [added("Add" if len(use.shapes[0]) == 2 else "Sum")]
+
+
+def multiplied(use: OpUse) -> Sequence[Step]:
+    """Mul of two values; of more a chain."""
+    return [added("Mul") if len(use.shapes[0]) == 2 else helper("multiply")]
+
+
+def flatten(use: OpUse) -> Sequence[Step]:
+    """Flatten, of an image with the channels last where its order is so."""
+    hwc = use.image and use["order"] == "hwc"
+    return [helper("flatten") if hwc else added("Flatten", axis=1)]
+
+
+def pad(use: OpUse) -> Sequence[Step]:
+    """Pad."""
+    before, after = parts(use["channels"])
+    top, bottom = left, right = use["spatial"], use["spatial"]
+    if not isinstance(use["spatial"], Expr):
+        spatial: Any = use["spatial"]
+        (top, bottom), (left, right) = four_sides(spatial)
+    return [helper("pad", listed(before, top, left, after, bottom, right))]
+
+
+QUARTERS = 64
+"""Up to this factor float32 multiplies sizes with quarters exactly."""
+
+
+def resize(use: OpUse) -> Sequence[Step]:
+    """Resize where it is exact; else pixels are gathered, or weighed by matrices."""
+    op: Any = use.ops[0]
+    factors = None if op.scale is None else op.factors()
+    size = None if op.size is None else listed(*pair(op.size))
+    if op.mode == "nearest":
+        if factors and all(factor in (1, 2, 4, 8) for factor in factors):
+            return [helper("resize_by", listed(*factors), "nearest")]
+        told = None if factors is None else listed(*factors)
+        return [helper("nearest", size=(size, None), factors=(told, None))]
+    if factors is None:
+        return [helper("resize_to", *([] if size is None else [size]))]
+    if all(4 * factor % 1 == 0 and factor <= QUARTERS for factor in factors):
+        return [helper("resize_by", listed(*factors), "linear")]
+    return [helper("bilinear", listed(*factors))]
+
+
+OPS = {
+    "relu": '"Relu"',
+    "relu6": '"Relu6"',
+    "elu": '"Elu"',
+    "selu": '"Selu"',
+    "gelu": '"Gelu"',
+    "silu": '"Silu"',
+    "mish": '"Mish"',
+    "sigmoid": '"Sigmoid"',
+    "hard_sigmoid": '"HardSigmoid"',
+    "hard_swish": '"HardSwish"',
+    "tanh": '"Tanh"',
+    "softplus": '"Softplus"',
+    "softmax": '"Softmax"',
+    "log_softmax": '"LogSoftmax"',
+    "identity": '"Identity"',
+}
+"""What an argument that chooses an op is given."""
+LOWERINGS: dict[str, Lowering] = {
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "linear": linear,
+    "batch_norm": norm("batch_norm"),
+    "layer_norm": norm("layer_norm", rank=True),
+    "group_norm": norm("group_norm", "groups"),
+    "local_response_norm": local_response_norm,
+    "scale": scale,
+    "max_pool2d": pool("MaxPool"),
+    "avg_pool2d": pool("AveragePool"),
+    "adaptive_avg_pool2d": adaptive("avg"),
+    "adaptive_max_pool2d": adaptive("max"),
+    "global_avg_pool2d": global_pool("GlobalAveragePool"),
+    "global_max_pool2d": global_pool("GlobalMaxPool"),
+    "relu": node("Relu"),
+    "relu6": plain("relu6"),
+    "leaky_relu": sloped("LeakyRelu", "negative_slope"),
+    "prelu": prelu,
+    "elu": sloped("Elu", "alpha"),
+    "selu": node("Selu"),
+    "gelu": gelu,
+    "silu": plain("silu"),
+    "mish": node("Mish"),
+    "sigmoid": node("Sigmoid"),
+    "hard_sigmoid": node("HardSigmoid", alpha=Code("1 / 6"), beta=0.5),
+    "hard_swish": node("HardSwish"),
+    "tanh": node("Tanh"),
+    "softplus": node("Softplus"),
+    "softmax": node("Softmax", axis=1),
+    "log_softmax": node("LogSoftmax", axis=1),
+    "identity": lambda use: [],
+    "dropout": lambda use: [],
+    "drop_path": lambda use: [],
+    "add": summed,
+    "subtract": node("Sub"),
+    "multiply": multiplied,
+    "concat": node("Concat", axis=1),
+    "slice": lambda use: [helper("channel_slice", use["start"], use["stop"])],
+    "flatten": flatten,
+    "pad": pad,
+    "resize": resize,
+    "pixel_shuffle": lambda use: [
+        added("DepthToSpace", blocksize=use["factor"], mode="CRD")
+    ],
+    "channel_shuffle": lambda use: [
+        helper("channel_shuffle", use.channels[0], use["groups"])
+    ],
+    CHOSEN: lambda use: [helper("activation", use[CHOSEN])],
+}
+
+
+OPSET = 21
+"""The version of ONNX' ops that is printed unless another one is asked for."""
+OPSETS = range(18, 27)
+"""Versions in which all that is printed means the same."""
+SINCE = {"gelu": 20, "group_norm": 21}
+"""Versions from which on there are ops, or ones that mean this."""
+
+
+def unsupported(op: Op, shapes: tuple[Shape, ...], *, opset: int = OPSET) -> str | None:
+    """Why ONNX can't express an op exactly, or None."""
+    if op.kind not in LOWERINGS:
+        return f"there is no lowering of {op.kind}"
+    since = SINCE.get(op.kind, 0)
+    return f"it is an op since opset {since}" if opset < since else None

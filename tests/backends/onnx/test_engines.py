@@ -1,0 +1,101 @@
+"""What runs ONNX models, and what is said where it can't."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from archspec_onnx import engines, files
+from archspec_onnx.exact import said
+from nets import graph_of, randomised
+
+from archspec.backend import backend, computes
+from archspec.errors import BackendError
+
+GRAPH = graph_of(
+    "inputs: {x: [3, 4, 5]}\ngraph: {c: {op: conv2d, channels: 2, kernel: 1}}"
+)
+WEIGHTS = {name: array.astype("float32") for name, array in randomised(GRAPH).items()}
+X = {"x": np.linspace(-1, 1, 60, dtype="float32").reshape(1, 3, 4, 5)}
+
+
+def conv(weights: Any) -> Any:
+    kernel = weights["c.weight"][:, :, 0, 0]
+    return np.einsum("oc,nchw->nohw", kernel, X["x"]) + weights["c.bias"][:, None, None]
+
+
+def test_weights_that_change_are_run() -> None:
+    """A session is kept, but for other weights or another engine there is another."""
+    found = backend("onnx").on("ort", "float32")
+    model = found.build(GRAPH, WEIGHTS)
+    assert np.allclose(found.forward(GRAPH, model, X)[""], conv(WEIGHTS), atol=1e-6)
+    _, session = engines.SESSIONS[model]
+    found.forward(GRAPH, model, X)
+    assert engines.SESSIONS[model][1] is session
+    other = {name: array * 3 for name, array in WEIGHTS.items()}
+    found.write_weights(GRAPH, model, other)
+    assert np.allclose(found.forward(GRAPH, model, X)[""], conv(other), atol=1e-5)
+    exact = backend("onnx").on("reference", "float64")
+    assert np.allclose(exact.forward(GRAPH, model, X)[""], conv(other), atol=1e-5)
+    assert engines.SESSIONS[model][1] is not session
+
+
+def test_its_own_choice() -> None:
+    """ONNX Runtime in float32, onnx's evaluator in float64, where the other can't."""
+    double = backend("onnx").build(GRAPH, WEIGHTS, dtype="float64")
+    given = {"x": X["x"].astype("float64")}
+    assert backend("onnx").forward(GRAPH, double, given)[""].dtype == np.float64
+    assert type(engines.SESSIONS[double][1]).__name__ == "ReferenceEvaluator"
+    single = backend("onnx").build(GRAPH, WEIGHTS)
+    backend("onnx").forward(GRAPH, single, X)
+    assert type(engines.SESSIONS[single][1]).__name__ == "InferenceSession"
+
+
+def test_a_model_too_large_for_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of 2 GiB don't fit into protobuf: they are read from a file then."""
+    graph = graph_of("inputs: {x: [700]}\ngraph: {c: {op: linear, features: 700}}")
+    weights = {n: a.astype("float32") for n, a in randomised(graph).items()}
+    monkeypatch.setattr(files, "APART", 1000)
+    monkeypatch.setattr(engines, "APART", 1000)
+    found = backend("onnx").on("ort", "float32")
+    x = np.ones((2, 700), "float32")
+    made = found.forward(graph, found.build(graph, weights), {"x": x})[""]
+    wanted = x @ weights["c.weight"].T + weights["c.bias"]
+    assert np.allclose(made, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("engine", "module"), [("ort", "onnxruntime"), ("reference", "onnx")]
+)
+def test_missing(engine: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(BackendError, match=f"needs {module}, which") as caught:
+        backend("onnx").on(engine, "float32")
+    assert caught.value.hint == 'pip install "archspec-nn[onnx]"'
+
+
+def test_without_onnx_ir(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Source is printed all the same; a model can't be built."""
+    monkeypatch.setitem(sys.modules, "onnx_ir", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert backend("onnx").emit(GRAPH).text
+    with pytest.raises(BackendError, match="needs onnx_ir") as caught:
+        backend("onnx").build(GRAPH, WEIGHTS)
+    assert caught.value.hint == 'pip install "archspec-nn[onnx]"'
+
+
+def test_precisions() -> None:
+    assert computes(backend("onnx"), "reference", "float64")
+    assert not computes(backend("onnx"), "ort", "float64")
+    with pytest.raises(BackendError, match="no float64 convolutions"):
+        backend("onnx").on("ort", "float64")
+
+
+@pytest.mark.parametrize(
+    "value", [1e-5, 0.01, 1 / 3, 1 / 6, 0.2, 1e-12, 7.25, 123456.0]
+)
+def test_attributes_say_what_was_meant(value: float) -> None:
+    assert said(np.float32(value)) == value
+    assert said(np.float32(-value)) == -value
