@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from inspect import signature
+from os.path import abspath
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from numpy import asarray, ascontiguousarray, empty
 
@@ -23,6 +25,7 @@ from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
+from archspec.weights import write
 from archspec.weights.nnx import places
 from archspec_flax.dialect import DIALECT, RESERVED
 from archspec_flax.lowering import unsupported
@@ -39,7 +42,7 @@ class FlaxBackend:
     name = "flax"
     framework = "flax"
     install = "archspec-nn[flax]"
-    files: tuple[str, ...] = (".safetensors", ".pth")
+    files: tuple[str, ...] = (".safetensors", ".orbax", ".pth")
     engines: tuple[str, ...] = ("",)
     running_var = "biased"
     channels_last = True
@@ -97,11 +100,11 @@ class FlaxBackend:
             _double()
         source = source or self.emit(graph)
         make = getattr(execute(source), source.entry)
-        drawn = "rngs" in signature(make).parameters  # not where nothing has weights
+        told = make.__init__ if isinstance(make, type) else make
+        drawn = "rngs" in signature(told).parameters  # not where nothing has weights
+        given = dict(arguments or {})
         model = nnx.eval_shape(
-            lambda: make(
-                **(arguments or {}), **({"rngs": nnx.Rngs(0)} if drawn else {})
-            )
+            lambda: make(**given, **({"rngs": nnx.Rngs(0)} if drawn else {}))
         )
         _compare(graph, model)
         _fill(graph, model, weights, lambda array: array.astype(dtype), place)
@@ -137,10 +140,11 @@ class FlaxBackend:
         """The outputs as arrays, channels first; the module's mode stays."""
         from flax import nnx
 
-        copy = _copied(model, training)
-        made = copy(*_tensors(inputs[name] for name in graph.inputs))
+        images = _tensors(inputs[name] for name in graph.inputs)
+        forward, _ = _compiled(model, training)
+        made, moved = forward(nnx.state(model), images)
         if training:
-            nnx.update(model, nnx.state(copy))
+            nnx.update(model, moved)
         return {name: _first(value) for name, value in _named(graph, made).items()}
 
     def gradients(
@@ -153,21 +157,14 @@ class FlaxBackend:
         training: bool = False,
     ) -> tuple[Arrays, Arrays]:
         """Outputs, and gradients of sum(output x cotangent), channels first."""
-        import jax
         from flax import nnx
 
-        against = dict(zip(cotangents, _tensors(cotangents.values()), strict=True))
-        net, weights, rest = nnx.split(_copied(model, training), nnx.Param, ...)
-
-        def total(weights: Any, images: list[Any]) -> Any:
-            copy = nnx.merge(net, weights, rest, copy=True)
-            made = _named(graph, copy(*images))
-            value = sum((made[name] * against[name]).sum() for name in made)
-            return value, (made, nnx.state(copy, nnx.Not(nnx.Param)))
-
+        order = [*graph.outputs]
+        against = _tensors(cotangents[name] for name in order)
         images = _tensors(inputs[name] for name in graph.inputs)
-        derived = jax.grad(total, argnums=(0, 1), has_aux=True)
-        (by_weight, by_image), (made, moved) = derived(weights, images)
+        _, derived = _compiled(model, training)
+        weights, rest = nnx.state(model, nnx.Param, ...)
+        (by_weight, by_image), (made, moved) = derived(weights, images, rest, against)
         if training:
             nnx.update(model, moved)
         found = {_path(key): value for key, value in nnx.to_flat_state(by_weight)}
@@ -176,15 +173,26 @@ class FlaxBackend:
             for place in places(graph)
             if place.path in found
         }
-        outputs = {name: _first(value) for name, value in made.items()}
+        outputs = {k: _first(value) for k, value in _named(graph, made).items()}
         ordered = {name: grads[name] for name in graph.parameters()}
         return outputs, ordered | dict(
             zip(graph.inputs, map(_first, by_image), strict=True)
         )
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
-        """Canonical weights."""
-        save_weights(self, graph, model, path)
+        """The state by NNX's paths (.safetensors, an .orbax folder), or canonical."""
+        if path.endswith(".pth"):
+            save_weights(self, graph, model, path)
+            return
+        if path.endswith(".safetensors"):
+            write(path, graph, self.read_weights(graph, model), "flax")
+            return
+        import orbax.checkpoint as ocp
+        from flax import nnx
+
+        state = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.RngState)))
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(abspath(path), state, force=True)
 
 
 def _double() -> None:
@@ -227,16 +235,38 @@ def _path(parts: tuple[Any, ...]) -> str:
     return ".".join(map(str, parts))
 
 
-def _copied(model: Any, training: bool) -> Any:
-    """A module with its own modes, that shares the values of another."""
+def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
+    """What computes a module's outputs and state in a mode, and what derives them."""
+    import jax
     from flax import nnx
 
-    copy = nnx.merge(*nnx.split(model))
-    if training:
-        copy.train()
-    else:
-        copy.eval()
-    return copy
+    def run(state: Any, images: list[Any], *rest: Any) -> tuple[Any, Any]:
+        copy = nnx.merge(net, state, *rest, copy=True)
+        made = copy(*images)
+        return made, nnx.state(copy, nnx.Not(nnx.Param))
+
+    def total(
+        weights: Any, images: list[Any], rest: Any, against: list[Any]
+    ) -> tuple[Any, Any]:
+        made, moved = run(weights, images, rest)
+        values = made.values() if isinstance(made, dict) else [made]
+        pairs = zip(values, against, strict=True)
+        return sum((value * cotangent).sum() for value, cotangent in pairs), (
+            made,
+            moved,
+        )
+
+    known = COMPILED.setdefault(model, {})
+    if training not in known:
+        modes = {"deterministic": not training, "use_running_average": not training}
+        net = nnx.graphdef(nnx.view(model, **modes, raise_if_not_found=False))
+        derived = jax.grad(total, argnums=(0, 1), has_aux=True)
+        known[training] = jax.jit(run), jax.jit(derived)
+    return known[training]
+
+
+COMPILED: WeakKeyDictionary[Any, dict[bool, tuple[Any, Any]]] = WeakKeyDictionary()
+"""For each module that is in use, and each of its modes, what was compiled of it."""
 
 
 def _compare(graph: Graph, model: Any) -> None:
