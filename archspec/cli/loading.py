@@ -28,6 +28,15 @@ KERAS_WEIGHTS = """\
 import archspec
 model = {spec}.build("keras")
 model.load_weights({path})"""
+ORBAX = """\
+import archspec, orbax.checkpoint
+from flax import nnx
+model = {spec}.build("flax")
+state = nnx.state(model, nnx.Not(nnx.RngState))
+with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+    values = checkpointer.restore({path}, nnx.to_pure_dict(state))
+nnx.replace_by_pure_dict(state, values)
+nnx.update(model, state)"""
 NATIVE = {
     ".pt2": EXPORTED,
     ".pth": TORCH,
@@ -36,6 +45,7 @@ NATIVE = {
     ".weights.h5": KERAS_WEIGHTS,
     ".keras": KERAS,
     ".h5": KERAS,
+    ".orbax": ORBAX,
 }
 """What the framework itself loads, by the end of its name."""
 OTHER = """\
@@ -74,6 +84,7 @@ def lines(
     given += ["taps=True"] if taps else []
     known = (text for end, text in NATIVE.items() if path.name.endswith(end))
     text = next(known, OTHER) if native else OTHER
+    path = path.absolute() if text == ORBAX else path  # which orbax insists on
     return text.format(
         spec=f"archspec.load({', '.join(given)})",
         path=_literal(str(path)),

@@ -52,8 +52,8 @@ def without_order(graph: Graph) -> Graph:
 def with_vectors(graph: Graph) -> Graph:
     """The graph with pools to one pixel that flattens alone read as pools to vectors.
 
-    Channels last, a global pool gives vectors by itself. Both stand in one scope, at two
-    statements that all instances of a block have.
+    Channels last, a global pool gives vectors by itself. Both stand in one scope, at
+    two statements that all instances of a block have.
     """
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     readers.update(graph.outputs.values())

@@ -19,7 +19,7 @@ from archspec.backend import (
     require,
     save_weights,
 )
-from archspec.errors import BackendError
+from archspec.errors import ArchspecError, BackendError
 from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
@@ -191,8 +191,12 @@ class FlaxBackend:
         from flax import nnx
 
         state = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.RngState)))
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(abspath(path), state, force=True)
+        try:
+            with ocp.StandardCheckpointer() as checkpointer:
+                checkpointer.save(abspath(path), state)
+        except (OSError, ValueError) as error:  # it moves the folder there at the end
+            told = f"can't write {path!r}: {error}"
+            raise ArchspecError(told, code="AS190") from error
 
 
 def _double() -> None:

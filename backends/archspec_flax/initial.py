@@ -86,9 +86,10 @@ class Shared:
             return self.partials.short(started(use))
         given = {k: v for k, v in use.attributes.items() if names_of(v)}
         attributes: dict[str, Any] = dict(use.attributes)
-        attributes |= {
-            key: named(key, getattr(given[key], "kind", "list")) for key in given
-        }
+        for key, value in given.items():
+            pair = any(isinstance(found, tuple) for found in use.values(key))
+            kind = "list" if pair else getattr(value, "kind", "")
+            attributes[key] = named(key, kind)
         made = FUNCTIONS[use.kind](replace(use, attributes=attributes), ["x"])
         if made == Code("x"):
             return Code("nnx.identity")
