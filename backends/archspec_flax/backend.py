@@ -29,6 +29,7 @@ from archspec.weights import write
 from archspec.weights.nnx import places
 from archspec_flax.dialect import DIALECT, RESERVED
 from archspec_flax.lowering import unsupported
+from archspec_flax.plan import plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,6 +82,10 @@ class FlaxBackend:
         `both` is the net, or are the nets, with the taps behind the outputs.
         """
         return emit_tapped(net, both, self._dialect(net, self.reserved | {FEATURES}))
+
+    def plan(self, graph: Graph) -> Source:
+        """The source of what lays a model out on several devices."""
+        return plan(graph)
 
     def build(
         self,
