@@ -13,7 +13,7 @@ import pytest
 
 import archspec
 
-FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax"}
+FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax", "flax"}
 SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 """What a command that only reads a spec has no time for."""
 
@@ -109,7 +109,12 @@ def test_reading_is_light(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["codegen resnet18 -b torch", "codegen resnet18 -b keras", "ops conv2d"],
+    [
+        "codegen resnet18 -b torch",
+        "codegen resnet18 -b keras",
+        "codegen resnet18 -b flax",
+        "ops conv2d",
+    ],
 )
 def test_printing_needs_no_framework(command: str) -> None:
     assert not imported(WATCHED, *command.split()) & FRAMEWORKS
@@ -167,7 +172,7 @@ def test_imports_point_down(path: Path) -> None:
         assert below or own in LAYERS[-1], f"{own or 'archspec'} imports {module}"
 
 
-@pytest.mark.parametrize("name", ["archspec_torch", "archspec_keras"])
+@pytest.mark.parametrize("name", ["archspec_torch", "archspec_keras", "archspec_flax"])
 def test_backends_see_little(name: str) -> None:
     for path in files(BACKENDS / name):
         tree = ast.parse(path.read_text())

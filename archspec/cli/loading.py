@@ -37,6 +37,15 @@ import onnx, onnx.parser, pathlib
 path = pathlib.Path({path})
 model = onnx.parser.parse_model(path.read_text())
 onnx.load_external_data_for_model(model, str(path.parent))"""
+ORBAX = """\
+import archspec, orbax.checkpoint
+from flax import nnx
+model = {spec}.build("flax")
+state = nnx.state(model, nnx.Not(nnx.RngState))
+with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+    values = checkpointer.restore({path}, nnx.to_pure_dict(state))
+nnx.replace_by_pure_dict(state, values)
+nnx.update(model, state)"""
 NATIVE = {
     ".pt2": EXPORTED,
     ".pth": TORCH,
@@ -47,6 +56,7 @@ NATIVE = {
     ".h5": KERAS,
     ".onnx": ONNX,
     ".onnx.txt": ONNX_TEXT,
+    ".orbax": ORBAX,
 }
 """What the framework itself loads, by the end of its name."""
 OTHER = """\
@@ -85,6 +95,7 @@ def lines(
     given += ["taps=True"] if taps else []
     known = (text for end, text in NATIVE.items() if path.name.endswith(end))
     text = next(known, OTHER) if native else OTHER
+    path = path.absolute() if text == ORBAX else path  # which orbax insists on
     return text.format(
         spec=f"archspec.load({', '.join(given)})",
         path=_literal(str(path)),

@@ -67,6 +67,9 @@ def codegen(
     ] = False,
     opset: Opset = None,
     optimize: Optimize = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Prints how several devices share it.")
+    ] = False,
 ) -> None:
     """Prints source that needs the framework and nothing else.
 
@@ -88,7 +91,11 @@ def codegen(
     nets = [load(spec, params=given, size=size, taps=taps) for spec in specs]
     if weights is not None:
         nets, with_weights = [_pretrained(net, weights) for net in nets], True
-    if len(nets) > 1:
+    if plan and (len(nets) > 1 or with_weights or with_taps or with_test):
+        raise typer.BadParameter("--plan is of one net, and prints nothing else")
+    if plan:
+        source = method(find(backend), "plan", "plan")(nets[0].graph)
+    elif len(nets) > 1:
         source = family(
             nets,
             backend,

@@ -96,7 +96,7 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         "-b",
-        help="Such as torch or keras; build takes keras:jax, too.",
+        help="Such as torch, keras or flax; build takes keras:jax, too.",
         autocompletion=names_of_backends,
     ),
 ]

@@ -40,7 +40,7 @@ def verify(
         str,
         typer.Option(
             help="The reference and what is compared with it, with commas: torch, "
-            "keras (on TensorFlow), keras:jax, keras:torch."
+            "keras (on TensorFlow), keras:jax, keras:torch, flax."
         ),
     ] = "torch,keras",
     dtype: Annotated[str, typer.Option(help="float32, float64 or both.")] = "both",

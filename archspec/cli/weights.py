@@ -222,7 +222,7 @@ def _loading(
     return loading.lines(
         path,
         spec,
-        backend="keras" if keras else "torch",
+        backend="flax" if to == "flax" else "keras" if keras else "torch",
         native=own or (flat and to in (None, "canonical", "torchvision")),
         params=params,
         size=size,

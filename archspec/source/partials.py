@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from archspec.source.expr import Expr
 from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
 
 NAMED = 6
-"""As many characters of an option's value count at most."""
+"""As many characters of an option's value count at most, unless told otherwise."""
 LEAST, WORTH = 20, 50
 """How many characters a partial says, and saves in all, before it earns its line."""
 Option = tuple[str, str]
@@ -29,15 +29,23 @@ Option = tuple[str, str]
 class Partials:
     """Finds what saves the most, of the keywords that calls of a function have."""
 
-    def __init__(self, calls: Iterable[Call], names: Names) -> None:
+    def __init__(
+        self,
+        calls: Iterable[Call],
+        names: Names,
+        named: Callable[[str], str] = snake_case,
+        most: int = NAMED,
+    ) -> None:
+        """`named` gives a short name for that of a function; `most` is as many
+        characters of an option's value as count."""
         self.shared: dict[str, tuple[str, dict[Option, Doc]]] = {}
         groups: dict[str, list[dict[Option, Doc]]] = {}
         for call in calls:
             groups.setdefault(str(call.fn), []).append(_options(call))
         for fn, group in groups.items():
-            saved, shared = max(_candidates(group), key=lambda found: found[0])
+            saved, shared = max(_candidates(group, most), key=lambda found: found[0])
             if saved >= WORTH:
-                name = names.take(snake_case(fn.rpartition(".")[2]))
+                name = names.take(named(fn.rpartition(".")[2]))
                 self.shared[fn] = name, shared
 
     def short(self, call: Call) -> Call:
@@ -74,7 +82,7 @@ def _reads(doc: Any) -> bool:
 
 
 def _candidates(
-    group: Sequence[dict[Option, Doc]],
+    group: Sequence[dict[Option, Doc]], most: int
 ) -> Iterator[tuple[int, dict[Option, Doc]]]:
     """Options that several calls have, the commonest first, and what they save."""
     yield 0, {}
@@ -87,6 +95,6 @@ def _candidates(
         group = having
         shared[option] = group[0][option]
         # A name of the spec counts alike however long it is.
-        length = sum(len(key) + 1 + min(len(text), NAMED) for key, text in shared)
+        length = sum(len(key) + 1 + min(len(text), most) for key, text in shared)
         if length >= LEAST:
             yield length * len(group), dict(shared)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.errors import WeightsError, nearest
 from archspec.graph import Graph
 from archspec.ops.base import Shape
-from archspec.weights import eras, layouts, publishers
+from archspec.weights import eras, layouts, nnx, publishers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,6 +150,15 @@ def _canonical(graph: Graph) -> Iterator[Place]:
         yield Place(name, shape, name, shape, _same, _same)
 
 
+def _flax(graph: Graph) -> Iterator[Place]:
+    """Flax NNX's own paths and layouts."""
+    from numpy import empty
+
+    for place in nnx.places(graph):
+        name, shape, key, into, back = place
+        yield Place(name, shape, key, into(empty(shape, "V0")).shape, into, back)
+
+
 def _named(
     lists: publishers.Lists,
     more: Callable[[Graph], tuple[publishers.Row, ...]] = lambda graph: (),
@@ -252,6 +261,7 @@ SOURCES = (
     Source("weiaicunzai", False, _named(publishers.WEIAICUNZAI)),
     Source("xternalz", False, _named(publishers.XTERNALZ)),
     Source("sequential", False, _named(publishers.SEQUENTIAL)),
+    Source("flax", False, _flax),
     *(Source(name, True, _keras) for name in KERAS),
     *(Source(name, True, _counted, note=COUNTED) for name in KERAS),
     *(

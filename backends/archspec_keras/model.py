@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from archspec.graph import Graph
 from archspec.source.functions.dialect import Dialect, Frame
-from archspec.source.images import sized, without_order
+from archspec.source.images import sized, with_vectors, without_order
 from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.text import Call, Code, Display, Doc, Table, class_name
 from archspec_keras.engines import DRAWING
 from archspec_keras.initial import started
 from archspec_keras.lowering import LOWERINGS, OPS, signature
-from archspec_keras.pooling import with_vectors
 from archspec_keras.signs import with_zeros
 
 SIZED = "this net needs an input_shape with a height and a width"

@@ -8,17 +8,12 @@ of padding is room enough, unless PyTorch drops a window that begins behind the 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from archspec.errors import Location
-from archspec.graph import Graph, Node
-from archspec.ops import Op, pair
-from archspec.ops.activation import Identity
+from archspec.ops import pair
 from archspec.ops.base import Sides, four_sides
-from archspec.ops.pooling import GlobalAvgPool2d, GlobalMaxPool2d, Pool
+from archspec.ops.pooling import Pool
 from archspec.source.expr import Expr
 from archspec.source.functions.dialect import Layer, Lowering, Step
 from archspec.source.functions.steps import group, pads, sides, twice
@@ -130,52 +125,6 @@ def hanging_over(op: Pool) -> Sides | None:
     return (top, bottom), (left, right)
 
 
-def with_vectors(graph: Graph) -> Graph:
-    """The graph with pools to one pixel that flattens alone read as pools to vectors.
-
-    Keras' global pools give vectors by themselves. Both stand in one scope, at two
-    statements that all instances of a block have.
-    """
-    readers = Counter(name for node in graph.nodes for name in node.inputs)
-    readers.update(graph.outputs.values())
-    made = {node.name: node for node in graph.nodes}
-    pairs = [(made.get(n.inputs[0]), n) for n in graph.nodes if n.op.flattens]
-    found: dict[Location, list[tuple[Node, Node]]] = {}
-    apart: set[Location] = set()
-    for pool, node in pairs:
-        alone = pool is not None and pool.scope is node.scope and _plain(pool, node)
-        if pool is None or not alone or readers[pool.name] > 1:
-            apart |= {node.at, *([pool.at] if pool else [])}
-        else:
-            found.setdefault(pool.at, []).append((pool, node))
-    ops: dict[str, Op] = {}
-    for at, known in found.items():
-        there = sum(node.at == at for node in graph.nodes)
-        if there == len(known) and not apart & {at, *(node.at for _, node in known)}:
-            ops |= {pool.name: GLOBAL[pool.op.kind] for pool, _ in known}
-            ops |= {node.name: Identity() for _, node in known}
-    shapes = {node.inputs[0]: node.shape for node in graph.nodes if node.name in ops}
-    nodes = [
-        replace(n, op=ops[n.name], shape=shapes.get(n.name, n.shape), texts={})
-        if n.name in ops
-        else n
-        for n in graph.nodes
-    ]
-    return replace(graph, nodes=tuple(nodes)) if ops else graph
-
-
-def _plain(pool: Node, node: Node) -> bool:
-    """Whether a pool leaves one pixel, which is then flattened, whatever is said."""
-    single = pool.op.kind in GLOBAL and pool.shape[1:] == (1, 1)
-    told = pool.texts or pool.when or node.when or pool.repeat or node.repeat
-    return single and not told
-
-
-GLOBAL: dict[str, Op] = {
-    "adaptive_avg_pool2d": GlobalAvgPool2d(),
-    "adaptive_max_pool2d": GlobalMaxPool2d(),
-}
-"""What gives vectors instead of an adaptive pool to one pixel."""
 POOLS: dict[str, Lowering] = {"max_pool2d": max_pool, "avg_pool2d": average_pool}
 
 

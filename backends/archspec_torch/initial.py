@@ -23,6 +23,7 @@ from archspec.source.text import (
     Display,
     Doc,
     Infix,
+    Names,
     layout,
     snake_case,
     statement,
@@ -65,6 +66,7 @@ class Initials:
         graph: Graph,
         definitions: list[Definition],
         titles: Mapping[int, str],
+        names: Names,
     ) -> None:
         known = Known(definitions, titles)
         starts: Kinds = {}

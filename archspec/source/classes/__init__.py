@@ -133,7 +133,9 @@ def emit(net: Graph | Family, dialect: Dialect) -> Source:
 
 def _outlined(graph: Graph, dialect: Dialect) -> list[Definition]:
     """The definitions of a graph in the framework's words."""
-    definitions = outline(graph, dialect.signature, dialect.ops.keys())
+    definitions = outline(
+        dialect.prepared(graph), dialect.signature, dialect.ops.keys()
+    )
     prune(definitions, dialect.sized)
     spell(definitions, dialect.ops, dialect.op)
     return unwrap(definitions, dialect)

@@ -100,7 +100,8 @@ class Constructor:
     def _named(self, line: Line) -> list[str]:
         """A loop over children that are named by its index."""
         name = Code(f'f"{template(line.template)}"')
-        made = layout(self.dialect.put(name, self.child(line.target)), INDENT + STEP)
+        add = self.dialect.add or self.dialect.put
+        made = layout(add(name, self.child(line.target)), INDENT + STEP)
         return turns(line, made, INDENT, line.repeated())
 
     def _sequence(self, name: str, lines: Sequence[Line]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from archspec.graph import Graph
 from archspec.source.outline import Definition, OpUse
-from archspec.source.text import Call, Code, Doc
+from archspec.source.text import Call, Code, Doc, Names
 from archspec.source.tree import Signature
 
 Lowering = Callable[[OpUse], Doc]
@@ -26,11 +26,18 @@ class Container:
         unpacked: whether it is given the children as arguments, not as one list.
         reads: what its own method calls the value that it reads, as one that overrides
             it does.
+        parent: its name as a base class, where type checkers want more of that.
     """
 
     base: str
     unpacked: bool = False
     reads: str = "x"
+    parent: str = ""
+
+    @property
+    def inherited(self) -> str:
+        """What a class of such children inherits."""
+        return self.parent or self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +105,17 @@ class Dialect:
         call: the method that computes.
         sequential, listing: children that are called one after the other; children
             that are only numbered.
+        chain: the class whose named children are called one after the other, if
+            that isn't `sequential`.
         member: the type of a container's child, in annotations.
         get, put: how a child is read and set whose name is no identifier.
+        add: how a child of a `chain` is set, if not by `put`.
         reserved: attributes that every module has.
         taken: names that a file may use beside imports and helpers.
         extra: an argument that constructors hand down.
-        start: initial weights, for a graph, its definitions and the classes' names by
-            the definitions' ids.
+        start: initial weights, for a graph, its definitions, the classes' names by
+            the definitions' ids, and what gives out names of the file.
+        prepared: the graph that is printed.
         taps: features, for a method of their own, and which outputs they are.
         constants, last: by name, what is printed before and behind all definitions.
         channels_last: whether images are so, for the docstring.
@@ -133,9 +144,14 @@ class Dialect:
     whole: str = ""
     get: Callable[[str], str] = _get
     put: Callable[[Doc, Doc], Call] = _put
+    add: Callable[[Doc, Doc], Call] | None = None
+    chain: str = ""
     reserved: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     extra: Extra | None = None
-    start: Callable[[Graph, list[Definition], Mapping[int, str]], Start] | None = None
+    start: (
+        Callable[[Graph, list[Definition], Mapping[int, str], Names], Start] | None
+    ) = None
+    prepared: Callable[[Graph], Graph] = lambda graph: graph
     channels_last: bool = False
     remarks: tuple[str, ...] = ()

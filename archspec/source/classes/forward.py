@@ -155,6 +155,7 @@ def statements(
             around = expression(dialect, scope, number + 1, (flat(doc),))
             line = f"{names.targets[number + 1][0]} = {flat(around)}"
             plain = not isinstance(doc, Choice) and not isinstance(around, Choice)
+            plain = plain and flat(around).count(flat(doc)) == 1  # it is computed once
             if plain and INDENT + len(line) <= WIDTH:
                 inner = flat(doc)
                 continue

@@ -117,7 +117,7 @@ class Printer:
         for made, told in told_apart(blocks).items():
             self.titles[id(made)] = self._title(made, told)
         make = dialect.start
-        self.start = make(graph, definitions, self.titles) if make is not None else None
+        self.start = make and make(graph, definitions, self.titles, self.names)
         self.constructor = Constructor(dialect, self.start, self._use, self._nest)
         self.handing: set[int] = set()
         self.nested: list[Definition] = []
@@ -190,13 +190,14 @@ class Printer:
         base = dialect.base
         computes = self._method(definition, scope, outputs)
         if any(line.template for line in lines):
-            base, computes, start = dialect.sequential.base, [], True
+            base, computes = dialect.chain or dialect.sequential.inherited, []
+            start = True
             body = constructor.attributes(scope)
         elif definition.listed:
-            base, start = dialect.sequential.base, False
+            base, start = dialect.sequential.inherited, False
             body = constructor.filled(dialect.sequential, lines)
         elif numbered(dialect, lines):
-            base, start = dialect.listing.base, False
+            base, start = dialect.listing.inherited, False
             body = constructor.filled(dialect.listing, lines)
         else:
             start = dialect.initialised

@@ -1,0 +1,116 @@
+"""Flax computes and derives what torch does, and its files load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import cotangents, graph_of, images, randomised
+
+import archspec
+from archspec.backend import backend, trainer
+from archspec.errors import ArchspecError, BackendError, UnsupportedError
+from archspec.source.program import execute
+
+NET = """archspec: 1
+name: net
+inputs: {image: [3, 9, 8]}
+graph:
+  conv: {op: conv2d, channels: 4, kernel: 3, stride: 2, padding: 1, bias: false}
+  bn: batch_norm
+  relu: relu
+  pool: {op: max_pool2d, kernel: 3, stride: 2, padding: 1}
+  flat: flatten
+  fc: {op: linear, features: 2, init: {bias: fan_in_uniform}}
+"""
+
+
+def test_it_is_the_function_of_torch() -> None:
+    """Float64: outputs, gradients and statistics, in both modes."""
+    graph = graph_of(NET)
+    weights = randomised(graph)
+    made = {}
+    for name in ("torch", "flax"):
+        chosen = trainer(backend(name).on("", "float64"))
+        copies = {k: v.copy() for k, v in weights.items()}
+        model = chosen.build(graph, copies, dtype="float64")
+        found = {}
+        for training in (False, True):
+            given = images(graph, 3), cotangents(graph, 3)
+            outputs, grads = chosen.gradients(graph, model, *given, training=training)
+            found |= {f"{training} {k}": v for k, v in {**outputs, **grads}.items()}
+        state = chosen.read_weights(graph, model)
+        made[name] = found | {"mean": state["bn.running_mean"]}
+    assert made["torch"].keys() == made["flax"].keys()
+    for key, wanted in made["torch"].items():
+        np.testing.assert_allclose(made["flax"][key], wanted, rtol=0, atol=1e-12)
+
+
+def test_initial_weights_are_those_of_the_seed() -> None:
+    spec = archspec.load("resnet20")
+    model = spec.build("flax", seed=3)
+    found = backend("flax").read_weights(spec.graph, model)
+    wanted = archspec.weights.initial_weights(spec.graph, 3)
+    assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_the_files_own_words_start_it_so() -> None:
+    """Standard deviations of the printed initializers are those of the spec's."""
+    from flax import nnx
+
+    spec = archspec.load("resnet20")
+    source = spec.codegen("flax")
+    model = getattr(execute(source), source.entry)(rngs=nnx.Rngs(0))
+    found = backend("flax").read_weights(spec.graph, model)
+    wanted = archspec.weights.initial_weights(spec.graph, 0)
+    for name, array in wanted.items():
+        if array.size > 2000:
+            assert found[name].std() == pytest.approx(array.std(), rel=0.1), name
+            assert abs(found[name].mean()) < 0.1 * array.std()
+
+
+def test_an_orbax_folder_has_the_state(tmp_path: Path) -> None:
+    import orbax.checkpoint as ocp
+
+    graph = graph_of(NET)
+    chosen = backend("flax")
+    weights = randomised(graph, "float32")
+    path = tmp_path / "net.orbax"
+    model = chosen.build(graph, weights)
+    chosen.save(graph, model, str(path))
+    with ocp.StandardCheckpointer() as checkpointer:
+        state = checkpointer.restore(path)
+    kernel = weights["fc.weight"].T
+    assert np.array_equal(np.asarray(state["fc"]["kernel"]), kernel)
+    with pytest.raises(ArchspecError, match="can't write"):
+        chosen.save(graph, model, str(path))  # it stays as it is
+
+
+def test_equal_nets_are_traced_once() -> None:
+    """No attribute tells two calls of a net apart, so `jit` compiles it once."""
+    import jax.numpy as jnp
+    from flax import nnx
+
+    model = archspec.load("resnet20").build("flax")
+    traced = []
+
+    @nnx.jit
+    def run(model: nnx.Module, x: object) -> object:
+        traced.append(1)
+        return model(x)
+
+    for _ in range(2):
+        run(model, jnp.zeros((1, 32, 32, 3)))
+    assert len(traced) == 1
+
+
+def test_a_device_that_is_not_there() -> None:
+    with pytest.raises(BackendError, match="no device 'cuda:7'") as caught:
+        backend("flax").build(graph_of(NET), {}, device="cuda:7")
+    assert caught.value.code == "AS517"
+
+
+def test_a_name_of_nnx() -> None:
+    with pytest.raises(UnsupportedError, match=r"'train' is flax\.nnx\.Module's own"):
+        backend("flax").emit(graph_of(NET.replace("relu: relu", "train: relu")))
