@@ -77,7 +77,7 @@ def shown(*command: str) -> str:
 
 def test_a_backend_of_a_stranger(packages: Packages) -> None:
     packages.add("archspec_toy", "toy")
-    assert backends() == ("keras", "onnx", "torch", "toy")
+    assert backends() == ("flax", "keras", "onnx", "torch", "toy")
     assert backend("toy").name == "toy"
     assert archspec.load("resnet20").codegen("toy").entry == "ResNet20ForCIFAR"
 
@@ -89,14 +89,14 @@ def test_no_such_backend(packages: Packages) -> None:
     (note,) = error.notes
     assert "'toy' of archspec_toy 1.0" in note and "nowhere" in note
     error = refused("something_else")
-    assert error.hint == "installed are keras, onnx, torch, toy"
+    assert error.hint == "installed are flax, keras, onnx, torch, toy"
     assert "can't be imported" in shown("build", "resnet20", "-b", "something_else")
 
 
 def test_two_backends_of_one_name(packages: Packages) -> None:
     packages.add("archspec_toy", "toy")
     packages.add("other_toy", "toy", "raise RuntimeError", "other_toy.inner:made")
-    assert backends() == ("keras", "onnx", "torch", "toy")
+    assert backends() == ("flax", "keras", "onnx", "torch", "toy")
     error = refused("toy")
     assert error.code == "AS510"
     assert "2 packages" in error.message
