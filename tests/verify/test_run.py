@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from archspec.errors import BackendError
 from archspec.verify import run as module
+from archspec.verify.comparison import SINGLE_ONLY, Row
 from archspec.verify.memory import needed
 from archspec.verify.process import NotAvailable
+from archspec.verify.proof import Proof
 from archspec.verify.run import run
 from archspec.verify.setting import Setting
 from archspec.verify.target import parse_all
@@ -152,3 +155,32 @@ def test_what_is_left_out_is_said(setting: Setting, tmp_path: Path) -> None:
     (note,) = notes(gelu, "torch,keras")
     assert note.startswith("gelu on keras:tensorflow rounds in float64")
     assert notes(gelu, "torch,keras", quick=True) == notes(gelu, "torch") == []
+
+
+SMALL = """
+archspec: 1
+name: net
+inputs: {image: [3, 6, 6]}
+graph: {conv: {op: conv2d, channels: 2, kernel: 1}, bn: batch_norm}
+"""
+
+
+def test_an_engine_of_float32_alone(tmp_path: Path) -> None:
+    """In float64 a row says so, and is no failure; in float32 it is compared."""
+    path = tmp_path / "net.yaml"
+    path.write_text(SMALL)
+    both = parse_all("onnx:reference,onnx:ort")
+    made = run(Setting(str(path)), both, lambda text: None)
+    assert made.proof is not None
+    found = {(row.check, row.target): row.verdict for row in made.proof.rows}
+    assert found["all", "onnx:ort"] == SINGLE_ONLY
+    assert [target for _, target in found].count("onnx:ort") == 1
+    with pytest.raises(BackendError, match="onnx:ort doesn't compute in float64"):
+        run(Setting(str(path)), both[1:], lambda text: None)
+    single = run(Setting(str(path), "float32"), both[1:], lambda text: None)
+    assert single.proof is not None
+    assert {row.target for row in single.proof.rows} == {"onnx:ort"}
+    rows = [
+        Row("float64", "all", "onnx:ort", verdict) for verdict in ("pass", SINGLE_ONLY)
+    ]
+    assert Proof((*rows,), (), ()).passed and not Proof((rows[1],), (), ()).passed
