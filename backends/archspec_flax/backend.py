@@ -204,7 +204,7 @@ class FlaxBackend:
 
 
 def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
-    """What the entry of a file makes; one in which nothing has weights draws nothing."""
+    """What the entry of a file makes; without weights and chance it draws nothing."""
     from flax import nnx
 
     make = getattr(execute(source), source.entry)
