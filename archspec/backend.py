@@ -17,9 +17,11 @@ and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
 whose files can load weights; `emit_tapped(net, both)`, features beside a head, of a
 graph or a family; `test(graphs, small, imported)`, a file's test
-(`archspec.source.recorded`); `plan(graph)`, how several devices share a model. There is
-no version of the protocol to keep in step: `backend` looks at the object itself,
-whether all is there and takes what it will be given, and says what is not.
+(`archspec.source.recorded`); `plan(graph)`, how several devices share a model.
+`started(source, seed)` makes a model whose weights start as the file says, where its
+constructor wants to be told what it draws from. There is no version of the protocol to
+keep in step: `backend` looks at the object itself, whether all is there and takes what
+it will be given, and says what is not.
 """
 
 from __future__ import annotations

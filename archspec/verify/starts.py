@@ -34,6 +34,7 @@ def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     """
     chosen.start()
     source = chosen.emit(graph)
+    own = getattr(chosen, "started", None)
     make = getattr(execute(source), source.entry)
     sizes = {n: prod(s) for n, s in {**graph.parameters(), **graph.buffers()}.items()}
     counts: Counter[object] = Counter()
@@ -47,7 +48,8 @@ def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     for number in range(models):
         if number and process_time() > until:
             break
-        for name, array in chosen.read_weights(graph, make()).items():
+        model = make() if own is None else own(source, number)
+        for name, array in chosen.read_weights(graph, model).items():
             step = max(sizes[name] * models // KEPT, 1)
             found[name].append(array.reshape(-1)[::step].copy())
     for name, arrays in found.items():

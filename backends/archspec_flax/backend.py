@@ -104,18 +104,17 @@ class FlaxBackend:
         if dtype == "float64":
             _double()
         source = source or self.emit(graph)
-        make = getattr(execute(source), source.entry)
-        told = make.__init__ if isinstance(make, type) else make
-        drawn = "rngs" in signature(told).parameters  # not where nothing has weights
         given = dict(arguments or {})
-        model = nnx.eval_shape(
-            lambda: make(**given, **({"rngs": nnx.Rngs(0)} if drawn else {}))
-        )
+        model = nnx.eval_shape(lambda: _made(source, given, 0))
         _compare(graph, model)
         _fill(graph, model, weights, lambda array: array.astype(dtype), place)
         nnx.reseed(model, default=0)
         model.eval()
         return model
+
+    def started(self, source: Source, seed: int) -> Any:
+        """A model whose weights start as its file says."""
+        return _made(source, {}, seed)
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
@@ -202,6 +201,16 @@ class FlaxBackend:
         except (OSError, ValueError) as error:  # it moves the folder there at the end
             told = f"can't write {path!r}: {error}"
             raise ArchspecError(told, code="AS190") from error
+
+
+def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
+    """What the entry of a file makes; without weights and chance it draws nothing."""
+    from flax import nnx
+
+    make = getattr(execute(source), source.entry)
+    told = make.__init__ if isinstance(make, type) else make
+    drawn = {"rngs": nnx.Rngs(seed)} if "rngs" in signature(told).parameters else {}
+    return make(**given, **drawn)
 
 
 def _double() -> None:

@@ -907,7 +907,11 @@ class Ones:
     """Initial weights that are said at each child, above the classes, and at the end."""
 
     def __init__(
-        self, graph: object, definitions: list[Definition], titles: dict[int, str]
+        self,
+        graph: object,
+        definitions: list[Definition],
+        titles: dict[int, str],
+        names: object,
     ) -> None:
         self.title = titles[id(definitions[0])]
 
