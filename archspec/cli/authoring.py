@@ -58,8 +58,9 @@ def explain(
 ) -> None:
     """What a code means: the cause, an example and the cure; or all codes."""
     from archspec.authoring import codes
+    from archspec.width import room
 
-    print(codes.listing() if code is None else codes.explain(code), end="")
+    print(codes.listing(room()) if code is None else codes.explain(code), end="")
 
 
 @options.ended

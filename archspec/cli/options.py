@@ -27,6 +27,7 @@ from archspec.files import placed
 if TYPE_CHECKING:
     from archspec.weights import Wish
     from archspec.weights.conversion import Loaded
+    from archspec.width import Table
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
@@ -289,6 +290,15 @@ def tell(text: str) -> None:
 
     shown = colours.coloured(text) if colours.wanted(sys.stderr) else text
     print(shown, file=sys.stderr)
+
+
+def left_out(made: Table) -> None:
+    """Says to a person which columns had no room."""
+    if made.left_out and sys.stderr.isatty():
+        names = ", ".join(made.left_out)
+        print(
+            f"no room for: {names}; a wider window or --json has all", file=sys.stderr
+        )
 
 
 def told(loaded: Loaded) -> None:

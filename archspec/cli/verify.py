@@ -17,6 +17,7 @@ import typer
 
 from archspec.cli import options, signals
 from archspec.errors import ArchspecError
+from archspec.width import room
 
 if TYPE_CHECKING:
     from archspec.verify.certificate import Certificate
@@ -269,7 +270,7 @@ def _print(report: Report) -> None:
         if console.width >= NARROW:
             console.print(report.rich())
             return
-    print(report.plain(), flush=True)
+    print(report.plain(room()), flush=True)
 
 
 def _note(place: str, text: str) -> None:

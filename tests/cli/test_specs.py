@@ -137,7 +137,7 @@ class TestShow:
 
 
 def test_all_ops() -> None:
-    assert done("ops") == reference.listing()
+    assert done("ops") == reference.listing(80)
     assert all(kind in done("ops") for kind in BY_KIND)
     assert "did you mean 'relu'" in refused("ops", "rellu")
 
