@@ -12,7 +12,7 @@ from typing import Any
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Scope
 from archspec.ops import Shape
-from archspec.receptive import reaches, shown
+from archspec.receptive import pixels, reaches, shown
 from archspec.width import Column, Table, count, hung, shape, table
 
 COLUMNS = (
@@ -203,11 +203,11 @@ def summary(graph: Graph) -> dict[str, str]:
     return facts
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """A value of the language as JSON has it."""
     if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return [*map(_listed, value)] if isinstance(value, list | tuple) else value
+        return {key: listed(item) for key, item in value.items()}
+    return [*map(listed, value)] if isinstance(value, list | tuple) else value
 
 
 def data(graph: Graph) -> dict[str, Any]:
@@ -219,8 +219,8 @@ def data(graph: Graph) -> dict[str, Any]:
         "title": graph.title,
         "source": graph.source,
         "fingerprint": fingerprint(graph),
-        "params": _listed(graph.params),
-        "preprocessing": _listed(graph.recipe()),
+        "params": listed(graph.params),
+        "preprocessing": listed(graph.recipe()),
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
         "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
@@ -238,8 +238,8 @@ def data(graph: Graph) -> dict[str, Any]:
                 "shape": list(node.shape),
                 "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),
                 "macs": node.op.macs(*taken),
-                "receptive_field": shown(known, node.name)[0],
-                "stride": shown(known, node.name)[1],
+                "receptive_field": pixels(known[node.name].field),
+                "stride": pixels(known[node.name].stride),
                 "at": str(node.at),
             }
             for node, taken in graph.located()

@@ -38,7 +38,7 @@ def list_(
         (
             net.name,
             next(iter(net.families), ""),
-            f"{net.params:,}",
+            f"{net.parameters:,}",
             f"{net.macs:,}",
             ", ".join(" x ".join(map(str, shape)) for shape in net.inputs.values()),
             net.publisher,
