@@ -360,6 +360,8 @@ def test_shards(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_interrupted(spec: Path, number: signal.Signals, jobs: int) -> None:
     """What passed is said, the process dies of the signal, and no other lives on."""
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "archspec", "verify"]
     command += ["resnet152", str(spec)] if jobs == 2 else [str(spec), "resnet152"]
     process = subprocess.Popen(
