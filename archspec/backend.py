@@ -275,7 +275,8 @@ def _engine(name: str) -> str | None:
     for other in backends():
         try:
             if name in backend(other).engines:
-                return f"did you mean '{other}:{name}'?"
+                asked = "to build or verify"  # printed code runs on every engine
+                return f"did you mean {other!r}, or {asked} '{other}:{name}'?"
         except BackendError:  # `broken` says why
             continue
     return None

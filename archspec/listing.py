@@ -12,6 +12,7 @@ from archspec.language.params import bind
 from archspec.language.syntax import Unit
 from archspec.language.values import Variables, known
 from archspec.limits import Budget
+from archspec.table import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class Net:
     Attributes:
         name, title, description, source, publisher: as its file says.
         families: the families that it extends, the nearest first.
-        params: number of trainable parameters.
+        parameters: number of trainable parameters.
         macs: multiply-accumulates of one image.
+        params: what may be set, with the values that the net has.
+        preprocessing: how an image becomes an input.
         inputs: input names and their shapes, channels first.
     """
 
@@ -32,9 +35,11 @@ class Net:
     source: str
     publisher: str
     families: tuple[str, ...]
-    params: int
+    parameters: int
     macs: int
     inputs: dict[str, list[int]]
+    params: dict[str, Any]
+    preprocessing: dict[str, Any]
 
     def facts(self) -> dict[str, Any]:
         """The same for machines."""
@@ -44,9 +49,11 @@ class Net:
             "description": self.description,
             "family": next(iter(self.families), None),
             "families": list(self.families),
-            "params": self.params,
+            "parameters": self.parameters,
             "macs": self.macs,
             "inputs": self.inputs,
+            "params": self.params,
+            "preprocessing": self.preprocessing,
             "publisher": self.publisher or None,
             "source": self.source,
         }
@@ -72,7 +79,9 @@ def nets(family: str | None = None) -> list[Net]:
 
 def _net(files: Files, name: str) -> Net:
     unit = files.open(name)
-    params, macs = (_expected(unit, key) for key in ("params", "macs"))
+    parameters, macs = (_expected(unit, key) for key in ("params", "macs"))
+    variables = Variables(Budget(files.limits))
+    bound = bind(unit.block(), {}, variables, lambda *path, key=False: None)
     return Net(
         name,
         unit.keys.title,
@@ -80,9 +89,11 @@ def _net(files: Files, name: str) -> Net:
         unit.keys.source,
         unit.keys.publisher,
         _families(files, unit),
-        params,
+        parameters,
         macs,
-        _inputs(unit, Variables(Budget(files.limits))),
+        _inputs(unit, variables),
+        listed(bound.values),
+        listed(unit.preprocessing),
     )
 
 
@@ -105,7 +116,6 @@ def _families(files: Files, unit: Unit) -> tuple[str, ...]:
 
 
 def _inputs(unit: Unit, variables: Variables) -> dict[str, list[int]]:
-    bind(unit.block(), {}, variables, lambda *path, key=False: None)
     shapes: dict[str, Any] = {
         name: known(entry.value, variables, entry.at).value
         for name, entry in unit.inputs.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,13 +20,38 @@ def available() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
         line = next(line for line in lines if line.startswith("MemAvailable:"))
         found.append(1024 * int(line.split()[1]))
-    with suppress(OSError, ValueError):
-        limit = int((CGROUP / "memory.max").read_text())
-        found.append(limit - int((CGROUP / "memory.current").read_text()))
+    for folder, limit, used in _groups():
+        with suppress(OSError, ValueError):  # `max` is none
+            most = int((folder / limit).read_text())
+            found.append(max(0, most - int((folder / used).read_text())))
     if not found:
         with suppress(OSError, ValueError, AttributeError):
             found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(found, default=None)
+
+
+V2 = "memory.max", "memory.current"
+V1 = "memory.limit_in_bytes", "memory.usage_in_bytes"
+
+
+def _groups() -> Iterator[tuple[Path, str, str]]:
+    """The process' control groups, the nearest first, with the names of their files.
+
+    Each limits what is below it. In a container its own may be what is mounted as the
+    root, whatever its path says (cgroups(7)).
+    """
+    lines = []
+    with suppress(OSError, ValueError):
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    for line in [*lines, "0::/", "0:memory:/"]:
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = CGROUP / "memory" if controllers else CGROUP
+        own = root / path.lstrip("/")
+        while root in (own, *own.parents):
+            yield own, *(V1 if controllers else V2)
+            own = own.parent
 
 
 def check(graph: Graph, dtype: str) -> None:

@@ -85,3 +85,10 @@ def shown(reaches: Mapping[str, Reach], name: str) -> tuple[str, str]:
 def _axes(axes: Axes) -> str:
     texts = [f"{float(value):.4g}" for value in axes]
     return texts[0] if texts[0] == texts[1] else " x ".join(texts)
+
+
+def pixels(axes: Axes | None) -> list[int | float] | None:
+    """As JSON has it: vertical and horizontal, whole numbers as such."""
+    if axes is None:
+        return None
+    return [int(side) if side.denominator == 1 else float(side) for side in axes]

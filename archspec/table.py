@@ -12,10 +12,20 @@ from typing import Any
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Scope
 from archspec.ops import Shape
-from archspec.receptive import reaches, shown
+from archspec.receptive import pixels, reaches, shown
+from archspec.width import Column, Table, count, hung, shape, table
 
-HEADINGS = ("layer", "what", "output", "params", "MACs", "memory", "field", "stride")
-
+COLUMNS = (
+    Column("layer"),
+    Column("what", rank=1),
+    Column("output", short=shape),
+    Column("params", right=True, short=count),
+    Column("MACs", right=True, short=count),
+    Column("memory", right=True, rank=2),
+    Column("field", right=True, rank=4, short=shape),
+    Column("stride", right=True, rank=3, short=shape),
+)
+HEADINGS = tuple(column.heading for column in COLUMNS)
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -130,20 +140,20 @@ def lines(rows: list[Row], depth: int | None, level: int = 0) -> Iterator[list[s
 
 def render(graph: Graph, depth: int | None = None) -> str:
     """The table, the totals and the taps as plain text; `depth` counts levels."""
-    rows = folded(tree(graph).rows)
-    cells = [list(HEADINGS), *lines(rows, depth)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADINGS))]
-    table = [
-        "  ".join(
-            cell.ljust(width) if n < 3 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-    facts = summary(graph)
+    return text(graph, columns(graph, depth))
+
+
+def columns(graph: Graph, depth: int | None, width: int | None = None) -> Table:
+    """The table in lines of so many characters; None is any number."""
+    return table(COLUMNS, lines(folded(tree(graph).rows), depth), width)
+
+
+def text(graph: Graph, made: Table, width: int | None = None) -> str:
+    """A table with title, totals and taps, of which long ones are more lines."""
     title = graph.title or graph.name
-    found = [title, *([graph.source] if graph.source else []), "", *table, ""]
-    found += [f"{key}: {value}" for key, value in facts.items()]
+    found = [title, *([graph.source] if graph.source else []), "", *made.lines, ""]
+    for key, value in summary(graph).items():
+        found += hung(f"{key}: {value}", width)
     return "\n".join(found) + "\n"
 
 
@@ -193,11 +203,11 @@ def summary(graph: Graph) -> dict[str, str]:
     return facts
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """A value of the language as JSON has it."""
     if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return [*map(_listed, value)] if isinstance(value, list | tuple) else value
+        return {key: listed(item) for key, item in value.items()}
+    return [*map(listed, value)] if isinstance(value, list | tuple) else value
 
 
 def data(graph: Graph) -> dict[str, Any]:
@@ -209,8 +219,8 @@ def data(graph: Graph) -> dict[str, Any]:
         "title": graph.title,
         "source": graph.source,
         "fingerprint": fingerprint(graph),
-        "params": _listed(graph.params),
-        "preprocessing": _listed(graph.recipe()),
+        "params": listed(graph.params),
+        "preprocessing": listed(graph.recipe()),
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
         "taps": {name: list(shapes[v]) for name, v in graph.taps.items()},
@@ -228,8 +238,8 @@ def data(graph: Graph) -> dict[str, Any]:
                 "shape": list(node.shape),
                 "parameters": sum(prod(s) for s in node.op.weights(*taken).values()),
                 "macs": node.op.macs(*taken),
-                "receptive_field": shown(known, node.name)[0],
-                "stride": shown(known, node.name)[1],
+                "receptive_field": pixels(known[node.name].field),
+                "stride": pixels(known[node.name].stride),
                 "at": str(node.at),
             }
             for node, taken in graph.located()

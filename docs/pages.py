@@ -79,7 +79,7 @@ def gallery() -> str:
 def row(net: Net) -> Iterator[str]:
     """Its cells in the overview."""
     yield f"[{net.name}](#{net.name})"
-    yield f"{net.params:,}"
+    yield f"{net.parameters:,}"
     yield f"{net.macs:,}"
     yield ", ".join(" x ".join(map(str, shape)) for shape in net.inputs.values())
     yield net.publisher

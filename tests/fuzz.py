@@ -152,6 +152,86 @@ def _cut(draw: random.Random, text: str) -> str:
     return text[:here] + text[there:] if draw.random() < 0.7 else text[:here]
 
 
+def _typo(draw: random.Random, text: str) -> str:
+    """Two letters of a word in the other order, one lost, or one twice."""
+    words = list(re.finditer(r"[A-Za-z_]{3,}", text))
+    if not words:
+        return text
+    word = draw.choice(words)
+    here = draw.randrange(word.start(), word.end() - 1)
+    pair = text[here : here + 2]
+    made = draw.choice((pair[::-1], pair[0], pair[0] * 2 + pair[1]))
+    return text[:here] + made + text[here + 2 :]
+
+
+def _saved(draw: random.Random, text: str) -> str:
+    """As other editors and half a save leave a file."""
+    match draw.randrange(7):
+        case 0:
+            return "\ufeff" + text
+        case 1:
+            return text.replace("\n", draw.choice(("\r\n", "\r", "\x85")))
+        case 2:
+            return text.replace("  ", "\t", draw.choice((1, 1, -1)))
+        case 3:
+            return text[: draw.randrange(len(text) + 1)]
+        case 4:
+            return text[: draw.randrange(len(text) + 1)] + "\0" * draw.randrange(99)
+        case 5:
+            return text.replace(": ", ":", 1 + draw.randrange(3))
+        case _:
+            return text.replace(" ", "\xa0", 1 + draw.randrange(3))
+
+
+def _merged(draw: random.Random, text: str) -> str:
+    """What a merge in git leaves, or a file pasted behind another."""
+    lines = text.split("\n")
+    here, there = sorted(draw.randrange(len(lines) + 1) for _ in range(2))
+    one, two = lines[here:there], draw.sample(lines, draw.randrange(min(4, len(lines))))
+    if draw.random() < 0.3:
+        return text + draw.choice(("", "---\n", "...\n")) + draw.choice(corpus())
+    parted = ["<<<<<<< HEAD", *one, "=======", *two, ">>>>>>> branch"]
+    return "\n".join(lines[:here] + parted + lines[there:])
+
+
+def _anchored(draw: random.Random, text: str) -> str:
+    """Anchors, aliases and merge keys on values that a file has."""
+    places = [place.start() for place in re.finditer(r"(?<=: )\S", text)]
+    if len(places) < 2:
+        return text
+    one, two = sorted(draw.sample(places, 2))
+    alias = draw.choice(("*a", "{<<: *a}", "{<<: [*a, *a]}", "[*a, *a]", "*b"))
+    end = re.compile(r"[,}\]\n]|$").search(text, two)
+    assert end is not None
+    return f"{text[:one]}&a {text[one:two]}{alias}{text[end.start() :]}"
+
+
+def _number(draw: random.Random, text: str) -> str:
+    """Another number: huge, of another notation, with a unit."""
+    numbers = list(re.finditer(r"\b\d+(\.\d+)?\b", text))
+    if not numbers:
+        return text
+    number = draw.choice(numbers)
+    return text[: number.start()] + draw.choice(NUMBERS) + text[number.end() :]
+
+
+def _named(draw: random.Random, text: str) -> str:
+    """A name everywhere in a file in other letters."""
+    names = re.findall(r"^ *([a-z]\w*):", text, re.MULTILINE)
+    if not names:
+        return text
+    return re.sub(rf"\b{draw.choice(names)}\b", draw.choice(NAMES), text)
+
+
+NUMBERS = (
+    *("1" + "0" * 400, "0x7fffffff", "0o17", "010", "1_000", "1e3", "1E400", "-0.0"),
+    *("9223372036854775808", "4294967296", ".5", "5.", ".inf", ".nan", "1,000", "3x3"),
+    *("12:30:45", "1:30", "2024-01-01", "64px", "50%", "+1", "--1", "½", "²", "\uff11"),
+)
+NAMES = (
+    *("größe", "层", "слой", "e\u0301", "ﬁ", "a b", "a.b", "a-b", "1a", "on", "yes"),
+    *("class", "self", "__init__", "input", "null", "\U0001f600", "x" * 300, "\u202ea"),
+)
 MUTATIONS: list[Callable[[random.Random, str], str]] = [
     _line,
     _word,
@@ -159,6 +239,13 @@ MUTATIONS: list[Callable[[random.Random, str], str]] = [
     _formula,
     _character,
     _cut,
+    _typo,
+    _typo,
+    _saved,
+    _merged,
+    _anchored,
+    _number,
+    _named,
 ]
 
 

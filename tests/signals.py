@@ -5,7 +5,7 @@
 starts commands that write, each in folders of its own, and sends each SIGTERM, SIGINT
 (as a terminal does, to the process and its children) or SIGKILL. Half of the moments
 lie in the last quarter of what the command takes. After SIGKILL the same command is run
-once more, and to its end, before its folders are looked at.
+once more, and to its end, before its folders are looked at. Each moment is a line.
 """
 
 from __future__ import annotations
@@ -244,10 +244,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = Path(text) / str(step)
             folder.mkdir()
             found, amid = tried(CASES[name], number, after, folder, given)
+            place = (
+                f"[{step + 1}/{told.count}] {name} {number.name} after {after:.3f} s"
+            )
+            ended = "" if amid else ", it had ended"
+            print(f"{place}{ended}: {'; '.join(found) or 'fine'}", flush=True)
+            bad += len(found)
             counts[f"{name} {number.name}{'' if amid else ' (had ended)'}"] += 1
-            for fault in found:
-                bad += 1
-                print(f"{name} {number.name} after {after:.3f} s: {fault}", flush=True)
             shutil.rmtree(folder)
     for name, count in sorted(counts.items()):
         print(f"{count:4} {name}")

@@ -18,7 +18,7 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 """What a command that only reads a spec has no time for."""
 
 LAYERS = (
-    {"errors", "catalog"},
+    {"errors", "catalog", "width"},
     {"files", "limits"},
     {"arguments"},
     {"ops"},

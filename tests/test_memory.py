@@ -19,7 +19,7 @@ MEMINFO = "MemTotal:       2000 kB\nMemFree:  10 kB\nMemAvailable:   1000 kB\n"
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that says nothing yet."""
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    monkeypatch.setattr(memory, "Path", lambda _: tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "Path", lambda path: tmp_path / Path(path).name)
     return tmp_path
 
 
@@ -48,6 +48,43 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_free(system: Path, files: dict[str, str], room: int) -> None:
     for name, text in files.items():
         (system / name).write_text(text)
+    assert memory.available() == room
+
+
+OWN = {"memory.max": "5000", "memory.current": "3000"}
+
+
+@pytest.mark.parametrize(
+    ("group", "folder", "files", "room"),
+    [
+        ("0::/user.slice/job.scope\n", "user.slice/job.scope", OWN, 2000),
+        ("0::/user.slice/job.scope\n", "user.slice", OWN, 2000),  # limits what is in it
+        ("0::/user.slice/job.scope\n", "other.slice", OWN, 1024_000),
+        ("0::/../job.scope\n", "", OWN, 2000),  # of a container, seen from outside
+        ("", "", OWN, 2000),
+        ("nonsense\n", "", OWN, 2000),
+        (
+            "12:cpu,cpuacct:/docker/7\n9:memory:/docker/7\n1:name=systemd:/docker/7\n",
+            "memory/docker/7",
+            {"memory.limit_in_bytes": "5000", "memory.usage_in_bytes": "5001"},
+            0,
+        ),
+        (
+            "9:memory:/docker/7\n0::/\n",
+            "memory",
+            {"memory.limit_in_bytes": f"{2**63 - 4096}", "memory.usage_in_bytes": "9"},
+            1024_000,
+        ),
+    ],
+)
+def test_the_own_group(
+    system: Path, group: str, folder: str, files: dict[str, str], room: int
+) -> None:
+    (system / "meminfo").write_text(MEMINFO)
+    (system / folder).mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (system / folder / name).write_text(text)
+    (system / "cgroup").write_text(group)
     assert memory.available() == room
 
 

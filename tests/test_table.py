@@ -145,8 +145,8 @@ def test_the_same_for_machines() -> None:
         "shape": [4, 4, 4],
         "parameters": 144,
         "macs": 2304,
-        "receptive_field": "10",
-        "stride": "2",
+        "receptive_field": [10, 10],
+        "stride": [2, 2],
         "at": "net.yaml:10:7",
     }
 

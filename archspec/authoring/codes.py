@@ -9,6 +9,7 @@ from textwrap import fill, indent
 from typing import TYPE_CHECKING
 
 from archspec.errors import ArchspecError, nearest
+from archspec.width import Column, table
 
 if TYPE_CHECKING:
     from archspec.spec import Spec
@@ -62,9 +63,11 @@ def explain(name: str) -> str:
     return "\n\n".join([*parts, FILLED(f"What to do: {code.cure}")]) + "\n"
 
 
-def listing() -> str:
-    """Every code with its title."""
-    return "".join(f"{code.name}  {code.title}\n" for code in codes().values())
+def listing(width: int | None = None) -> str:
+    """Every code with its title, as far as there is room."""
+    rows = ((code.name, code.title) for code in codes().values())
+    made = table((Column("code"), Column("title", least=20)), rows, width)
+    return "\n".join(made.lines[1:]) + "\n"
 
 
 def answers(text: str) -> list[str]:

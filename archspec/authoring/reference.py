@@ -22,13 +22,14 @@ from archspec.language.files import Files
 from archspec.ops import BY_KIND, Op, Weighted
 from archspec.ops.describe import expected, summary
 from archspec.ops.init import BY_NAME, CONSTANTS, Init
+from archspec.width import Column, table
 
 
-def listing() -> str:
-    """Every op with the first line of its documentation."""
-    width = max(map(len, BY_KIND))
-    lines = [f"{kind.ljust(width)}  {summary(op)}" for kind, op in BY_KIND.items()]
-    return "\n".join(lines) + "\n"
+def listing(width: int | None = None) -> str:
+    """Every op with the first line of its documentation, as far as there is room."""
+    rows = ((kind, summary(op)) for kind, op in BY_KIND.items())
+    made = table((Column("op"), Column("what it does", least=20)), rows, width)
+    return "\n".join(made.lines[1:]) + "\n"
 
 
 def page(kind: str) -> str:

@@ -19,10 +19,12 @@ def main() -> None:
     # Pydantic reads the metadata of every installed package for plugins of its own.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from archspec.cli.app import application
+    from archspec.cli.completion import whole_words
 
     code: int | str | None = 0
     try:
-        application(next(iter(sys.argv[1:]), None))(prog_name="archspec")
+        with whole_words():
+            application(next(iter(sys.argv[1:]), None))(prog_name="archspec")
     except SystemExit as end:
         code = end.code
     except OSError as error:  # of what typer prints by itself

@@ -42,7 +42,10 @@ def application(called: str | None = None) -> typer.Typer:
     app = typer.Typer(
         name="archspec",
         help="A neural network as one spec, compiled into native PyTorch and Keras.",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 120,  # of a wide terminal
+        },
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )

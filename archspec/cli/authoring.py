@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,14 +35,29 @@ def new(
 
 @options.ended
 def schema(
+    of: Annotated[
+        Literal["spec", "list", "show", "validate"],
+        typer.Argument(
+            metavar="[OF]",
+            help="spec, the language, for editors; or what list, show or validate "
+            "give with --json.",
+        ),
+    ] = "spec",
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",
     force: options.Force = False,
 ) -> None:
-    """The language as a JSON Schema, for editors."""
-    from archspec.authoring.schema import schema as made
+    """The language as a JSON Schema, for editors; or that of a command's JSON."""
     from archspec.files import write_whole
 
-    text = json.dumps(made(), indent=1, ensure_ascii=False) + "\n"
+    if of == "spec":
+        from archspec.authoring.schema import schema as language
+
+        made = language()
+    else:
+        from archspec.authoring.records import record
+
+        made = record(of)
+    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
     if output == "-":
         streams.put(text)
         return
@@ -58,8 +73,9 @@ def explain(
 ) -> None:
     """What a code means: the cause, an example and the cure; or all codes."""
     from archspec.authoring import codes
+    from archspec.width import room
 
-    print(codes.listing() if code is None else codes.explain(code), end="")
+    print(codes.listing(room()) if code is None else codes.explain(code), end="")
 
 
 @options.ended

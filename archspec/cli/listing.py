@@ -8,8 +8,16 @@ from typing import Annotated
 import typer
 
 from archspec.cli import options
+from archspec.width import Column, count, room, shape, table
 
-HEADINGS = ("name", "family", "params", "MACs", "input", "publisher")
+COLUMNS = (
+    Column("name"),
+    Column("family", rank=1),
+    Column("params", right=True, short=count),
+    Column("MACs", right=True, short=count),
+    Column("input", short=shape, rank=3),
+    Column("publisher", rank=2, least=18),
+)
 
 
 @options.ended
@@ -26,22 +34,17 @@ def list_(
     if as_json:
         print(json.dumps([net.facts() for net in found], indent=2))
         return
-    cells = [HEADINGS]
-    cells += [
+    rows = (
         (
             net.name,
             next(iter(net.families), ""),
-            f"{net.params:,}",
+            f"{net.parameters:,}",
             f"{net.macs:,}",
             ", ".join(" x ".join(map(str, shape)) for shape in net.inputs.values()),
             net.publisher,
         )
         for net in found
-    ]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADINGS))]
-    for row in cells:
-        padded = [
-            cell.rjust(width) if n in (2, 3) else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(padded).rstrip())
+    )
+    made = table(COLUMNS, rows, room())
+    print("\n".join(made.lines))
+    options.left_out(made)

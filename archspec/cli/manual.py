@@ -28,6 +28,11 @@ with 1 where what it was given is wrong or a check failed, with 2 where the comm
 line itself is wrong, and dies of a signal. A file is written whole or not at all:
 while it grows it is in a folder `.archspec-…` beside its place. One that is left,
 since its process was killed, is removed by the next command that writes there.
+A table has the width of the terminal; in a pipe it has 80 columns, or what `COLUMNS`
+says. There a row is one line: counts become short (`25.6M`) and columns are left out
+before a name is cut. Programs take `--json`, which has all; what keys it has is a JSON
+Schema, which `archspec schema list`, `archspec schema show` and `archspec schema
+validate` print. Keys are added in later versions, and none goes.
 `archspec --install-completion` lets your shell complete nets, ops, backends and
 options.
 
@@ -36,6 +41,7 @@ options.
 | `ARCHSPEC_LIMITS` | what a spec may ask for, as `nodes=500000` |
 | `ARCHSPEC_CACHE` | the folder for weights that were fetched |
 | `ARCHSPEC_MIRROR` | an address that has publishers' files, by their hosts |
+| `COLUMNS` | the width of tables, such as 200 for one in a pipe |
 | `NO_COLOR`, `FORCE_COLOR` | colours in messages: never, or also where no terminal is |
 | `KERAS_BACKEND` | what Keras runs on, as Keras itself takes it |
 """

@@ -25,8 +25,10 @@ from archspec.errors import (
 from archspec.files import placed
 
 if TYPE_CHECKING:
+    from archspec.language.syntax import Param
     from archspec.weights import Wish
     from archspec.weights.conversion import Loaded
+    from archspec.width import Table
 
 P = ParamSpec("P")
 SIZE = re.compile("[1-9][0-9]{0,6}")
@@ -60,7 +62,6 @@ def values_of_params(context: typer.Context, incomplete: str) -> list[str]:
     Of a spec that is wrong there are none.
     """
     from archspec.language.files import Files
-    from archspec.language.values import is_formula
 
     given = context.params
     # Where the option has no value yet, click has not told arguments from the rest.
@@ -71,13 +72,22 @@ def values_of_params(context: typer.Context, incomplete: str) -> list[str]:
         known = Files().open(named).params
     except (ArchspecError, OSError):
         return []
-    if not equals:
-        return [f"{param}=" for param in known if param.startswith(name)]
-    param = known.get(name)
+    if equals:
+        return [f"{name}={v}" for v in _values(known.get(name)) if v.startswith(text)]
+    fit = [param for param in known if param.startswith(name)]
+    found = [f"{param}=" for param in fit]
+    if len(fit) == 1:  # with a second one, no shell puts a space behind the `=`
+        found += [f"{fit[0]}={value}" for value in _values(known[fit[0]])]
+    return found
+
+
+def _values(param: Param | None) -> list[str]:
+    """What a param may be set to, as far as its declaration says."""
+    from archspec.language.values import is_formula
+
     if param is None or param.required or is_formula(param.default):
         return []
-    values = ("true", "false") if param.type == "bool" else (_written(param.default),)
-    return [f"{name}={value}" for value in values if value.startswith(text)]
+    return ["true", "false"] if param.type == "bool" else [_written(param.default)]
 
 
 def _written(value: Any) -> str:
@@ -289,6 +299,15 @@ def tell(text: str) -> None:
 
     shown = colours.coloured(text) if colours.wanted(sys.stderr) else text
     print(shown, file=sys.stderr)
+
+
+def left_out(made: Table) -> None:
+    """Says to a person which columns had no room."""
+    if made.left_out and sys.stderr.isatty():
+        names = ", ".join(made.left_out)
+        print(
+            f"no room for: {names}; a wider window or --json has all", file=sys.stderr
+        )
 
 
 def told(loaded: Loaded) -> None:

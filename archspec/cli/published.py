@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archspec.cli import options
+from archspec.width import Column, hung, read_by_a_person, room, table
 
 if TYPE_CHECKING:
     from archspec.weights.pretrained import Pretrained
@@ -53,6 +54,15 @@ def published(
             print(f"  {line}")
 
 
+COLUMNS = (
+    Column("weights"),
+    Column("accuracy", rank=1, least=24),
+    Column("size", right=True),
+    Column("licence", rank=2),
+    Column(""),
+)
+
+
 def _lines(pairs: list[tuple[Pretrained, Path | None]]) -> Iterator[str]:
     """For each: facts in columns, its preprocessing, what else is said."""
     cells = [
@@ -65,13 +75,13 @@ def _lines(pairs: list[tuple[Pretrained, Path | None]]) -> Iterator[str]:
         )
         for row, file in pairs
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for (row, _), line in zip(pairs, cells, strict=True):
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        yield "  ".join(padded).rstrip()
-        yield "    " + ", ".join(f"{k} {v}" for k, v in row.preprocessing.items())
-        if row.about:
-            yield f"    {row.about}"
+    _, *lines = table(COLUMNS, cells, room() - 2).lines
+    prose = read_by_a_person()
+    for (row, _), line in zip(pairs, lines, strict=True):
+        yield line
+        told = ", ".join(f"{k} {v}" for k, v in row.preprocessing.items())
+        for text in filter(None, (told, row.about)):
+            yield from (f"    {part}" for part in hung(text, prose and prose - 6))
 
 
 def _accuracy(row: Pretrained) -> str:

@@ -114,7 +114,7 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """A table by block: output shape, parameters, MACs and memory."""
-    from archspec import load, table
+    from archspec import load, table, width
     from archspec.authoring import resolved
 
     given, size = options.params(params), options.image_size(input_size)
@@ -128,7 +128,9 @@ def show(
     elif graph:
         print(table.edges(found.graph), end="")
     else:
-        print(found.show(depth), end="")
+        made = table.columns(found.graph, depth, width.room())
+        print(table.text(found.graph, made, width.read_by_a_person()), end="")
+        options.left_out(made)
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -147,5 +149,6 @@ def ops(
 ) -> None:
     """The ops of the language, or one with its attributes."""
     from archspec.authoring.reference import listing, page
+    from archspec.width import room
 
-    print(listing() if op is None else page(op), end="")
+    print(listing(room()) if op is None else page(op), end="")

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,11 +17,13 @@ import typer
 
 from archspec.cli import options, signals
 from archspec.errors import ArchspecError
+from archspec.width import room
 
 if TYPE_CHECKING:
     from archspec.verify.certificate import Certificate
     from archspec.verify.data import Dtype
     from archspec.verify.report import Report
+    from archspec.verify.setting import Setting
 
 PRECISIONS: dict[str, tuple[Dtype, ...]] = {
     "float32": ("float32",),
@@ -63,6 +65,12 @@ def verify(
             metavar="N/COUNT", help="Only a machine's share of the nets, such as 2/4."
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", min=1, max=64, help="How many comparisons at once."
+        ),
+    ] = 1,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Make a net smaller that doesn't fit.")
     ] = False,
@@ -105,11 +113,19 @@ def verify(
     alone, on another machine, device or version of a framework.
     With several specs it says how many are left, and when interrupted what passed.
     Each is in one of the shards 1/4 to 4/4, which share out the nets by their MACs.
+    With --jobs several go on at once, as many as memory takes, and share the cores;
+    their reports come in the order of the specs.
     """
+    from archspec.verify.jobs import at_once, share_cores
+
+    if jobs > 1:
+        share_cores(jobs)  # before any framework, and numpy, is imported
     from archspec.backend import computes
     from archspec.catalog import names
+    from archspec.memory import available
     from archspec.verify import shards
     from archspec.verify.entry import split
+    from archspec.verify.memory import needed
     from archspec.verify.report import summary
     from archspec.verify.run import run
     from archspec.verify.setting import Setting
@@ -160,28 +176,44 @@ def verify(
         chosen = [starts[place] + n for place in share for n in range(each)]
         settings = [settings[place] for place in chosen]
         costs = [costs[place] for place in chosen]
-    reports: list[Report] = []
+    made: dict[int, Report] = {}
     began = time.monotonic()
     several = len(names_) > 1
-    words = _Words(reports, len(settings), as_json)
+    total = len(settings)
+
+    def compare(number: int) -> Report:
+        place = f"[{number + 1}/{total}] {settings[number].spec}: "
+        return run(
+            settings[number],
+            targets,
+            partial(_note, place if total > 1 else ""),
+            training=not evaluation,
+            shrink=shrink,
+            quick=quick,
+            certificate=certified,
+        )
+
+    def need(setting: Setting) -> int:
+        training = not (evaluation or quick) and setting.dtype == "float64"
+        each = needed(setting.graph(), setting.dtype, training=training)
+        return each * (len(targets) + 1)
+
+    needs = [need(setting) if jobs > 1 else 0 for setting in settings]
+    words = _Words(made, total, as_json)
+    printed = 0
     with signals.last(words.tell) if several else nullcontext():
-        for number, setting in enumerate(settings, 1):
-            place = f"[{number}/{len(settings)}] {setting.spec}: "
-            made = run(
-                setting,
-                targets,
-                partial(_note, place if len(settings) > 1 else ""),
-                training=not evaluation,
-                shrink=shrink,
-                quick=quick,
-                certificate=certified,
-            )
-            reports.append(made)
-            if not as_json:
-                _print(made)
-            if several and number < len(settings):
-                rest = shards.left(costs, number, time.monotonic() - began)
-                print(f"[{number}/{len(settings)}] done, {rest}", file=sys.stderr)
+        for number, report in at_once(compare, needs, jobs, available()):
+            made[number] = report
+            while printed in made:
+                if not as_json:
+                    _print(made[printed])
+                printed += 1
+            if several and len(made) < total:
+                done = [costs[n] for n in made]
+                rest = [costs[n] for n in range(total) if n not in made]
+                told = shards.left([*done, *rest], len(done), time.monotonic() - began)
+                print(f"[{len(made)}/{total}] done, {told}", file=sys.stderr)
+    reports = words.reports()
     if as_json:
         print(json.dumps([report.facts() for report in reports], indent=2))
     elif part and not reports:
@@ -197,15 +229,19 @@ def verify(
 class _Words:
     """What is said of the comparisons that were made when a signal ends the others."""
 
-    reports: Sequence[Report]
+    made: Mapping[int, Report]
     total: int
     as_json: bool
+
+    def reports(self) -> list[Report]:
+        """In the order of the specs."""
+        return [self.made[number] for number in sorted(self.made)]
 
     def tell(self) -> None:
         """Writes past the streams: what they hold may be half a line, and locked."""
         from archspec.verify.report import interrupted
 
-        made = [*self.reports]
+        made = self.reports()
         with suppress(OSError):
             os.write(2, f"{interrupted(made, self.total)}\n".encode())
         if self.as_json:
@@ -272,7 +308,7 @@ def _print(report: Report) -> None:
         if console.width >= NARROW:
             console.print(report.rich())
             return
-    print(report.plain(), flush=True)
+    print(report.plain(room()), flush=True)
 
 
 def _note(place: str, text: str) -> None:

@@ -14,6 +14,7 @@ import typer
 from archspec.cli import loading, options
 from archspec.cli.published import published
 from archspec.errors import WeightsError
+from archspec.width import Column, room, shape, table
 
 if TYPE_CHECKING:
     from archspec import Spec
@@ -94,13 +95,12 @@ def inspect(file: File, as_json: options.Json = False) -> None:
         facts |= {"notes": [*notes]} if notes else {}
         print(json.dumps(facts, indent=2))
         return
-    cells = [
-        [name, " x ".join(map(str, tensor.shape)) or "scalar", tensor.dtype]
+    cells = (
+        (name, " x ".join(map(str, tensor.shape)) or "scalar", tensor.dtype)
         for name, tensor in tensors.items()
-    ]
-    widths = [max((len(row[n]) for row in cells), default=0) for n in range(2)]
-    for row in cells:
-        print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
+    )
+    columns = Column("name"), Column("shape", short=shape), Column("dtype")
+    print("\n".join(table(columns, cells, room()).lines[1:]))
     print(f"\n{kind}: {len(tensors)} tensors, {total:,} values")
     for key, text in texts.items():
         line = f"{key}: {text}"

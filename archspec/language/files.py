@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -158,10 +159,26 @@ class Files:
 def _of_the_zoo(name: str, hint: str, at: Location | None = None) -> Path:
     path = catalog.find(name)
     if path is None:
-        hint = nearest(name, (*catalog.names(), *catalog.families())) or hint
+        known = (*catalog.names(), *catalog.families())
+        hint = (at is None and _there(name)) or nearest(name, known) or hint
         message = f"{name!r} is no net of the zoo and no .yaml file"
         raise SpecError(message, code="AS101", at=at, hint=hint)
     return path
+
+
+def _there(name: str) -> str | None:
+    """What to do with something that is there under a name no spec has."""
+    if os.path.isdir(name):
+        return "it is a folder: name a file in it; `archspec validate` takes folders"
+    if not os.path.isfile(name):
+        return None
+    if name.endswith(WEIGHTS):
+        return f"a weight file is shown by `archspec weights inspect {name}`"
+    return "there is such a file, but the name of a spec ends in .yaml"
+
+
+WEIGHTS = (".pth", ".pt", ".pt2", ".safetensors", ".h5", ".keras", ".npz", ".ckpt")
+"""Endings of files that are not specs."""
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -11,6 +11,7 @@ from archspec.verify.bisection import Finding
 from archspec.verify.comparison import Row
 from archspec.verify.proof import NO_FAILURES, Proof
 from archspec.verify.setting import Setting
+from archspec.width import Column, table
 
 LEAST = {"check": 11, "where": 8, "verdict": 9}
 """Columns that may be narrower than what they hold, and how narrow: as their words."""
@@ -18,7 +19,16 @@ NARROW = 80
 """Columns of a terminal; with fewer the table has no room."""
 MISSING = "not available"
 STYLES = {"pass": "green", **dict.fromkeys(NO_FAILURES, "dim")}
-HEADER = ("check", "backend", "error", "floor", "limit", "where", "verdict")
+COLUMNS = (
+    Column("check"),
+    Column("backend"),
+    Column("error", rank=1),
+    Column("floor", rank=3),
+    Column("limit", rank=2),
+    Column("where"),
+    Column("verdict"),
+)
+HEADER = tuple(column.heading for column in COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -107,17 +117,10 @@ class Report:
         notes = [f"note: {text}" for text in (proof.notes if proof else ())]
         return [*self.notes, *missing, *found, *wrong, *shaky, *notes]
 
-    def plain(self) -> str:
-        """The table as text, for a pipe."""
-        rows = [HEADER, *self.cells()]
-        widths = [max(len(row[n]) for row in rows) for n in range(len(HEADER))]
-        table = [
-            "  ".join(
-                cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-            for row in rows
-        ]
-        lines = table[1:] and table
+    def plain(self, width: int | None = None) -> str:
+        """The table as text, for a pipe, in lines of so many characters."""
+        made = table(COLUMNS, self.cells(), width).lines
+        lines = made[1:] and made
         return "\n".join([self.title(), *lines, *self.lines()]) + "\n"
 
     def rich(self) -> Any:

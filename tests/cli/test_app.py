@@ -55,7 +55,7 @@ def test_a_version_and_short_help() -> None:
         ("ops batch", {"batch_norm"}),
         ("build resnet18 -b keras:", {"keras:jax", "keras:tensorflow"}),
         ("expl", {"explain"}),
-        ("show resnet18 --set num_c", {"num_classes="}),
+        ("show resnet18 --set num_c", {"num_classes=", "num_classes=1000"}),
         ("validate vgg11 resnet18 --set num_classes=", {"num_classes=1000"}),
         ("show resnet18 --set depths=", {"depths=[2,2,2,2]"}),
         ("show resnet18 --set zero_init_residual=", {"zero_init_residual=false"}),

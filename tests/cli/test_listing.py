@@ -44,7 +44,9 @@ def test_json() -> None:
     for net in found:
         if net["name"] in ("resnet18d", "resnetrs50"):
             graph = archspec.load(net["name"]).graph
-            assert net["params"] == graph.parameter_count()
+            assert net["parameters"] == graph.parameter_count()
+            assert net["params"] == json.loads(json.dumps(dict(graph.params)))
+            assert net["preprocessing"] == graph.recipe()
             assert net["macs"] == graph.macs()
             assert net["inputs"] == {k: list(v) for k, v in graph.inputs.items()}
             assert (net["title"], net["source"]) == (graph.title, graph.source)

@@ -199,7 +199,7 @@ def test_the_pre_commit_hook_is_a_command(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ("jax", "hint: did you mean 'keras:jax'?"),
+        ("jax", "did you mean 'keras', or to build or verify 'keras:jax'?"),
         ("keras:jx", "hint: did you mean 'keras:jax'?"),
         ("torch:channels_last", "the models are those of 'torch' [AS501]"),
         ("keras:", "the backend 'keras' has no engine ''"),

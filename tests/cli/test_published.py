@@ -42,7 +42,8 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ARCHSPEC_CACHE", str(tmp_path / "cache"))
 
 
-def test_what_there_is_for_a_net(empty: None) -> None:
+def test_what_there_is_for_a_net(empty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     title, *lines = done("weights", "published", "resnet50").splitlines()
     assert title == "resnet50"
     facts, recipe, about = lines[:3]

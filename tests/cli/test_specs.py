@@ -137,7 +137,7 @@ class TestShow:
 
 
 def test_all_ops() -> None:
-    assert done("ops") == reference.listing()
+    assert done("ops") == reference.listing(80)
     assert all(kind in done("ops") for kind in BY_KIND)
     assert "did you mean 'relu'" in refused("ops", "rellu")
 
@@ -163,3 +163,22 @@ def test_an_ops_page(kind: str) -> None:
         assert shown.startswith("    ")
     for name in BY_KIND[kind].model_fields:
         assert f"\n  {name}: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("net.json", "there is such a file, but the name of a spec ends in .yaml"),
+        ("net", "there is such a file, but the name of a spec ends in .yaml"),
+        ("net.pth", "a weight file is shown by `archspec weights inspect net.pth`"),
+        ("folder", "it is a folder: name a file in it"),
+        ("x" * 5000, "`archspec list` names the nets"),
+        ("resnet19", "did you mean 'resnet18'?"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_what_is_there_and_is_no_spec(name: str, told: str) -> None:
+    for made in ("net.json", "net", "net.pth"):
+        Path(made).write_text(WIDE)
+    Path("folder").mkdir()
+    assert f"hint: {told}" in refused("show", name)

@@ -8,9 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from signals import MARK, PATIENCE, alive
 from typer.testing import CliRunner, Result
 
 import archspec
@@ -351,21 +353,46 @@ def test_shards(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused.exit_code == 2 and "--shard is for" in refused.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(spec: Path, number: signal.Signals) -> None:
-    """What passed is said, and the process dies of the signal."""
-    command = [sys.executable, "-m", "archspec", "verify", str(spec), "resnet152"]
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 2)],
+)
+def test_interrupted(spec: Path, number: signal.Signals, jobs: int) -> None:
+    """What passed is said, the process dies of the signal, and no other lives on."""
+    mark = f"{os.getpid()}-{time.monotonic_ns()}"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-m", "archspec", "verify"]
+    command += ["resnet152", str(spec)] if jobs == 2 else [str(spec), "resnet152"]
     process = subprocess.Popen(
-        [*command, "--quick", "--backends", "torch", "--json"],
+        [*command, "--quick", "--backends", "torch", "--json", "--jobs", str(jobs)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, MARK: mark},
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("[1/2] done, 1 left, about ")
     process.send_signal(number)
     stdout, stderr = process.communicate()
     assert process.returncode == -number
-    assert stderr == "interrupted after 1 of 2 comparisons\npassed: small (float64)\n"
     (report,) = json.loads(stdout)
-    assert report["name"] == "small" and report["passed"]
+    assert report["passed"] and (jobs == 2 or report["name"] == "small")
+    passed = f"passed: {report['name']} (float64)\n"
+    assert stderr == f"interrupted after 1 of 2 comparisons\n{passed}"
+    until = time.monotonic() + PATIENCE
+    while alive(mark) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(mark)
+
+
+def test_jobs(spec: Path) -> None:
+    """Reports come in the order of the specs, whichever is done first."""
+    args = ("--quick", "--backends", "torch", "--input-size", "32", "--jobs", "2")
+    found = verify("resnet18", str(spec), *args)
+    assert found.returncode == 0, found.stderr
+    titles = [line.split()[0] for line in found.stdout.splitlines() if "seed" in line]
+    assert titles == ["resnet18", "small"]
+    assert found.stdout.endswith("2 comparisons, all equal\n")
+    assert "[1/2] done, 1 left, about " in found.stderr
+    assert verify(str(spec), "--jobs", "0").returncode == 2

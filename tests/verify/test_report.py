@@ -58,6 +58,18 @@ def test_a_backend_that_is_not_there_has_a_line_and_no_rows() -> None:
     assert console.file.getvalue().splitlines() == [nothing.title(), *nothing.lines()]
 
 
+def test_a_pipe_has_columns_that_fit() -> None:
+    rows = [
+        Row("float64", check.title, "keras:torch", "pass", 2e-9, "layer4.1.relu2")
+        for check in CHECKS
+    ]
+    report = Report("net", Setting("net"), "torch", Proof(tuple(rows), (), ()))
+    for width, left in ((120, "error floor limit "), (80, "error "), (64, "")):
+        header, *lines = report.plain(width).splitlines()[1:]
+        assert header.split() == f"check backend {left}where verdict".split()
+        assert all(len(line) <= width and "layer4.1.relu2" in line for line in lines)
+
+
 def test_what_one_layer_lacks_keeps_its_row() -> None:
     rows = (
         Row("float64", "outputs", "keras", "pass"),

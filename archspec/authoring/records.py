@@ -1,0 +1,141 @@
+"""JSON Schemas of what `list`, `show` and `validate` give with `--json`.
+
+Keys are added in later versions, and none goes: what reads them passes over others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+
+
+def _told(meaning: str, kind: Json) -> Json:
+    return {"description": meaning, **kind}
+
+
+def _or_null(kind: Json) -> Json:
+    return {"anyOf": [kind, {"type": "null"}]}
+
+
+def _list(kind: Json) -> Json:
+    return {"type": "array", "items": kind}
+
+
+def _by_name(kind: Json) -> Json:
+    return {"type": "object", "additionalProperties": kind}
+
+
+def _record(properties: Json) -> Json:
+    """An object that has all of them, and maybe others."""
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+SHAPE = _list({"type": "integer", "minimum": 1})
+AXES = {
+    "type": "array",
+    "items": {"type": "number", "exclusiveMinimum": 0},
+    "minItems": 2,
+    "maxItems": 2,
+}
+PARAMS = _told("What may be set, and its value here.", {"type": "object"})
+PREPROCESSING = _told(
+    "How an image becomes an input: resize, crop and size in pixels, interpolation, "
+    "range, channels, mean, std; those that the spec says.",
+    {"type": "object"},
+)
+
+NET = _record(
+    {
+        "name": TEXT,
+        "title": TEXT,
+        "description": TEXT,
+        "family": _told("The nearest that it extends.", _or_null(TEXT)),
+        "families": _told("All, the nearest first.", _list(TEXT)),
+        "parameters": _told("Number of trainable parameters.", COUNT),
+        "macs": _told("Multiply-accumulates of one image.", COUNT),
+        "inputs": _told("Shapes, channels first.", _by_name(SHAPE)),
+        "params": PARAMS,
+        "preprocessing": PREPROCESSING,
+        "publisher": _told("Whose code and weights it equals.", _or_null(TEXT)),
+        "source": _told("Where it comes from.", TEXT),
+    }
+)
+
+NODE = _record(
+    {
+        "name": _told("Path in the net.", TEXT),
+        "op": TEXT,
+        "attributes": _told("All of the op, also those left out.", {"type": "object"}),
+        "inputs": _told("The nodes that it reads.", _list(TEXT)),
+        "shape": _told("Of the output, channels first.", SHAPE),
+        "parameters": COUNT,
+        "macs": COUNT,
+        "receptive_field": _told(
+            "[vertical, horizontal], pixels of the image; null for the whole image.",
+            _or_null(AXES),
+        ),
+        "stride": _told(
+            "[vertical, horizontal], pixels of the image; null for a vector.",
+            _or_null(AXES),
+        ),
+        "at": _told("FILE:LINE:COLUMN in the spec.", TEXT),
+    }
+)
+
+SHOWN = _record(
+    {
+        "name": TEXT,
+        "title": TEXT,
+        "source": TEXT,
+        "fingerprint": _told(
+            "SHA-256 of what the net computes and starts from.",
+            {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        ),
+        "params": PARAMS,
+        "preprocessing": PREPROCESSING,
+        "inputs": _by_name(SHAPE),
+        "outputs": _told("Of one output the name may be empty.", _by_name(SHAPE)),
+        "taps": _by_name(SHAPE),
+        "parameters": COUNT,
+        "buffers": _told("Values that are stored and not trained.", COUNT),
+        "macs": COUNT,
+        "flops": _told("2 x macs.", COUNT),
+        "activation_bytes": _told("All outputs of one image in float32.", COUNT),
+        "nodes": _told("In topological order.", _list(NODE)),
+    }
+)
+
+FINDING = _record(
+    {
+        "code": _told("`archspec explain CODE` explains it.", TEXT),
+        "severity": {"enum": ["error", "warning"]},
+        "message": TEXT,
+        "hint": _told("What to do.", _or_null(TEXT)),
+        "notes": _list(TEXT),
+        "file": _or_null(TEXT),
+        "line": _told("From 1.", _or_null({"type": "integer", "minimum": 1})),
+        "column": _told("From 1.", _or_null({"type": "integer", "minimum": 1})),
+        "end_column": _told(
+            "The first behind what is wrong.", _or_null({"type": "integer"})
+        ),
+    }
+)
+
+RECORDS = {
+    "list": _told("What `archspec list --json` gives.", _list(NET)),
+    "show": _told("What `archspec show SPEC --json` gives.", SHOWN),
+    "validate": _told(
+        "What `archspec validate SPEC --json` gives: what is wrong or doubtful.",
+        _list(FINDING),
+    ),
+}
+
+
+def record(command: str) -> Json:
+    """The schema of a command's JSON, draft 2020-12."""
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, **RECORDS[command]}
