@@ -19,7 +19,7 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 
 LAYERS = (
     {"errors", "catalog"},
-    {"files", "limits"},
+    {"files", "limits", "renaming"},
     {"arguments"},
     {"ops"},
     {"nodes"},
@@ -33,6 +33,7 @@ LAYERS = (
     {"opening"},
     {"verify"},
     {"testing"},
+    {"diffing"},
     {"authoring"},
     {"editor"},
     {"", "cli", "__main__"},

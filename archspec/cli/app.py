@@ -18,6 +18,7 @@ COMMANDS = {
     "list": "listing:list_",
     "validate": "specs:validate",
     "show": "specs:show",
+    "diff": "diff:diff",
     "ops": "specs:ops",
     "weights": "weights:app",
 }

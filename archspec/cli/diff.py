@@ -1,0 +1,66 @@
+"""The command that compares two nets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from archspec.cli import options, streams
+
+SIDE = "A .yaml file, a net of the zoo, or REV:path of the git repository."
+ONE = typer.Argument(metavar="A", help=SIDE, autocompletion=options.nets)
+OTHER = typer.Argument(metavar="B", help=SIDE, autocompletion=options.nets)
+
+
+@options.ended
+def diff(
+    one: Annotated[str, ONE],
+    other: Annotated[str, OTHER],
+    params: options.Params = None,
+    input_size: options.Size = None,
+    as_json: options.Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="A table for a review comment.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="A's weights: how much of B they fill."
+        ),
+    ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="1 unless function and names are the same."),
+    ] = False,
+) -> None:
+    """What changed between two nets: blocks, nodes, shapes, weights and totals."""
+    from archspec.diffing import text
+    from archspec.diffing.report import compare
+    from archspec.diffing.sides import sides
+
+    given, size = options.params(params), options.image_size(input_size)
+    report = compare(*sides(one, other, given, size))
+    filled = None
+    if weights is not None:
+        from archspec.diffing import coverage
+
+        filled = coverage.coverage(report, weights)
+        for note in filled.notes:
+            print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        from archspec.diffing.data import data
+
+        facts = data(report)
+        if filled is not None:
+            facts["weights"] = coverage.data(filled, other)
+        print(json.dumps(facts, indent=2))
+    else:
+        streams.put(text.markdown(report) if as_markdown else text.text(report))
+        if filled is not None:
+            told = coverage.text(filled, other)
+            streams.put(f"\n```text\n{told}```\n" if as_markdown else f"\n{told}")
+    if exit_code and not report.same:
+        raise typer.Exit(1)
