@@ -85,9 +85,14 @@ class Signatures:
 
 
 def tree(graph: Graph, signatures: Signatures) -> Item:
-    """The whole net; scopes that are inlined into another one are none of their own."""
+    """The whole net.
+
+    Scopes that are inlined into another one are none of their own; those of one name,
+    as parts of a block that is used in pieces, are one.
+    """
     root = Item("", "", None, scope=graph.root)
     made: dict[int, Item] = {id(graph.root): root}
+    named: dict[tuple[int, str], Item] = {}
     known: dict[int, tuple[str, str]] = {}
 
     def item_of(scope: Scope) -> Item:
@@ -99,7 +104,10 @@ def tree(graph: Graph, signatures: Signatures) -> Item:
         item = made[id(at)]
         for inner in reversed(waiting):
             if not inner.inline:
-                item = _below(item, inner.name, scope=inner)
+                key = id(item), inner.name
+                if key not in named:
+                    named[key] = _below(item, inner.name, scope=inner)
+                item = named[key]
             made[id(inner)] = item
         return item
 

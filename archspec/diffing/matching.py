@@ -60,6 +60,7 @@ def match(one: Graph, other: Graph) -> Matching:
     found = Matching(tree(one, signatures), tree(other, signatures))
     found.pair(found.one, found.other)
     _inside(found, [(found.one, found.other)])
+    _pathed(found)
     for pairs in _wrapped(found):
         for pair in pairs:
             found.pair(*pair)
@@ -110,6 +111,26 @@ def _inside(found: Matching, waiting: list[tuple[Item, Item]]) -> None:
             found.pair(*pair)
             if pair[0].node is None:
                 waiting.append(pair)
+
+
+def _pathed(found: Matching) -> None:
+    """Matches what has one path in both nets, where the parts around it don't match.
+
+    In a list that has a partner numbers are no names.
+    """
+    named = {item.name: item for item in found.other.items() if not found.matched(item)}
+    for item in found.one.items():
+        same = named.get(item.name)
+        if same is None or found.matched(item) or found.matched(same):
+            continue
+        if (item.node is None) != (same.node is None):
+            continue
+        parents = [i.parent for i in (item, same) if i.parent is not None]
+        if any(parent.listed and found.matched(parent) for parent in parents):
+            continue
+        if item.node is None or item.title == same.title:
+            found.pair(item, same)
+            _inside(found, [(item, same)] if item.node is None else [])
 
 
 def _wrapped(found: Matching) -> Iterator[list[tuple[Item, Item]]]:
@@ -235,8 +256,8 @@ def _alike(a: Item, b: Item, least: float, loose: bool) -> float:
     if one.kind == other.kind:
         ours, theirs = one.settings(), other.settings()
         names = ours.keys() | theirs.keys()
-        equal = sum(ours.get(name) == theirs.get(name) for name in names)
-        return 4 + 2 * equal / max(1, len(names))
+        equal = sum(1 for name in names if ours.get(name) == theirs.get(name))
+        return 4.0 + 2 * equal / max(1, len(names))
     family = type(one).__module__
     if type(other).__module__ != family or family == shaping.__name__:
         return 0.0

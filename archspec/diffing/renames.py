@@ -25,33 +25,38 @@ TRIED = 40
 """Names from which the next rule is guessed."""
 
 
-def rules(names: Mapping[str, str], others: Collection[str]) -> dict[str, str]:
+def rules(
+    names: Mapping[str, str], others: Collection[str], taken: Collection[str] = ()
+) -> dict[str, str]:
     """Rules that turn the keys of `names` into its values.
 
     Args:
         names: for each tensor its name in the other net, also where that is the same.
         others: tensors that the other net has no use for. Where one has the name of
             another tensor there, it gets a name that begins with `unused.`.
+        taken: further names in the other net.
     """
-    targets = {*names.values()}
+    targets = {*names.values(), *taken}
     wanted = dict(names)
     wanted |= {name: UNUSED + name for name in others if name in targets}
     if all(name == new for name, new in wanted.items()):
         return {}
     free = [name for name in others if name not in wanted]
     guessed = _guessed(wanted, free)
-    if guessed is not None and _right(guessed, wanted, free):
+    if guessed is not None and _right(guessed, wanted, free, targets):
         return guessed
     safe = _single({name: new for name, new in wanted.items() if name != new})
-    assert _right(safe, wanted, free), "each layer has a rule of its own"
+    assert _right(safe, wanted, free, targets), "each layer has a rule of its own"
     return safe
 
 
 def _right(
-    made: Mapping[str, str], wanted: Mapping[str, str], free: Collection[str]
+    made: Mapping[str, str],
+    wanted: Mapping[str, str],
+    free: Collection[str],
+    targets: Collection[str],
 ) -> bool:
     """Whether all names become what they are to be, and no other one does."""
-    targets = {*wanted.values()}
     return all(renamed(n, made) == new for n, new in wanted.items()) and not any(
         renamed(name, made) in targets for name in free
     )

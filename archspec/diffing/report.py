@@ -57,7 +57,7 @@ class Report:
         """The values of `--rename` that take the first net's weights to the second."""
         known = self.tensors
         names = {name: name for name in known.kept} | known.renamed | known.resized
-        return rules(names, known.lost)
+        return rules(names, known.lost, known.new)
 
     @cached_property
     def shapes(self) -> list[tuple[str, Shape, str, Shape]]:

@@ -21,6 +21,8 @@ ORDER: tuple[Kind, ...] = (
     "param", "input", "output", "tap", "block", "moved_attribute", "op", "attribute",
     "added", "removed", "order", "reads", "renamed", "moved", "init",
 )  # fmt: skip
+ENDS = ("param", "input", "output", "tap")
+"""What is no part of a net, but of its outside."""
 SIGNS: Mapping[Kind, str] = {"added": "+", "removed": "-"}
 
 
@@ -70,7 +72,7 @@ def changes(facts: Iterable[Fact], found: Matching) -> list[Change]:
     told = [
         _change(group, totals, found)
         for kind in ORDER
-        for group in _merged([g for g in groups if g[0].kind == kind])
+        for group in _merged([group for group in groups if group.first.kind == kind])
     ]
     return told
 
@@ -125,7 +127,24 @@ def _moves(facts: list[Fact]) -> list[Fact]:
     return [fact for fact in made if fact is not None]
 
 
-Group = list[Fact]
+@dataclass(slots=True)
+class Group:
+    """Facts that one text says.
+
+    Attributes:
+        text: the text.
+        places: where it is true: a fact for each place.
+        facts: all that it says there.
+    """
+
+    text: str
+    places: list[Fact]
+    facts: list[Fact]
+
+    @property
+    def first(self) -> Fact:
+        """The first of its facts."""
+        return self.places[0]
 
 
 def _same(facts: list[Fact]) -> list[Group]:
@@ -138,31 +157,29 @@ def _same(facts: list[Fact]) -> list[Group]:
         label = fact.label if fact.block or fact.kind != "attribute" else fact.of
         places[fact.kind, fact.block, label, fact.attribute, text].append(fact)
     groups: list[Group] = []
-    for group in places.values():
-        if group[0].texts:
-            groups.append(_agreed(group))
-            continue
+    for found in places.values():
         by_text: dict[str, list[Fact]] = defaultdict(list)
-        for fact in group:
+        for fact in found:
             by_text[fact.text].append(fact)
-        if len(by_text) > 1:
-            text = _together(group)
-            if text:
-                groups.append([replace(fact, text=text) for fact in group])
-                continue
-        groups += by_text.values()
+        text = _agreed(found) if found[0].texts else ""
+        if not text and len(by_text) > 1:
+            text = _together(found)
+        if text:
+            by_text = {text: found}
+        groups += [Group(text, [*held], [*held]) for text, held in by_text.items()]
     return groups
 
 
-def _agreed(group: Group) -> Group:
-    """Facts with the text that says most of what is true of all."""
-    for text, *others in zip(*(fact.texts for fact in group), strict=True):
-        if all(other == text for other in others):
-            return [replace(fact, text=text) for fact in group]
+def _agreed(facts: list[Fact]) -> str:
+    """The text that says most of what is true of all."""
+    first = facts[0].texts
+    for place, text in enumerate(first):
+        if all(fact.texts[place] == text for fact in facts):
+            return text
     raise AssertionError("the last text is the same for all")
 
 
-def _together(group: Group) -> str:
+def _together(group: list[Fact]) -> str:
     """Values that differ from instance to instance, in words; "" for few of them.
 
     Where each number became as many times as large, that is said.
@@ -181,78 +198,69 @@ def _together(group: Group) -> str:
 def _joined(groups: list[Group]) -> list[Group]:
     """Several attributes of a node, several names in a block: one text for all."""
     found: dict[tuple[Any, ...], Group] = {}
-    for group in groups:
-        first = group[0]
-        key: tuple[Any, ...] = (id(group),)
+    for number, group in enumerate(groups):
+        first = group.first
+        key: tuple[Any, ...] = (number,)
         if first.kind in ("attribute", "init"):
-            key = (first.kind, first.of, *(fact.one for fact in group))
-        elif first.kind in ("param", "input", "output", "tap"):
+            key = (first.kind, first.of, *(fact.one for fact in group.places))
+        elif first.kind in ENDS:
             key = (first.kind,)
         elif first.kind in ("renamed", "added", "removed") and not first.before:
-            key = (first.kind, first.block, first.label, *(f.instance for f in group))
+            instances = (fact.instance for fact in group.places)
+            key = (first.kind, first.block, first.label, *instances)
         if key in found:
-            pairs = zip(found[key], group, strict=True)
-            found[key] = [_with(fact, more) for fact, more in pairs]
+            found[key].text += f", {group.text}"
+            found[key].facts += group.facts
         else:
             found[key] = group
     return [*found.values()]
-
-
-def _with(fact: Fact, more: Fact) -> Fact:
-    return replace(
-        fact,
-        text=f"{fact.text}, {more.text}",
-        one=tuple(dict.fromkeys((*fact.one, *more.one))),
-        other=tuple(dict.fromkeys((*fact.other, *more.other))),
-    )
 
 
 def _merged(groups: list[Group]) -> list[Group]:
     """Groups of one text are one, wherever they are."""
     found: dict[tuple[str, str], Group] = {}
     for group in groups:
-        found.setdefault((group[0].text, group[0].of), []).extend(group)
+        key = group.text, group.first.of
+        if key in found:
+            found[key].places += group.places
+            found[key].facts += group.facts
+        else:
+            found[key] = group
     return [*found.values()]
 
 
 def _change(group: Group, totals: Totals, found: Matching) -> Change:
-    first = group[0]
-    kind, text = first.kind, first.text
-    if kind == "param":
-        return Change(kind, "params", text, 1, None, group)
-    if kind in ("input", "output", "tap"):
-        several = kind != "output" or text.count("->") > 1
-        return Change(kind, f"{kind}{'s' * several}", text, 1, None, group)
+    first, text, places, facts = group.first, group.text, group.places, group.facts
+    kind = first.kind
+    if kind in ENDS:
+        one = kind == "output" and text.count("->") < 2
+        return Change(kind, kind if one else f"{kind}s", text, 1, None, facts)
     if kind == "block":
-        count = len(group)
-        return Change(kind, f"block {first.block}", text, count, count, group)
+        count = len(places)
+        return Change(kind, f"block {first.block}", text, count, count, facts)
     if first.of and kind in ("op", "attribute", "init"):
-        there = sum(
-            node.op.kind == first.of
-            for a, _ in found.pairs
-            for node in [a.node]
-            if node
-        )
-        if FEW <= len(group) == there:
+        nodes = (a.node for a, _ in found.pairs)
+        there = sum(node is not None and node.op.kind == first.of for node in nodes)
+        if FEW <= len(places) == there:
             text = text.removeprefix(f"{first.of} ") if kind == "op" else text
-            return Change(kind, f"every {first.of}", text, there, None, group)
-    blocks = {fact.block for fact in group}
-    labels = [*dict.fromkeys(fact.label for fact in group)]
-    instances = {fact.instance for fact in group}
+            return Change(kind, f"every {first.of}", text, there, None, facts)
+    blocks = {fact.block for fact in places}
+    labels = [*dict.fromkeys(fact.label for fact in places)]
+    instances = {fact.instance for fact in places}
     title = first.block
-    there = totals.get(kind, totals[""])[title]
     if len(blocks) == 1 and title and len(instances) > 1 and len(labels) <= FEW:
         where = f"block {title}" + f", {', '.join(labels)}" * any(labels)
-        return Change(kind, where, text, len(instances), there, group)
-    names = [*dict.fromkeys(map(_name, group))]
-    blocks_of = _blocks(group) if len(names) > FEW else ""
-    if blocks_of:
-        return Change(kind, blocks_of, text, len(group), None, group)
-    times = 1 if len(group) == len(names) <= FEW else len(group)
-    return Change(kind, _some(names), text, times, None, group)
+        of = totals.get(kind, totals[""])[title]
+        return Change(kind, where, text, len(instances), of, facts)
+    names = [*dict.fromkeys(map(_name, places))]
+    where = _blocks(places) if len(names) > FEW else ""
+    if where:
+        return Change(kind, where, text, len(places), None, facts)
+    times = 1 if len(places) == len(names) <= FEW else len(places)
+    return Change(kind, _some(names), text, times, None, facts)
 
 
-def _blocks(group: Group) -> str:
+def _blocks(group: list[Fact]) -> str:
     """The places in several blocks, each of which has several instances."""
     found: dict[str, tuple[dict[str, None], set[str]]] = {}
     for fact in group:

@@ -4,7 +4,7 @@ A file of `pairs/` has parts that begin with a line `--- a`, `--- b` and `--- re
 what stands before them says what was done. A part `a` or `b` is a spec, or a net of the
 zoo by its name, perhaps with values of params behind it.
 
-`python tests/diffing/pairs.py` writes what is reported now into the files, for one to
+`python tests/diffing/pairs_of_nets.py` writes what is reported now into the files, for one to
 read: each was read, and the report mended until it was right.
 """
 
