@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archspec.cli import options, streams
+
+if TYPE_CHECKING:
+    from archspec import Spec
 
 SIDE = "A .yaml file, a net of the zoo, or REV:path of the git repository."
 ONE = typer.Argument(metavar="A", help=SIDE, autocompletion=options.nets)
@@ -42,12 +45,13 @@ def diff(
     from archspec.diffing.sides import sides
 
     given, size = options.params(params), options.image_size(input_size)
-    report = compare(*sides(one, other, given, size))
+    report = compare(*sides(one, other, given, size), (one, other))
     filled = None
     if weights is not None:
         from archspec.diffing import coverage
 
         filled = coverage.coverage(report, weights)
+        words = _words(report.other, other, params, input_size)
         for note in filled.notes:
             print(f"note: {note}", file=sys.stderr)
     if as_json:
@@ -55,12 +59,27 @@ def diff(
 
         facts = data(report)
         if filled is not None:
-            facts["weights"] = coverage.data(filled, other)
+            facts["weights"] = coverage.data(filled, words)
         print(json.dumps(facts, indent=2))
     else:
         streams.put(text.markdown(report) if as_markdown else text.text(report))
         if filled is not None:
-            told = coverage.text(filled, other)
-            streams.put(f"\n```text\n{told}```\n" if as_markdown else f"\n{told}")
+            told = coverage.text(filled, words)
+            if as_markdown:
+                told = f"```text\n{told.replace('`', chr(39))}```\n"
+            streams.put(f"\n{told}")
     if exit_code and not report.same:
         raise typer.Exit(1)
+
+
+def _words(
+    spec: Spec, name: str, params: list[str] | None, size: str | None
+) -> list[str]:
+    """How `archspec build` is told a net; nothing of one that is in no file."""
+    from archspec.language.revision import Revision
+
+    if isinstance(spec.files, Revision):
+        return []
+    said = [item for item in params or () if item.partition("=")[0] in spec.given]
+    words = [name, *(word for item in said for word in ("--set", item))]
+    return [*words, "--input-size", size] if size else words

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from archspec.diffing.report import Report
-from archspec.errors import WeightsError
+from archspec.errors import WeightsError, plain
 from archspec.renaming import renamed
 from archspec.weights import Wish
 from archspec.weights.archives import told
@@ -110,15 +110,18 @@ def _general(name: str) -> Iterator[str]:
         yield f"*.{parts[place]}.*"
 
 
-def command(found: Coverage, spec: str) -> str | None:
-    """The command that builds the second net of the file, with torch."""
-    if found.options is None:
+def command(found: Coverage, spec: Sequence[str]) -> str | None:
+    """The command that builds the second net of the file, with torch.
+
+    `spec` are the words that name the net, none if `build` can't read it.
+    """
+    if found.options is None or not spec:
         return None
-    words = ["archspec", "build", spec, "--backend", "torch", "--weights", found.file]
+    words = ["archspec", "build", *spec, "--backend", "torch", "--weights", found.file]
     return shlex.join([*words, *found.options])
 
 
-def text(found: Coverage, spec: str) -> str:
+def text(found: Coverage, spec: Sequence[str]) -> str:
     """What becomes of each tensor, and how much of the second net is filled."""
     report, known = found.report, found.report.tensors
     part = {name: known.rows(name) for name in known.resized}
@@ -145,7 +148,8 @@ def text(found: Coverage, spec: str) -> str:
         f"they fill {taken:,} of {total:,} values of {report.other.name}, {share:.1f} %"
     )
     said = command(found, spec)
-    lines += ["to build it:", f"  {said}"] if said else []
+    lines = [*map(plain, lines)]
+    lines += ["to build it:", f"  {said}"] if said and said.isprintable() else []
     return "\n".join(lines) + "\n"
 
 
@@ -160,7 +164,7 @@ def _grouped(names: Collection[str], every: Collection[str]) -> list[str]:
     return found
 
 
-def data(found: Coverage, spec: str) -> dict[str, Any]:
+def data(found: Coverage, spec: Sequence[str]) -> dict[str, Any]:
     """The same for machines."""
     known = found.report.tensors
     taken, total = known.filled()

@@ -65,7 +65,8 @@ def data(report: Report) -> dict[str, Any]:
 
 def _side(report: Report, number: int) -> dict[str, Any]:
     spec = (report.one, report.other)[number]
-    return {"name": spec.name, "fingerprint": spec.fingerprint}
+    called = report.called[number]
+    return {"spec": called, "name": spec.name, "fingerprint": spec.fingerprint}
 
 
 def _plain(value: Any) -> Any:

@@ -46,8 +46,9 @@ def rules(
     if guessed is not None and _right(guessed, wanted, free, targets):
         return guessed
     safe = _single({name: new for name, new in wanted.items() if name != new})
-    assert _right(safe, wanted, free, targets), "each layer has a rule of its own"
-    return safe
+    if _right(safe, wanted, free, targets):
+        return safe
+    return _aside(wanted, free)
 
 
 def _right(
@@ -163,6 +164,24 @@ def _single(wanted: Mapping[str, str]) -> dict[str, str]:
         else:
             layers[f"{name}*"] = f"{new}*"
     return _ordered(layers)
+
+
+def _aside(wanted: Mapping[str, str], free: Collection[str]) -> dict[str, str]:
+    """Rules by which every layer stands aside before it gets its name.
+
+    It is for names of which one begins like another: `a.weight` and `a.b.weight`.
+    """
+    goal = dict(wanted) | {name: name for name in free}
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in goal)
+    aside = {
+        layer: f"{SPARE}{number}"
+        for number, layer in enumerate(sorted(layers, key=len, reverse=True))
+    }
+    made = {f"{layer}.*": f"{spare}.*" for layer, spare in aside.items()}
+    for name in sorted(goal, key=len, reverse=True):
+        layer, _, tensor = name.rpartition(".")
+        made[f"{aside[layer]}.{tensor}*"] = f"{goal[name]}*"
+    return made
 
 
 def _ordered(layers: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Report:
         changes: the same, each said once.
         verdict: whether they are the same function.
         tensors: what becomes of each parameter and buffer.
+        called: what the user calls the nets.
     """
 
     one: Spec
@@ -46,6 +47,7 @@ class Report:
     changes: list[Change]
     verdict: Verdict
     tensors: Tensors
+    called: tuple[str, str]
 
     @property
     def same(self) -> bool:
@@ -84,8 +86,8 @@ class Report:
         }
 
 
-def compare(one: Spec, other: Spec) -> Report:
-    """Compares two nets.
+def compare(one: Spec, other: Spec, called: tuple[str, str] | None = None) -> Report:
+    """Compares two nets, which the report calls by their own names unless told.
 
     What is the same part is found for the nets in one order, so that both orders of the
     arguments say the same of opposite sign.
@@ -107,6 +109,7 @@ def compare(one: Spec, other: Spec) -> Report:
         changes(differences, found),
         told,
         tensors(a, b, found),
+        called or (one.name, other.name),
     )
 
 

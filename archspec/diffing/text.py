@@ -44,8 +44,8 @@ def text(report: Report) -> str:
 
 
 def heading(report: Report) -> str:
-    """Both names."""
-    return plain(f"{report.one.name} -> {report.other.name}")
+    """What both nets are called."""
+    return plain(" -> ".join(report.called))
 
 
 def report_line(report: Report) -> str:
@@ -56,6 +56,9 @@ def report_line(report: Report) -> str:
         told += f": {_counts(report)}"
     elif known.renamed:
         told += f"; {len(known.renamed)} of {len(known.ours)} tensors are renamed"
+    starts = any(change.kind == "init" for change in report.changes)
+    if starts and report.verdict.answer == "equal":
+        told += ", from other initial values"
     if not report.changes and report.verdict.answer == "equal":
         told = "equal: no difference"
     return told
@@ -146,7 +149,7 @@ def markdown(report: Report) -> str:
     found = [f"**{marked(heading(report))}**: {marked(report_line(report))}", ""]
     rows = [*totals(report)]
     if rows:
-        names = marked(report.one.name), marked(report.other.name)
+        names = [*map(marked, report.called)]
         found += [f"| | {names[0]} | {names[1]} | |", "|---|--:|--:|--:|"]
         found += [f"| {' | '.join(map(marked, row))} |" for row in rows]
         found.append("")

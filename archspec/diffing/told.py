@@ -15,6 +15,8 @@ from typing import Any
 from archspec.diffing.changes import Fact, Kind, value
 from archspec.diffing.matching import Matching
 
+MANY = 12
+"""Parts of a text; of more, the first eleven are said."""
 FEW = 4
 """Places that are named; of more the first three are."""
 ORDER: tuple[Kind, ...] = (
@@ -98,33 +100,26 @@ def _moves(facts: list[Fact]) -> list[Fact]:
     places: dict[tuple[str, str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
         if fact.kind == "attribute":
-            inside = fact.instance or fact.one[0].rpartition(".")[0]
-            places[fact.block, inside, fact.attribute].append(fact)
+            inside, there = (n[0].rpartition(".")[0] for n in (fact.one, fact.other))
+            places[inside, there, fact.attribute].append(fact)
     instead: dict[int, Fact | None] = {}
     for group in places.values():
-        for first in group:
-            for second in group:
-                fits = (first.before, first.after) == (second.after, second.before)
-                if not fits or id(first) in instead or id(second) in instead:
-                    continue
-                # What moves is the larger one: a stride of 2 is more than one of 1.
-                a, b = first, second
-                if str(a.before) < str(a.after):
-                    a, b = b, a
-                text = (
-                    f"{a.attribute} {value(a.before)} moves from {a.label} to {b.label}"
-                )
-                instead[id(first)] = replace(
-                    a,
-                    kind="moved_attribute",
-                    text=text,
-                    label="",
-                    one=(*a.one, *b.one),
-                    other=(*a.other, *b.other),
-                )
-                instead[id(second)] = None
+        if len(group) != 2 or _turned(group[0]) != (group[1].before, group[1].after):
+            continue
+        # What moves is the larger one: a stride of 2 is more than one of 1.
+        a, b = group if str(group[0].before) > str(group[0].after) else group[::-1]
+        text = f"{a.attribute} {value(a.before)} moves from {a.label} to {b.label}"
+        names = (*a.one, *b.one), (*a.other, *b.other)
+        instead[id(group[0])] = replace(
+            a, kind="moved_attribute", text=text, label="", one=names[0], other=names[1]
+        )
+        instead[id(group[1])] = None
     made = [instead.get(id(fact), fact) for fact in facts]
     return [fact for fact in made if fact is not None]
+
+
+def _turned(fact: Fact) -> tuple[Any, Any]:
+    return fact.after, fact.before
 
 
 @dataclass(slots=True)
@@ -132,14 +127,22 @@ class Group:
     """Facts that one text says.
 
     Attributes:
-        text: the text.
+        parts: the text, of several parts.
         places: where it is true: a fact for each place.
         facts: all that it says there.
     """
 
-    text: str
+    parts: list[str]
     places: list[Fact]
     facts: list[Fact]
+
+    @property
+    def text(self) -> str:
+        """The text; of very many parts the first."""
+        if len(self.parts) <= MANY:
+            return ", ".join(self.parts)
+        rest = len(self.parts) - MANY + 1
+        return f"{', '.join(self.parts[: MANY - 1])} and {rest} more"
 
     @property
     def first(self) -> Fact:
@@ -166,7 +169,7 @@ def _same(facts: list[Fact]) -> list[Group]:
             text = _together(found)
         if text:
             by_text = {text: found}
-        groups += [Group(text, [*held], [*held]) for text, held in by_text.items()]
+        groups += [Group([text], [*held], [*held]) for text, held in by_text.items()]
     return groups
 
 
@@ -209,7 +212,7 @@ def _joined(groups: list[Group]) -> list[Group]:
             instances = (fact.instance for fact in group.places)
             key = (first.kind, first.block, first.label, *instances)
         if key in found:
-            found[key].text += f", {group.text}"
+            found[key].parts += group.parts
             found[key].facts += group.facts
         else:
             found[key] = group
