@@ -99,6 +99,8 @@ def test_import_is_light() -> None:
         "show resnet50 --graph",
         "list",
         "show resnet50 --resolved",
+        "diff resnet50 keras_resnet50",
+        "diff resnet18 resnet34 --json",
         "ops",
         "schema",
         "explain AS402",

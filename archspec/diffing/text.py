@@ -21,8 +21,10 @@ HEADINGS = {
     "receptive_field": "receptive field",
     "nodes": "nodes",
 }
-MARKED = re.compile(r"[\\`*\[\]<|~@#&$!]|(?<!\w)_|_(?!\w)|(?<=:)//|(?<=www)\.")
-"""What Markdown would read as marks, as links, and as mentions of people."""
+MARKED = re.compile(r"[\\`*\[\]<|~&$!]|(?<!\w)_|_(?!\w)|(?<=:)//|(?<=www)\.")
+"""What Markdown would read as marks, and as links."""
+PEOPLE = re.compile("[@#]")
+"""What hosts read as mentions of people, and of issues."""
 
 
 def text(report: Report) -> str:
@@ -169,5 +171,13 @@ def _row(change: Change) -> str:
 
 
 def marked(found: str) -> str:
-    """A text that Markdown shows as it is: no marks, no links, no mentions."""
-    return MARKED.sub(r"\\\g<0>", plain(found))
+    """A text that Markdown shows as it is: no marks, no links, no mentions.
+
+    Hosts look for people and issues in what is rendered, but not in code.
+    """
+    told = plain(found)
+    if not PEOPLE.search(told):
+        return MARKED.sub(r"\\\g<0>", told)
+    longest = max((len(run) for run in re.findall("`+", told)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {told} {fence}".replace("|", r"\|")
