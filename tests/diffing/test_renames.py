@@ -25,7 +25,7 @@ def test_numbers_that_shift() -> None:
     """The last one first, so that none is taken for the next."""
     names = {f"f.{n}.weight": f"f.{n + 1}.weight" for n in range(3)}
     found = rules(names, ())
-    assert [*found][0] == "f.2.*"
+    assert next(iter(found)) == "f.2.*"
     assert all(renamed(name, found) == new for name, new in names.items())
 
 
