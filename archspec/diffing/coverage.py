@@ -43,7 +43,7 @@ class Coverage:
 def coverage(report: Report, file: str) -> Coverage:
     """Reads a file of the first net's weights; WeightsError where it is none."""
     loaded = report.one.fit_weights(file)
-    rename = report.rename
+    rename = report.rename or {}
     known = report.tensors
     fresh = {*known.new, *known.resized.values()}
     whole = [name for name in _layers(fresh) if not _kept(name, known.theirs, fresh)]
@@ -127,7 +127,10 @@ def text(found: Coverage, spec: Sequence[str]) -> str:
     part = {name: known.rows(name) for name in known.resized}
     inside = [f"{n}: {r[0]} of {r[1]} rows" for n, r in part.items() if r is not None]
     nowhere = [name for name, r in part.items() if r is None]
-    rules = [f"--rename {shlex.quote(f'{o}={n}')}" for o, n in report.rename.items()]
+    rules = [
+        f"--rename {shlex.quote(f'{old}={new}')}"
+        for old, new in (report.rename or {}).items()
+    ]
     lists = (
         ("fit as they are", len(known.kept), ()),
         ("fit when renamed", len(known.renamed), rules),

@@ -233,9 +233,16 @@ def _aligned(
         if key not in known:
             known[key] = _alike(a, b, least, loose)
         named = near is not None and a.own == b.own
-        return known[key] + 2 * (named and known[key] > 0)
+        there = a.node is None and _number(a) == _number(b)
+        return known[key] and known[key] + 2 * named + there
 
     return [(left[i], right[j]) for i, j in align(left, right, score)]
+
+
+def _number(item: Item) -> str:
+    """The number that a block is called by, perhaps behind a dot."""
+    last = item.own.rpartition(".")[2]
+    return last if last.isdecimal() else item.own
 
 
 def _alike(a: Item, b: Item, least: float, loose: bool) -> float:
@@ -276,6 +283,7 @@ def _moved(found: Matching) -> None:
     its own name, or that is the only one of its size. What differs in attributes counts
     only where most of what is left is found again.
     """
+    order = _Order(found)
     for least in (1.0, 0.5):
         left, right = (
             [item for item in whole.leaves() if not found.matched(item)]
@@ -284,8 +292,7 @@ def _moved(found: Matching) -> None:
         sizes = [Counter(item.size for item in items) for items in (left, right)]
         score = partial(_same, Counter(item.core for item in left), least)
         pairs = [(left[i], right[j]) for i, j in align(left, right, score)]
-        runs = _runs(pairs, found)
-        kept = [run for run in runs if _meant(run, sizes, found)]
+        kept = [r for r in order.runs(pairs) if _meant(r, sizes, order, found)]
         if least < 1 and 2 * sum(map(len, kept)) < min(len(left), len(right)):
             few = len(left) + len(right) < len([*found.one.leaves()])
             kept = [r for r in kept if few and len(r) == 1 and _alone(r[0], sizes)]
@@ -297,50 +304,56 @@ def _moved(found: Matching) -> None:
 Run = list[tuple[Item, Item]]
 
 
-def _runs(pairs: Run, found: Matching) -> list[Run]:
-    """Pairs of nodes that follow one another in both nets."""
-    places = [
-        {id(item): n for n, item in enumerate(whole.leaves())}
-        for whole in (found.one, found.other)
-    ]
-    runs: list[Run] = []
-    last: tuple[int, ...] = ()
-    for pair in pairs:
-        here = tuple(places[side][id(pair[side])] for side in (0, 1))
-        if last and here == (last[0] + 1, last[1] + 1):
-            runs[-1].append(pair)
-        else:
-            runs.append([pair])
-        last = here
-    return runs
+class _Order:
+    """Where nodes stand in both nets."""
+
+    def __init__(self, found: Matching) -> None:
+        self.leaves = [[*whole.leaves()] for whole in (found.one, found.other)]
+        self.places = [
+            {id(item): place for place, item in enumerate(leaves)}
+            for leaves in self.leaves
+        ]
+
+    def runs(self, pairs: Run) -> list[Run]:
+        """Pairs of nodes that follow one another in both nets, together."""
+        runs: list[Run] = []
+        last: tuple[int, ...] = ()
+        for pair in pairs:
+            here = tuple(self.places[side][id(pair[side])] for side in (0, 1))
+            if last and here == (last[0] + 1, last[1] + 1):
+                runs[-1].append(pair)
+            else:
+                runs.append([pair])
+            last = here
+        return runs
+
+    def beside(self, run: Run, found: Matching) -> bool:
+        """Whether what comes right before a run, or right behind it, is a pair too."""
+        before, after = (
+            [self._at(side, run[end][side], step) for side in (0, 1)]
+            for end, step in ((0, -1), (-1, 1))
+        )
+        return any(
+            a is not None and b is not None and found.partner.get(id(a)) is b
+            for a, b in (before, after)
+        )
+
+    def _at(self, side: int, item: Item, step: int) -> Item | None:
+        place = self.places[side][id(item)] + step
+        return self.leaves[side][place] if 0 <= place < len(self.leaves[side]) else None
 
 
-def _meant(run: Run, sizes: list[Counter[Any]], found: Matching) -> bool:
+def _meant(run: Run, sizes: list[Counter[Any]], order: _Order, found: Matching) -> bool:
     """Whether nodes are the same by more than chance."""
     a, b = run[0]
     known = len(run) > 1 or a.own == b.own or _alone(run[0], sizes)
-    leaves = [[*whole.leaves()] for whole in (found.one, found.other)]
-    return (any(a.weighted for a, _ in run) and known) or _beside(run, leaves, found)
+    return (any(a.weighted for a, _ in run) and known) or order.beside(run, found)
 
 
 def _alone(pair: tuple[Item, Item], sizes: list[Counter[Any]]) -> bool:
     """Whether a pair of nodes with weights is the only one of its size."""
     counts = [sizes[side][pair[side].size] for side in (0, 1)]
     return pair[0].weighted and counts == [1, 1]
-
-
-def _beside(
-    run: list[tuple[Item, Item]], leaves: list[list[Item]], found: Matching
-) -> bool:
-    """Whether what comes right before a run, or right behind it, is a pair as well."""
-    ends = []
-    for side, every in enumerate(leaves):
-        first, last = (every.index(run[end][side]) for end in (0, -1))
-        ends.append((every[first - 1] if first else None, (*every, None)[last + 1]))
-    return any(
-        a is not None and b is not None and found.partner.get(id(a)) is b
-        for a, b in zip(*ends, strict=True)
-    )
 
 
 def _same(counts: Counter[int], least: float, a: Item, b: Item) -> float:

@@ -23,12 +23,16 @@ MANY = 30
 """Rules that are looked for; where that isn't enough, each layer has one."""
 TRIED = 40
 """Names from which the next rule is guessed."""
+WORK = 200_000
+"""Names that rules are applied to before no more are guessed."""
+MOST = 200
+"""Rules that anybody gives to a command."""
 
 
 def rules(
     names: Mapping[str, str], others: Collection[str], taken: Collection[str] = ()
-) -> dict[str, str]:
-    """Rules that turn the keys of `names` into its values.
+) -> dict[str, str] | None:
+    """Rules that turn the keys of `names` into its values; None if they are too many.
 
     Args:
         names: for each tensor its name in the other net, also where that is the same.
@@ -46,9 +50,12 @@ def rules(
     if guessed is not None and _right(guessed, wanted, free, targets):
         return guessed
     safe = _single({name: new for name, new in wanted.items() if name != new})
+    if len(safe) > MOST:
+        return None
     if _right(safe, wanted, free, targets):
         return safe
-    return _aside(wanted, free)
+    aside = _aside(wanted, free)
+    return aside if len(aside) <= MOST else None
 
 
 def _right(
@@ -71,11 +78,15 @@ def _guessed(wanted: Mapping[str, str], free: Collection[str]) -> dict[str, str]
     now = {name: name for name in (*wanted, *free)}
     goal = {name: wanted.get(name, "") for name in now}
     made: dict[str, str] = {}
+    work = WORK
     while len(made) < MANY:
         rest = [name for name in wanted if now[name] != goal[name]]
         if not rest:
             return made
         for name in rest[:TRIED]:
+            work -= len(now)
+            if work < 0:
+                return None
             rule = _best(now[name], goal[name], now, goal)
             if rule is not None and rule[0] not in made:
                 break

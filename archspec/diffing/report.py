@@ -55,8 +55,11 @@ class Report:
         return self.verdict.answer == "equal" and not self.tensors.renamed
 
     @cached_property
-    def rename(self) -> dict[str, str]:
-        """The values of `--rename` that take the first net's weights to the second."""
+    def rename(self) -> dict[str, str] | None:
+        """The values of `--rename` that take the first net's weights to the second.
+
+        None where they would be hundreds.
+        """
         known = self.tensors
         names = {name: name for name in known.kept} | known.renamed | known.resized
         return rules(names, known.lost, known.new)

@@ -94,11 +94,12 @@ def _tensors(report: Report) -> Iterator[str]:
     if resized:
         yield "resized tensors:"
         yield from _few(resized)
-    if known.renamed:
+    if known.renamed and report.rename is None:
+        yield "renamed tensors: more than options can say; --json has them"
+    elif known.renamed and report.rename is not None:
         yield "renamed tensors, as options of `archspec build`:"
-        options = [
-            f"  --rename '{plain(o)}={plain(n)}'" for o, n in report.rename.items()
-        ]
+        pairs = report.rename.items()
+        options = [f"  --rename '{plain(old)}={plain(new)}'" for old, new in pairs]
         yield from _few(options, 2 * FEW)
     if resized or known.renamed:
         yield ""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
-from archspec.diffing.renames import rules
+from archspec.diffing.renames import MOST
+from archspec.diffing.renames import rules as found_rules
 from archspec.renaming import renamed
+
+
+def rules(
+    names: dict[str, str], others: Sequence[str], taken: Sequence[str] = ()
+) -> dict[str, str]:
+    found = found_rules(names, others, taken)
+    assert found is not None
+    return found
 
 
 def test_the_plainest() -> None:
@@ -66,3 +76,9 @@ def test_any_names(number: int) -> None:
     found = rules(names, others)
     assert all(renamed(old, found) == new for old, new in names.items())
     assert not any(renamed(o, found) in names.values() for o in others)
+
+
+def test_nobody_gives_hundreds() -> None:
+    """Then the tensors are told one by one."""
+    names = {f"a{n}.weight": f"b{n * n}.weight" for n in range(MOST + 1)}
+    assert found_rules(names, ()) is None

@@ -94,6 +94,7 @@ def test_other_names_are_no_other_function(number: int) -> None:
     known = report.tensors
     assert not (known.lost or known.new or known.resized)
     weights, given = randomised(one.graph), images(one.graph)
+    assert report.rename is not None
     moved = {renamed(name, report.rename): array for name, array in weights.items()}
     assert {n: a.shape for n, a in moved.items()} == known.theirs
     wanted = computed(one.graph, weights, given)
@@ -158,8 +159,8 @@ def check(report: Report, back: Report) -> None:
     ]
     assert sorted(targets) == sorted(known.theirs)
     names = {name: name for name in known.kept} | known.renamed | known.resized
-    for name in known.ours:
-        new = renamed(name, report.rename)
+    for name in known.ours if report.rename is not None else ():
+        new = renamed(name, report.rename or {})
         assert new == names[name] if name in names else new not in known.theirs
     if report.verdict.answer == "equal":
         assert not (known.lost or known.new or known.resized)
