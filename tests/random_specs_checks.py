@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ from archspec.verify.target import parse_all
 TOLERANCE = 1e-12
 HUGE = 1e100
 """Squares of larger numbers overflow."""
+LARGEST = 50_000_000
+"""Parameters of a net that is built here; of more it is left out."""
 LEGAL: dict[str, tuple[Any, ...]] = {
     name: role.values for role in ROLES.values() for name in role.names
 }
@@ -111,7 +114,7 @@ class Case:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.net = Net(loaded(text))
+        self.net = Net(small(loaded(text)))
         self._nets: dict[str, Net | None] = {}
 
     def given(self, **params: Any) -> Net | None:
@@ -119,10 +122,17 @@ class Case:
         key = repr(params)
         if key not in self._nets:
             try:
-                self._nets[key] = Net(loaded(self.text, **params))
+                self._nets[key] = Net(small(loaded(self.text, **params)))
             except ArchspecError:
                 self._nets[key] = None
         return self._nets[key]
+
+
+def small(graph: Graph) -> Graph:
+    """The graph, if memory has room for it; ArchspecError, as of a spec that is bad."""
+    if sum(prod(shape) for shape in graph.parameters().values()) > LARGEST:
+        raise ArchspecError("too large to be built here")
+    return graph
 
 
 def apart(found: Arrays, wanted: Arrays) -> float:

@@ -31,15 +31,19 @@ def written(spec: dict[str, Any]) -> str:
 
 def loaded(text: str, **params: Any) -> Graph:
     """The graph of what `written` gives."""
-    main, *others = FILE.split(text)
-    if not others:
-        return graph_of(main, **params)
+    if not FILE.search(text):
+        return graph_of(text, **params)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "net.yaml"
-        path.write_text(main, encoding="utf-8")
-        for name, other in zip(others[::2], others[1::2], strict=True):
-            (Path(folder) / name).write_text(other, encoding="utf-8")
-        return load(path, params=params).graph
+        return load(stored(text, Path(folder) / "net.yaml"), params=params).graph
+
+
+def stored(text: str, path: Path) -> Path:
+    """The path of what `written` gives, with the files that it extends beside it."""
+    main, *others = FILE.split(text)
+    path.write_text(main, encoding="utf-8")
+    for name, other in zip(others[::2], others[1::2], strict=True):
+        (path.parent / name).write_text(other, encoding="utf-8")
+    return path
 
 
 def _file(name: str, spec: dict[str, Any]) -> str:

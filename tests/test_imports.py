@@ -26,7 +26,7 @@ LAYERS = (
     {"invariants"},
     {"graph"},
     {"equality", "fingerprint", "receptive", "memory"},
-    {"language", "weights", "source", "table", "reference"},
+    {"language", "weights", "source", "table", "reference", "drawing"},
     {"passes"},
     {"backend", "expectation"},
     {"listing", "spec"},

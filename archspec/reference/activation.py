@@ -148,13 +148,14 @@ def erf(x: Array) -> Array:
     x + 2 x³ / 3 + 4 x⁵ / (3 5) + ..., which is exact to the last bits, since nothing
     cancels. From 7 on it is 1, but for 4e-23. Abramowitz and Stegun 7.1.6.
     """
-    size = np.minimum(np.abs(x), 7)
+    far = np.abs(x) >= 7
+    size = np.where(far, 0, np.abs(x))
     term = total = size
     for n in range(1, 200):
         term = term * 2 * size**2 / (2 * n + 1)
         total = total + term
     factor = 2 / np.sqrt(PI.astype(x.dtype)) * np.exp(-(size**2))
-    return np.asarray(np.copysign(np.minimum(factor * total, 1), x))
+    return np.asarray(np.copysign(np.where(far, 1, np.minimum(factor * total, 1)), x))
 
 
 def _sigmoid(x: Array) -> Array:

@@ -34,11 +34,16 @@ def avg_pool2d(op: AvgPool2d, x: Array) -> Array:
     Those of the image do; those of the padding too with `count_include_pad`, unless it
     is `same`; those that hang over, which ceil_mode allows, never.
     """
-    sides = op.sides(*x.shape[2:])
+    total = sum(_seen(op, x, bordered(x, op.sides(*x.shape[2:])), 0.0))
+    return np.asarray(total / counts(op, x))
+
+
+def counts(op: AvgPool2d, x: Array) -> Array:
+    """How many places of each window count, [1, 1, H', W']."""
     ones = np.ones_like(x[:1, :1])
-    count = 1.0 if op.count_include_pad and op.padding != "same" else 0.0
-    total = sum(_seen(op, x, bordered(x, sides), 0.0))
-    return np.asarray(total / sum(_seen(op, x, bordered(ones, sides, count), 0.0)))
+    around = 1.0 if op.count_include_pad and op.padding != "same" else 0.0
+    framed = bordered(ones, op.sides(*x.shape[2:]), around)
+    return np.asarray(sum(_seen(op, x, framed, 0.0)))
 
 
 def _seen(op: Pool, x: Array, padded: Array, hanging: float) -> Iterator[Array]:
@@ -63,17 +68,21 @@ def adaptive_max_pool2d(op: AdaptiveMaxPool2d, x: Array) -> Array:
 
 
 def _adapted(op: Adaptive, x: Array, reduced: Callable[..., Any]) -> Array:
-    """Window i of o over n pixels is [floor(i n / o), ceil((i + 1) n / o))."""
-    size = pair(op.size)
-    y = np.empty((*x.shape[:2], *size), x.dtype)
-    rows, columns = (
-        [slice(i * n // o, -(-(i + 1) * n // o)) for i in range(o)]
-        for n, o in zip(x.shape[2:], size, strict=True)
-    )
+    rows, columns = windows(op, x)
+    y = np.empty((*x.shape[:2], len(rows), len(columns)), x.dtype)
     for p, down in enumerate(rows):
         for q, across in enumerate(columns):
             y[:, :, p, q] = reduced(x[:, :, down, across], axis=(2, 3))
     return y
+
+
+def windows(op: Adaptive, x: Array) -> tuple[list[slice], list[slice]]:
+    """Of rows and columns: i of o over n is [floor(i n / o), ceil((i + 1) n / o))."""
+    rows, columns = (
+        [slice(i * n // o, -(-(i + 1) * n // o)) for i in range(o)]
+        for n, o in zip(x.shape[2:], pair(op.size), strict=True)
+    )
+    return rows, columns
 
 
 def global_avg_pool2d(op: GlobalAvgPool2d, x: Array) -> Array:

@@ -24,6 +24,9 @@ from archspec.ops.shaping import (
 )
 from archspec.reference.images import Array, bordered
 
+Axis = tuple[int, int, float | None]
+"""How many pixels there are and will be, and by what scale if one was given."""
+
 
 def add(op: Add, *xs: Array) -> Array:
     """The sum; [C, 1, 1] counts at every position."""
@@ -68,14 +71,29 @@ def resize(op: Resize, x: Array, like: Array | None = None) -> Array:
 
     The height and width are `size`, or those of `like`, or x's by `scale`.
     """
-    shapes = [value.shape[1:] for value in (x, like) if value is not None]
-    _, *size = op.shape(*shapes)
-    scale = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
-    down, across = zip(x.shape[2:], size, scale, strict=True)
+    down, across = _axes(op, x, like)
     if op.mode == "nearest":
         return x[:, :, _nearest(*down)][:, :, :, _nearest(*across)]
     rows, columns = _between(*down).astype(x.dtype), _between(*across).astype(x.dtype)
     return rows @ x @ columns.T
+
+
+def steps(op: Resize, x: Array, like: Array | None = None) -> tuple[float, float]:
+    """How many rows and columns of x one of the result takes."""
+    down, across = (
+        n / length if scale is None else 1 / scale
+        for n, length, scale in _axes(op, x, like)
+    )
+    return down, across
+
+
+def _axes(op: Resize, x: Array, like: Array | None) -> tuple[Axis, Axis]:
+    """Of rows and columns."""
+    shapes = [value.shape[1:] for value in (x, like) if value is not None]
+    _, *size = op.shape(*shapes)
+    scale = op.scale if isinstance(op.scale, tuple) else (op.scale, op.scale)
+    down, across = zip(x.shape[2:], size, scale, strict=True)
+    return down, across
 
 
 def _nearest(n: int, length: int, scale: float | None) -> NDArray[np.intp]:

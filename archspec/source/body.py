@@ -229,6 +229,7 @@ class Body:
         if isinstance(count, int):
             made = over_turns(made, variable, count)
         step = without_term(made, flow)
+        after: Arg
         if count == 1:
             inner, after = outer, _with(_with(made, variable, 0), flow, outer)
         elif made in (word, outer):
@@ -236,7 +237,10 @@ class Body:
         elif step is not None and variable not in names_of(step):
             inner, after = outer + index * step, outer + count * step  # type: ignore[operator]  # numbers
         else:
-            return self._flow(line, flow, outer, made, items)
+            flowing = self._flow(line, flow, outer, made, items)
+            # Once more: now it is known on what the variable depends.
+            line.target, _ = self._target(cells, [word], index, depth)
+            return flowing
         values = [self._reads(cell.item) for cell in cells]
         inner = self.writer.checked(inner, cells, values, "in_channels")
         line.target, _ = self._target(cells, [inner], index, depth)
@@ -245,7 +249,7 @@ class Body:
 
     def _flow(
         self, line: Line, flow: str, outer: Arg, made: Arg, items: Sequence[list[Item]]
-    ) -> tuple[Arg, ...]:
+    ) -> tuple[Arg]:
         """A loop that sets a variable to the channels that its next turn reads."""
         line.start, line.carried = {flow: outer}, {flow: made}
         for column, group in zip(self.columns, items, strict=True):

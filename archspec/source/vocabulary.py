@@ -258,9 +258,16 @@ class Vocabulary:
             while source not in scope.inputs and scope.kind == "graph":
                 assert scope.parent is not None
                 scope = scope.parent  # a nested graph sees the inputs around it
-            if dimension == "channels":
-                return self.dims[id(scope)][source]
-            return self._size(name, scope)
+            if dimension != "channels":
+                return self._size(name, scope)
+            found = self.dims[id(scope)].get(source)
+            if found is not None:
+                return found
+            # A pass left no reader of that input.
+            behind = scope.taints.get(name, frozenset()) & self.arguments
+            if behind:
+                raise Unfit(name, params=behind, definition=scope_id(self.group))
+            raise Unsayable(name)
         while scope.kind == "graph":
             if scope.index is not None and name == (scope.counter or "index"):
                 return self.counters[id(scope)]
@@ -307,6 +314,8 @@ class Vocabulary:
             if behind:
                 raise Unsayable(name, behind)
         source, _, dimension = name.partition(".")
+        if source not in scope.inputs:
+            raise Unsayable(name)  # a pass left no reader of it
         shape = self.forest.shapes[scope.inputs[source]]
         return shape[1 if dimension == "height" else 2]
 

@@ -31,12 +31,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspec.graph import Graph, Node
-from archspec.ops import Shape
+from archspec.ops import Op, Shape, pair
 from archspec.ops.activation import Prelu
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear
 from archspec.ops.normalization import BatchNorm, GroupNorm, LayerNorm, Scale
+from archspec.ops.pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d
+from archspec.ops.shaping import Resize
 from archspec.reference import compute
 from archspec.reference.images import channelwise
+from archspec.reference.pooling import counts, windows
+from archspec.reference.shaping import steps
 from archspec.verify.draws import Draw
 
 Array = NDArray[Any]
@@ -46,6 +50,8 @@ UNITS = 24
 """So many units a value may be behind a relu: it alone bounds the growth with depth."""
 BITS = {"float32": 22, "float64": 50}
 """With more there is no room for a sum; averages and resizes get two less."""
+FINE = 2.0**-20
+"""Parts of a mean that are no multiples of this are rounded."""
 LIVE = 110
 """Of so many residual branches all move; of more a share in each seed."""
 SATURATING = frozenset(
@@ -408,6 +414,8 @@ class Dyadic:
             return f"{kind} divides by a deviation"
         if kind == "local_response_norm":
             return "it divides by a sum of squares"
+        if value.any() and not _even(node.op, read):  # else by luck, if at all
+            return f"{kind} by parts of many bits"
         return ""
 
     def _near(self, kind: str, x: Array) -> bool:
@@ -419,6 +427,24 @@ class Dyadic:
         return bool(
             (alike > 1).any() if kind == "log_softmax" else (alike & (alike - 1)).any()
         )
+
+
+def _even(op: Op, read: list[Array]) -> bool:
+    """Whether all parts of a mean are multiples of a power of two that is not small."""
+    parts: list[Array] = []
+    match op:
+        case AvgPool2d():
+            # Printed code may divide by all places before it counts those of `same`.
+            places = prod(pair(op.kernel)) if op.padding == "same" else 1
+            parts = [1 / counts(op, read[0]), 1 / np.array([places])]
+        case GlobalAvgPool2d():
+            parts = [1 / np.array([prod(read[0].shape[2:])], float)]
+        case AdaptiveAvgPool2d():
+            sides = windows(op, read[0])
+            parts = [1 / np.array([s.stop - s.start for s in side]) for side in sides]
+        case Resize() if op.mode == "bilinear":
+            parts = [np.array(steps(op, *read))]  # frameworks round places, too
+    return all(granule(part) > FINE for part in parts)
 
 
 def _flat(x: Array) -> Array:

@@ -46,6 +46,20 @@ def test_every_node_of_a_net_can_be_its_end(name: str) -> None:
             assert backend(chosen).emit(cut).text
 
 
+@pytest.mark.parametrize("size", ["channels", "height"])
+def test_a_formula_reads_an_input_that_nothing_reads(size: str) -> None:
+    graph = graph_of(
+        "inputs: {image: [4, 6, 6]}\n"
+        "blocks: {join: {inputs: [x, skip], graph: {\n"
+        f"conv: {{op: conv2d, from: x, channels: =skip.{size}, kernel: 1}},\n"
+        "cat: {op: concat, from: [conv, skip]}}}}\n"
+        "graph: {stem: relu, side: tanh, last: {block: join, from: [stem, side]}}"
+    )
+    cut = with_outputs(graph, {"": "last.conv"})
+    assert "skip" not in cut.nodes[-1].scope.inputs
+    assert max(errors(cut)) <= 1e-12
+
+
 def test_no_output_of_such_a_name() -> None:
     with pytest.raises(ValueError, match="'nowhere'"):
         with_outputs(graph_of(NET), {"": "nowhere"})

@@ -314,6 +314,9 @@ def test_erf_in_extended_precision() -> None:
         error = erf(x)[0] - np.longdouble(value)
         assert abs(error) <= 8 * np.finfo(np.longdouble).eps
         assert erf(x)[1] == -erf(x)[0]
+    for dtype in (np.float32, np.float64, np.longdouble):
+        assert np.all(erf(np.array([6.99, 7, 1024, np.inf], dtype)) >= 1 - 4e-16)
+        assert np.array_equal(erf(np.array([7, 1024, -np.inf], dtype)), [1, 1, -1])
 
 
 @pytest.mark.parametrize("name", ["x", "op", "stored", "kept"])

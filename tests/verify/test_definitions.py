@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nets import graph_of
 
 from archspec.graph import Graph
 from archspec.passes.rewrite import rewrite
@@ -140,6 +141,19 @@ def test_a_net_without_parameters(tmp_path: Path) -> None:
     proof = proved(Setting(str(tmp_path / "net.yaml")))
     checks = [row.check.partition(", by")[0] for row in proof.rows]
     assert proof.passed and checks == [*CHECKS[:2], "slope of the loss"]
+
+
+def test_a_slope_that_cancels() -> None:
+    """What is rounded of the loss counts a million times more beside it."""
+    graph = graph_of("inputs: {image: [1, 64, 64]}\ngraph: {act: tanh}")
+    x, y, z = np.random.default_rng(0).normal(size=(3, 1, 1, 64, 64))
+    gradient = z * (1 - np.tanh(x) ** 2)
+    share = (gradient * y).sum() / (gradient**2).sum()
+    along = y - share * (1 - 1e-3) * gradient
+    found = Definitions().slope(graph, {}, {"image": x}, {"": z}, {"image": along})
+    wanted = float((gradient * along).sum())
+    assert abs(wanted) < 1e-4 * np.abs(z * np.tanh(x)).sum()
+    assert abs(found - wanted) <= 1e-5 * abs(wanted)
 
 
 def test_what_can_not_start(setting: Setting) -> None:
