@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,11 @@ def diff(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="A table for a review comment.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="A page with pictures of both nets, what differs marked."),
+    ] = None,
+    force: options.Force = False,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +50,15 @@ def diff(
     from archspec.diffing.report import compare
     from archspec.diffing.sides import sides
 
+    if html is not None:
+        options.writable(html, (".html",), force)
     given, size = options.params(params), options.image_size(input_size)
     report = compare(*sides(one, other, given, size), (one, other))
+    if html is not None:
+        from archspec.diffing.page import page
+        from archspec.files import write_whole
+
+        write_whole(html, page(report))
     filled = None
     if weights is not None:
         from archspec.diffing import coverage
