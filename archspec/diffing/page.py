@@ -29,7 +29,7 @@ margin-right:.5em;background:#9a6700}
 .equal::before{background:#1a7f37}.different::before{background:#c1272d}
 table{border-collapse:collapse}
 td,th{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
-td.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
 td:first-child{font-family:monospace;font-weight:bold}
 .nets{display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start}
