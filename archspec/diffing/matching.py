@@ -268,6 +268,8 @@ def _alike(a: Item, b: Item, least: float, loose: bool) -> float:
     family = type(one).__module__
     if type(other).__module__ != family or family == shaping.__name__:
         return 0.0
+    if one.chance or other.chance:
+        return 0.0
     return 1.0 if loose else 0.0
 
 
@@ -281,7 +283,8 @@ def _moved(found: Matching) -> None:
 
     A few of many may be alike by chance: only neighbours count, or a node that keeps
     its own name, or that is the only one of its size. What differs in attributes counts
-    only where most of what is left is found again.
+    only where most of what is left is found again, and so does everything in nets that
+    have little in common.
     """
     order = _Order(found)
     for least in (1.0, 0.5):
@@ -293,9 +296,12 @@ def _moved(found: Matching) -> None:
         score = partial(_same, Counter(item.core for item in left), least)
         pairs = [(left[i], right[j]) for i, j in align(left, right, score)]
         kept = [r for r in order.runs(pairs) if _meant(r, sizes, order, found)]
-        if least < 1 and 2 * sum(map(len, kept)) < min(len(left), len(right)):
-            few = len(left) + len(right) < len([*found.one.leaves()])
-            kept = [r for r in kept if few and len(r) == 1 and _alone(r[0], sizes)]
+        strange = len(left) + len(right) >= len(order.leaves[0])
+        few = 2 * sum(map(len, kept)) < min(len(left), len(right))
+        if few and strange:
+            continue
+        if few and least < 1:
+            kept = [r for r in kept if len(r) == 1 and _alone(r[0], sizes)]
         for run in kept:
             for pair in run:
                 found.pair(*pair)
