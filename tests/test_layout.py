@@ -11,6 +11,17 @@ TESTS = Path(__file__).parent
 
 ELSEWHERE = {
     "listing.py": "cli/test_listing.py",  # its only reader
+    "authoring/gallery.py": "cli/test_draw.py",
+    # The picture: what must hold of it holds of all these together.
+    "drawing/diagram.py": "cli/test_draw.py",
+    "drawing/grid.py": "drawing/test_layout.py",
+    "drawing/outline.py": "drawing/test_layout.py",
+    "drawing/picture.py": "drawing/test_layout.py",
+    "drawing/fonts.py": "drawing/test_layout.py",
+    "drawing/labels.py": "drawing/test_layout.py",
+    "drawing/page.py": "drawing/test_viewer.py",
+    "drawing/raster.py": "cli/test_draw.py",
+    "drawing/svg.py": "drawing/test_layout.py",
     # Definitions of ops: a table of torch's own functions is their oracle.
     "reference/activation.py": "reference/test_definitions.py",
     "reference/convolution.py": "reference/test_definitions.py",

@@ -1,7 +1,7 @@
 """How wide a text is, without a font at hand.
 
-For each letter the larger width of DejaVu Sans and Liberation Sans (which has Arial's and
-Helvetica's widths): a browser takes whichever of the stack it has.
+For each letter the larger width of DejaVu Sans and Liberation Sans (which has Arial's
+and Helvetica's widths): a browser takes whichever of the stack it has.
 """
 
 STACK = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"

@@ -1,11 +1,12 @@
-"""Where the boxes of one scope stand towards each other, and how lines run between them.
+"""How the boxes of one scope stand, and how lines run between them.
 
     row 0   conv1           a long edge has a column of its own in the rows that it
     row 1   bn1     |       passes, in which no box stands; between rows there is a gap,
     row 2   add <---+       in which every line that moves sideways has its own track.
 
-Nothing here depends on what is open: sizes come later, so that a page adds numbers up and
-lays nothing out. A place on the x axis is `(column, dx)`: pixels from the column's middle.
+Nothing here depends on what is open: sizes come later, so that a page adds numbers up
+and lays nothing out. A place on the x axis is `(column, dx)`: pixels from the column's
+middle.
 """
 
 from __future__ import annotations

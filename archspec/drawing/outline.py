@@ -1,7 +1,7 @@
 """What is drawn: boxes inside boxes, as the author nested them.
 
-A box is an op or a scope. Neighbours that one `repeat` made, and that agree in stride and
-shape, are one box with a count; its `parts` are the instances. A box of a scope is a
+A box is an op or a scope. Neighbours that one `repeat` made, and that agree in stride
+and shape, are one box with a count; its `parts` are the instances. A scope's box is a
 contiguous run of nodes in topological order, so that boxes never form a cycle.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import log2, prod
 
 from archspec.graph import Graph, Node, Scope
@@ -34,6 +35,8 @@ class Box:
         parts: of a repeat: its instances.
         reads: the values that come from outside, each once.
         makes: every value that is made in it.
+        gives: those that others read.
+        ends: the value whose shape it has: the last of `gives`, or the last at all.
         flags: "output" and "tap c2" where these values are made in it.
     """
 
@@ -53,6 +56,7 @@ class Box:
     shapes: tuple[Shape, ...] = ()
     makes: frozenset[str] = frozenset()
     gives: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
     @property
@@ -82,7 +86,7 @@ class Box:
     @property
     def halves(self) -> bool:
         """Whether it gives fewer pixels than it reads."""
-        before = max((prod(s[1:]) for s in self.shapes if len(s) == 3), default=0)
+        before = min((prod(s[1:]) for s in self.shapes if len(s) == 3), default=0)
         return len(self.shape) == 3 and prod(self.shape[1:]) < before
 
     @property
@@ -134,7 +138,8 @@ def outline(graph: Graph, marks: Collection[str] = ()) -> Box:
         leaf.macs, leaf.memory = op.macs(*taken), 4 * prod(node.shape)
         leaf.reads = tuple(dict.fromkeys(node.inputs))
         leaf.shapes = tuple(shapes[name] for name in leaf.reads)
-        leaf.makes, leaf.gives = frozenset((node.name,)), (node.name,)
+        leaf.makes = frozenset((node.name,))
+        leaf.gives = leaf.ends = (node.name,)
         leaf.flags = tuple(flags.get(node.name, ()))
         stack[-1].children.append(leaf)
     readers: dict[str, list[str]] = {}
@@ -188,13 +193,13 @@ def _sum(
     box.shapes = tuple(shapes[name] for name in box.reads)
     box.flags = tuple(dict.fromkeys(flag for child in inside for flag in child.flags))
     given = [name for child in inside for name in child.gives]
-    flagged = {name for child in inside if child.flags for name in child.gives}
     box.gives = tuple(
         name
         for name in given
-        if name in flagged or any(r not in box.makes for r in readers.get(name, ()))
-    ) or tuple(given[-1:])
-    last = box.gives[-1]
+        if any(reader not in box.makes for reader in readers.get(name, ()))
+    )
+    last = (*inside[-1].ends, *box.gives)[-1]
+    box.ends = (last,)
     box.shape, box.reach = shapes[last], known[last]
     for child in inside:
         box.params += child.params
@@ -263,7 +268,7 @@ def _key(box: Box) -> object:
 
 def _growing(run: Sequence[Box]) -> bool:
     channels = [box.shape[0] for box in run]
-    steps = {b - a for a, b in zip(channels, channels[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(channels)}
     return len(run) > 2 and len(steps) == 1
 
 

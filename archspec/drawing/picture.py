@@ -76,7 +76,7 @@ def texts(
     if mark is not None:
         told.append(f"{mark.kind}: {mark.text}" if mark.text else mark.kind)
     flags = " \N{MIDDLE DOT} ".join(told)
-    lines = (fitted(flags, room, SMALL),) if flags else ()
+    lines = (fitted(flags, room, SMALL, bold=True),) if flags else ()
     return name, what, fitted(facts(box), room, SMALL), lines
 
 
@@ -130,8 +130,8 @@ def sized(
         y += tall
     y += _gap(laid, laid.height) if level else 0
     left = max(middles[0], ports[0] + LANE)
+    total = max(total + left - middles[0], left + ports[1] + LANE, _head(box, parent))
     middles = [middle + left - middles[0] for middle in middles]
-    total = max(total + left - middles[0], left + ports[1] + LANE, 0)
     foot = ""
     if box.parts:
         foot, y = fitted(differences(box), total - 16, SMALL), y + FOOT
@@ -139,6 +139,13 @@ def sized(
     return Sized(
         box, left, total - left, y, said, laid, inner, middles, tops, rows, foot
     )
+
+
+def _head(box: Box, parent: str) -> float:
+    """The width of a frame in which its name and facts stand whole, up to a limit."""
+    name = min(width(own(box, parent), BIG, bold=True), WIDEST)
+    what = min(width(kind(box), SMALL), WIDEST)
+    return name + what + min(width(facts(box), SMALL), WIDEST) + 40
 
 
 def _gap(laid: Grid, row: int) -> float:

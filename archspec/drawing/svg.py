@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from itertools import chain
 
@@ -37,33 +38,31 @@ COLOURS = {
 }
 
 
-def style() -> str:
-    """The sheet: light, and dark where the reader's screen is."""
-    light, dark = [], []
-    for name, (fill, stroke, fill_dark, stroke_dark) in COLOURS.items():
-        light.append(f".as-{name}{{fill:{fill};stroke:{stroke}}}")
-        dark.append(f".as-{name}{{fill:{fill_dark};stroke:{stroke_dark}}}")
-    return (
-        f".as-text{{font-family:{STACK};font-size:{SMALL}px;fill:#1b2026}}"
-        f".as-name{{font-size:{BIG}px;font-weight:bold}}"
-        f".as-title{{font-size:15px;font-weight:bold}}"
-        ".as-dim{fill:#4a5460}.as-page{fill:#ffffff}"
-        ".as-line{fill:none;stroke:#66717d;stroke-width:1.3}"
-        ".as-tip{fill:#66717d}"
-        ".as-channels{stroke:#3a6fb5;stroke-width:2.2}"
-        ".as-stride{stroke:#c2410c;stroke-width:2.6}"
-        ".as-frame{fill-opacity:.35}.as-odd{fill:#f1f3f6}.as-even{fill:#fafbfc}"
-        f"{''.join(light)}"
-        "@media (prefers-color-scheme:dark){"
-        ".as-text{fill:#e8edf2}.as-dim{fill:#b4bfca}.as-page{fill:#12161b}"
-        ".as-line{stroke:#8d99a6}.as-tip{fill:#8d99a6}"
-        ".as-channels{stroke:#7fb0ee}.as-stride{stroke:#ff9a62}"
-        ".as-odd{fill:#1a2027}.as-even{fill:#151a20}"
-        f"{''.join(dark)}}}"
-    )
+LIGHT = (
+    f".as-text{{font-family:{STACK};font-size:{SMALL}px;fill:#1b2026}}"
+    f".as-name{{font-size:{BIG}px;font-weight:bold}}"
+    ".as-flag{font-weight:bold}"
+    ".as-title{font-size:15px;font-weight:bold}"
+    ".as-dim{fill:#4a5460}.as-page{fill:#ffffff}"
+    ".as-line{fill:none;stroke:#66717d;stroke-width:1.3}"
+    ".as-tip{fill:#66717d}"
+    ".as-channels{stroke:#3a6fb5;stroke-width:2.2}"
+    ".as-stride{stroke:#c2410c;stroke-width:2.6}"
+    + "".join(f".as-{n}{{fill:{c[0]};stroke:{c[1]}}}" for n, c in COLOURS.items())
+    + ".as-odd{fill:#f1f3f6}.as-even{fill:#fafbfc}.as-edge{fill:none}"
+)
+DARK = (
+    ".as-text{fill:#e8edf2}.as-dim{fill:#b4bfca}.as-page{fill:#12161b}"
+    ".as-line{stroke:#8d99a6}.as-tip{fill:#8d99a6}"
+    ".as-channels{stroke:#7fb0ee}.as-stride{stroke:#ff9a62}"
+    + "".join(f".as-{n}{{fill:{c[2]};stroke:{c[3]}}}" for n, c in COLOURS.items())
+    + ".as-odd{fill:#1a2027}.as-even{fill:#151a20}.as-edge{fill:none}"
+)
+STYLE = f"{LIGHT}@media (prefers-color-scheme:dark){{{DARK}}}"
+"""Light, and dark where the reader's screen is."""
 
 
-def svg(graph: Graph, top: Sized, *, marked: dict[str, str] | None = None) -> str:
+def svg(graph: Graph, top: Sized, marked: Mapping[str, str], style: str = STYLE) -> str:
     """The document: the net's title and totals, and the boxes below."""
     rects, lines = placed(top)
     title = clean(graph.title or graph.name)
@@ -74,9 +73,9 @@ def svg(graph: Graph, top: Sized, *, marked: dict[str, str] | None = None) -> st
     body = "".join(
         chain(
             [f'<g transform="translate({_n(shift)} {TITLE + MARGIN})">'],
-            (_frame(rect, marked or {}) for rect in rects if rect.open),
+            (_frame(rect, marked) for rect in rects if rect.open),
             map(_line, lines),
-            (_box(rect, marked or {}) for rect in rects if not rect.open),
+            (_box(rect, marked) for rect in rects if not rect.open),
             ["</g>"],
         )
     )
@@ -86,7 +85,7 @@ def svg(graph: Graph, top: Sized, *, marked: dict[str, str] | None = None) -> st
         f'height="{_n(total[1])}" viewBox="0 0 {_n(total[0])} {_n(total[1])}" '
         f'role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title><desc>{escape(told)}</desc>"
-        f"<style>{style()}</style>"
+        f"<style>{style}</style>"
         f'<rect class="as-page" width="100%" height="100%"/>'
         + _text(MARGIN, 24, fitted(title, wide, 15, True), "as-title")
         + _text(MARGIN, 42, fitted(told, wide, SMALL), "as-dim")
@@ -107,7 +106,7 @@ def _text(x: float, y: float, text: str, names: str = "") -> str:
     return f'<text class="{kinds}" x="{_n(x)}" y="{_n(y)}">{escape(text)}</text>'
 
 
-def _colour(rect: Rect, marked: dict[str, str]) -> str:
+def _colour(rect: Rect, marked: Mapping[str, str]) -> str:
     box = rect.sized.box
     return marked.get(box.name, box.group)
 
@@ -128,14 +127,14 @@ def _stack(rect: Rect, colour: str) -> str:
         return ""
     x, y = rect.x + one.width, rect.y + one.height
     return "".join(
-        f'<path class="as-line as-{colour}" style="fill:none" '
+        f'<path class="as-line as-{colour} as-edge" '
         f'd="M{_n(rect.x + 5 + d)} {_n(y + d)}H{_n(x + d - 4)}'
         f'Q{_n(x + d)} {_n(y + d)} {_n(x + d)} {_n(y + d - 4)}V{_n(rect.y + 5 + d)}"/>'
         for d in (2.5, 5)
     )
 
 
-def _frame(rect: Rect, marked: dict[str, str]) -> str:
+def _frame(rect: Rect, marked: Mapping[str, str]) -> str:
     one = rect.sized
     shade = "as-odd" if rect.level % 2 else "as-even"
     colour = _colour(rect, marked)
@@ -164,7 +163,7 @@ def _frame(rect: Rect, marked: dict[str, str]) -> str:
     return "".join(found)
 
 
-def _box(rect: Rect, marked: dict[str, str]) -> str:
+def _box(rect: Rect, marked: Mapping[str, str]) -> str:
     one = rect.sized
     name, what, facts, flags = one.texts
     colour = _colour(rect, marked)
@@ -174,7 +173,7 @@ def _box(rect: Rect, marked: dict[str, str]) -> str:
     found.append(_text(x + width(name, BIG, True) + 6, y, what, "as-dim"))
     found.append(_text(x, y + 16, facts, "as-dim"))
     for number, flag in enumerate(flags):
-        found.append(_text(x, y + 31 + 14 * number, flag, "as-name"))
+        found.append(_text(x, y + 31 + 14 * number, flag, "as-flag"))
     return "".join(found)
 
 
