@@ -91,11 +91,18 @@ class Graph:
     def __repr__(self) -> str:
         return f"<Graph {self.name}: {self.facts()}>"
 
+    def _repr_svg_(self) -> str:
+        """The picture, for notebooks."""
+        from archspec.drawing import draw
+
+        return str(draw(self))
+
     def _repr_html_(self) -> str:
-        """The table of `Spec.show`, for notebooks."""
+        """The picture with the table of `Spec.show` folded below it, for notebooks."""
         from archspec.table import html
 
-        return html(self)
+        table = f"<details><summary>Table</summary>{html(self)}</details>"
+        return f'<div style="overflow: auto">{self._repr_svg_()}</div>{table}'
 
     def facts(self) -> str:
         """Its inputs and counts in words."""

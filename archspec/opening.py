@@ -60,7 +60,7 @@ def load(
         TypeError: an argument is of no type that could be meant.
     """
     files = Files(arguments.limits(limits))
-    return _read(files, lambda: _opened(files, spec), size, params, taps, overrides)
+    return read(files, lambda: _opened(files, spec), size, params, taps, overrides)
 
 
 def loads(
@@ -83,7 +83,7 @@ def loads(
     if not isinstance(text, str | bytes):
         raise arguments.wrong("text", "a string or bytes", text)
     files = Files(arguments.limits(limits))
-    return _read(
+    return read(
         files, lambda: files.text(text, "<string>"), size, params, taps, overrides
     )
 
@@ -142,7 +142,7 @@ def _opened(files: Files, spec: Readable) -> Unit:
     return files.text(text, str(path), path.resolve().parent)
 
 
-def _read(
+def read(
     files: Files,
     opened: Callable[[], Unit],
     size: int | Size | None,
@@ -150,7 +150,10 @@ def _read(
     taps: bool,
     overrides: Mapping[str, Given],
 ) -> Spec:
-    """The spec of a file, once all that is said beside it was looked at."""
+    """The spec of a file, once all that is said beside it was looked at.
+
+    `opened` gives the file, of those of `files`; all else is as for `load`.
+    """
     pixels, cut = arguments.size(size), arguments.flag("taps", taps)
     given = arguments.params(params, overrides, files.limits)
     try:

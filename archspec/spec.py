@@ -112,8 +112,12 @@ class Spec:
         given += ["taps=True"] if self.whole else []
         return f"<Spec {' '.join([self.name, *given])}: {self.graph.facts()}>"
 
+    def _repr_svg_(self) -> str:
+        """The picture, for notebooks."""
+        return self.graph._repr_svg_()
+
     def _repr_html_(self) -> str:
-        """The table, for notebooks."""
+        """The picture and the table, for notebooks."""
         return self.graph._repr_html_()
 
     def unexpected(self) -> list[SpecError]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import archspec
+from archspec.authoring.gallery import pages
 from archspec.listing import Net, nets
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         page = f"{EXAMPLE}/{path.name}"
         files.append(File.generated(config, page, abs_src_path=str(path)))
     files.append(File.generated(config, "zoo.md", content=gallery()))
+    for name, text in pages():
+        files.append(File.generated(config, f"pictures/{name}", content=text))
     return files
 
 
@@ -65,7 +68,8 @@ def gallery() -> str:
         "# The zoo",
         "Whatever takes a spec takes one of these names: `archspec build resnet50 -b "
         "torch`. Where the publisher is a library, its weights fit by name; a net of a "
-        "paper has the paper's counts. `archspec show resnet50` opens its blocks.",
+        "paper has the paper's counts. `archspec show resnet50` opens its blocks. "
+        "[Pictures of all](pictures/index.html).",
         "",
         "| net | parameters | MACs | input | publisher |",
         "|---|--:|--:|---|---|",

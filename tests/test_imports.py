@@ -19,20 +19,21 @@ SLOW = {*FRAMEWORKS, "numpy", "jinja2", "safetensors"}
 
 LAYERS = (
     {"errors", "catalog", "width"},
-    {"files", "limits"},
+    {"files", "limits", "renaming"},
     {"arguments"},
     {"ops"},
     {"nodes"},
     {"invariants"},
     {"graph"},
     {"equality", "fingerprint", "receptive", "memory"},
-    {"language", "weights", "source", "table", "reference"},
+    {"language", "weights", "source", "table", "reference", "drawing"},
     {"passes"},
     {"backend", "expectation"},
     {"listing", "spec"},
     {"opening"},
     {"verify"},
     {"testing"},
+    {"diffing"},
     {"authoring"},
     {"editor"},
     {"", "cli", "__main__"},
@@ -42,13 +43,14 @@ LAYERS = (
 ALLOWED = {
     ("authoring", "archspec"),
     ("editor", "archspec"),
+    ("graph", "drawing"),
     ("graph", "table"),
     ("source", "language.formula"),
     ("source", "reference"),
     ("spec", "authoring.lint"),
     ("verify", "archspec"),
 }
-"""A notebook shows a graph as its table; `Spec.validate` warns. Printed text may be a formula's, if that gives
+"""A notebook shows a graph as its picture and its table; `Spec.validate` warns. Printed text may be a formula's, if that gives
 the graph's value; source asks. What a printed test compares, the definitions of the ops
 compute. A certificate has the version; the page about Python is of the public names."""
 
@@ -96,8 +98,11 @@ def test_import_is_light() -> None:
         "show resnet50",
         "show resnet50 --json",
         "show resnet50 --graph",
+        "draw resnet50 -o -",
         "list",
         "show resnet50 --resolved",
+        "diff resnet50 keras_resnet50",
+        "diff resnet18 resnet34 --json",
         "ops",
         "schema",
         "explain AS402",

@@ -11,6 +11,17 @@ TESTS = Path(__file__).parent
 
 ELSEWHERE = {
     "listing.py": "cli/test_listing.py",  # its only reader
+    "authoring/gallery.py": "cli/test_draw.py",
+    # The picture: what must hold of it holds of all these together.
+    "drawing/diagram.py": "cli/test_draw.py",
+    "drawing/grid.py": "drawing/test_layout.py",
+    "drawing/outline.py": "drawing/test_layout.py",
+    "drawing/picture.py": "drawing/test_layout.py",
+    "drawing/fonts.py": "drawing/test_layout.py",
+    "drawing/labels.py": "drawing/test_layout.py",
+    "drawing/page.py": "drawing/test_viewer.py",
+    "drawing/raster.py": "cli/test_draw.py",
+    "drawing/svg.py": "drawing/test_layout.py",
     # Definitions of ops: a table of torch's own functions is their oracle.
     "reference/activation.py": "reference/test_definitions.py",
     "reference/convolution.py": "reference/test_definitions.py",
@@ -27,6 +38,15 @@ ELSEWHERE = {
     "source/functions/body.py": "source/functions/test_printing.py",
     "source/functions/calls.py": "source/functions/test_printing.py",
     "source/functions/dialect.py": "source/functions/test_printing.py",
+    # Parts of a report: what each adds is seen in the reports of many pairs.
+    "diffing/changes.py": "diffing/test_report.py",
+    "diffing/data.py": "diffing/test_report.py",
+    "diffing/items.py": "diffing/test_matching.py",
+    "diffing/sides.py": "cli/test_diff.py",
+    "diffing/text.py": "diffing/test_report.py",
+    "diffing/told.py": "diffing/test_report.py",
+    "diffing/wiring.py": "diffing/test_report.py",
+    "language/revision.py": "cli/test_diff.py",
     "source/columns.py": "source/test_generalise.py",  # records without methods
     "verify/starts.py": "verify/test_initial.py",
     "testing/blocks.py": "testing/test_suite.py",  # seen with backends that are wrong

@@ -18,6 +18,8 @@ COMMANDS = {
     "list": "listing:list_",
     "validate": "specs:validate",
     "show": "specs:show",
+    "diff": "diff:diff",
+    "draw": "draw:draw",
     "ops": "specs:ops",
     "weights": "weights:app",
 }
@@ -28,6 +30,7 @@ A neural network as one spec, compiled into native PyTorch and Keras.
 
   archspec list                         the nets there are
   archspec show resnet34                what is in one: shapes, parameters, MACs
+  archspec draw resnet34                a picture of it, as a page that unfolds
   archspec new mynet --from resnet18    a spec of your own to begin with
   archspec validate mynet.yaml          every mistake, with line and column
   archspec codegen mynet.yaml -b torch  its source, yours to keep

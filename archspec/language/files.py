@@ -114,9 +114,7 @@ class Files:
             raise self.limits.error("depth", "AS121", message, at)
         self.reading.append(key)
         try:
-            raw = read(path, self.limits)
-            self._count(path)
-            merged = self._extend(unit(raw, str(path)))
+            merged = self._extend(unit(self._raw(path), str(path)))
         except ArchspecError as error:
             error.at = error.at or at
             raise
@@ -125,9 +123,15 @@ class Files:
         self.units[key] = merged
         return merged
 
-    def _count(self, path: Path) -> None:
+    def _raw(self, path: Path) -> Map:
+        """What a file holds."""
+        raw = read(path, self.limits)
+        self._count(path, path.stat().st_size)
+        return raw
+
+    def _count(self, path: Path, size: int) -> None:
         """LimitError where all files of a spec together are too long."""
-        self.bytes += path.stat().st_size
+        self.bytes += size
         most = self.limits.file_bytes
         if self.bytes > most:
             message = f"the files of a spec have at most {most} bytes together"

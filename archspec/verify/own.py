@@ -24,6 +24,7 @@ from archspec.backend import Backend, Own, backend, backends
 from archspec.errors import ArchspecError, BackendError, shown
 from archspec.graph import Graph, Node
 from archspec.reference import evaluate
+from archspec.renaming import renamed
 from archspec.verify.bisection import Finding
 from archspec.verify.comparison import NOT_EXACT, Row, distances
 from archspec.verify.data import Arrays, Data, ExactData
@@ -36,7 +37,6 @@ from archspec.verify.report import Report
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target
 from archspec.verify.task import Task
-from archspec.weights.choice import renamed
 from archspec.weights.fit import compare
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from archspec.errors import WeightsError, nearest
 from archspec.ops.base import Shape
+from archspec.renaming import renamed
 from archspec.weights.archives import Archive, Stored, counted
 from archspec.weights.masks import unmasked
 
@@ -199,22 +200,6 @@ def _starts(name: str) -> list[str]:
     separator, own = ("/", 2) if "/" in name else (".", 1)
     parts = name.split(separator, DEEP + own - 1)[:-own]
     return [separator.join([*parts[:n], ""]) for n in range(len(parts) + 1)]
-
-
-def renamed(name: str, rename: Mapping[str, str]) -> str:
-    """A name in which parts are others; a `*` stands for any text."""
-    for old, new in rename.items():
-        if "*" in old:
-            pattern = "(.*)".join(map(re.escape, old.split("*")))
-            found = re.fullmatch(pattern, name)
-            if found is not None:
-                texts = iter(found.groups())
-                pieces = new.split("*")
-                name = pieces[0] + "".join(next(texts, "") + p for p in pieces[1:])
-        else:
-            literal = new.replace("\\", r"\\")
-            name = re.sub(rf"(?<![^./]){re.escape(old)}(?![^./])", literal, name)
-    return name
 
 
 def _renamed_all(

@@ -15,7 +15,7 @@ from nets import graph_of
 from archspec.errors import WeightsError
 from archspec.weights import Wish, load
 from archspec.weights.archives import Archive, Stored
-from archspec.weights.choice import _name, chosen, renamed
+from archspec.weights.choice import _name, chosen
 from archspec.weights.conversion import fitted
 
 GRAPH = graph_of(
@@ -157,28 +157,6 @@ def test_other_names(path: Path) -> None:
     torch.save(under("module.", held), path)
     rename = {"linear": "fc", "stem.*0.*": "*.*"}
     assert same(load(path, GRAPH, wish=Wish(rename=rename)), STATE)
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new", "found"),
-    [
-        ("linear.weight", "linear", "fc", "fc.weight"),
-        ("a.shortcut.0.weight", "shortcut", "downsample", "a.downsample.0.weight"),
-        ("a.b.shortcut", "b.shortcut", "c", "a.c"),
-        ("nonlinear.weight", "linear", "fc", "nonlinear.weight"),
-        ("linear2.weight", "linear", "fc", "linear2.weight"),
-        ("layer1.0.x", "layer*.x", "stage*.y", "stage1.0.y"),
-        ("layer1.0.x", "*.*.x", "*-*", "layer1.0-" if 0 else "layer1-0"),
-        ("a.b", "x*", "y*", "a.b"),
-        ("a.b", "a", r"\1", r"\1.b"),
-    ],
-)
-def test_renamed(name: str, old: str, new: str, found: str) -> None:
-    assert renamed(name, {old: new}) == found
-
-
-def test_renames_follow_one_another() -> None:
-    assert renamed("a.w", {"a": "b", "b": "c"}) == "c.w"
 
 
 @pytest.mark.parametrize("suffix", [".pth.tar", ".ckpt", ".th", ".bin", ".PTH", ".x"])

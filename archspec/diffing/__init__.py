@@ -1,0 +1,4 @@
+"""What changed between two nets: `archspec diff`.
+
+Only `coverage`, which reads weights, imports numpy.
+"""
