@@ -18,6 +18,7 @@ SHORT = {
     "rate": "{}",
 }
 """Attributes that a box shows, and how."""
+DIGITS = "0123456789"
 UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -60,6 +61,9 @@ def own(box: Box, parent: str) -> str:
     if not box.parts:
         return _relative(box.name, parent)
     first, last = (_relative(box.parts[n].name, parent) for n in (0, -1))
+    same = first.rstrip(DIGITS)
+    if last.rstrip(DIGITS) == same:
+        last = last.removeprefix(same)
     return f"{first} \N{EN DASH} {last}"
 
 
@@ -112,6 +116,8 @@ def differences(box: Box) -> str:
             groups[-1][0].append(number)
         elif said:
             groups.append(([number], said))
+    if not groups and box.parts[0].shape != box.parts[-1].shape:
+        return "differ in channels"
     if not groups:
         return "all alike"
     if len(groups) > 2:
