@@ -74,7 +74,7 @@ def _yaml(name: str) -> str:
 def _source(name: str, backend: str) -> str:
     """The printed code; nothing where the backend refuses the net."""
     try:
-        return archspec.load(name).codegen(backend)
+        return archspec.load(name).codegen(backend).text
     except ArchspecError:
         return ""
 

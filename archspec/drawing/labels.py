@@ -18,6 +18,7 @@ SHORT = {
     "rate": "{}",
 }
 """Attributes that a box shows, and how."""
+DIGITS = "0123456789"
 UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -60,6 +61,9 @@ def own(box: Box, parent: str) -> str:
     if not box.parts:
         return _relative(box.name, parent)
     first, last = (_relative(box.parts[n].name, parent) for n in (0, -1))
+    same = first.rstrip(DIGITS)
+    if last.rstrip(DIGITS) == same:
+        last = last.removeprefix(same)
     return f"{first} \N{EN DASH} {last}"
 
 
@@ -103,14 +107,17 @@ def facts(box: Box) -> str:
 
 def differences(box: Box) -> str:
     """What the instances of a repeat don't have in common with the first, in words."""
-    first = _told(box.parts[0])
+    settings: dict[int, dict[str, Any]] = {}  # instances share their ops
+    first = _told(box.parts[0], settings)
     groups: list[tuple[list[int], list[str]]] = []
     for number, part in enumerate(box.parts[1:], 1):
-        said = _compared(first, _told(part))
+        said = _compared(first, _told(part, settings))
         if said and groups and groups[-1][1] == said:
             groups[-1][0].append(number)
         elif said:
             groups.append(([number], said))
+    if not groups and box.parts[0].shape != box.parts[-1].shape:
+        return "differ in channels"
     if not groups:
         return "all alike"
     if len(groups) > 2:
@@ -126,7 +133,7 @@ def _numbers(box: Box, numbers: list[int]) -> str:
     return clean(names[0] if len(numbers) == 1 else "\N{EN DASH}".join(names))
 
 
-def _told(box: Box) -> dict[str, dict[str, Any]]:
+def _told(box: Box, known: dict[int, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The attributes of each node in it, by its name there."""
     found: dict[str, dict[str, Any]] = {}
     stack = [box]
@@ -135,7 +142,10 @@ def _told(box: Box) -> dict[str, dict[str, Any]]:
         stack += reversed(inner.parts or inner.children)
         if inner.node is not None and not inner.parts:
             name = inner.name[len(box.name) :].removeprefix(".")
-            found[name] = {"": inner.what, **inner.node.op.settings()}
+            op = inner.node.op
+            if id(op) not in known:
+                known[id(op)] = {"": inner.what, **op.settings()}
+            found[name] = known[id(op)]
     return found
 
 
@@ -152,6 +162,8 @@ def _compared(
         if name not in other:
             continue
         a, b = first[name], other[name]
+        if a is b:
+            continue
         for key in {**a, **b}:
             if a.get(key) != b.get(key) and key != "init":
                 value = _value(b[key]) if key in b else "usual"
