@@ -59,7 +59,11 @@ class Run:
 
     def one(self, number: int) -> None:
         """Checks a spec on every backend."""
-        spec = numbered(number)
+        try:
+            spec = numbered(number)
+        except SyntaxError:  # sizes behind one another that no parser takes
+            self.invalid += 1
+            return
         try:
             case = Case(written(spec))
         except ArchspecError:

@@ -101,7 +101,8 @@ def _nets(report: Report) -> Iterator[str]:
         marks = marked(report, side)
         drawn = draw(graph, depth=1, marks=marks)
         yield f"<figure><figcaption>{escape(plain(report.called[side]))}</figcaption>"
-        yield f"{drawn}</figure>"
+        yield str(drawn)
+        yield "</figure>"
 
 
 def marked(report: Report, side: int) -> dict[str, Mark]:

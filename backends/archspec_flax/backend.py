@@ -208,7 +208,8 @@ def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
     from flax import nnx
 
     make = getattr(execute(source), source.entry)
-    told = make.__init__ if isinstance(make, type) else make
+    # The metaclass of modules hides what they take.
+    told = vars(make)["__init__"] if isinstance(make, type) else make
     drawn = {"rngs": nnx.Rngs(seed)} if "rngs" in signature(told).parameters else {}
     return make(**given, **drawn)
 

@@ -95,7 +95,7 @@ class Shared:
             return Code("nnx.identity")
         if isinstance(made, Call) and made.args == (Code("x"),) and not made.kwargs:
             return Code(str(made.fn))
-        typed = [f"{key}: {annotation(use.values(key))}" for key in given]
+        typed = [f"{key}: {annotation([*use.values(key)])}" for key in given]
         lines = [
             *header("def {}", ["x: jax.Array", *typed], "jax.Array", 0),
             *statement("return ", made, STEP),
@@ -170,7 +170,7 @@ def fans(use: OpUse) -> tuple[Any, Any]:
     groups: Any = use["groups"]
     if isinstance(op, ConvTranspose2d):  # whose kernel is [in, out / groups, ...]
         read, made = made, read
-    within: Any = read if groups == 1 else read // groups  # type: ignore[operator]  # the same
+    within: Any = read if groups == 1 else read // groups
     return within * size, made * size
 
 

@@ -110,8 +110,8 @@ def conv_transpose2d(use: OpUse) -> Call:
     return call("nnx.Conv", *args, **stretched, **last)
 
 
-def norm(name: str, *args: str, **options: tuple[Any, Any]) -> Callable[[OpUse], Call]:
-    """A norm; its fast variance is wrong far from a mean of 0."""
+def norm(name: str, **options: str) -> Callable[[OpUse], Call]:
+    """A norm, whose options are attributes; its fast variance is wrong far from 0."""
 
     def lower(use: OpUse) -> Call:
         momentum: Any = use.attributes.get("momentum")

@@ -523,7 +523,7 @@ def test_no_loader_of_weights() -> None:
     with pytest.raises(BackendError, match="has no function that loads weights"):
         load("resnet20").codegen("torch", with_weights=True, optimize="inference")
     with pytest.raises(TypeError, match="'inference' or None"):
-        load("resnet20").build("torch", optimize="speed")  # type: ignore[arg-type]  # wrong
+        load("resnet20").build("torch", optimize="speed")  # type: ignore[call-overload]  # wrong
 
 
 def test_a_net_without_norms_is_as_it_was() -> None:

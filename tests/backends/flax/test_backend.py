@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,12 +31,12 @@ def test_it_is_the_function_of_torch() -> None:
     """Float64: outputs, gradients and statistics, in both modes."""
     graph = graph_of(NET)
     weights = randomised(graph)
-    made = {}
+    made: dict[str, dict[str, Any]] = {}
     for name in ("torch", "flax"):
         chosen = trainer(backend(name).on("", "float64"))
         copies = {k: v.copy() for k, v in weights.items()}
         model = chosen.build(graph, copies, dtype="float64")
-        found = {}
+        found: dict[str, Any] = {}
         for training in (False, True):
             given = images(graph, 3), cotangents(graph, 3)
             outputs, grads = chosen.gradients(graph, model, *given, training=training)
@@ -95,7 +96,7 @@ def test_equal_nets_are_traced_once() -> None:
     model = archspec.load("resnet20").build("flax")
     traced = []
 
-    @nnx.jit
+    @nnx.jit  # type: ignore[untyped-decorator]  # flax is not looked at
     def run(model: nnx.Module, x: object) -> object:
         traced.append(1)
         return model(x)
