@@ -522,8 +522,9 @@ def test_no_loader_of_weights() -> None:
     """Files have the weights of the net with norms."""
     with pytest.raises(BackendError, match="has no function that loads weights"):
         load("resnet20").codegen("torch", with_weights=True, optimize="inference")
+    wrong: Any = "speed"
     with pytest.raises(TypeError, match="'inference' or None"):
-        load("resnet20").build("torch", optimize="speed")  # type: ignore[call-overload]  # wrong
+        load("resnet20").build("torch", optimize=wrong)
 
 
 def test_a_net_without_norms_is_as_it_was() -> None:
