@@ -57,7 +57,8 @@ compute. A certificate has the version; the page about Python is of the public n
 TYPED = {"", "spec"}
 """They name the classes of models, for type checkers alone."""
 
-FOR_BACKENDS = {"errors", "files", "ops", "graph", "source", "backend", "weights"}
+FOR_BACKENDS = {"errors", "files", "fingerprint", "ops", "graph", "source"}
+FOR_BACKENDS |= {"backend", "weights"}
 """`weights` has the layouts of Keras' files, which its models share."""
 
 CORE = Path(archspec.__file__).parent
