@@ -294,7 +294,8 @@ def test_a_broken_backend(
     assert f"{spec}:{place}: the first node that differs is {node}" in found.stdout
 
 
-def test_a_table_in_a_pipe(spec: Path) -> None:
+def test_a_table_in_a_pipe(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     found = verify(str(spec), "--eval", "--dtype", "float32", "--set", "widths=[2]")
     assert found.returncode == 0, found.stderr
     title, header, *rows = found.stdout.splitlines()
