@@ -112,7 +112,7 @@ def _row(net: Net, files: list[str]) -> str:
     )
     return (
         f'<tr><td><a href="{name}.html">{name}</a></td>'
-        f'<td data-n="{net.params}">{net.params:,}</td>'
+        f'<td data-n="{net.parameters}">{net.parameters:,}</td>'
         f'<td data-n="{net.macs}">{net.macs:,}</td>'
         f"<td{said}>{'' if best is None else best}</td><td>{links}</td></tr>"
     )

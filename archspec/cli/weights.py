@@ -30,7 +30,7 @@ app.command()(published)
 
 FLAT = (
     "canonical, torchvision, timm, transformers, mmpretrain, mmdet, detectron2, "
-    "kuangliu, weiaicunzai, xternalz, sequential"
+    "kuangliu, weiaicunzai, xternalz, sequential, flax"
 )
 FORMATS = f"{FLAT}, keras or keras.applications"
 READ = f"{FLAT}, keras, keras.applications or theano"

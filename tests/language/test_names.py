@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from nets import graph_of
 from spelled import net, refused, spoken, told, wired
 
 from archspec.backend import backend, backends
-from archspec.errors import Location, SpecError
+from archspec.errors import Location, SpecError, UnsupportedError
 from archspec.language.names import (
     LENGTH,
     NONE,
@@ -31,7 +32,15 @@ def test_what_is_reserved_is_what_the_installed_backends_say() -> None:
         name: getattr(backend(name), "reserved", frozenset()) for name in backends()
     }
     for name, reserved in said.items():
-        assert reserved <= RESERVED.get(name, frozenset())
+        assert name not in RESERVED or reserved <= RESERVED[name]
+
+
+def test_what_another_backend_reserves_it_refuses() -> None:
+    """A list of Flax' has an `index`: no reason why others shouldn't."""
+    graph = graph_of("inputs: {image: [1, 4, 4]}\ngraph: {index: relu, x: relu}")
+    assert backend("torch").emit(graph).text
+    with pytest.raises(UnsupportedError, match=r"'index' is flax.nnx.Module's own"):
+        backend("flax").emit(graph)
 
 
 @pytest.mark.parametrize(

@@ -75,4 +75,5 @@ def test_traced_and_scripted(name: str, node: str, size: int, training: bool) ->
 
 def test_every_class_of_the_file_is_tried() -> None:
     classes = {name for name in definitions("archspec_torch") if name[0].isupper()}
-    assert classes <= {*NODES, *OF_VECTORS}
+    # A base of whole nets, which are tried where norms are folded.
+    assert classes - {"ForInference"} <= {*NODES, *OF_VECTORS}
