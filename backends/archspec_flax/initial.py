@@ -26,7 +26,7 @@ from archspec.ops.init import (
     Uniform,
 )
 from archspec.source.expr import named, names_of, parts
-from archspec.source.outline import Definition, OpUse, annotation, walk
+from archspec.source.outline import CHOSEN, Definition, OpUse, annotation, walk
 from archspec.source.partials import Partials
 from archspec.source.scaling import Scaling, fraction, scaling, whole
 from archspec.source.text import (
@@ -84,6 +84,8 @@ class Shared:
         """The module of an op, or the function that stands for it in a list."""
         if use.kind in WEIGHTED:
             return self.partials.short(started(use))
+        if use.kind == CHOSEN:
+            return use[CHOSEN]  # a function already
         given = {k: v for k, v in use.attributes.items() if names_of(v)}
         attributes: dict[str, Any] = dict(use.attributes)
         for key, value in given.items():

@@ -115,3 +115,16 @@ def test_a_device_that_is_not_there() -> None:
 def test_a_name_of_nnx() -> None:
     with pytest.raises(UnsupportedError, match=r"'sow' is flax\.nnx\.Module's own"):
         backend("flax").emit(graph_of(NET.replace("relu: relu", "sow: relu")))
+
+
+def test_an_activation_that_is_told_stands_in_a_list() -> None:
+    """It is a function already: nothing is written around it."""
+    graph = graph_of(
+        "params: {act: tanh}\ninputs: {image: [3, 4, 4]}\n"
+        "graph: {part: {op: =act, repeat: 2, from: input}, last: {op: relu}}"
+    )
+    assert "Sequential(act for _ in range(2))" in backend("flax").emit(graph).text
+    model = backend("flax").build(graph, {})
+    x = np.linspace(-2, 2, 48, dtype="float32").reshape(1, 3, 4, 4)
+    found = backend("flax").forward(graph, model, {"image": x})[""]
+    np.testing.assert_allclose(found, np.maximum(np.tanh(np.tanh(x)), 0), atol=1e-6)
