@@ -479,6 +479,15 @@ def compare_names(
     )
 
 
+def no_device(owner: str, device: Any, known: Sequence[str]) -> BackendError:
+    """The error for a device that a framework hasn't, with those that it has."""
+    return BackendError(
+        f"{owner} has no device {device!r} here",
+        code="AS517",
+        hint="there are " + ", ".join(known),
+    )
+
+
 def save_weights(chosen: Backend, graph: Graph, model: Any, path: str) -> None:
     """Writes a model's canonical weights, as .safetensors or .pth."""
     from archspec.weights import write

@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphs import specs
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -32,39 +32,24 @@ from archspec.verify.process import Worker
 from archspec.verify.run import run
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse_all
-from archspec.verify.task import Task
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 HEAD = "archspec: 1\nname: net\n"
 FRESH = 200
 """So many specs until a process starts anew: a framework keeps what it compiled."""
 
 
-class Lasting:
+class Lasting(Worker):
     """A backend's process that the next spec takes over: closing it does nothing."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-
-    def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
-        return self.worker.ask(task)
-
-    def expect(self, task: Task) -> None:
-        self.worker.expect(task)
-
-    def use(self, setting: Setting) -> None:
-        self.worker.use(setting)
-
-    def about(self) -> Mapping[str, Any]:
-        return self.worker.about()
-
-    def ended(self) -> bool:
-        return self.worker.ended()
 
     def close(self) -> None:
         """It stays."""
+
+    def end(self) -> None:
+        """Ends the process."""
+        super().close()
 
 
 class Verified:
@@ -82,7 +67,7 @@ class Verified:
         kept = self.sessions.get(target)
         if kept is None or kept.ended():
             place = Path(tempfile.mkdtemp(dir=self.folder))
-            kept = self.sessions[target] = Lasting(Worker(setting, target, place))
+            kept = self.sessions[target] = Lasting(setting, target, place)
         else:
             kept.use(setting)
         return kept
@@ -113,7 +98,7 @@ class Verified:
     def close(self) -> None:
         """Ends all processes."""
         for session in self.sessions.values():
-            session.worker.close()
+            session.end()
         self.sessions.clear()
 
 

@@ -224,10 +224,14 @@ class Body:
             line.template = self._template(key, cells, index)
         outer = self._channels_at(line.inputs[0])
         word = self.words.flowing(flow, outer)
-        line.target, tried = self._target(cells, [word], index, depth)
-        made = tried[0]
-        if isinstance(count, int):
-            made = over_turns(made, variable, count)
+
+        def tried() -> Arg:
+            line.target, made = self._target(cells, [word], index, depth)
+            if isinstance(count, int):
+                return over_turns(made[0], variable, count)
+            return made[0]
+
+        made = tried()
         step = without_term(made, flow)
         if count == 1:
             inner, after = outer, _with(_with(made, variable, 0), flow, outer)
@@ -240,10 +244,7 @@ class Body:
             self.words.flowing(flow, outer, made)
             if self.words.behind(names_of(made)) - known:
                 # Once more: now it is known on what the variable depends.
-                line.target, tried = self._target(cells, [word], index, depth)
-                made = tried[0]
-                if isinstance(count, int):
-                    made = over_turns(made, variable, count)
+                made = tried()
             return self._flow(line, flow, outer, made, items)
         values = [self._reads(cell.item) for cell in cells]
         inner = self.writer.checked(inner, cells, values, "in_channels")

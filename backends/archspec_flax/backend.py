@@ -14,12 +14,14 @@ from numpy import asarray, ascontiguousarray, empty
 
 from archspec.backend import (
     compare_names,
+    named_outputs,
+    no_device,
     refuse_names,
     refuse_unsupported,
     require,
     save_weights,
 )
-from archspec.errors import ArchspecError, BackendError
+from archspec.errors import ArchspecError
 from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
@@ -149,7 +151,9 @@ class FlaxBackend:
         made, moved = forward(nnx.state(model), images)
         if training:
             nnx.update(model, moved)
-        return {name: _first(value) for name, value in _named(graph, made).items()}
+        return {
+            name: _first(value) for name, value in named_outputs(graph, made).items()
+        }
 
     def gradients(
         self,
@@ -177,7 +181,7 @@ class FlaxBackend:
             for place in places(graph)
             if place.path in found
         }
-        outputs = {k: _first(value) for k, value in _named(graph, made).items()}
+        outputs = {k: _first(value) for k, value in named_outputs(graph, made).items()}
         ordered = {name: grads[name] for name in graph.parameters()}
         return outputs, ordered | dict(
             zip(graph.inputs, map(_first, by_image), strict=True)
@@ -234,12 +238,8 @@ def placed(device: str | None) -> Any:
     try:
         return jax.devices(kind)[int(number or 0)]
     except (RuntimeError, ValueError, IndexError):
-        known = ", ".join(f"{d.platform}:{d.id}" for d in jax.devices())
-        raise BackendError(
-            f"jax has no device {device!r} here",
-            code="AS517",
-            hint=f"there are {known}",
-        ) from None
+        known = [f"{d.platform}:{d.id}" for d in jax.devices()]
+        raise no_device("jax", device, known) from None
 
 
 def _stored(model: Any) -> dict[str, Any]:
@@ -313,11 +313,6 @@ def _fill(
         if place.name in weights:
             array = cast(ascontiguousarray(place.into(weights[place.name])))
             stored[place.path].set_value(jax.device_put(array.copy(), device))
-
-
-def _named(graph: Graph, made: Any) -> dict[str, Any]:
-    """What a model gives, by the names of the outputs."""
-    return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 
 def _tensors(arrays: Iterable[NDArray[Any]]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
     compare_names,
+    named_outputs,
     refuse_places,
     refuse_unsupported,
     save_weights,
@@ -174,7 +175,9 @@ class KerasBackend:
         with beside(keras, model), policy(keras, model.compute_dtype):
             given = _tensors(inputs[name] for name in graph.inputs)
             made = model(given if len(given) > 1 else given[0], training=training)
-        return {name: _first(value) for name, value in _named(graph, made).items()}
+        return {
+            name: _first(value) for name, value in named_outputs(graph, made).items()
+        }
 
     def gradients(
         self,
@@ -191,7 +194,7 @@ class KerasBackend:
         wanted = [(p, v) for p, v in _stored(graph, model) if p.name in trained]
 
         def total(made: Any) -> Any:
-            named = _named(graph, made).items()
+            named = named_outputs(graph, made).items()
             return sum(keras.ops.sum(value * against[name]) for name, value in named)
 
         variables = [variable for _, variable in wanted]
@@ -204,7 +207,7 @@ class KerasBackend:
         by_name = {place.name: place.back(_array(v)) for (place, _), v in places}
         grads = {name: by_name[name] for name in trained}
         by_input = map(_first, found[len(wanted) :])
-        outputs = {k: _first(value) for k, value in _named(graph, made).items()}
+        outputs = {k: _first(value) for k, value in named_outputs(graph, made).items()}
         return outputs, grads | dict(zip(graph.inputs, by_input, strict=True))
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
@@ -304,11 +307,6 @@ def _compare(graph: Graph, model: Any) -> None:
         raise BackendError(
             "the Keras model has more weights: a fault of archspec", code="AS506"
         )
-
-
-def _named(graph: Graph, made: Any) -> dict[str, Any]:
-    """What a model gives, by the names of the outputs."""
-    return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
 
 
 def _tensors(arrays: Iterable[NDArray[Any]]) -> list[Any]:

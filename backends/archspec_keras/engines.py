@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
 
+from archspec.backend import no_device
 from archspec.errors import BackendError
 
 Values = Sequence[Any]
@@ -140,11 +141,7 @@ def placed(keras: Any, device: str | None) -> AbstractContextManager[Any]:
     known = _devices(keras)
     name = str(device).lower().replace("cuda", "gpu")
     if name not in known and f"{name}:0" not in known:
-        raise BackendError(
-            f"Keras has no device {device!r} here",
-            code="AS517",
-            hint="there are " + ", ".join(known),
-        )
+        raise no_device("Keras", device, known)
     scope: AbstractContextManager[Any] = keras.device(name)
     return scope
 

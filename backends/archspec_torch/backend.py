@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
     compare_names,
+    named_outputs,
     refuse_names,
     refuse_unsupported,
     require,
@@ -255,7 +256,7 @@ def _called(
         made = model(*tensors)
     finally:
         model.train(was)
-    return made if isinstance(made, dict) else {next(iter(graph.outputs)): made}
+    return named_outputs(graph, made)
 
 
 def _undrawn() -> Any:

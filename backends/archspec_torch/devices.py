@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.errors import BackendError
+from archspec.backend import no_device
 
 KINDS = ("cuda", "mps", "xpu")
 """Kinds of devices beside the CPU that torch has modules for."""
@@ -24,12 +24,7 @@ def placed(device: Any) -> Any:
         found = torch.device(device)
         torch.zeros(1, device=found).item()
     except Exception:  # torch raises of nine kinds, by the device and how it was built
-        known = _known(torch)
-        raise BackendError(
-            f"torch has no device {device!r} here",
-            code="AS517",
-            hint="there are " + ", ".join(known),
-        ) from None
+        raise no_device("torch", device, _known(torch)) from None
     return found
 
 
