@@ -187,6 +187,10 @@ class Op(BaseModel):
         return self.inits().get(name) or STARTS[self.role(name)]
 
 
+# They name no field, and pydantic evaluates them again for each class below.
+Op.__annotations__.clear()
+
+
 class Weighted(Op):
     """An op with weights, whose initial values a spec may choose."""
 

@@ -36,6 +36,9 @@ class Init(BaseModel):
     """Whether it reads the fan of the kernel in front of a bias, too."""
 
 
+Init.__annotations__.clear()  # they name no field; see `Op`
+
+
 class Kaiming(Init):
     """Arguments of both Kaiming initialisers; `a` is leaky_relu's slope."""
 
