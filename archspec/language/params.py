@@ -9,7 +9,13 @@ from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, is_a, names
 from archspec.language.syntax import Block, Param, Unit
-from archspec.language.values import Known, Variables, is_formula, known
+from archspec.language.values import (
+    Known,
+    Variables,
+    holds_map,
+    is_formula,
+    known,
+)
 
 TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -42,6 +48,10 @@ def several(param: Param) -> bool:
 def accept(param: Param, value: Any, what: str, at: Location) -> Value:
     """The value, of the param's type; SpecError for a wrong one."""
     words = param.type.split(OR)
+    if holds_map(value):
+        message = f"{what} can't be a map or hold one, found {shown(value)}"
+        plain = "a param is a number, a text, true, false, null, or a list of these"
+        raise SpecError(message, code="AS314", at=at, hint=plain)
     if not is_a(value, tuple(kind for word in words for kind in TYPES[word])):
         kinds, default = f"{param.type}{OR}{type_of(value)}", shown(param.default)
         both = f"{{type: {kinds}, default: {default}}} takes both"

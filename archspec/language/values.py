@@ -115,12 +115,20 @@ def _known(raw: Any, variables: Variables, at: Location) -> Known:
         return Known(frozen(raw))
     if isinstance(raw, dict):
         pairs = {k: _known(v, variables, inside(raw, k, at)) for k, v in raw.items()}
-        whole: Any = {key: item.value for key, item in pairs.items()}
-        return Known(whole, None, CLEAN.union(*(i.taint for i in pairs.values())))
+        values: Any = {key: item.value for key, item in pairs.items()}
+        return Known(values, None, CLEAN.union(*(i.taint for i in pairs.values())))
     items = [_known(v, variables, inside(raw, i, at)) for i, v in enumerate(raw)]
-    text = "[" + ", ".join(item.text or repr(item.value) for item in items) + "]"
-    taint = CLEAN.union(*(item.taint for item in items))
-    return Known(tuple(item.value for item in items), text, taint)
+    whole, text = tuple(item.value for item in items), None
+    if not holds_map(whole):  # no formula has one
+        text = "[" + ", ".join(item.text or repr(item.value) for item in items) + "]"
+    return Known(whole, text, CLEAN.union(*(item.taint for item in items)))
+
+
+def holds_map(value: Any) -> bool:
+    """Whether a value is a map, or a list with one anywhere in it."""
+    return isinstance(value, dict) or (
+        isinstance(value, tuple) and any(map(holds_map, value))
+    )
 
 
 def formula_place(raw: str, at: Location, error: SpecError) -> Location:

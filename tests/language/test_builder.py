@@ -208,6 +208,9 @@ def test_attributes_that_a_formula_makes_wrong() -> None:
     assert told(text) == [
         "AS208 2:35 conv2d's channels must be a whole number from 1, found 0"
     ]
+    text = "params: {c: 3}\ngraph: {a: {op: conv2d, channels: 1, kernel: [=c, {a: 1}]}}"
+    (found,) = told(text)
+    assert found.startswith("AS208 2:46 conv2d's kernel must be")
     text = "params: {n: 1}\ngraph: {a: {op: relu, from: =[input, input]}}"
     text = 'graph: {a: {op: relu, from: \'=["input", "input"]\'}}'
     assert told(text) == ["AS317 1:29 relu reads 1 value, found 2"]

@@ -142,6 +142,10 @@ def test_several_types() -> None:
          "AS314 1:1 p must be int, found true"),
         (Param(None, AT, AT, "list", typed=True), None,
          "AS314 1:1 p must be list, found null"),
+        *((Param(1, AT, AT, kind), value, f"AS314 1:1 p can't be a map or hold one, found "
+           f"{said} (a param is a number, a text, true, false, null, or a list of these)")
+          for kind, value, said in [("any", {"a": 1}, "{'a': 1}"),
+                                    ("list", (1, ({"a": 1},)), "[1, [{'a': 1}]]")]),
     ],
 )  # fmt: skip
 def test_a_value_of_no_such_type(param: Param, value: Any, message: str) -> None:

@@ -48,6 +48,7 @@ def variables(**values: Any) -> Variables:
         (["=n", 4, "=m"], Known((2, 4, 5), "[n, 4, m]", N | M)),
         (["=n", "a"], Known((2, "a"), "[n, 'a']", N)),
         ([["=n"], 1], Known(((2,), 1), "[[n], 1]", N)),
+        (["=n", [{"a": 1}]], Known((2, ({"a": 1},)), None, N)),  # type: ignore[arg-type]
         ({"a": "=n", "b": {"c": ["=m"]}}, Known({"a": 2, "b": {"c": (5,)}}, None, N | M)),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
