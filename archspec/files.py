@@ -173,13 +173,17 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
 @contextmanager
 def temporary() -> Iterator[None]:
     """Whatever makes temporary files meanwhile makes them in a folder that goes."""
-    kept = tempfile.tempdir
+    kept, around = tempfile.tempdir, os.environ.get("TMPDIR")
     with scratch() as folder:
-        tempfile.tempdir = os.fspath(folder)
+        tempfile.tempdir = os.environ["TMPDIR"] = os.fspath(folder)
         try:
             yield
         finally:
             tempfile.tempdir = kept
+            if around is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = around
 
 
 _HELD: dict[Path, int] = {}

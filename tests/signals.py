@@ -37,11 +37,15 @@ MARK = "ARCHSPEC_TEST_RUN"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A command that writes `target`, if anything, in the folder where it runs."""
+    """A command that writes `target`, if anything, in the folder where it runs.
+
+    There is an `old` one before, which it is told to replace.
+    """
 
     arguments: tuple[str, ...]
     target: str = ""
     whole: Callable[[Path], bool] = lambda path: False
+    old: bool = True
 
 
 class Run(NamedTuple):
@@ -73,6 +77,21 @@ def _tensors(path: Path) -> bool:
     return len(raw) == end + size
 
 
+def _structure(path: Path) -> bool:
+    import onnx
+
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    return True
+
+
+def _page(path: Path) -> bool:
+    return path.read_text().rstrip().endswith("</html>")
+
+
+def _orbax(path: Path) -> bool:
+    return (path / "commit_success.txt").is_file()  # it comes last
+
+
 NET = ("resnet18", "--input-size", "32")
 QUICK = ("verify", "resnet18", "--input-size", "32", "--quick", "--backends")
 CASES: Mapping[str, Case] = {
@@ -95,6 +114,18 @@ CASES: Mapping[str, Case] = {
         "net.keras",
         _packed,
     ),
+    "build_onnx": Case(
+        ("build", *NET, "-b", "onnx", "--force", "-o", "net.onnx"),
+        "net.onnx",
+        _structure,
+    ),
+    "build_flax": Case(
+        ("build", *NET, "-b", "flax", "-o", "net.orbax"),
+        "net.orbax",
+        _orbax,
+        old=False,
+    ),
+    "draw": Case(("draw", *NET, "--force", "-o", "net.html"), "net.html", _page),
     "verify": Case((*QUICK, "torch")),
 }
 
@@ -104,9 +135,9 @@ def started(case: Case, folder: Path, given: Path | None = None) -> Run:
     place, temporary = folder / "place", folder / "temporary"
     for path in (place, temporary):
         path.mkdir(exist_ok=True)
-    if case.target and not (place / case.target).exists():
+    if case.old and case.target and not (place / case.target).exists():
         (place / case.target).write_text(OLD)
-    if given is not None and not (place / "given.keras").exists():
+    if given is not None and given.exists() and not (place / "given.keras").exists():
         os.link(given, place / "given.keras")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts with &
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -180,7 +211,9 @@ def faults(case: Case, run: Run, number: int, said: str) -> list[str]:
 def _target(case: Case, target: Path) -> list[str]:
     """Whether a file is neither the old one nor a whole new one."""
     try:
-        raw = target.read_bytes()
+        if not target.exists() and not case.old:
+            return []
+        raw = b"" if target.is_dir() else target.read_bytes()
         if raw == OLD.encode() or case.whole(target):
             return []
         return [f"{target.name} is neither: {raw[:80]!r}"]

@@ -218,10 +218,12 @@ class TestScratch:
         assert len(left) == len(names) + 2
 
     def test_temporary_files_of_others(self, tmp_path: Path) -> None:
-        before = tempfile.gettempdir()
+        before, around = tempfile.gettempdir(), os.environ.get("TMPDIR")
         with temporary():
             inside = Path(tempfile.mkdtemp())
             assert inside.parent.parent == Path(before)
+            assert os.environ["TMPDIR"] == str(inside.parent)  # for what isn't Python
+        assert os.environ.get("TMPDIR") == around
         assert tempfile.gettempdir() == before and not inside.exists()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from archspec.errors import BackendError
-from archspec.files import scratch
+from archspec.files import scratch, temporary
 from archspec_onnx.files import APART, save_apart, serialized, weights
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def _session(model: Any, engine: str) -> Any:
         from archspec_onnx.exact import evaluator
 
         return evaluator(ir.to_proto(model))
-    import onnxruntime
-
+    onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERROR
     if sum(weights(model).values()) <= APART:
@@ -85,6 +84,14 @@ def _session(model: Any, engine: str) -> Any:
         path = folder / "net.onnx"
         save_apart(model, path)
         return onnxruntime.InferenceSession(path, options)
+
+
+def _runtime() -> Any:
+    """ONNX Runtime, which tells its makers of its use and leaves a file for that."""
+    with temporary():
+        import onnxruntime
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 ERROR = 3

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +54,15 @@ def test_its_own_choice() -> None:
     single = backend("onnx").build(GRAPH, WEIGHTS)
     backend("onnx").forward(GRAPH, single, X)
     assert type(engines.SESSIONS[single][1]).__name__ == "InferenceSession"
+
+
+def test_nothing_is_left_for_its_makers(tmp_path: Path) -> None:
+    """ONNX Runtime numbers its users in a file where temporary ones are."""
+    code = "from archspec_onnx.engines import _runtime; print(_runtime().__name__)"
+    around = {**os.environ, "TMPDIR": str(tmp_path)}
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, env=around, capture_output=True, text=True, check=True)
+    assert done.stdout == "onnxruntime\n" and not [*tmp_path.iterdir()]
 
 
 def test_a_model_too_large_for_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
