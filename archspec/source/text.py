@@ -430,6 +430,7 @@ def prose(text: str) -> str:
 
 def class_name(text: str) -> str:
     """The letters and digits of a title or a name, as a class is named."""
+    text = _pluses(text)
     parts = "".join(c if c.isascii() and c.isalnum() else " " for c in text).split()
     name = ""
     for part in parts:
@@ -440,8 +441,13 @@ def class_name(text: str) -> str:
 
 def function_name(text: str) -> str:
     """The letters, digits and `_` of a title or a name, as a function is named."""
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", _pluses(text)).strip("_")
     return name if name[:1].isalpha() else f"block_{name}".rstrip("_")
+
+
+def _pluses(text: str) -> str:
+    """`DeepLabV3+` and `UNet++` are other nets than those without it."""
+    return re.sub(r"(?<=\w)\++(?!\w)", lambda found: "Plus" * len(found[0]), text)
 
 
 def snake_case(text: str) -> str:
