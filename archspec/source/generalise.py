@@ -9,8 +9,7 @@ in all instances: another value of the argument would give another.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from archspec.errors import SpecError
 from archspec.graph import Graph, Scope, Value
@@ -90,11 +89,8 @@ class Generaliser:
         self.made: dict[int, Definition] = {}
 
     def definitions(self) -> list[Definition]:
-        """All definitions, the net last."""
-        groups = range(len(self.forest.groups))
-        family = self.forest.root.scope.kind == FAMILY
-        # They were found from the end.
-        uses: dict[int, set[int]] = {n: set() for n in groups[:: -1 if family else 1]}
+        """All definitions, the net last, each behind what it uses first."""
+        uses: dict[int, dict[int, None]] = {}
         for tree in self.forest.trees.values():
             if tree.group < 0 or tree.scope.parent is None:
                 continue
@@ -102,10 +98,22 @@ class Generaliser:
             while above.group < 0:
                 assert above.scope.parent is not None
                 above = self.forest.trees[id(kept(above.scope.parent))]
-            uses[above.group].add(tree.group)
-        for group in TopologicalSorter(uses).static_order():
-            self.made[group] = Writer(self, self.forest.groups[group]).write()
+            uses.setdefault(above.group, {})[tree.group] = None
+        root = self.forest.root
+        if root.scope.kind == FAMILY:  # what its nets are made of comes before all nets
+            for net in uses[root.group]:
+                for used in uses.get(net, ()):
+                    self._make(used, uses)
+        self._make(root.group, uses)
         return list(self.made.values())
+
+    def _make(self, group: int, uses: Mapping[int, Iterable[int]]) -> None:
+        """The definition of a group, those that it uses before it."""
+        if group in self.made:
+            return
+        for used in uses.get(group, ()):
+            self._make(used, uses)
+        self.made[group] = Writer(self, self.forest.groups[group]).write()
 
 
 class Writer:

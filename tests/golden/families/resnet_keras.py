@@ -14,7 +14,7 @@ Preprocessing of resnext101_64x4d: resize 232, crop 224, interpolation bilinear,
 [0, 1], channels RGB, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 942fcd806e858f9c
+# archspec: fingerprint 88f3d52213117ddf, checksum 27b7fc6b758ce8e6
 
 from functools import partial
 
@@ -56,6 +56,16 @@ def basic_block(x: KerasTensor, channels: int, stride: int, name: str) -> KerasT
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
+def basic_block_stage(
+    x: KerasTensor, channels: int, depth: int, stride: int, name: str
+) -> KerasTensor:
+    """Units in a chain, of which the first has the stride."""
+    for i in range(depth):
+        x = basic_block(x, channels, stride, name=f"{name}_{i}")
+        stride = 1
+    return x
+
+
 def bottleneck(
     x: KerasTensor,
     channels: int,
@@ -83,16 +93,6 @@ def bottleneck(
         x = projection(x, channels * 4, stride, name=f"{name}_downsample")
     x = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu3")(x)
-
-
-def basic_block_stage(
-    x: KerasTensor, channels: int, depth: int, stride: int, name: str
-) -> KerasTensor:
-    """Units in a chain, of which the first has the stride."""
-    for i in range(depth):
-        x = basic_block(x, channels, stride, name=f"{name}_{i}")
-        stride = 1
-    return x
 
 
 def bottleneck_stage(

@@ -14,7 +14,7 @@ Preprocessing of resnext101_64x4d: resize 232, crop 224, interpolation bilinear,
 [0, 1], channels RGB, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 88f3d52213117ddf, checksum 4d674b162afb89a1
+# archspec: fingerprint 88f3d52213117ddf, checksum f931b03a418fcaf5
 # mypy: no-warn-return-any
 
 import torch
@@ -69,6 +69,18 @@ class BasicBlock(nn.Module):
         return F.relu(y + x)
 
 
+class BasicBlockStage(nn.Sequential):
+    """Units in a chain, of which the first has the stride."""
+
+    def __init__(
+        self, in_channels: int, channels: int, depth: int, stride: int
+    ) -> None:
+        super().__init__()
+        for _ in range(depth):
+            self.append(BasicBlock(in_channels, channels, stride))
+            in_channels, stride = channels, 1
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut.
 
@@ -106,18 +118,6 @@ class Bottleneck(nn.Module):
         if self.downsample is not None:
             x = self.downsample(x)
         return F.relu(y + x)
-
-
-class BasicBlockStage(nn.Sequential):
-    """Units in a chain, of which the first has the stride."""
-
-    def __init__(
-        self, in_channels: int, channels: int, depth: int, stride: int
-    ) -> None:
-        super().__init__()
-        for _ in range(depth):
-            self.append(BasicBlock(in_channels, channels, stride))
-            in_channels, stride = channels, 1
 
 
 class BottleneckStage(nn.Sequential):

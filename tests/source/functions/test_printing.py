@@ -437,10 +437,6 @@ def test_names_that_the_text_uses_itself() -> None:
           c: {block: Net}
         """,
         """
-        def net(x: toy.Value, name: str) -> toy.Value:
-            return toy.Relu(name=f"{name}_0")(x)
-
-
         def toy2(
             names: toy.Value, toy_: toy.Value, count_: int, wide: bool, name: str
         ) -> toy.Value:
@@ -454,6 +450,10 @@ def test_names_that_the_text_uses_itself() -> None:
             label2 = next(names2)
             x = toy.Pad(name=f"{label2}_pad")(x)
             return toy.Conv(channels=count_, name=label2)(x)
+
+
+        def net(x: toy.Value, name: str) -> toy.Value:
+            return toy.Relu(name=f"{name}_0")(x)
         """,
     )
 
