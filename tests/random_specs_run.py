@@ -139,20 +139,28 @@ def limited(kind: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def forget() -> None:
+def forget(kinds: tuple[str, ...]) -> None:
     """Lets go of what was built."""
-    import keras
+    if "keras" in kinds:
+        import keras
 
-    keras.backend.clear_session()  # printed modules go with what is of them
+        keras.backend.clear_session()  # printed modules go with what is of them
+    if "flax" in kinds:
+        import jax
+
+        jax.clear_caches()
 
 
-def prepare() -> None:
+def prepare(kinds: tuple[str, ...]) -> None:
     """One thread, float64 in all of Keras, and no warnings."""
-    import torch
-    from keras_engine import keep_float64
+    if "torch" in kinds:
+        import torch
 
-    torch.set_num_threads(1)
-    keep_float64()
+        torch.set_num_threads(1)
+    if "keras" in kinds:
+        from keras_engine import keep_float64
+
+        keep_float64()
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
     warnings.simplefilter("ignore")
@@ -171,9 +179,10 @@ def main() -> int:
     parser.add_argument("--families", action="store_true", help="several nets a file")
     parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
-    prepare()
+    kinds = tuple(given.backends.split(","))
+    prepare(kinds)
     run = Run(
-        tuple(given.backends.split(",")),
+        kinds,
         given.examples,
         thorough=not given.quick,
         families=given.families,
@@ -185,7 +194,7 @@ def main() -> int:
             break
         run.one(number)
         if number % FORGET == 0:
-            forget()
+            forget(kinds)
     run.linted()
     spent = (time.process_time() - busy) / max(1, run.checked)
     print(f"{run.checked} specs, {run.invalid} invalid, {spent:.3f} s each")

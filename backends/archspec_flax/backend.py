@@ -8,7 +8,7 @@ from importlib import import_module
 from inspect import signature
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from numpy import asarray, ascontiguousarray, empty
 
@@ -275,7 +275,10 @@ def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
             moved,
         )
 
-    known = COMPILED.setdefault(model, {})
+    if id(model) not in COMPILED:
+        COMPILED[id(model)] = {}
+        finalize(model, COMPILED.pop, id(model)).atexit = False
+    known = COMPILED[id(model)]
     if training not in known:
         modes = {"deterministic": not training, "use_running_average": not training}
         net = nnx.graphdef(nnx.view(model, **modes, raise_if_not_found=False))
@@ -284,8 +287,9 @@ def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
     return known[training]
 
 
-COMPILED: WeakKeyDictionary[Any, dict[bool, tuple[Any, Any]]] = WeakKeyDictionary()
-"""For each module that is in use, and each of its modes, what was compiled of it."""
+COMPILED: dict[int, dict[bool, tuple[Any, Any]]] = {}
+"""For the id of each module that is in use (a list of layers has no hash), and each of
+its modes, what was compiled of it."""
 
 
 def _compare(graph: Graph, model: Any) -> None:

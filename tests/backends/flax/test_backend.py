@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nets import cotangents, graph_of, images, randomised
+from nets import computed, cotangents, graph_of, images, randomised
 
 import archspec
 from archspec.backend import backend, trainer
@@ -128,3 +128,28 @@ def test_an_activation_that_is_told_stands_in_a_list() -> None:
     x = np.linspace(-2, 2, 48, dtype="float32").reshape(1, 3, 4, 4)
     found = backend("flax").forward(graph, model, {"image": x})[""]
     np.testing.assert_allclose(found, np.maximum(np.tanh(np.tanh(x)), 0), atol=1e-6)
+
+
+def test_a_net_that_is_a_list_runs() -> None:
+    """It is an nnx.List, which has no hash."""
+    graph = graph_of("inputs: {x: [3]}\ngraph: [{op: linear, features: 2}, relu]")
+    model = backend("flax").build(graph, archspec.weights.initial_weights(graph))
+    given = {"x": np.ones((2, 3), "float32")}
+    assert backend("flax").forward(graph, model, given)[""].shape == (2, 2)
+
+
+def test_a_block_of_a_chosen_activation() -> None:
+    """The function stands in an attribute."""
+    graph = graph_of(
+        """inputs: {x: [3]}
+blocks:
+  unit: {params: {act: sigmoid}, graph: {fc: {op: linear, features: 3}, act: {op: =act}}}
+graph: {a: {block: unit, act: tanh}, b: {block: unit}}
+"""
+    )
+    weights = randomised(graph)
+    model = backend("flax").build(graph, weights, dtype="float64")
+    given = images(graph)
+    found = backend("flax").forward(graph, model, given)
+    wanted = computed(graph, weights, given)
+    np.testing.assert_allclose(found[""], wanted[""], rtol=0, atol=1e-12)
