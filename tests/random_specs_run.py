@@ -34,7 +34,8 @@ from archspec.errors import ArchspecError
 
 KINDS = ("torch", "keras")
 SECONDS, MEMORY = 60, 4 << 30
-"""What the checks of one spec may take; those that pass take less than a second."""
+"""What the checks of one spec may take of the processor, and in bytes; those that pass
+take less than a second, and some on Flax, which JAX compiles."""
 FORGET = 20
 """So many specs until Keras and the printed modules are let go."""
 
@@ -130,13 +131,13 @@ def limited(kind: str) -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         raise Fault(f"{kind}: takes too long", f"more than {SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # others may use the machine, too
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def forget(kinds: tuple[str, ...]) -> None:
