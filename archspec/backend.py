@@ -11,7 +11,8 @@ and methods of `Backend`; one that can train has those of `Trainer`. More is for
 users: `precisions`, of an engine that doesn't compute in float64 what it computes in,
 as `{"ort": ("float32",)}`; `beside(path)`, the files that one which `save` wrote needs
 in its folder; `versioned(opset)`, the backend with another version of its ops;
-`own(graph, model, renamed)`, a model that somebody wrote, see `Own`;
+`own(graph, model, renamed)`, a model that somebody wrote, see `Own`; `handed(graph)`,
+arguments that what makes one is given where it takes them;
 `image_shapes(graph)`, arguments by which what was printed for other images takes these;
 and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
@@ -82,6 +82,47 @@ def write_together(
                 draft.chmod(S_IMODE(mode))
             with _MOVES:
                 _move(drafts)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ArchspecError(f"{refused}: {reason}", code="AS190") from error
+
+
+def write_folder(
+    path: str | os.PathLike[str], fill: Callable[[Path], None], *, known: Sequence[str]
+) -> None:
+    """Puts a folder in its place only once all of it is written.
+
+    Args:
+        path: where; an older folder is replaced if it is of the same kind.
+        fill: makes a folder of the path that it is given.
+        known: files by which such a folder is known; one without any is another's.
+
+    Raises:
+        ArchspecError: the place is taken by something else, or the system refuses.
+    """
+    refused = f"can't write {os.fspath(path)!r}"
+    target = Path(os.path.realpath(path))
+    if target.exists() and not any((target / name).exists() for name in known):
+        told = "a folder of something else" if target.is_dir() else "that is a file"
+        raise ArchspecError(f"{refused}: {told}", code="AS190")
+    if not target.parent.is_dir():
+        told = f"there is no folder {os.fspath(target.parent)!r}"
+        raise ArchspecError(f"{refused}: {told}", code="AS190", hint="make it first")
+    try:
+        with scratch(target.parent) as folder:
+            draft = folder / target.name
+            fill(draft)
+            with _MOVES:
+                before = folder / "before"
+                if target.exists():
+                    target.rename(before)
+                try:
+                    draft.rename(target)
+                except OSError:
+                    before.rename(target)
+                    raise
+    except ValueError as error:  # a library's own words
+        raise ArchspecError(f"{refused}: {error}", code="AS190") from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ArchspecError(f"{refused}: {reason}", code="AS190") from error

@@ -6,19 +6,17 @@ that the generator of specs knows.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from archspec_torch.lowering import OPS
-from random_specs_checks import Case, Net, emitted, fault, made, others
+from random_specs_checks import Case, Net, emitted, fault, made, others, taken
 
 from archspec.backend import Backend, backend, emit_family
 from archspec.errors import BackendError
 from archspec.graph import Value
-from archspec.source.program import execute
-from archspec.source.text import class_name
+from archspec.source.program import Source
 
 NETS = 4
 """So many other nets are tried beside the first."""
@@ -40,10 +38,9 @@ def check(case: Case, number: int, kind: str) -> str | None:
         if error.code == "AS516":
             return None
         raise
-    module = execute(replace(source, name=f"family{number}"))
-    for n, net in enumerate(nets):
-        name = f"net{n}" if kind == "torch" else class_name(f"net{n}")
-        _member(case, chosen, getattr(module, name), net)
+    source = replace(source, name=f"family{number}")
+    for entry, net in zip(source.entries, nets, strict=True):
+        _member(case, chosen, replace(source, entry=entry), net)
     return source.text
 
 
@@ -67,17 +64,17 @@ def _other(name: str, value: Value, draw: Random) -> Any:
     return draw.choice(others(name, value) or [value])
 
 
-def _member(case: Case, chosen: Backend, build: Any, net: Net) -> None:
+def _member(case: Case, chosen: Backend, source: Source, net: Net) -> None:
     """Checks one builder."""
     first, params = case.net.graph.params, net.graph.params
     own = {name: value for name, value in params.items() if value != first[name]}
-    for given in ({}, *_arguments(build, net)):
+    for given in ({}, *_arguments(source, net)):
         wanted = net if not given else case.given(**{**own, **given})
         if wanted is None:
             continue
-        where = f"{build.__name__} of {own} with {given}"
+        where = f"{source.entry} of {own} with {given}"
         try:
-            found = made(chosen, lambda: build(**given), wanted)  # noqa: B023  # called at once
+            found = made(chosen, source, given, wanted)
         except Exception as error:
             if emitted(chosen, wanted.graph) is None:
                 continue
@@ -85,10 +82,10 @@ def _member(case: Case, chosen: Backend, build: Any, net: Net) -> None:
         wanted.compare(f"{chosen.name}: family: output", found, where)
 
 
-def _arguments(build: Any, net: Net) -> list[dict[str, Any]]:
+def _arguments(source: Source, net: Net) -> list[dict[str, Any]]:
     """Another value of each argument, but of ops, which have words of their own."""
     found = []
-    for name in inspect.signature(build).parameters:
+    for name in taken(source):
         value = net.graph.params.get(name)
         if value is not None and value not in OPS:
             found += [{name: other} for other in others(name, value)[:1]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, get_args, get_origin
 
 import numpy as np
@@ -24,6 +25,7 @@ from random_specs_checks import (
     ops,
     others,
     refuse_surplus,
+    taken,
 )
 from random_specs_text import FILE, loaded
 
@@ -44,27 +46,30 @@ class Made(NamedTuple):
 def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
     """So many other values of each argument of each block."""
     graph = case.net.graph
-    record = torch_calls if chosen.name == "torch" else keras_calls
-    flat = "." if chosen.name == "torch" else "_"
+    record = RECORDS[chosen.name]
+    flat = "_" if chosen.name == "keras" else "."
     scopes = {s.name.replace(".", flat): s for s in scopes_of(graph)}
     done: set[tuple[str, str, str]] = set()
-    for call in record(source, chosen):
+    for call in record(source, chosen, case.net):
         scope = scopes.get(call.path)
         if scope is None:
             continue
         for name, value in call.given.items():
             param, words = name.rstrip("_"), {}
             if param in scope.params and isinstance(scope.params[param], str):
-                words = {kind: word for kind, word in ops(chosen) if word == value}
+                known = ops(chosen, source)
+                words = {kind: word for kind, word in known if word == value}
             now = next(iter(words), value)
             if param not in scope.params or scope.params[param] != now:
                 continue
-            told = inspect.signature(call.block, eval_str=True).parameters[name]
+            # The metaclass of flax's modules hides what they take.
+            init = vars(call.block).get("__init__", call.block)
+            told = inspect.signature(init, eval_str=True).parameters[name]
             legal = [
                 other for other in others(param, now) if fits(other, told.annotation)
             ]
             if words:
-                words = dict(ops(chosen))
+                words = dict(ops(chosen, source))
                 legal = [kind for kind in words if kind != now]
             for other in legal[:values]:
                 key = call.block.__name__, name, repr(other)
@@ -101,9 +106,8 @@ def compare(
         return
     arguments = ", ".join(f"{k}={v!r}" for k, v in call.given.items())
     where = f"{call.block.__name__}({arguments})"
-    run = run_torch if chosen.name == "torch" else run_keras
     try:
-        found = run(chosen, call, net)
+        found = RUNS[chosen.name](chosen, call, net)
     except Exception as error:
         try:
             chosen.emit(net.graph)
@@ -189,10 +193,22 @@ def scopes_of(graph: Graph) -> Iterator[Scope]:
 # torch
 
 
-def torch_calls(source: Source, chosen: Backend) -> Iterator[Made]:
+def torch_calls(source: Source, chosen: Backend, net: Net) -> Iterator[Made]:
     """Path, class and arguments of every module that the text defines."""
     module = execute(source)
     records: dict[int, dict[str, Any]] = {}
+    with recorded(module, source, records) as kept, making(chosen):
+        model = getattr(module, source.entry)()
+    for path, part in model.named_modules():
+        if type(part) in kept and id(part) in records:
+            yield Made(path, type(part), records[id(part)])
+
+
+@contextmanager
+def recorded(
+    module: Any, source: Source, records: dict[int, dict[str, Any]]
+) -> Iterator[dict[Any, Callable[..., None]]]:
+    """Keeps what each object of a module's classes was made with, by its id."""
     kept: dict[Any, Callable[..., None]] = {}
     for name, block in vars(module).items():
         own = isinstance(block, type) and block.__module__ == module.__name__
@@ -201,14 +217,10 @@ def torch_calls(source: Source, chosen: Backend) -> Iterator[Made]:
             kept[block] = init
             block.__init__ = _recorded(init, records)
     try:
-        with making(chosen):
-            model = getattr(module, source.entry)()
+        yield kept
     finally:
         for block, init in kept.items():
             block.__init__ = init
-    for path, part in model.named_modules():
-        if type(part) in kept and id(part) in records:
-            yield Made(path, type(part), records[id(part)])
 
 
 def _recorded(init: Any, records: dict[int, dict[str, Any]]) -> Any:
@@ -236,10 +248,81 @@ def run_torch(chosen: Backend, call: Made, net: Net) -> list[Any]:
     return [t.numpy() for t in (found if several else [found])]
 
 
-# Keras
+# Flax
 
 
-def keras_calls(source: Source, chosen: Backend) -> Iterator[Made]:
+def flax_calls(source: Source, chosen: Backend, net: Net) -> Iterator[Made]:
+    """Path, class and arguments of every module that the text defines."""
+    from flax import nnx
+
+    module = execute(source)
+    records: dict[int, dict[str, Any]] = {}
+    found: list[Made] = []
+
+    def make() -> None:
+        given = {"rngs": nnx.Rngs(0)} if "rngs" in taken(source) else {}
+        model = getattr(module, source.entry)(**given)
+        for path, part in nnx.iter_modules(model):
+            if type(part) in kept and id(part) in records:
+                said = records[id(part)]
+                own = {key: value for key, value in said.items() if key != "rngs"}
+                found.append(Made(".".join(map(str, path)), type(part), own))
+
+    with recorded(module, source, records) as kept:
+        nnx.eval_shape(make)
+    yield from found
+
+
+def run_flax(chosen: Backend, call: Made, net: Net) -> list[Any]:
+    """The outputs of a block's module, which stands in another one."""
+    from archspec_flax.backend import _compare
+    from flax import nnx
+
+    drawn = "rngs" in inspect.signature(vars(call.block)["__init__"]).parameters
+
+    class Held(nnx.Module):  # type: ignore[misc]  # flax has no types here
+        def __init__(self) -> None:
+            rngs = {"rngs": nnx.Rngs(0)} if drawn else {}
+            self.b = call.block(**call.given, **rngs)
+
+        def __call__(self, *images: Any) -> Any:
+            return self.b(*images)
+
+    model = nnx.eval_shape(Held)
+    _compare(net.graph, model)
+    chosen.write_weights(net.graph, model, net.copies())
+    nnx.reseed(model, default=0)
+    model.eval()
+    return list(chosen.forward(net.graph, model, net.images).values())
+
+
+# ONNX
+
+
+def run_onnx(chosen: Backend, call: Made, net: Net) -> list[Any]:
+    """The outputs of a model around a block's function."""
+    module = call.block.__globals__
+    held = module["Net"](net.copies(), "float64")
+    images = [held.input(name, "N", *shape) for name, shape in net.graph.inputs.items()]
+    made = call.block(held, *images, **call.given, name="b")
+    several = isinstance(made, tuple | list)
+    values = [
+        held.output(value, *[None] * array.ndim)
+        for value, array in zip(
+            made if several else [made], net.wanted.values(), strict=True
+        )
+    ]
+    model = held.model(images, values, name="held")
+    lack = net.weights.keys() - model.graph.initializers.keys()
+    if lack:
+        raise ValueError(f"the block has no {sorted(lack)[:3]}")
+    return list(chosen.forward(net.graph, model, net.images).values())
+
+
+# Keras, and calls of functions
+
+
+def function_calls(source: Source, chosen: Backend, net: Net) -> Iterator[Made]:
     """Name, function and arguments of every call of a printed block."""
     module = execute(source)
     records: list[Made] = []
@@ -253,7 +336,8 @@ def keras_calls(source: Source, chosen: Backend) -> Iterator[Made]:
                 setattr(module, name, _noted(block, signature, records))
     try:
         with making(chosen):
-            getattr(module, source.entry)()
+            weights = () if chosen.initialises else (net.copies(),)
+            getattr(module, source.entry)(*weights)
     finally:
         for name, block in kept.items():
             setattr(module, name, block)
@@ -294,3 +378,13 @@ def run_keras(chosen: Backend, call: Made, net: Net) -> list[Any]:
         found = model(list(map(keras.ops.convert_to_tensor, last)), training=False)
     found = found if isinstance(found, tuple | list) else [found]
     return [np.moveaxis(keras.ops.convert_to_numpy(t), -1, 1) for t in found]
+
+
+RECORDS = {
+    "torch": torch_calls,
+    "flax": flax_calls,
+    "keras": function_calls,
+    "onnx": function_calls,
+}
+RUNS = {"torch": run_torch, "flax": run_flax, "keras": run_keras, "onnx": run_onnx}
+"""How the calls of blocks are recorded, and one is run, on each backend."""

@@ -14,10 +14,14 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from archspec_flax.lowering import OPS as flax_ops
 from archspec_keras.lowering import OPS as keras_ops
+from archspec_onnx.lowering import OPS as onnx_ops
 from archspec_torch.lowering import OPS as torch_ops
 from nets import Arrays, computed, images, randomised
 from random_specs_formulas import ROLES
@@ -196,7 +200,11 @@ def cause(error: BaseException) -> str:
     words = re.sub(r"_([, ()\[\]]+_)+", "_", words).splitlines()[0] if words else ""
     frames = traceback.extract_tb(error.__traceback__)
     names = [f"{frame.filename} {frame.name}" for frame in frames]
-    own = [name for name in names if re.search(r"archspec[/_]|^<(torch|keras)", name)]
+    own = [
+        name
+        for name in names
+        if re.search(r"archspec[/_]|^<(torch|keras|flax|onnx)", name)
+    ]
     place = own[-1].split(" ")[-1] if own else ""
     name = type(error).__name__
     return f"{name}: {words[:80]}{f' in {place}' if place else ''}"
@@ -207,10 +215,11 @@ def cause(error: BaseException) -> str:
 
 def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
     """So many other values of every argument build what the spec's do."""
-    entry = getattr(execute(source), source.entry)
-    words: dict[Any, Any] = dict(ops(chosen))
-    for name, parameter in inspect.signature(entry).parameters.items():
-        if chosen.name == "keras" and (name == "name" or name.endswith("_shape")):
+    words: dict[Any, Any] = dict(ops(chosen, source))
+    for name, parameter in taken(source).items():
+        if name in OWN[chosen.name]:
+            continue
+        if chosen.name == "keras" and name.endswith("_shape"):
             continue
         param, default = name.rstrip("_"), parameter.default
         given = case.net.graph.params.get(param)
@@ -222,11 +231,11 @@ def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
             net = case.given(**{param: value})
             if net is None:
                 continue
-            text = chosen.name == "torch" and isinstance(default, str)
+            text = chosen.name in CLASSES and isinstance(default, str)
             word = value if text else words.get(value, value)  # a text that is no op
             where = f"{source.entry}({name}={word!r})"
             try:
-                found = made(chosen, lambda: entry(**{name: word}), net)  # noqa: B023  # called at once
+                found = made(chosen, source, {name: word}, net)
             except Exception as error:
                 if emitted(chosen, net.graph) is None:
                     continue
@@ -234,14 +243,46 @@ def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
             net.compare(f"{chosen.name}: argument: output", found, where)
 
 
-def ops(chosen: Backend) -> Iterator[tuple[str, Any]]:
-    """The kinds of ops that an argument may be, and what the framework calls them."""
-    if chosen.name == "keras":
-        yield from ((kind, word.strip('"')) for kind, word in keras_ops.items())
-        return
-    from torch import nn
+CLASSES = ("torch", "flax")
+"""Backends whose arguments that choose an op are the op itself, and no name."""
+OWN: dict[str, tuple[str, ...]] = {
+    "torch": (),
+    "flax": ("rngs",),
+    "keras": ("name",),
+    "onnx": ("weights", "dtype", "name"),
+}
+"""Parameters of what is printed that are none of the spec's."""
 
-    yield from ((kind, getattr(nn, word[3:])) for kind, word in torch_ops.items())
+
+def taken(source: Source, entry: str = "") -> Mapping[str, inspect.Parameter]:
+    """What the entry of a file takes."""
+    made = getattr(execute(source), entry or source.entry)
+    if not isinstance(made, type):
+        return inspect.signature(made).parameters
+    # The metaclass of flax's modules hides what they take.
+    found = dict(inspect.signature(vars(made)["__init__"]).parameters)
+    del found["self"]
+    return found
+
+
+def ops(chosen: Backend, source: Source) -> Iterator[tuple[str, Any]]:
+    """The kinds of ops that an argument may be, and what the framework calls them."""
+    if chosen.name in ("keras", "onnx"):
+        table = keras_ops if chosen.name == "keras" else onnx_ops
+        yield from ((kind, word.strip('"')) for kind, word in table.items())
+    elif chosen.name == "torch":
+        from torch import nn
+
+        yield from ((kind, getattr(nn, word[3:])) for kind, word in torch_ops.items())
+    else:
+        import jax
+        from flax import nnx
+
+        # A function of the file's own is there where the file needs it.
+        known = {"nnx": nnx, "jax": jax, **vars(execute(source))}
+        for kind, word in flax_ops.items():
+            if word.partition(".")[0] in known:
+                yield kind, attrgetter(word)(SimpleNamespace(**known))
 
 
 def others(name: str, value: Any) -> list[Any]:
@@ -260,10 +301,15 @@ OTHERWISE: dict[type, Any] = {
 """Values of params that people named."""
 
 
-def made(chosen: Backend, make: Any, net: Net) -> Arrays:
-    """The outputs of a model that is made by a call, with a net's weights."""
+def made(chosen: Backend, source: Source, given: dict[str, Any], net: Net) -> Arrays:
+    """The outputs of what a file makes with these arguments, with a net's weights."""
+    if chosen.name in ("flax", "onnx"):
+        model = chosen.build(
+            net.graph, net.copies(), dtype="float64", source=source, arguments=given
+        )
+        return chosen.forward(net.graph, model, net.images)
     with making(chosen):
-        model = make()
+        model = getattr(execute(source), source.entry)(**given)
     if chosen.name == "torch":
         load(model, net.copies())
         return chosen.forward(net.graph, model, net.images)
@@ -275,6 +321,8 @@ def made(chosen: Backend, make: Any, net: Net) -> Arrays:
 
 def making(chosen: Backend) -> AbstractContextManager[Any]:
     """A context in which models are made as `build` makes them: nothing is drawn."""
+    if chosen.name in ("flax", "onnx"):
+        return ExitStack()
     if chosen.name == "torch":
         import torch
         from archspec_torch.backend import _undrawn

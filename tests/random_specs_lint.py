@@ -54,13 +54,26 @@ def lint(texts: Sequence[str]) -> Found:
             yield text, Fault(kind, "\n".join(lines[:8]))
 
 
+TYPED: dict[str, tuple[str, ...]] = {
+    "torch": (),
+    "flax": ("--allow-untyped-calls", "--no-warn-return-any"),
+    "onnx": (),
+}
+"""How strict mypy is with the printed files of those that ship types."""
+
+
 def typed(texts: Sequence[str]) -> Found:
-    """What mypy says of printed files of torch; Keras ships no types."""
+    """What mypy says of printed files."""
+    for kind, options in TYPED.items():
+        yield from _typed(kind, [t for t in texts if backend_of(t) == kind], options)
+
+
+def _typed(kind: str, texts: Sequence[str], options: tuple[str, ...]) -> Found:
     with TemporaryDirectory() as folder:
-        names = _written([t for t in texts if backend_of(t) == "torch"], Path(folder))
+        names = _written(texts, Path(folder))
         if not names:
             return
-        told = _run(*MYPY, "--cache-dir", str(CACHE), folder)
+        told = _run(*MYPY, *options, "--cache-dir", str(CACHE), folder)
         for line in told.splitlines():
             path, row, word, message = line.split(":", 3)
             if word.strip() != "error":
@@ -68,12 +81,17 @@ def typed(texts: Sequence[str]) -> Found:
             text = names[Path(path).name]
             code = message[message.rindex("[") :] if message.endswith("]") else ""
             source = text.splitlines()[int(row) - 1].strip()
-            yield text, Fault(f"torch: types: {code}", f"{message}: {source}")
+            yield text, Fault(f"{kind}: types: {code}", f"{message}: {source}")
 
 
 def backend_of(text: str) -> str:
     """Whose text it is."""
-    return "keras" if "\nimport keras\n" in text else "torch"
+    marks = {
+        "keras": "\nimport keras\n",
+        "onnx": "\nimport onnx_ir as ir\n",
+        "flax": "\nfrom flax import nnx\n",
+    }
+    return next((name for name, mark in marks.items() if mark in text), "torch")
 
 
 def _written(texts: Sequence[str], folder: Path) -> dict[str, str]:

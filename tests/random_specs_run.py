@@ -34,7 +34,8 @@ from archspec.errors import ArchspecError
 
 KINDS = ("torch", "keras")
 SECONDS, MEMORY = 60, 4 << 30
-"""What the checks of one spec may take; those that pass take less than a second."""
+"""What the checks of one spec may take of the processor, and in bytes; those that pass
+take less than a second, and some on Flax, which JAX compiles."""
 FORGET = 20
 """So many specs until Keras and the printed modules are let go."""
 
@@ -130,29 +131,37 @@ def limited(kind: str) -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         raise Fault(f"{kind}: takes too long", f"more than {SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # others may use the machine, too
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
-def forget() -> None:
+def forget(kinds: tuple[str, ...]) -> None:
     """Lets go of what was built."""
-    import keras
+    if "keras" in kinds:
+        import keras
 
-    keras.backend.clear_session()  # printed modules go with what is of them
+        keras.backend.clear_session()  # printed modules go with what is of them
+    if "flax" in kinds:
+        import jax
+
+        jax.clear_caches()
 
 
-def prepare() -> None:
+def prepare(kinds: tuple[str, ...]) -> None:
     """One thread, float64 in all of Keras, and no warnings."""
-    import torch
-    from keras_engine import keep_float64
+    if "torch" in kinds:
+        import torch
 
-    torch.set_num_threads(1)
-    keep_float64()
+        torch.set_num_threads(1)
+    if "keras" in kinds:
+        from keras_engine import keep_float64
+
+        keep_float64()
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
     warnings.simplefilter("ignore")
@@ -171,9 +180,10 @@ def main() -> int:
     parser.add_argument("--families", action="store_true", help="several nets a file")
     parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
-    prepare()
+    kinds = tuple(given.backends.split(","))
+    prepare(kinds)
     run = Run(
-        tuple(given.backends.split(",")),
+        kinds,
         given.examples,
         thorough=not given.quick,
         families=given.families,
@@ -185,7 +195,7 @@ def main() -> int:
             break
         run.one(number)
         if number % FORGET == 0:
-            forget()
+            forget(kinds)
     run.linted()
     spent = (time.process_time() - busy) / max(1, run.checked)
     print(f"{run.checked} specs, {run.invalid} invalid, {spent:.3f} s each")

@@ -253,6 +253,10 @@ def shard(text: str | None, path: Path | None, force: bool) -> int | None:
     return size
 
 
+FOLDERS = (".orbax",)
+"""Suffixes of what is no file but a folder."""
+
+
 def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
     """Raises ArchspecError before any work where `path` can't be written."""
     if suffixes is not None and not path.name.endswith(suffixes):
@@ -262,7 +266,8 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
             code="AS505",
             hint=_writer(path),
         )
-    if placed(path).exists() and not force:
+    folder = path.name.endswith(FOLDERS) and path.is_dir()
+    if (folder or placed(path).exists()) and not force:
         raise ArchspecError(
             f"{path} exists", code="AS190", hint="--force overwrites it"
         )

@@ -139,6 +139,8 @@ def verify(
     if part and (certificate or against or file):
         raise typer.BadParameter("--shard is for comparisons of several specs")
     targets = parse_all(backends)
+    if file is not None:  # whose model is compared in float64
+        targets = tuple(target.double() for target in targets)
     given, size = options.params(params), options.image_size(input_size)
     names_ = tuple(specs or names())
     writes = _Writes(certificate, data, force)

@@ -387,8 +387,7 @@ class _Replace(Copying):
         return tree_of(found)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        assert isinstance(node.value, ast.Name)
-        return self._put(f"{node.value.id}.{node.attr}")
+        return self._put(ast.unparse(node))  # `a.b`, or a framework's `a.b.c`
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in CONSTANTS:

@@ -165,7 +165,7 @@ class Builder:
         first = [name for name in names if name == CLASSES]
         rest = [name for name in names if name != CLASSES]
         said = [self.arguments[name].declaration() for name in (*first, *rest)]
-        rest = [*said[len(first) :], *behind]
+        rest = [*said[len(first) :], *(text for text in behind if text != "*")]
         return [*before, *said[: len(first)], *(["*", *rest] if rest else [])]
 
 

@@ -67,8 +67,8 @@ class OpUse:
         return self.attributes[name]
 
     def values(self, name: str) -> set[Value]:
-        """All values of an attribute."""
-        return {getattr(op, name) for op in self.ops}
+        """All values of an attribute; the kinds of ops where an argument says which."""
+        return {op.kind if name == CHOSEN else getattr(op, name) for op in self.ops}
 
 
 @dataclass(slots=True, eq=False)

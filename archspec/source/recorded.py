@@ -274,7 +274,7 @@ def printed(
         f"GAIN = {lit(found[0].gain)}",
     ]
     if len(graphs) > 1:
-        pairs = zip(graphs, tested.entries, strict=True)
+        pairs = zip(graphs, tested.entries, strict=False)  # more may be imported
         rows = tuple((graph.name, Code(entry)) for graph, entry in pairs)
         constants += assignment("BUILDERS", Table(rows), 0)
     text = "\n\n\n".join(("\n".join(constants), DRAWN, code))

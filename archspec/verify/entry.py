@@ -107,7 +107,10 @@ def _plain(name: str) -> str:
 
 def _parameters(found: Any) -> set[str]:
     try:
-        return {*inspect.signature(found).parameters}
+        named = {*inspect.signature(found).parameters}
+        if isinstance(found, type):  # whose metaclass may hide what it takes
+            named |= {*inspect.signature(vars(found).get("__init__", found)).parameters}
+        return named
     except (TypeError, ValueError):
         return set()
 

@@ -110,6 +110,8 @@ def opened(setting: Setting, chosen: Backend) -> OwnBench:
     # What Keras' models call the shape of their images.
     given = {"input_shape": (*shape[1:], shape[0]), **setting.params}
     chosen.start()
+    if hasattr(chosen, "handed"):
+        given |= chosen.handed(graph)
     names = (chosen.emit(graph).entry, graph.name)
     make = entry(setting.file or "", names, given)
     return OwnBench(made(chosen, graph, make, setting.rename), setting)

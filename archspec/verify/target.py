@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archspec.backend import Backend, backend
+from archspec.backend import Backend, backend, computes
 from archspec.errors import BackendError, nearest
+
+
+DOUBLE = "float64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,12 @@ class Target:
     def found(self) -> Backend:
         """The backend; it has not started its engine."""
         return backend(self.backend)
+
+    def double(self) -> Target:
+        """Itself, or the first engine of its backend that computes in float64."""
+        found = self.found()
+        able = (e for e in (self.engine, *found.engines) if computes(found, e, DOUBLE))
+        return Target(self.backend, next(able, self.engine))
 
 
 def parse(text: str) -> Target:

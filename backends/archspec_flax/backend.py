@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from inspect import signature
-from os.path import abspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 from numpy import asarray, ascontiguousarray, empty
 
@@ -21,22 +21,31 @@ from archspec.backend import (
     require,
     save_weights,
 )
-from archspec.errors import ArchspecError
+from archspec.files import write_folder
 from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
 from archspec.weights import write
 from archspec.weights.nnx import places
+from archspec_flax.arrays import first, path_of, stored, tensors
 from archspec_flax.dialect import DIALECT, RESERVED
 from archspec_flax.lowering import unsupported
+from archspec_flax.own import OwnModule
 from archspec_flax.plan import plan
+from archspec_flax.recorded import test
+from archspec_flax.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
+
+
+ORBAX = ("_CHECKPOINT_METADATA", "_METADATA")
+"""Files that a folder of orbax' has: one without them is somebody else's."""
 
 
 class FlaxBackend:
@@ -51,6 +60,14 @@ class FlaxBackend:
     channels_last = True
     reserved = RESERVED
     initialises = True
+
+    def __init__(self, *, loads: bool = False) -> None:
+        """With `loads` printed files load weights."""
+        self.loads = loads
+
+    def loading(self) -> FlaxBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return FlaxBackend(loads=True)
 
     def on(self, engine: str, dtype: str) -> FlaxBackend:
         """Flax, whose jax then has float64 where that is wanted, in this process."""
@@ -73,10 +90,14 @@ class FlaxBackend:
 
     def _dialect(self, net: Graph | Family, reserved: frozenset[str]) -> Dialect:
         """The dialect of a file; UnsupportedError for nets that it can't say."""
-        for graph in [net] if isinstance(net, Graph) else net.graphs:
+        graphs = [net] if isinstance(net, Graph) else [*net.graphs]
+        for graph in graphs:
             refuse_unsupported(graph, "Flax", unsupported)
             refuse_names(graph, "flax.nnx.Module", reserved)
-        return replace(DIALECT, reserved=reserved)
+        dialect = replace(DIALECT, reserved=reserved)
+        if not self.loads:
+            return dialect
+        return loading(dialect, graphs, several=isinstance(net, Family))
 
     def emit_tapped(self, net: Graph | Family, both: Graph | Family) -> Source:
         """The source of a module that also has `forward_features`, which gives taps.
@@ -84,6 +105,12 @@ class FlaxBackend:
         `both` is the net, or are the nets, with the taps behind the outputs.
         """
         return emit_tapped(net, both, self._dialect(net, self.reserved | {FEATURES}))
+
+    def test(
+        self, graphs: Sequence[Graph], small: Sequence[Graph], tested: Imported
+    ) -> str:
+        """A test of a printed file, recorded with each net at a small size."""
+        return test(graphs, small, tested)
 
     def plan(self, graph: Graph) -> Source:
         """The source of what lays a model out on several devices."""
@@ -118,6 +145,16 @@ class FlaxBackend:
         """A model whose weights start as its file says."""
         return _made(source, {}, seed)
 
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:
+        """A user's module, for the values of a graph; it stays as it is."""
+        return OwnModule(graph, model, renamed)
+
+    def handed(self, graph: Graph) -> dict[str, Any]:
+        """What a user's class draws from."""
+        from flax import nnx
+
+        return {"rngs": nnx.Rngs(0)}
+
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
@@ -128,9 +165,9 @@ class FlaxBackend:
         """Copies of a module's state, in canonical names and layouts."""
         from numpy import array
 
-        stored = _stored(model)
+        held = stored(model)
         found = {
-            place.name: array(place.back(array(stored[place.path][...])), order="C")
+            place.name: array(place.back(array(held[place.path][...])), order="C")
             for place in places(graph)
         }
         return {name: found[name] for name in (*graph.parameters(), *graph.buffers())}
@@ -146,13 +183,13 @@ class FlaxBackend:
         """The outputs as arrays, channels first; the module's mode stays."""
         from flax import nnx
 
-        images = _tensors(inputs[name] for name in graph.inputs)
+        images = tensors(inputs[name] for name in graph.inputs)
         forward, _ = _compiled(model, training)
         made, moved = forward(nnx.state(model), images)
         if training:
             nnx.update(model, moved)
         return {
-            name: _first(value) for name, value in named_outputs(graph, made).items()
+            name: first(value) for name, value in named_outputs(graph, made).items()
         }
 
     def gradients(
@@ -168,23 +205,23 @@ class FlaxBackend:
         from flax import nnx
 
         order = [*graph.outputs]
-        against = _tensors(cotangents[name] for name in order)
-        images = _tensors(inputs[name] for name in graph.inputs)
+        against = tensors(cotangents[name] for name in order)
+        images = tensors(inputs[name] for name in graph.inputs)
         _, derived = _compiled(model, training)
         weights, rest = nnx.state(model, nnx.Param, ...)
         (by_weight, by_image), (made, moved) = derived(weights, images, rest, against)
         if training:
             nnx.update(model, moved)
-        found = {_path(key): value for key, value in nnx.to_flat_state(by_weight)}
+        found = {path_of(key): value for key, value in nnx.to_flat_state(by_weight)}
         grads = {
             place.name: place.back(asarray(found[place.path][...]))
             for place in places(graph)
             if place.path in found
         }
-        outputs = {k: _first(value) for k, value in named_outputs(graph, made).items()}
+        outputs = {k: first(value) for k, value in named_outputs(graph, made).items()}
         ordered = {name: grads[name] for name in graph.parameters()}
         return outputs, ordered | dict(
-            zip(graph.inputs, map(_first, by_image), strict=True)
+            zip(graph.inputs, map(first, by_image), strict=True)
         )
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
@@ -199,12 +236,12 @@ class FlaxBackend:
         from flax import nnx
 
         state = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.RngState)))
-        try:
+
+        def fill(draft: Path) -> None:
             with ocp.StandardCheckpointer() as checkpointer:
-                checkpointer.save(abspath(path), state)
-        except (OSError, ValueError) as error:  # it moves the folder there at the end
-            told = f"can't write {path!r}: {error}"
-            raise ArchspecError(told, code="AS190") from error
+                checkpointer.save(draft, state)
+
+        write_folder(path, fill, known=ORBAX)
 
 
 def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
@@ -242,18 +279,6 @@ def placed(device: str | None) -> Any:
         raise no_device("jax", device, known) from None
 
 
-def _stored(model: Any) -> dict[str, Any]:
-    """The variables of a module by their paths, but those of chance."""
-    from flax import nnx
-
-    state = nnx.to_flat_state(nnx.state(model))
-    return {_path(p): v for p, v in state if not isinstance(v, nnx.RngState)}
-
-
-def _path(parts: tuple[Any, ...]) -> str:
-    return ".".join(map(str, parts))
-
-
 def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
     """What computes a module's outputs and state in a mode, and what derives them."""
     import jax
@@ -275,7 +300,10 @@ def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
             moved,
         )
 
-    known = COMPILED.setdefault(model, {})
+    if id(model) not in COMPILED:
+        COMPILED[id(model)] = {}
+        finalize(model, COMPILED.pop, id(model)).atexit = False
+    known = COMPILED[id(model)]
     if training not in known:
         modes = {"deterministic": not training, "use_running_average": not training}
         net = nnx.graphdef(nnx.view(model, **modes, raise_if_not_found=False))
@@ -284,12 +312,13 @@ def _compiled(model: Any, training: bool) -> tuple[Any, Any]:
     return known[training]
 
 
-COMPILED: WeakKeyDictionary[Any, dict[bool, tuple[Any, Any]]] = WeakKeyDictionary()
-"""For each module that is in use, and each of its modes, what was compiled of it."""
+COMPILED: dict[int, dict[bool, tuple[Any, Any]]] = {}
+"""For the id of each module that is in use (a list of layers has no hash), and each of
+its modes, what was compiled of it."""
 
 
 def _compare(graph: Graph, model: Any) -> None:
-    found = {path: tuple(v.shape) for path, v in _stored(model).items()}
+    found = {path: tuple(v.shape) for path, v in stored(model).items()}
     shapes: dict[str, tuple[int, ...]] = {}
     for place in places(graph):
         shape = found.pop(place.path, None)
@@ -308,21 +337,8 @@ def _fill(
 ) -> None:
     import jax
 
-    stored = _stored(model)
+    held = stored(model)
     for place in places(graph):
         if place.name in weights:
             array = cast(ascontiguousarray(place.into(weights[place.name])))
-            stored[place.path].set_value(jax.device_put(array.copy(), device))
-
-
-def _tensors(arrays: Iterable[NDArray[Any]]) -> list[Any]:
-    """Arrays of jax, channels last."""
-    import jax.numpy as jnp
-
-    return [jnp.array(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in arrays]
-
-
-def _first(value: Any) -> NDArray[Any]:
-    """A value as an array, channels first."""
-    found = asarray(value)
-    return found.transpose(0, 3, 1, 2) if found.ndim == 4 else found
+            held[place.path].set_value(jax.device_put(array.copy(), device))

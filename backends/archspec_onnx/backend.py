@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,18 @@ from archspec.fingerprint import fingerprint
 from archspec.graph import Graph, Value
 from archspec.source.family import Family
 from archspec.source.functions import emit
+from archspec.source.functions.dialect import Dialect
 from archspec.source.program import Source, execute
+from archspec.source.recorded import Imported
+from archspec.weights import initial_weights
 from archspec_onnx.engines import run, start
+from archspec_onnx.features import featured
 from archspec_onnx.files import beside, save
 from archspec_onnx.lowering import OPSET, OPSETS, unsupported
 from archspec_onnx.model import dialect
+from archspec_onnx.own import OwnModel
+from archspec_onnx.recorded import test
+from archspec_onnx.weights import loading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,15 +52,25 @@ class OnnxBackend:
     reserved: frozenset[str] = frozenset()
     initialises = False
 
-    def __init__(self, *, engine: str = "", opset: int = OPSET) -> None:
-        """On an engine, or on what fits; with a version of the ops."""
+    def __init__(
+        self, *, engine: str = "", opset: int = OPSET, loads: bool = False
+    ) -> None:
+        """On an engine, or on what fits; with a version of the ops.
+
+        With `loads` printed files load weights.
+        """
         self.engine = engine
         self.opset = opset
+        self.loads = loads
+
+    def loading(self) -> OnnxBackend:
+        """This backend, whose printed files then have a function that loads weights."""
+        return OnnxBackend(engine=self.engine, opset=self.opset, loads=True)
 
     def on(self, engine: str, dtype: str) -> OnnxBackend:
         """ONNX on one of its engines."""
         start(engine, dtype)
-        return OnnxBackend(engine=engine, opset=self.opset)
+        return OnnxBackend(engine=engine, opset=self.opset, loads=self.loads)
 
     def versioned(self, opset: int) -> OnnxBackend:
         """The backend with a version of ONNX' ops; BackendError for one of no use."""
@@ -75,14 +92,31 @@ class OnnxBackend:
 
     def emit(self, graph: Graph) -> Source:
         """The source of a function that makes a model; never imports onnx_ir."""
-        _refuse(graph, self.opset)
-        return emit(graph, dialect(self.opset))
+        return emit(graph, self._dialect(graph))
 
     def emit_family(self, family: Family) -> Source:
         """The source of a module for several nets."""
-        for graph in family.graphs:
+        return emit(family, self._dialect(family))
+
+    def _dialect(self, net: Graph | Family) -> Dialect:
+        """The dialect of a file; UnsupportedError for nets that it can't say."""
+        graphs = [net] if isinstance(net, Graph) else [*net.graphs]
+        for graph in graphs:
             _refuse(graph, self.opset)
-        return emit(family, dialect(self.opset))
+        told = dialect(self.opset)
+        if not self.loads:
+            return told
+        return loading(told, graphs, several=isinstance(net, Family))
+
+    def emit_tapped(self, net: Graph | Family, both: Graph | Family) -> Source:
+        """The source of a module with a function for the features, the nets' taps."""
+        return emit(net, featured(self._dialect(net), net))
+
+    def test(
+        self, graphs: Sequence[Graph], small: Sequence[Graph], tested: Imported
+    ) -> str:
+        """A test of a printed file, recorded with each net at a small size."""
+        return test(graphs, small, tested)
 
     def build(
         self,
@@ -111,6 +145,14 @@ class OnnxBackend:
         model.metadata_props["archspec.fingerprint"] = fingerprint(graph)
         _compare(graph, model)
         return model
+
+    def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModel:
+        """A user's model, for the values of a graph; it stays as it is."""
+        return OwnModel(graph, model, renamed)
+
+    def handed(self, graph: Graph) -> dict[str, Any]:
+        """The weights that a user's function takes, in double precision."""
+        return {"weights": initial_weights(graph, 0, "float64"), "dtype": "float64"}
 
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import random_families
 import torch
@@ -24,6 +25,7 @@ from archspec.backend import backend, emit_family
 from archspec.errors import BackendError
 from archspec.source.family import Family
 from archspec.source.program import execute
+from archspec.weights.nnx import places
 
 TESTS = Path(__file__).parents[1]
 RESNETS = [
@@ -243,6 +245,33 @@ def test_random_families() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_random_families_on_others() -> None:
+    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", "6"]
+    done = subprocess.run(
+        [*command, "--families", "--backends", "onnx"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("names", [FAMILIES["cifar"], ["resnet18", "vgg11"]])
+def test_flax(names: list[str]) -> None:
+    """Each builder takes what it draws from, and makes its net's weights."""
+    from flax import nnx
+
+    found = archspec.codegen(names, "flax")
+    for name in names:
+        graph = archspec.load(name, num_classes=7, in_channels=1).graph
+        make = getattr(execute(found), name)
+        model = nnx.eval_shape(lambda: make(7, in_channels=1, rngs=nnx.Rngs(0)))  # noqa: B023  # called at once
+        state = nnx.to_flat_state(nnx.state(model, nnx.Not(nnx.RngState)))
+        made = {".".join(map(str, path)): value.shape for path, value in state}
+        wanted = {
+            place.path: place.into(np.empty(place.shape, "V0")).shape
+            for place in places(graph)
+        }
+        assert made == wanted, name
 
 
 @pytest.mark.parametrize("kind", ["torch", "keras"])

@@ -40,6 +40,16 @@ def test_random_specs() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("kind", "count"), [("onnx", 30), ("flax", 6)])
+def test_random_specs_on_others(kind: str, count: int) -> None:
+    """JAX compiles for seconds what ONNX' evaluator runs at once."""
+    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", str(count)]
+    done = subprocess.run(
+        [*command, "--quick", "--backends", kind], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @st.composite
 def specs(draw: st.DrawFn) -> dict[str, Any]:
     """Random specs that hypothesis shrinks."""
@@ -77,7 +87,15 @@ def test_nearly_all_random_specs_are_valid() -> None:
     assert valid >= 190
 
 
-@pytest.mark.parametrize("kind", ["torch", "keras"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "torch",
+        "keras",
+        pytest.param("flax", marks=pytest.mark.proof),
+        pytest.param("onnx", marks=pytest.mark.proof),
+    ],
+)
 @pytest.mark.parametrize("path", SHRUNK, ids=lambda path: path.stem)
 def test_what_once_failed(path: Path, kind: str) -> None:
     check(Case(path.read_text(encoding="utf-8")), kind)

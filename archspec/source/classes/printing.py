@@ -225,7 +225,8 @@ class Printer:
         """The function that makes one net of a family."""
         extra = self.dialect.extra
         title = self.titles[id(builder)]
-        behind = extra.parameters if extra is not None else ()
+        handed = id(builder.use.definition) in self.handing
+        behind = extra.parameters if extra is not None and handed else ()
         model = self.titles[id(builder.use.definition)]
         return [
             *header(f"def {title}", builder.parameters(behind=behind), model, 0),
