@@ -18,7 +18,10 @@ and for
 printing: `emit_family(family)`, several nets in one file; `loading()`, the backend
 whose files can load weights; `emit_tapped(net, both)`, features beside a head, of a
 graph or a family; `test(graphs, small, imported)`, a file's test
-(`archspec.source.recorded`); `plan(graph)`, how several devices share a model.
+(`archspec.source.recorded`); `plan(graph)`, how several devices share a model;
+and for `archspec bench`: `runner(graph, model, inputs, mode)`, which gives a `Runner`,
+`modes`, the ways to run a model that its framework compiles, such as `jit`, and
+`modules`, by engine the module that computes where it has not the engine's name.
 `started(source, seed)` makes a model whose weights start as the file says, where its
 constructor wants to be told what it draws from. There is no version of the protocol to
 keep in step: `backend` looks at the object itself, whether all is there and takes what
@@ -29,6 +32,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
@@ -193,6 +197,38 @@ class Own(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A model with its images where it takes them, to be run again and again.
+
+    Attributes:
+        run: computes the outputs to the end, and gives them as the framework does.
+        read: such outputs as arrays, channels first.
+        device: what a device calls itself; empty where that is the process' CPU.
+        device_peak: the most bytes that the device held so far; None if nobody knows.
+    """
+
+    run: Callable[[], Any]
+    read: Callable[[Any], Mapping[str, NDArray[Any]]]
+    device: str = ""
+    device_peak: Callable[[], int | None] = lambda: None
+
+
+def runner(
+    chosen: Backend,
+    graph: Graph,
+    model: Any,
+    inputs: Mapping[str, NDArray[Any]],
+    mode: str = "",
+) -> Runner:
+    """How a backend runs a model: by its `runner`, or else by `forward`."""
+    own = getattr(chosen, "runner", None)
+    if own is None:
+        return Runner(lambda: chosen.forward(graph, model, inputs), lambda made: made)
+    made: Runner = own(graph, model, inputs, mode)
+    return made
+
+
 def named_outputs(graph: Graph, made: Any) -> dict[str, Any]:
     """What a model gave, by the graph's outputs: a mapping, a sequence, or one value.
 
@@ -275,7 +311,7 @@ def _engine(name: str) -> str | None:
     """The hint for what is no backend, but an engine of one."""
     for other in backends():
         try:
-            if name in backend(other).engines:
+            if name and name in backend(other).engines:
                 asked = "to build or verify"  # printed code runs on every engine
                 return f"did you mean {other!r}, or {asked} '{other}:{name}'?"
         except BackendError:  # `broken` says why

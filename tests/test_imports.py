@@ -32,7 +32,7 @@ LAYERS = (
     {"listing", "spec"},
     {"opening"},
     {"verify"},
-    {"testing"},
+    {"bench", "testing"},
     {"diffing"},
     {"authoring"},
     {"editor"},

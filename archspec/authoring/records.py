@@ -1,4 +1,4 @@
-"""JSON Schemas of what `list`, `show` and `validate` give with `--json`.
+"""JSON Schemas of what `list`, `show`, `validate` and `bench` give with `--json`.
 
 Keys are added in later versions, and none goes: what reads them passes over others.
 """
@@ -125,6 +125,78 @@ FINDING = _record(
     }
 )
 
+RATE = {"type": "number", "minimum": 0}
+SECONDS = _told(
+    "Of each run, by rounds.", _list(_list({"type": "number", "minimum": 0}))
+)
+CONTENDER = _record(
+    {
+        "backend": _told("As it was spelled.", TEXT),
+        "missing": _told("Why there are no numbers.", _or_null(TEXT)),
+        "versions": _told("Of the modules that compute.", _by_name(TEXT)),
+        "device": _told("Null for the processor.", _or_null(TEXT)),
+        "first_seconds": _told("Of the first run, with what compiles.", _or_null(RATE)),
+        "error": _told(
+            "The largest difference to float64, by the largest value; null if not "
+            "finite, or missing.",
+            _or_null(RATE),
+        ),
+        "cpu_seconds": SECONDS,
+        "wall_seconds": SECONDS,
+        "peak_bytes": _told(
+            "The most that the process held, or the device.", _or_null(COUNT)
+        ),
+        "same_function": _told(
+            "Whether the error is float32's.", _or_null({"type": "boolean"})
+        ),
+        "ratio": _told(
+            "Of its time to that of the first backend, by rounds.",
+            _or_null(_record(dict.fromkeys(("median", "least", "greatest"), RATE))),
+        ),
+        "flops_per_second": _or_null(RATE),
+        "of_peak": _told("By the best of peak_flops_per_second.", _or_null(RATE)),
+    }
+)
+
+TIMED = _record(
+    {
+        "archspec_bench": _told("Version of this record.", {"const": 1}),
+        "spec": _told("As it was named.", TEXT),
+        "name": TEXT,
+        "fingerprint": TEXT,
+        "params": PARAMS,
+        "inputs": _by_name(SHAPE),
+        "macs": _told("Of one image.", COUNT),
+        "weights": _told("Where they are from; null for random ones.", _or_null(TEXT)),
+        "seed": {"type": "integer"},
+        "optimize": {"enum": ["inference", None]},
+        "machine": TEXT,
+        "cpus": COUNT,
+        "sections": _told(
+            "A batch with a number of threads each.",
+            _list(
+                _record(
+                    {
+                        "batch": COUNT,
+                        "threads": COUNT,
+                        "flops": _told("Of a run.", COUNT),
+                        "rounds": _told("That were made.", COUNT),
+                        "compared": {"enum": ["cpu", "wall"]},
+                        "others": _told(
+                            "Processors that others kept busy.", _or_null(RATE)
+                        ),
+                        "load": _or_null(RATE),
+                        "peak_flops_per_second": _told(
+                            "Before and after.", _by_name(_list(RATE))
+                        ),
+                        "backends": _list(CONTENDER),
+                    }
+                )
+            ),
+        ),
+    }
+)
+
 RECORDS = {
     "list": _told("What `archspec list --json` gives.", _list(NET)),
     "show": _told("What `archspec show SPEC --json` gives.", SHOWN),
@@ -132,6 +204,7 @@ RECORDS = {
         "What `archspec validate SPEC --json` gives: what is wrong or doubtful.",
         _list(FINDING),
     ),
+    "bench": _told("What `archspec bench SPEC --json` gives.", TIMED),
 }
 
 

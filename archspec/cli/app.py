@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "authoring:explain",
     "lsp": "authoring:lsp",
     "verify": "verify:verify",
+    "bench": "bench:bench",
     "list": "listing:list_",
     "validate": "specs:validate",
     "show": "specs:show",

@@ -19,10 +19,14 @@ def share_cores(jobs: int) -> None:
 
     What the environment says already stands.
     """
-    known = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
     for name in THREADS:
-        os.environ.setdefault(name, str(max(1, cores // jobs)))
+        os.environ.setdefault(name, str(max(1, cores() // jobs)))
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
 
 
 def at_once(

@@ -195,11 +195,72 @@ def _opened(path: Path) -> Any:
     return safe_open(path, framework="np")
 
 
-class Worker:
-    """A process that holds one backend; it does in turn what it is told.
+class Process:
+    """A process of our own that answers each line of JSON with another, in turn.
 
-    It starts without being waited for, so that several do at once. One that can't
-    start says so when it is asked.
+    It starts without being waited for, so that several do at once; one that can't start
+    says so when it is asked.
+
+    Args:
+        module: what it runs, by `archspec.verify.worker.serve`.
+        log: the file for all else that it writes.
+        env: what its environment has besides ours.
+    """
+
+    def __init__(self, module: str, log: Path, env: Mapping[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env={**os.environ, **env},
+            )
+        self.told = 0
+        self._answers: list[Mapping[str, Any]] = []
+
+    def tell(self, line: str) -> int:
+        """The number of the answer that a line will have."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # the answer will be missing
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+        self.told += 1
+        return self.told - 1
+
+    def answer(self, number: int) -> Mapping[str, Any]:
+        """What it answers; raises NotAvailable where it ended before."""
+        assert self.process.stdout is not None
+        while len(self._answers) <= number:
+            line = self.process.stdout.readline()
+            if not line:
+                raise NotAvailable(self._death())
+            self._answers.append(json.loads(line))
+        return self._answers[number]
+
+    def ended(self) -> bool:
+        """Whether the process has."""
+        return self.process.poll() is not None
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.process.kill()
+        self.process.communicate()
+
+    def _death(self) -> str:
+        """Why the process ended, with the last line that it wrote."""
+        code = self.process.wait()
+        if code == -SIGKILL:
+            return "the process was killed, as systems do when memory runs out"
+        log = self.log.read_text(errors="replace")
+        last = log.strip().splitlines()[-1:] or ["no word"]
+        ended = Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"the process crashed ({ended}): {last[0][:200]}"
+
+
+class Worker(Process):
+    """A process that holds one backend; it does in turn what it is told.
 
     Args:
         setting: what it builds.
@@ -212,16 +273,8 @@ class Worker:
         self.folder = folder
         stem = f"{target.backend}-{target.engine}-{setting.dtype}"
         self.stem = f"{stem}-{len(list(folder.iterdir()))}"
-        with (folder / f"{self.stem}.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "archspec.verify.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, "TMPDIR": os.fspath(folder)},
-            )
-        self._told = 0
-        self._answers: list[Mapping[str, Any]] = []
+        log, env = folder / f"{self.stem}.log", {"TMPDIR": os.fspath(folder)}
+        super().__init__("archspec.verify.worker", log, env)
         self._begun: dict[tuple[str, Task], tuple[int, Path]] = {}
         self.use(setting)
 
@@ -229,13 +282,13 @@ class Worker:
         """From now on the process is about another net, or other numbers."""
         facts = {"backend": self.target.backend, "engine": self.target.engine}
         self._setting = json.dumps({"setting": setting.facts(), **facts})
-        self._tell(self._setting)
+        self.tell(self._setting)
 
     def expect(self, task: Task) -> None:
         """It begins with a task when it has done what came before."""
-        file = self.folder / f"{self.stem}-{self._told}.safetensors"
+        file = self.folder / f"{self.stem}-{self.told}.safetensors"
         if (self._setting, task) not in self._begun:
-            number = self._tell(json.dumps({"task": task.facts(), "file": str(file)}))
+            number = self.tell(json.dumps({"task": task.facts(), "file": str(file)}))
             self._begun[self._setting, task] = number, file
 
     def ask(self, task: Task) -> Mapping[str, NDArray[Any]]:
@@ -247,49 +300,12 @@ class Worker:
         """
         self.expect(task)
         number, file = self._begun.pop((self._setting, task))
-        error = self._answer(number)["error"]
+        error = self.answer(number)["error"]
         if error is not None:
             raise NotAvailable(error)
         return Stored(file)
 
-    def ended(self) -> bool:
-        """Whether the process has."""
-        return self.process.poll() is not None
-
     def about(self) -> Mapping[str, Any]:
         """What the process said with its last answer; raises NotAvailable."""
-        about: Mapping[str, Any] = self._answer(self._told - 1).get("about", {})
+        about: Mapping[str, Any] = self.answer(self.told - 1).get("about", {})
         return about
-
-    def close(self) -> None:
-        """Ends the process."""
-        self.process.kill()
-        self.process.communicate()
-
-    def _tell(self, line: str) -> int:
-        """The number of the answer that a line will have."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # the answer will be missing
-            self.process.stdin.write(line.encode() + b"\n")
-            self.process.stdin.flush()
-        self._told += 1
-        return self._told - 1
-
-    def _answer(self, number: int) -> Mapping[str, Any]:
-        assert self.process.stdout is not None
-        while len(self._answers) <= number:
-            line = self.process.stdout.readline()
-            if not line:
-                raise NotAvailable(self._death())
-            self._answers.append(json.loads(line))
-        return self._answers[number]
-
-    def _death(self) -> str:
-        """Why the process ended, with the last line that it wrote."""
-        code = self.process.wait()
-        if code == -SIGKILL:
-            return "the process was killed, as systems do when memory runs out"
-        log = (self.folder / f"{self.stem}.log").read_text(errors="replace")
-        last = log.strip().splitlines()[-1:] or ["no word"]
-        ended = Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the process crashed ({ended}): {last[0][:200]}"

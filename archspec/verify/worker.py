@@ -26,21 +26,29 @@ from archspec.verify.task import Bench
 
 def main() -> None:
     """Serves until its input ends."""
+    bench: list[Bench | OwnBench] = []
+    broken: str | None = None  # by the last setting, and so is each task of it
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        nonlocal broken
+        if "setting" in request:
+            error = broken = tried(_use, request, bench)
+        else:
+            error = broken or tried(_do, request, bench)
+        return {"error": error, "about": bench[0].about() if bench else {}}
+
+    serve(answer)
+
+
+def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answers each line of standard input until that ends, or who asks was killed."""
     # What frameworks print on standard output must not mix with the answers.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        bench: list[Bench | OwnBench] = []
-        broken: str | None = None  # by the last setting, and so is each task of it
         lines: SimpleQueue[str] = SimpleQueue()
         Thread(target=_listen, args=(lines, os.getppid()), daemon=True).start()
         while line := lines.get():
-            request = json.loads(line)
-            if "setting" in request:
-                error = broken = _tried(_use, request, bench)
-            else:
-                error = broken or _tried(_do, request, bench)
-            about = bench[0].about() if bench else {}
-            _say(answers, {"error": error, "about": about})
+            _say(answers, answer(json.loads(line)))
 
 
 def _listen(lines: SimpleQueue[str], parent: int) -> None:
@@ -77,14 +85,10 @@ def _do(request: dict[str, Any], bench: list[Bench | OwnBench]) -> None:
     save(request["file"], bench[0].ask(task.read(request["task"])), {})
 
 
-def _tried(
-    served: Callable[[dict[str, Any], list[Bench | OwnBench]], None],
-    request: dict[str, Any],
-    bench: list[Bench | OwnBench],
-) -> str | None:
+def tried(served: Callable[..., None], *given: Any) -> str | None:
     """Does what a request says; the error as a sentence."""
     try:
-        served(request, bench)
+        served(*given)
     except ArchspecError as error:
         return str(error)
     except Exception as error:

@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
+    Runner,
     compare_names,
     named_outputs,
     refuse_places,
@@ -29,6 +30,7 @@ from archspec_keras.engines import (
     placed,
     policy,
     preferred,
+    running,
     start,
     undrawn,
 )
@@ -60,6 +62,7 @@ class KerasBackend:
     files: tuple[str, ...] = (".keras", ".weights.h5", ".h5", ".safetensors", ".pth")
     running_var = "biased"
     channels_last = True
+    modes: tuple[str, ...] = ("jit",)
     reserved: frozenset[str] = frozenset()
     initialises = True
 
@@ -178,6 +181,25 @@ class KerasBackend:
         return {
             name: _first(value) for name, value in named_outputs(graph, made).items()
         }
+
+    def runner(
+        self, graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]], mode: str
+    ) -> Runner:
+        """The model as it is called, or as the engine's own compiler makes it."""
+        keras = framework()
+        with beside(keras, model):
+            given = _tensors(inputs[name] for name in graph.inputs)
+            images = given if len(given) > 1 else given[0]
+            called = running(model, images, compiled=bool(mode))
+
+        def run() -> Any:
+            with beside(keras, model):
+                return called()
+
+        def read(made: Any) -> Arrays:
+            return {k: _first(v) for k, v in named_outputs(graph, made).items()}
+
+        return Runner(run, read)
 
     def gradients(
         self,

@@ -225,6 +225,73 @@ def gradients(
     return made, [*(found[order[id(v)]] for v in variables), *by_image]
 
 
+def running(model: Any, images: Any, *, compiled: bool) -> Callable[[], Any]:
+    """What runs a model once, to the end: as it is, or compiled by its engine.
+
+    On TensorFlow a model that is not compiled is a graph, as a saved one is.
+    """
+    found = RUNNING.get(framework().backend.backend())
+    if found is None:
+        return lambda: model(images, training=False)
+    run = found(model, compiled)
+    return lambda: run(images)
+
+
+def _by_tensorflow(model: Any, compiled: bool) -> Callable[[Any], Any]:
+    import tensorflow as tf
+
+    def call(images: Any) -> Any:
+        return model(images, training=False)
+
+    called: Callable[[Any], Any] = tf.function(call, jit_compile=compiled or None)
+    if not tf.config.list_physical_devices("GPU"):
+        return called
+
+    def waited(images: Any) -> Any:
+        made = called(images)
+        tf.test.experimental.sync_devices()
+        return made
+
+    return waited
+
+
+def _by_torch(model: Any, compiled: bool) -> Callable[[Any], Any]:
+    import torch
+
+    def call(images: Any) -> Any:
+        return model(images, training=False)
+
+    called = torch.compile(call) if compiled else call
+
+    def waited(images: Any) -> Any:
+        with torch.no_grad():
+            made = called(images)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return made
+
+    return waited
+
+
+def _by_jax(model: Any, compiled: bool) -> Callable[[Any], Any]:
+    import jax
+
+    weights = [v.value for v in model.trainable_variables]
+    state = [v.value for v in model.non_trainable_variables]
+
+    def stateless(weights: Any, state: Any, images: Any) -> Any:
+        return model.stateless_call(weights, state, images, training=False)[0]
+
+    if not compiled:
+        return lambda images: jax.block_until_ready(model(images, training=False))
+    # The weights are arguments: with what is constant XLA computes as it compiles.
+    jitted = jax.jit(stateless)
+    return lambda images: jax.block_until_ready(jitted(weights, state, images))
+
+
+RUNNING = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}
+
+
 def tensorflow(loss: Loss, weights: list[Any], images: list[Any]) -> tuple[Values, Any]:
     """By a gradient tape."""
     import tensorflow as tf

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
+    Runner,
     compare_names,
     refuse_places,
     refuse_unsupported,
@@ -23,7 +24,7 @@ from archspec.source.functions.dialect import Dialect
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
 from archspec.weights import initial_weights
-from archspec_onnx.engines import run, start
+from archspec_onnx.engines import run, session, start
 from archspec_onnx.features import featured
 from archspec_onnx.files import beside, save
 from archspec_onnx.lowering import OPSET, OPSETS, unsupported
@@ -46,6 +47,7 @@ class OnnxBackend:
     install = "archspec-nn[onnx]"
     files: tuple[str, ...] = (".onnx", ".onnx.txt", ".safetensors", ".pth")
     engines: tuple[str, ...] = ("ort", "reference")
+    modules: Mapping[str, str] = {"ort": "onnxruntime", "reference": "onnx"}
     precisions: Mapping[str, tuple[str, ...]] = {"ort": ("float32",)}
     running_var = "unbiased"
     channels_last = False
@@ -185,6 +187,16 @@ class OnnxBackend:
         """The outputs, computed by the engine."""
         made = run(model, inputs, self.engine)
         return dict(zip(graph.outputs, made, strict=True))
+
+    def runner(
+        self, graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]], mode: str
+    ) -> Runner:
+        """A session of the engine."""
+        runs, given = session(model, self.engine), dict(inputs)
+        return Runner(
+            lambda: runs.run(None, given),
+            lambda made: dict(zip(graph.outputs, made, strict=True)),
+        )
 
     def save(self, graph: Graph, model: Any, path: str) -> None:
         """A model (.onnx), its text (.onnx.txt) or canonical weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -43,18 +44,23 @@ def run(
     model: Any, inputs: Mapping[str, NDArray[Any]], engine: str
 ) -> list[NDArray[Any]]:
     """The outputs of a model, in order."""
+    made: list[NDArray[Any]] = session(model, engine).run(None, dict(inputs))
+    return made
+
+
+def session(model: Any, engine: str) -> Any:
+    """What runs a model, which is kept as long as the model has the same weights."""
     import onnx_ir as ir
 
     if not engine:
         double = model.graph.inputs[0].dtype == ir.DataType.DOUBLE
         engine = "reference" if double or find_spec("onnxruntime") is None else "ort"
     held = engine, [value.const_value for value in model.graph.initializers.values()]
-    known, session = SESSIONS.get(model, (None, None))
+    known, found = SESSIONS.get(model, (None, None))
     if known is None or not _same(known, held):
-        session = _session(model, engine)
-        SESSIONS[model] = held, session
-    made: list[NDArray[Any]] = session.run(None, dict(inputs))
-    return made
+        found = _session(model, engine)
+        SESSIONS[model] = held, found
+    return found
 
 
 def _same(known: tuple[str, list[Any]], held: tuple[str, list[Any]]) -> bool:
@@ -78,6 +84,8 @@ def _session(model: Any, engine: str) -> Any:
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERROR
+    # It knows no OpenMP, so that nobody tells it; 0 is its own choice.
+    options.intra_op_num_threads = _threads()
     if sum(weights(model).values()) <= APART:
         return onnxruntime.InferenceSession(serialized(model, {}), options)
     with scratch() as folder:
@@ -92,6 +100,12 @@ def _runtime() -> Any:
         import onnxruntime
     onnxruntime.disable_telemetry_events()
     return onnxruntime
+
+
+def _threads() -> int:
+    """How many the environment gives to a framework; 0 if it doesn't say."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() else 0
 
 
 ERROR = 3

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import (
+    Runner,
     compare_names,
     named_outputs,
     refuse_names,
@@ -47,6 +48,7 @@ class TorchBackend:
     install = "archspec-nn[torch]"
     files: tuple[str, ...] = (".safetensors", ".pth", ".pt2")
     engines: tuple[str, ...] = ("", "channels_last")
+    modes: tuple[str, ...] = ("compile",)
     running_var = "unbiased"
     channels_last = False
     reserved = RESERVED
@@ -182,6 +184,32 @@ class TorchBackend:
         with torch.no_grad():
             made = _called(graph, model, self._tensors(graph, model, inputs), training)
         return {name: tensor.cpu().numpy() for name, tensor in made.items()}
+
+    def runner(
+        self, graph: Graph, model: Any, inputs: Mapping[str, NDArray[Any]], mode: str
+    ) -> Runner:
+        """The module in evaluation mode, compiled if the mode says so."""
+        import torch
+
+        images = self._tensors(graph, model, inputs)
+        called = torch.compile(model.eval()) if mode else model.eval()
+        cuda = any(image.is_cuda for image in images)
+
+        def run() -> Any:
+            with torch.inference_mode():
+                made = called(*images)
+            if cuda:
+                torch.cuda.synchronize()
+            return made
+
+        def read(made: Any) -> Arrays:
+            found = named_outputs(graph, made).items()
+            return {name: tensor.cpu().numpy() for name, tensor in found}
+
+        if not cuda:
+            return Runner(run, read)
+        name = torch.cuda.get_device_name(images[0].device)
+        return Runner(run, read, name, torch.cuda.max_memory_allocated)
 
     def gradients(
         self,

@@ -31,10 +31,10 @@ def test_the_first_line_starts_and_the_others_are_tasks(
     start: dict[str, Any], tmp_path: Path
 ) -> None:
     bench: list[Bench | OwnBench] = []
-    assert worker._tried(worker._use, start, bench) is None
+    assert worker.tried(worker._use, start, bench) is None
     assert len(bench) == 1
     file = str(tmp_path / "made.safetensors")
-    assert worker._tried(worker._do, {"task": EVAL, "file": file}, bench) is None
+    assert worker.tried(worker._do, {"task": EVAL, "file": file}, bench) is None
     assert set(load(file)) == {"outputs/", "initial/"}
     assert len(bench) == 1
 
@@ -43,12 +43,12 @@ def test_errors_are_sentences(
     start: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bench: list[Bench | OwnBench] = []
-    told = worker._tried(worker._use, {**start, "backend": "torhc"}, bench)
+    told = worker.tried(worker._use, {**start, "backend": "torhc"}, bench)
     assert told is not None and "did you mean 'torch'" in told
     assert bench == [] and capfd.readouterr().err == ""
-    assert worker._tried(worker._use, start, bench) is None
+    assert worker.tried(worker._use, start, bench) is None
     file = str(tmp_path / "none" / "made.safetensors")
-    told = worker._tried(worker._do, {"task": EVAL, "file": file}, bench)
+    told = worker.tried(worker._do, {"task": EVAL, "file": file}, bench)
     assert told is not None and "there is no folder" in told
 
 
@@ -69,7 +69,7 @@ def test_what_a_framework_raises(
 
     bench: Any = [Broken()]
     request = {"task": EVAL, "file": "x"}
-    assert worker._tried(worker._do, request, bench) == told
+    assert worker.tried(worker._do, request, bench) == told
     assert "Traceback" in capfd.readouterr().err
 
 
@@ -78,13 +78,13 @@ def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
     shout = (
         "import os, runpy, sys\n"
         "from archspec.verify import worker\n"
-        "tried = worker._tried\n"
+        "tried = worker.tried\n"
         "def loud(*given):\n"
         "    print('hello')\n"
         "    os.system('echo from below')\n"
         "    sys.stdout.flush()\n"
         "    return tried(*given)\n"
-        "worker._tried = loud\n"
+        "worker.tried = loud\n"
         "worker.main()\n"
     )
     wrong = json.dumps({**start, "backend": "torhc"})
