@@ -27,7 +27,7 @@ LAYERS = (
     {"graph"},
     {"equality", "fingerprint", "receptive", "memory"},
     {"language", "weights", "source", "table", "reference", "drawing"},
-    {"passes"},
+    {"passes", "plot"},
     {"backend", "expectation"},
     {"listing", "spec"},
     {"opening"},

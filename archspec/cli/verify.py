@@ -101,6 +101,12 @@ def verify(
         ),
     ] = None,
     rename: options.Rename = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Write errors along the depth as a picture."
+        ),
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -112,6 +118,7 @@ def verify(
     A certificate says what every value must be; --against checks a backend by one
     alone, on another machine, device or version of a framework.
     With several specs it says how many are left, and when interrupted what passed.
+    With --html every value is compared as well, and a page shows them and the net.
     Each is in one of the shards 1/4 to 4/4, which share out the nets by their MACs.
     With --jobs several go on at once, as many as memory takes, and share the cores;
     their reports come in the order of the specs.
@@ -143,7 +150,7 @@ def verify(
         targets = tuple(target.double() for target in targets)
     given, size = options.params(params), options.image_size(input_size)
     names_ = tuple(specs or names())
-    writes = _Writes(certificate, data, force)
+    writes = _Writes(certificate, data, html, force)
     writes.check(names_)
     kinds = PRECISIONS[dtype]
     if (quick or len(targets) == 1) and dtype == "both":
@@ -193,6 +200,7 @@ def verify(
             shrink=shrink,
             quick=quick,
             certificate=certified,
+            pictured=html is not None,
         )
 
     def need(setting: Setting) -> int:
@@ -254,14 +262,19 @@ class _Words:
 
 @dataclass(frozen=True, slots=True)
 class _Writes:
-    """The certificate that is to be written, if one is."""
+    """The certificate and the page that are to be written, if they are."""
 
     path: Path | None
     data: Path | None
+    html: Path | None
     force: bool
 
     def check(self, specs: Sequence[str]) -> None:
         """Raises what is wrong before any work."""
+        if self.html is not None:
+            if len(specs) != 1:
+                raise typer.BadParameter("--html is of one SPEC")
+            options.writable(self.html, (".html",), self.force)
         if self.path is None:
             if self.data is not None:
                 raise typer.BadParameter("--data goes with --certificate")
@@ -273,7 +286,12 @@ class _Writes:
             options.writable(self.data, (".npz",), self.force)
 
     def write(self, reports: Sequence[Report]) -> None:
-        """Writes it, with what the reports say."""
+        """Writes them, with what the reports say."""
+        if self.html is not None and reports:
+            from archspec.files import write_whole
+            from archspec.verify.page import page
+
+            write_whole(self.html, page(reports))
         if self.path is None:
             return
         from archspec.verify.certificate import issue, write

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from archspec.drawing.labels import Mark
+from archspec.drawing.labels import Above, Mark
 from archspec.drawing.outline import Box, below, outline
 from archspec.drawing.picture import Opened, sized
 from archspec.errors import ArchspecError, nearest
 from archspec.graph import Graph
 
-__all__ = ["Mark", "draw"]
+__all__ = ["Above", "Mark", "draw"]
 
 MOST = 44
 """Boxes of a picture whose depth nobody chose."""
@@ -29,6 +29,7 @@ def draw(
     depth: int | None = None,
     opened: Collection[str] = (),
     marks: Mapping[str, Mark] = NOTHING,
+    above: Above | None = None,
 ) -> str | bytes:
     """A picture of a net.
 
@@ -41,6 +42,7 @@ def draw(
         marks: what is said of nodes and blocks, by path: a box has the mark's colour
             and its text. Boxes around a marked one are open, and an instance of a
             repeat with other marks than its neighbours is a box of its own.
+        above: what a page has above the picture.
 
     Returns:
         The document: valid XML, a page that needs nothing else, the text of a diagram,
@@ -58,7 +60,7 @@ def draw(
     if kind == "html":
         from archspec.drawing.page import page
 
-        return page(graph, net, is_open, marks)
+        return page(graph, net, is_open, marks, above)
     if kind in ("mmd", "dot"):
         from archspec.drawing.diagram import dot, mermaid
 

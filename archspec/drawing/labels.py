@@ -29,12 +29,27 @@ class Mark:
     """Something said of a node or a scope.
 
     Attributes:
-        kind: "added", "removed" or "changed", which gives it its colour.
+        kind: "added", "removed", "changed" or "differs", which gives it its colour.
         text: a line of words, such as `stride 1 -> 2`.
     """
 
     kind: str
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """What a page has above the picture; a link with `data-node` shows a node there.
+
+    Attributes:
+        title: of the document, as text.
+        body, style, script: HTML, CSS and JavaScript, which go into it as they are.
+    """
+
+    title: str
+    body: str
+    style: str = ""
+    script: str = ""
 
 
 def clean(text: str) -> str:

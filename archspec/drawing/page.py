@@ -18,7 +18,16 @@ from typing import Any
 
 from archspec.drawing.fonts import WIDTHS
 from archspec.drawing.grid import Grid, grid
-from archspec.drawing.labels import Mark, by, clean, differences, facts, kind, own
+from archspec.drawing.labels import (
+    Above,
+    Mark,
+    by,
+    clean,
+    differences,
+    facts,
+    kind,
+    own,
+)
 from archspec.drawing.outline import Box, below
 from archspec.drawing.picture import (
     BETWEEN,
@@ -52,7 +61,13 @@ LINES = 12
 """Of YAML that are shown of a statement, at most."""
 
 
-def page(graph: Graph, net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
+def page(
+    graph: Graph,
+    net: Box,
+    opened: Opened,
+    marks: Mapping[str, Mark],
+    above: Above | None = None,
+) -> str:
     """The document.
 
     Args:
@@ -60,22 +75,26 @@ def page(graph: Graph, net: Box, opened: Opened, marks: Mapping[str, Mark]) -> s
         net: its outline.
         opened: what is open at first.
         marks: by path.
+        above: what else the page has.
     """
     marked = {name: mark.kind for name, mark in marks.items()}
     still = svg(graph, sized(net, opened, marks), marked, "")
     title = escape(clean(graph.title or graph.name))
     parts = {
-        "TITLE": title,
+        "TITLE": escape(clean(above.title)) if above else title,
+        "NET": title,
+        "ABOVE": f'<div class="above">{above.body}</div>' if above else "",
         "STYLE": LIGHT
         + "@media (prefers-color-scheme:dark){:root:not([data-theme=light]){"
         + DARK
         + "}}:root[data-theme=dark]{"
         + DARK
         + "}"
-        + _asset("viewer.css"),
+        + _asset("viewer.css")
+        + (above.style if above else ""),
         "PICTURE": still,
         "DATA": _json(data(graph, net, opened, marks)),
-        "SCRIPT": _asset("viewer.js"),
+        "SCRIPT": _asset("viewer.js") + (above.script if above else ""),
     }
     text = _asset("viewer.html")
     # One pass: what is put in is never searched for more places.

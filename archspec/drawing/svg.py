@@ -34,6 +34,7 @@ COLOURS = {
     "input": ("#fff7f7", "#a34848", "#402222", "#e08c8c"),
     "added": ("#d3f5d9", "#1a7f37", "#12381d", "#4ac26b"),
     "removed": ("#ffdcd9", "#c1272d", "#4a1a1a", "#ff7b72"),
+    "differs": ("#ffdcd9", "#c1272d", "#4a1a1a", "#ff7b72"),
     "changed": ("#fff1c2", "#9a6700", "#43340a", "#e3b341"),
 }
 

@@ -502,6 +502,27 @@ find.addEventListener("keydown", event => {
   if (event.key === "Escape") { find.value = ""; search(); stage.focus(); }
 });
 
+/* A link to a node, from what stands above the picture. */
+const wayTo = path => {
+  let found;
+  const walk = it => childrenOf(it).some(kid =>
+    kid.path === path && !opens(kid.box) ? (found = kid.way, true) : walk(kid));
+  walk(TOP);
+  return found;
+};
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[data-node]");
+  const way = link && wayTo(link.dataset.node);
+  if (!way) return;
+  for (const it of itemsOf(way)) if (it.instance) open_instances.add(it.way);
+  show(way);
+  refresh();
+  choose(way);
+  reveal(boxOf(way));
+  event.preventDefault();
+  get("drawing").scrollIntoView();
+});
+
 /* Levels, zoom, theme. */
 const level = by => {
   const open = [], fold = [];
@@ -555,7 +576,10 @@ stage.addEventListener("keydown", event => {
   dy += move[1];
   apply();
 });
+const alone = !document.querySelector(".above");
 stage.addEventListener("wheel", event => {
+  // Where the picture is a part of a page, the wheel moves the page.
+  if (!(alone || event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   const at = stage.getBoundingClientRect();
   if (event.ctrlKey || event.metaKey) zoom(Math.exp(-event.deltaY / 150), event.clientX - at.x, event.clientY - at.y);

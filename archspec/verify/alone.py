@@ -21,7 +21,7 @@ from archspec.graph import Graph
 from archspec.reference import FUNCTIONS
 from archspec.verify.bisection import Finding
 from archspec.verify.cases import Case, cases
-from archspec.verify.comparison import FORWARD_ONLY, Row
+from archspec.verify.comparison import FORWARD_ONLY, Curve, Row
 from archspec.verify.expected import Difference, Expected
 from archspec.verify.grids import numbers
 from archspec.verify.native import EXACT, Native, allowance, modelled
@@ -135,7 +135,11 @@ class Judge:
         else:
             rows.append(Row(self.setting.dtype, BACKWARD, str(target), FORWARD_ONLY))
         found = self._findings(target, [*forward, *backward])
-        return Proof(tuple(rows), tuple(found.items()), tuple(notes))
+        curves = (
+            self._curve(FORWARD, target, forward),
+            self._curve(BACKWARD, target, backward),
+        )
+        return Proof(tuple(rows), tuple(found.items()), tuple(notes), (), curves)
 
     def _verdicts(
         self, number: int, answer: Answer, target: Target
@@ -162,6 +166,18 @@ class Judge:
                 continue
             more = native.backward if "gradients" in one.part else native.forward
             yield Verdict(case, replace(one, limit=more) if more > EXACT else one)
+
+    def _curve(self, check: str, target: Target, verdicts: Sequence[Verdict]) -> Curve:
+        """The worst of each op, at the first node that it stands for."""
+        worst: dict[str, Difference] = {}
+        for verdict in verdicts:
+            found, name = verdict.difference, verdict.case.node.name
+            if name not in worst or worst[name].share < found.share:
+                worst[name] = found
+        errors = {name: found.error for name, found in worst.items()}
+        limits = {name: found.limit for name, found in worst.items()}
+        names = (self.setting.dtype, check, str(target))
+        return Curve(*names, errors, limits=limits)
 
     def _row(self, check: str, target: Target, verdicts: Sequence[Verdict]) -> Row:
         row = Row(self.setting.dtype, check, str(target), "not available")

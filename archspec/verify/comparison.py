@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +148,25 @@ class Row:
     floor: float | None = None
     limit: float | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What a row says the worst of, node by node.
+
+    Attributes:
+        dtype, check, target: of the row.
+        errors: of each node whose value, parameters or statistics were compared.
+        floors, limits: of those that have one; of a limit that is the same for all
+            every node has it.
+    """
+
+    dtype: str
+    check: str
+    target: str
+    errors: Mapping[str, float]
+    floors: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 def limit(dtype: str, least: float, floor: float | None) -> float:

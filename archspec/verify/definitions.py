@@ -192,4 +192,5 @@ def prove(
     if any(row.verdict == "FAIL" for row in made.rows):
         made = proved((DEFINITIONS, SHAKEN))  # is it more than what is rounded?
     rows = tuple(replace(row, check=f"{row.check}, by definition") for row in made.rows)
-    return replace(made, rows=rows)
+    curves = tuple(replace(c, check=f"{c.check}, by definition") for c in made.curves)
+    return replace(made, rows=rows, curves=curves)

@@ -18,7 +18,7 @@ from archspec.graph import Node
 from archspec.passes.stand_ins import stand_ins
 from archspec.verify.bisection import Finding, finding
 from archspec.verify.certificate import Certificate, root
-from archspec.verify.comparison import NOT_EXACT, Row, distances
+from archspec.verify.comparison import NOT_EXACT, Curve, Row, distances
 from archspec.verify.dyadic import Dyadic, digest
 from archspec.verify.process import NotAvailable, Telling
 from archspec.verify.proof import Proof
@@ -79,6 +79,7 @@ def prove(
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     ran: list[dict[str, Any]] = []
+    curves: list[Curve] = []
     if certificate is not None:
         certificate.refuse_numbers(numbers)
         digests, titles = certificate.digests(), CERTIFIED
@@ -103,14 +104,20 @@ def prove(
             continue
         parts = {name.partition("/")[0] for name in made}
         for part in filter(parts.__contains__, CHECKS):
-            row, told = wanted.row(target, made, part)
+            errors = wanted.errors(made, part)
+            row, told = wanted.row(target, errors, part)
             rows.append(row)
+            if part == "nodes":
+                limits = dict.fromkeys(errors, 0.0)
+                names = (row.dtype, row.check, row.target)
+                curves.append(Curve(*names, errors, limits=limits))
             if told is not None:
                 findings.setdefault(key, told)  # a node says more than the whole
         nodes = ((name, made[f"nodes/{name}"]) for name in digests)
         ran.append({"target": str(target), **about, "root": root(nodes)})
     notes = tuple(_notes(setting, numbers))
-    return Proof(tuple(rows), tuple(findings.items()), notes, tuple(ran))
+    about_all = tuple(ran), tuple(curves)
+    return Proof(tuple(rows), tuple(findings.items()), notes, *about_all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +137,20 @@ class Wanted:
     digests: Mapping[str, str]
     root: str
 
-    def row(
-        self, target: Target, made: Mapping[str, NDArray[Any]], part: str
-    ) -> tuple[Row, Finding | str | None]:
-        """How far a target's values are, and the first that differs."""
+    def errors(self, made: Mapping[str, NDArray[Any]], part: str) -> dict[str, float]:
+        """How far values are from what they must be; 0 is the very bits."""
         names = self.digests if part == "nodes" else self.numbers.ends()
         values = {f"{part}/{name}": self.numbers.values[name] for name in names}
         errors = distances(made, values, part)
         for name in names:
             if not errors[name] and not self._same(name, made[f"{part}/{name}"]):
                 errors[name] = inf
+        return errors
+
+    def row(
+        self, target: Target, errors: Mapping[str, float], part: str
+    ) -> tuple[Row, Finding | str | None]:
+        """How far a target's values are, and the first that differs."""
         row = self._row(str(target), part, errors)
         if row.verdict == "pass":
             return row, None

@@ -26,7 +26,7 @@ from archspec.graph import Graph, Node
 from archspec.reference import evaluate
 from archspec.renaming import renamed
 from archspec.verify.bisection import Finding
-from archspec.verify.comparison import NOT_EXACT, Row, distances
+from archspec.verify.comparison import NOT_EXACT, Curve, Row, distances
 from archspec.verify.data import Arrays, Data, ExactData
 from archspec.verify.entry import entry
 from archspec.verify.exact import SMALL
@@ -156,6 +156,7 @@ def prove(
     rows: list[Row] = []
     findings: dict[str, Finding | str] = {}
     notes: dict[str, None] = {}
+    curves: list[Curve] = []
     try:
         with closing(open_session(setting, target)) as session:
             size = session.about().get("size")
@@ -174,8 +175,12 @@ def prove(
                         f"{TITLES[weights]}: {left} nodes are not compared, {behind}"
                     )
                 given = session.ask(Task("own", weights=weights))
-                row, finding = wanted.row(setting, target, given)
+                errors = wanted.errors(given)
+                row, finding = wanted.row(setting, target, errors)
                 rows.append(row)
+                limits = {name: wanted.limits[name] for name in errors}
+                names = (row.dtype, row.check, row.target)
+                curves.append(Curve(*names, errors, limits=limits))
                 if raised := session.about().get("raised"):
                     told = f"your model raises {raised.splitlines()[0][:200]}"
                     notes.setdefault(told)
@@ -188,7 +193,8 @@ def prove(
         rows += [replace(missing, check=title, reason=str(error)) for title in unseen]
         if not shown:
             return Proof(tuple(rows), (), ())
-    return Proof(tuple(rows), tuple(findings.items()), (*notes, NOTE))
+    said = (*notes, NOTE)
+    return Proof(tuple(rows), tuple(findings.items()), said, (), tuple(curves))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +214,9 @@ class Wanted:
     limits: Mapping[str, float]
 
     def row(
-        self, setting: Setting, target: Target, given: Mapping[str, NDArray[Any]]
+        self, setting: Setting, target: Target, errors: Mapping[str, float]
     ) -> tuple[Row, Finding | None]:
         """The first value that is too far, or the furthest of all."""
-        errors = self._errors(given)
         order = [node.name for node in self.graph.nodes if node.name in errors]
         wrong = [name for name in order if errors[name] > self.limits[name]]
         where = wrong[0] if wrong else max(order, key=errors.__getitem__)
@@ -230,7 +235,7 @@ class Wanted:
             return row, None
         return row, _finding(nodes, where, errors)
 
-    def _errors(self, given: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    def errors(self, given: Mapping[str, NDArray[Any]]) -> dict[str, float]:
         """How far each value is; outputs always, others as far as they were shown."""
         found: dict[str, float] = {}
         pairs = [

@@ -16,6 +16,7 @@ from archspec.verify.comparison import (
     NOT_EXACT,
     SINGLE_ONLY,
     Check,
+    Curve,
     Row,
     distances,
     limit,
@@ -50,12 +51,14 @@ class Proof:
         notes: what is different by definition, and what rounds.
         ran: of each backend whose bits were looked at, what it ran on: its versions,
             device and threads, and the root of the hashes that it gave.
+        curves: of checks that compare node by node, how far each is off.
     """
 
     rows: tuple[Row, ...]
     findings: tuple[tuple[str, Finding | str], ...]
     notes: tuple[str, ...]
     ran: tuple[Mapping[str, Any], ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     def joined(self, other: Proof) -> Proof:
         """Both, this one first."""
@@ -64,6 +67,7 @@ class Proof:
             self.findings + other.findings,
             self.notes + other.notes,
             self.ran + other.ran,
+            self.curves + other.curves,
         )
 
     @property
@@ -113,6 +117,7 @@ class Prover:
         self.floor = floor
         self.results: dict[tuple[Target, str], Result] = {}
         self.findings: dict[str, Finding | str] = {}
+        self.curves: list[Curve] = []
 
     def prove(self) -> Proof:
         """Every row, and the node behind each difference."""
@@ -123,7 +128,8 @@ class Prover:
         rows += [
             Row(self.dtype, "training", str(t), FORWARD_ONLY) for t in self.untrained
         ]
-        return Proof(tuple(rows), tuple(self.findings.items()), self._notes())
+        found = tuple(self.findings.items())
+        return Proof(tuple(rows), found, self._notes(), (), tuple(self.curves))
 
     def _has(self, check: Check) -> bool:
         """Whether a net has what a check compares."""
@@ -162,17 +168,17 @@ class Prover:
                 self._missing(check, reference, wanted),
                 *(self._missing(check, t, f"{reference} has none") for t in others),
             ]
-        floor = self._floor(check)
-        return [self._row(check, target, wanted, floor) for target in others]
+        floors = self._floors(check)
+        return [self._row(check, target, wanted, floors) for target in others]
 
-    def _floor(self, check: Check) -> float | None:
+    def _floors(self, check: Check) -> dict[str, float]:
+        """By the names of what is compared; nothing where there is no floor."""
         if not self.floor:
-            return None
+            return {}
         one, other = (self.results[target, check.task] for target in self.floor)
         if isinstance(one, str) or isinstance(other, str):
-            return None
-        apart = distances(other, one, check.part, against_largest=check.against_largest)
-        return max(apart.values(), default=None)
+            return {}
+        return distances(other, one, check.part, against_largest=check.against_largest)
 
     def _missing(self, check: Check, target: Target, reason: str) -> Row:
         return Row(self.dtype, check.title, str(target), "not available", reason=reason)
@@ -182,7 +188,7 @@ class Prover:
         check: Check,
         target: Target,
         wanted: Mapping[str, NDArray[Any]],
-        floor: float | None,
+        floors: Mapping[str, float],
     ) -> Row:
         found = self.results[target, check.task]
         if isinstance(found, str):
@@ -192,7 +198,9 @@ class Prover:
         )
         if not errors:
             return self._missing(check, target, "there is nothing to compare")
+        floor = max(floors.values(), default=None)
         most = limit(self.dtype, check.least, floor)
+        self._keep(check, target, errors, floors, most)
         worst = max(errors, key=lambda name: errors[name])
         error = errors[worst]
         outcome = verdict(error, most, floor, self.dtype)
@@ -218,6 +226,27 @@ class Prover:
             floor,
             most,
         )
+
+    def _keep(
+        self,
+        check: Check,
+        target: Target,
+        errors: Mapping[str, float],
+        floors: Mapping[str, float],
+        most: float,
+    ) -> None:
+        """The curve of a check; of what a node has several of the worst."""
+        if check.part in ("outputs", "initial", "training"):  # at the net's end alone
+            return
+        worst: list[dict[str, float]] = [{}, {}]
+        for kept, given in zip(worst, (errors, floors), strict=True):
+            for name, value in given.items():
+                node = self._value(check, name)
+                kept[node] = max(kept.get(node, 0.0), value)
+        limits = dict.fromkeys(worst[0], most)
+        found, floor = worst
+        names = (self.dtype, check.title, str(target))
+        self.curves.append(Curve(*names, found, floor, limits))
 
     def _value(self, check: Check, name: str) -> str:
         """The node behind the name of an output, a tap or a parameter."""

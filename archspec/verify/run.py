@@ -16,6 +16,7 @@ from archspec.verify import (
     alone,
     chance,
     definitions,
+    depth,
     exact,
     gradients,
     initial,
@@ -59,6 +60,7 @@ def run(
     shrink: bool = False,
     quick: bool = False,
     certificate: Certificate | None = None,
+    pictured: bool = False,
     start: Callable[[Setting, Target, Path], Telling] | None = None,
 ) -> Report:
     """The report on one spec in one precision; backends run one after another.
@@ -73,6 +75,8 @@ def run(
         shrink: makes a net smaller that doesn't fit in memory; else that is reported,
             and is no pass.
         certificate: whose bits are wanted, and nothing else; the setting is its own.
+        pictured: whether every node's value is compared as well, for the picture of
+            the errors along the depth.
         start: starts a backend, which may leave files in the folder; raises
             NotAvailable. In processes of their own if None.
 
@@ -108,12 +112,18 @@ def run(
         )
         proof = Proof(single_only, (), ())
         try:
+            todo: list[tuple[Layer, Setting, Sequence[Asked]]] = []
             if single or setting.dtype == "float64":
-                for prove, made, tasks in layers(
+                todo += layers(
                     setting, targets, certificate, quick=quick, training=training
-                ):
-                    sessions.ahead(targets, tasks)
-                    proof = proof.joined(prove(made, targets, sessions.open, note))
+                )
+            if pictured and not quick and not (certificate or setting.file):
+                plain = replace(exact.exact(setting), exact=False)
+                steady = replace(plain, unrounded=tuple(n.kind for n in natives))
+                todo.append((depth.prove, steady, [(steady, depth.VALUES)]))
+            for prove, made, tasks in todo:
+                sessions.ahead(targets, tasks)
+                proof = proof.joined(prove(made, targets, sessions.open, note))
             if not single:
                 kinds = tuple(native.kind for native in natives)
                 compared = replace(setting, unrounded=kinds)

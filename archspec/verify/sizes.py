@@ -53,7 +53,10 @@ def prove(
         made = exact.prove(other, targets, open_session, note)
         findings = tuple((f"{key}, {shown}", found) for key, found in made.findings)
         notes = tuple(f"{shown}: {t}" for t in made.notes if "not compared" in t)
-        proof = proof.joined(Proof(_rows(made, targets, shown), findings, notes))
+        check = f"images of {shown}, bit for bit"
+        rows = _rows(made, targets, check)
+        curves = tuple(replace(curve, check=check) for curve in made.curves)
+        proof = proof.joined(Proof(rows, findings, notes, (), curves))
     return proof
 
 
@@ -64,13 +67,13 @@ def settings(setting: Setting) -> Sized:
     return tuple(replace(at, size=size) for size in sizes), notes
 
 
-def _rows(made: Proof, targets: Sequence[Target], shown: str) -> tuple[Row, ...]:
+def _rows(made: Proof, targets: Sequence[Target], check: str) -> tuple[Row, ...]:
     """One for each target: what fails, or the net as it is printed."""
     found = []
     for target in targets:
         own = [row for row in made.rows if row.target == str(target)]
         row = next((row for row in own if row.verdict != "pass"), own[-1])
-        found.append(replace(row, check=f"images of {shown}, bit for bit"))
+        found.append(replace(row, check=check))
     return tuple(found)
 
 

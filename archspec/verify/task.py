@@ -36,8 +36,9 @@ class Task:
 
     Attributes:
         kind: `eval` (outputs at initial weights, outputs and taps at conditioned
-            ones), `single` (without the initial ones: in float32 a net of a thousand
-            layers overflows there), `exact` (values of nodes, where the data
+            ones), `values` (of all nodes, at conditioned weights), `single` (without
+            the initial ones: in float32 a net of a thousand layers overflows there),
+            `exact` (values of nodes, where the data
             are exact), `alone` (each op alone, see `archspec.verify.trial`), `train`
             (conditioned weights: outputs and gradients in training mode, the statistics
             after one step, the weights after three), `step` (outputs in training mode
@@ -98,6 +99,8 @@ class Bench:
             return dict(self._evaluated("conditioned", "initial"))
         if task.kind == "single":
             return dict(self._evaluated("conditioned"))
+        if task.kind == "values":
+            return self._values()
         if task.kind == "exact":
             return dict(self._exact())
         if task.kind == "alone":
@@ -182,6 +185,15 @@ class Bench:
                 part, _, output = keys[name].partition("/")
                 if part == "outputs":
                     yield f"{other}/{output}", array
+
+    def _values(self) -> Arrays:
+        """Every value of the net."""
+        graph = self.graph
+        keys = {f"value{n}": node.name for n, node in enumerate(graph.nodes)}
+        every = with_outputs(graph, keys)
+        model = self._build(every, self.data.weights("conditioned"))
+        made = self.chosen.forward(every, model, self.data.images())
+        return {f"values/{keys[key]}": array for key, array in made.items()}
 
     def _exact(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Every exact value, and those at the ends in the net as it is printed."""

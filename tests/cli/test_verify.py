@@ -194,12 +194,16 @@ def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(archspec.load(spec).codegen("torch").text)
     args = (str(spec), "--backends", "torch", "--file")
-    found = verify(*args, f"{path}:Small")
+    page = tmp_path / "report.html"
+    found = verify(*args, f"{path}:Small", "--html", str(page))
     assert found.returncode == 0, found.stderr
+    assert "small: equal" in page.read_text()
     assert found.stdout.count("your model, ") == found.stdout.count("pass") == 2
     path.write_text(path.read_text().replace("stride=2", "stride=1"))
-    found = verify(*args, str(path), "--json")
+    found = verify(*args, str(path), "--json", "--html", str(page), "--force")
     assert found.returncode == 1
+    assert "small: not shown equal" in page.read_text()
+    assert "conv differs on torch" in page.read_text()
     [report] = json.loads(found.stdout)
     assert report["first_differing"]["torch, float64"]["node"] == "conv"
 
@@ -209,6 +213,9 @@ def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
     [
         (["--file", "net.py"], 2, "for one SPEC and one of --backends"),
         (["--rename", "a=b"], 2, "--rename goes with --file"),
+        (["resnet18", "--html", "a.html"], 2, "--html is of one SPEC"),
+        (["--html", "small.yaml"], 1, "expected a file that ends in .html"),
+        (["--html", "old.html"], 1, "old.html exists"),
         (["--file", "net.py", "--rename", "b"], 2, "for one SPEC and one of"),
         (["--file", "net.py", "--backends", "torch"], 1, "there is no file 'net.py'"),
         (
@@ -226,6 +233,7 @@ def test_files_that_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(spec.parent)
+    Path("old.html").touch()
     found = here(str(spec), *args)
     assert found.exit_code == code
     plain = " ".join(found.stderr.replace("\u2502", " ").split())
