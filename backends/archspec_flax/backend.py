@@ -204,12 +204,12 @@ class FlaxBackend:
         net, state = nnx.split(model)
         own = next(iter(jax.tree.leaves(state)), None)
         place: Any = None if own is None else next(iter(own.devices()))
-        images = jax.device_put(_tensors(inputs[name] for name in graph.inputs), place)
+        images = jax.device_put(tensors(inputs[name] for name in graph.inputs), place)
         # The state is an argument: what is constant, XLA computes with as it compiles.
         predict = jax.jit(lambda state, images: nnx.merge(net, state)(*images))
 
         def read(made: Any) -> Arrays:
-            return {k: _first(v) for k, v in named_outputs(graph, made).items()}
+            return {k: first(v) for k, v in named_outputs(graph, made).items()}
 
         def peak() -> int | None:
             told: Mapping[str, int] = place.memory_stats() or {}
