@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from archspec.backend import Backend, backend, computes
 from archspec.errors import BackendError, nearest
 
-
 DOUBLE = "float64"
 
 
