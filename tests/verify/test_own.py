@@ -275,8 +275,8 @@ def test_a_printed_file_and_an_edited_one(kind: str, spec: str, tmp_path: Path) 
     edited.write_text(text.replace(right, wrong))
     proof = proved(Setting(spec, file=str(edited)), kind)
     [(_, finding)] = proof.findings
-    # What Flax' module doesn't show as a layer of its own is seen where it is read.
-    seen = "mix" if kind == "flax" else "act"
+    # What is no module of Flax is seen where one reads it.
+    seen = "drop" if kind == "flax" else "act"
     assert not proof.passed and getattr(finding, "node", "") == seen
 
 
