@@ -2,9 +2,9 @@
 
     KERAS_BACKEND=torch python tests/random_specs_run.py 0 5000 --keep faults
 
-checks the specs 0 to 4999 on both backends (with `--families` each beside itself with
-other values of its params, in one file) and writes the smallest spec of every kind
-of fault into a folder. Each spec depends on nothing but its number, so that several
+checks the specs 0 to 4999 on PyTorch and Keras, or on other `--backends` (with
+`--families` each beside itself with other values of its params, in one file) and writes
+the smallest spec of every kind of fault into a folder. Each spec depends on nothing but its number, so that several
 processes share the work by taking numbers of their own. Ends with 1 where one failed.
 """
 

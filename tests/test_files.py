@@ -16,6 +16,7 @@ from archspec.files import (
     read_regular,
     scratch,
     temporary,
+    write_folder,
     write_together,
     write_whole,
 )
@@ -249,3 +250,49 @@ class TestLeave:
         monkeypatch.setattr(Path, "replace", interrupted)
         write_together({tmp_path / "a": "x", tmp_path / "b": "y"})
         assert seen[-1] == ["a", "b"] and all(len(names) == 2 for names in seen)
+
+
+class TestWriteFolder:
+    @staticmethod
+    def fill(draft: Path) -> None:
+        draft.mkdir()
+        (draft / "mark").write_text("new")
+
+    def test_a_folder_of_the_kind_is_replaced_whole(self, tmp_path: Path) -> None:
+        path = tmp_path / "net"
+        path.mkdir()
+        for name in ("mark", "old"):
+            (path / name).write_text("old")
+        write_folder(path, self.fill, known=("mark",))
+        assert [place.name for place in path.iterdir()] == ["mark"]
+        assert (path / "mark").read_text() == "new"
+        assert [place.name for place in tmp_path.iterdir()] == ["net"]
+
+    def test_what_is_another_thing_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "net"
+        path.mkdir()
+        (path / "diary").write_text("mine")
+        with pytest.raises(ArchspecError, match="a folder of something else"):
+            write_folder(path, self.fill, known=("mark",))
+        assert (path / "diary").read_text() == "mine"
+        (tmp_path / "file").write_text("mine")
+        with pytest.raises(ArchspecError, match="that is a file"):
+            write_folder(tmp_path / "file", self.fill, known=("mark",))
+        with pytest.raises(ArchspecError, match="there is no folder"):
+            write_folder(tmp_path / "no" / "net", self.fill, known=("mark",))
+
+    @pytest.mark.parametrize("error", [OSError(28, "full"), ValueError("full")])
+    def test_the_old_one_stays_where_the_new_fails(
+        self, error: Exception, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "net"
+        self.fill(path)
+
+        def fail(draft: Path) -> None:
+            draft.mkdir()
+            raise error
+
+        with pytest.raises(ArchspecError, match="can't write"):
+            write_folder(path, fail, known=("mark",))
+        assert (path / "mark").read_text() == "new"
+        assert [place.name for place in tmp_path.iterdir()] == ["net"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from archspec.errors import UnsupportedError
-from archspec.graph import Graph
+from archspec.graph import Graph, Node
 from archspec.source.family import Family
 from archspec.source.functions.dialect import Dialect
 from archspec.source.literal import lit
@@ -22,6 +23,7 @@ def features(model: ir.Model{parameter}) -> ir.Model:
         made.graph.append(node)
         node.outputs[0].name = tap
         node.outputs[0].type = made.graph.inputs[0].type
+        node.outputs[0].shape = ir.Shape([None] * {rank})
         outputs.append(node.outputs[0])
     made.graph.outputs[:] = outputs
     RemoveUnusedNodesPass()(made)
@@ -41,7 +43,9 @@ def featured(dialect: Dialect, net: Graph | Family) -> Dialect:
         told = ", name: str", "a net, by its name", "TAPS[name]"
         table = Table(tuple((graph.name, _taps(graph)) for graph in net.graphs))
     parameter, what, taps = told
-    text = TEXT.format(parameter=parameter, what=what, taps=taps)
+    graphs = [net] if isinstance(net, Graph) else [*net.graphs]
+    rank = _rank(graphs)
+    text = TEXT.format(parameter=parameter, what=what, taps=taps, rank=rank)
     return replace(
         dialect,
         imports={**dialect.imports, **IMPORTS},
@@ -51,6 +55,19 @@ def featured(dialect: Dialect, net: Graph | Family) -> Dialect:
         },
         last={"features": text, **dialect.last},
     )
+
+
+def _rank(graphs: Sequence[Graph]) -> int:
+    """Axes of all taps; UnsupportedError where some are images and some are not."""
+    ranks: dict[int, Node] = {}
+    for graph in graphs:
+        nodes = {node.name: node for node in graph.nodes}
+        for value in graph.taps.values():
+            ranks.setdefault(1 + len(nodes[value].shape), nodes[value])
+    if len(ranks) > 1:
+        told = "some taps are images and some are vectors"
+        raise UnsupportedError(told, at=[*ranks.values()][1].at, hint="tap one kind")
+    return next(iter(ranks))
 
 
 def _taps(graph: Graph) -> Table:
