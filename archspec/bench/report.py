@@ -63,7 +63,8 @@ class Report:
         yield (
             f"peak here: sgemm {section.peak('sgemm') / 1e9:.0f} GFLOP/s, conv 3x3 256 "
             f"at 56x56 {section.peak('conv') / 1e9:.0f} GFLOP/s ({plural(section)}, "
-            f"before and after: {', '.join(f'{peak:.0f}' for peak in peaks)})"
+            f"before{' and after' * (len(peaks) > 1)}: "
+            f"{', '.join(f'{peak:.0f}' for peak in peaks)})"
         )
 
     def notes(self, section: Section) -> Iterator[str]:

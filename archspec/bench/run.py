@@ -75,8 +75,9 @@ class Timer(Process):
 
     def __init__(self, contender: Contender, folder: Path, threads: int) -> None:
         env = dict.fromkeys((*THREADS, *MORE), str(threads))
-        # TensorFlow's messages, and files of its own that a killed process leaves.
+        # Messages, and files that a killed process leaves; all share a device's memory.
         env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TMPDIR": os.fspath(folder)}
+        env |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "0", "TF_FORCE_GPU_ALLOW_GROWTH": "1"}
         log = f"{contender}-{threads}.log".replace(":", "-")
         super().__init__("archspec.bench.worker", folder / log, env)
 

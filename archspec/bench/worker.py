@@ -54,11 +54,8 @@ class Timed:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self.chosen: Backend = target.found().on(target.engine, "float32")
         self.chosen.start()
-        self.mode, self.seed, self.device = (
-            asked["mode"],
-            asked["seed"],
-            asked["device"],
-        )
+        self.mode, self.seed = asked["mode"], asked["seed"]
+        self.device = asked["device"]
         size = asked["size"] and tuple(asked["size"])
         self.graph = load(asked["spec"], params=asked["params"], size=size).graph
         weights: Mapping[str, NDArray[Any]] = Stored(Path(asked["weights"]))

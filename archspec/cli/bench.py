@@ -13,7 +13,7 @@ import typer
 
 from archspec.cli import options, signals, streams
 from archspec.cli.make import Optimize
-from archspec.errors import ArchspecError
+from archspec.errors import ArchspecError, BackendError
 from archspec.width import room
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ def bench(
         options.writable(html, (".html",), force)
     given, size = options.params(params), options.image_size(input_size)
     found = load(spec, params=given, size=size)
-    check(found.graph, "float32")
+    try:
+        check(found.graph, "float32")
+    except BackendError as error:  # its hint is build's
+        raise BackendError(error.message, code=error.code) from None
     arrays = None
     if weights is not None:
         found = found.with_pretrained(weights)

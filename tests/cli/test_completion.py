@@ -47,6 +47,7 @@ def test_words_are_joined(words: list[str], found: list[str]) -> None:
         (["show", "resnet18", "--set", "depths", "=", "[2"], ["[2,2,2,2]"]),
         (["build", "resnet18", "-b", "keras", ":", "j"], ["jax"]),
         (["show", "resnet15"], ["resnet152", "resnet152d"]),
+        (["bench", "resnet18", "--backends", "onnx,torch", ":", "comp"], ["compile"]),
     ],
 )
 def test_in_bash(words: list[str], found: list[str]) -> None:
