@@ -17,7 +17,7 @@ from archspec.ops import Op, Shape
 
 Axes = tuple[Fraction, Fraction]
 ONE = (Fraction(1), Fraction(1))
-POINTS = ((1, 1), (1, 1))
+POINTS = ((1, Fraction(1)), (1, Fraction(1)))
 """Windows of a single pixel, none left out."""
 
 
