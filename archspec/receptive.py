@@ -17,6 +17,8 @@ from archspec.ops import Op, Shape
 
 Axes = tuple[Fraction, Fraction]
 ONE = (Fraction(1), Fraction(1))
+POINTS = ((1, Fraction(1)), (1, Fraction(1)))
+"""Windows of a single pixel, none left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def _after(op: Op, read: list[Reach], shapes: tuple[Shape, ...], made: Shape) ->
     windows = op.windows(shape, made)
     if windows is None:
         return Reach(None, _scaled(apart, shape, made))
+    if windows == POINTS and len(inputs) == 1:  # most ops
+        return largest
     stride = (apart[0] * windows[0][1], apart[1] * windows[1][1])
     fields = [reach.field for reach, _ in inputs if reach.field is not None]
     if len(fields) < len(inputs):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import models, reading, verify, weights
+from benchmarks import drawing, models, reading, verify, weights
 
 PARTS = {
     "reading": reading.rows,
+    "drawing": drawing.rows,
     "models": models.rows,
     "weights": weights.rows,
     "verify": verify.rows,

@@ -258,7 +258,7 @@ const fit = () => {
   const whole = Math.min((w - 24) / size[0], (h - 24) / size[1]);
   scale = Math.min(1.25, Math.max(whole, Math.min(1, (w - 24) / size[0])));
   dx = (w - scale * size[0]) / 2;
-  dy = size[1] * scale > h ? 12 : (h - scale * size[1]) / 2;
+  dy = 12;
   apply();
 };
 const zoom = (by, x = stage.clientWidth / 2, y = stage.clientHeight / 2) => {
@@ -421,6 +421,7 @@ const axes = v => Array.isArray(v) ? v.join(" \u00d7 ") : String(v);
 const table = rows => html("table", {}, ...rows.filter(row => row[1] !== "").map(([a, ...b]) =>
   html("tr", {}, html("th", {scope: "row"}, a), html("td", {}, ...b))));
 const tell = it => {
+  panel.classList.remove("welcome");
   const b = it.box, info = data.infos[b.i] || {}, field = b.r[0] === null ? null : add(it.instance && !it.box.P ? it.base : it.base, b.r[0]);
   const parts = [html("h2", {}, it.path || b.n), html("p", {}, b.w)];
   if (info.z) parts.push(html("p", {}, info.z));
@@ -456,6 +457,7 @@ const tell = it => {
   panel.replaceChildren(...parts);
 };
 const welcome = () => {
+  panel.classList.add("welcome");
   panel.replaceChildren(html("h2", {}, still.getAttribute("aria-label")), html("p", {}, data.facts),
     html("p", {}, data.description), html("p", {}, data.source),
     html("p", {}, "A click chooses a box and opens or folds it. Keys: / finds, [ and ] fold and open a level, + \u2212 0 zoom, arrows move."));

@@ -2,7 +2,7 @@
 
     python examples/digits/train.py
 
-prints both test accuracies and draws both loss curves into loss.png.
+prints both test accuracies and draws both loss curves into loss.svg.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import archspec
+from archspec.plot import Axis, Line, plot
 
 HERE = Path(__file__).parent
 BATCH = 64
@@ -125,28 +126,21 @@ def train(
     }
 
 
-def plot(runs: dict[str, Run], path: Path) -> None:
-    """Both curves: every step on the left, the first 20 on the right."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    whole, start = figure.subplots(1, 2)
-    for axes, count in ((whole, None), (start, 20)):
-        for (backend, run), style in zip(runs.items(), ("-", "--"), strict=True):
-            losses = run.losses[:count]
-            label = f"{backend}, {run.accuracy:.1%} of test images right"
-            axes.plot(range(1, len(losses) + 1), losses, style, label=label)
-        axes.set_xlabel("step")
-    whole.set_ylabel("cross-entropy of the batch")
-    whole.set_title("ResNet-20 on digits")
-    whole.legend()
-    start.set_title("the first 20 steps")
-    start.set_xticks(range(0, 21, 5))
-    figure.savefig(path, dpi=120)
+def draw(runs: dict[str, Run], path: Path) -> None:
+    """Both curves of the loss, on a logarithmic axis."""
+    lines = [
+        Line(
+            f"{backend}, {run.accuracy:.1%} of test images right",
+            [*enumerate(run.losses, 1)],
+        )
+        for backend, run in runs.items()
+    ]
+    loss = Axis("cross-entropy of the batch", log=True)
+    path.write_text(plot(lines, Axis("step"), loss, title="ResNet-20 on digits"))
 
 
 if __name__ == "__main__":
     runs = train(last_norm=0.2)
     for backend, run in runs.items():
         print(f"{backend}: {run.accuracy:.1%} of the test images right")
-    plot(runs, HERE / "loss.png")
+    draw(runs, HERE / "loss.svg")
