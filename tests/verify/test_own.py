@@ -256,7 +256,9 @@ def proved(setting: Setting, kind: str = "torch") -> Proof:
     return prove(setting, [target], here, lambda text: None)
 
 
-@pytest.mark.parametrize("kind", ["torch", "keras", "flax", "onnx"])
+@pytest.mark.parametrize(
+    "kind", ["torch", "keras", "onnx", pytest.param("flax", marks=pytest.mark.proof)]
+)
 def test_a_printed_file_and_an_edited_one(kind: str, spec: str, tmp_path: Path) -> None:
     text = archspec.load(spec).codegen(kind).text
     path = tmp_path / "printed.py"

@@ -69,7 +69,7 @@ def test_it_is_laid_out_as_ruff_does(kind: str, tmp_path: Path) -> None:
     test = method(backend(kind), "test", "test")
     entry = backend(kind).emit(graph).entry
     path = tmp_path / "test_net.py"
-    path.write_text(test([graph], [graph], Imported("net", (entry,), True)))
+    path.write_text(test([graph], [graph], Imported("net", (entry,), False)))
     for command in (
         ("check", "--select", "E,F,I,UP,B,SIM,C4,RUF"),
         ("format", "--check"),
