@@ -151,3 +151,13 @@ def test_without_scripts(browser: Any, tmp_path: Path) -> None:
     assert view.locator("main svg text", has_text="differs: torch").is_visible()
     assert view.locator("table.layers tr").count() == 3
     context.close()
+
+
+def test_what_was_not_run() -> None:
+    made = Report(
+        "resnet18", Setting("resnet18"), "torch", None, ("not run: <b> 9 GiB",)
+    )
+    text = page([made])
+    assert (
+        "not shown equal" in text and "&lt;b&gt; 9 GiB" in text and "<b> 9" not in text
+    )
