@@ -21,11 +21,15 @@ from archspec.source.program import execute
 Make = Callable[..., Graph]
 OWN = ("name", "input_shape")
 KERAS = ("resnet18", "sample_resnet")
+DEEP = ("resnet1001", "resnet1202", "resnet1202_b")
+"""A family has its arguments whatever its depth; these take a minute."""
 CASES = [
     pytest.param(
         spec,
         kind,
-        marks=pytest.mark.proof if kind == "keras" and spec not in KERAS else (),
+        marks=pytest.mark.proof
+        if spec in DEEP or (kind == "keras" and spec not in KERAS)
+        else (),
     )
     for spec in names()
     for kind in ("torch", "keras")

@@ -59,6 +59,7 @@ def test_every_padding(size: tuple[int, int]) -> None:
     check(*size)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("engine", ["jax", "torch"])
 def test_every_padding_on_another_engine(engine: str) -> None:
     code = "from keras_engine import keep_float64; keep_float64(); "
