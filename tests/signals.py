@@ -120,7 +120,7 @@ CASES: Mapping[str, Case] = {
         _structure,
     ),
     "build_flax": Case(
-        ("build", *NET, "-b", "flax", "-o", "net.orbax"),
+        ("build", *NET, "-b", "flax", "--force", "-o", "net.orbax"),
         "net.orbax",
         _orbax,
         old=False,
