@@ -33,7 +33,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -227,6 +227,20 @@ def runner(
         return Runner(lambda: chosen.forward(graph, model, inputs), lambda made: made)
     made: Runner = own(graph, model, inputs, mode)
     return made
+
+
+def own_model(model: Any, kinds: Any, name: str) -> Any:
+    """The model of a user, or that which a functools.partial of theirs makes.
+
+    Raises BackendError where it is none of the kinds; `name` says what they are.
+    """
+    if isinstance(model, partial):
+        model = model()
+    if not isinstance(model, kinds):
+        raise BackendError(
+            f"expected {name}, found {type(model).__name__}", code="AS523"
+        )
+    return model
 
 
 def named_outputs(graph: Graph, made: Any) -> dict[str, Any]:

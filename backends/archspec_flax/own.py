@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy import asarray
 
-from archspec.backend import named_outputs
+from archspec.backend import named_outputs, own_model
 from archspec.errors import BackendError
 from archspec.graph import Graph
 from archspec.weights.nnx import Place, places
@@ -46,13 +45,7 @@ class OwnModule:
         from flax import nnx
 
         self.double = bool(jax.config.jax_enable_x64)
-        if isinstance(model, partial):
-            model = model()
-        if not isinstance(model, nnx.Module):
-            raise BackendError(
-                f"expected a flax.nnx.Module, found {type(model).__name__}",
-                code="AS523",
-            )
+        model = own_model(model, nnx.Module, "a flax.nnx.Module")
         self.graph = graph
         self.model = nnx.clone(model)
         self.model.eval()

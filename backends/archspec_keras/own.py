@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import named_outputs
+from archspec.backend import named_outputs, own_model
 from archspec.errors import BackendError
 from archspec.graph import Graph
 from archspec.weights.layouts import places
@@ -40,13 +39,8 @@ class OwnModel:
 
     def __init__(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> None:
         keras = framework()
-        if isinstance(model, partial):
-            with policy(keras, DOUBLE):
-                model = model()
-        if not isinstance(model, keras.Model):
-            raise BackendError(
-                f"expected a keras.Model, found {type(model).__name__}", code="AS523"
-            )
+        with policy(keras, DOUBLE):
+            model = own_model(model, keras.Model, "a keras.Model")
         self.graph = graph
         self.raised = ""
         self.size = _size(model)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import named_outputs
-from archspec.errors import BackendError
+from archspec.backend import named_outputs, own_model
 from archspec.graph import Graph
 
 if TYPE_CHECKING:
@@ -39,33 +37,29 @@ class OwnModel:
         import onnx
         import onnx_ir as ir
 
-        if isinstance(model, partial):
-            model = model()
+        model = own_model(model, (ir.Model, onnx.ModelProto), "an onnx_ir.Model")
         if isinstance(model, onnx.ModelProto):
             model = ir.from_proto(model)
-        if not isinstance(model, ir.Model):
-            raise BackendError(
-                f"expected an onnx_ir.Model, found {type(model).__name__}",
-                code="AS523",
-            )
         self.graph = graph
         self.model = ir.from_proto(ir.to_proto(model))
         self.held = {}
         self.shapes = {}
         known = {**graph.parameters(), **graph.buffers()}
+        floats = ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16
+        double = ir.DataType.DOUBLE
         for name, value in self.model.graph.initializers.items():
             tensor = value.const_value
-            if tensor is None or tensor.dtype not in (FLOATS := _floats()):
+            if tensor is None or tensor.dtype not in (*floats, double):
                 continue
             array = tensor.numpy().astype("float64")
             value.const_value = ir.tensor(array, name=name)
-            value.dtype = FLOATS[-1]
+            value.dtype = double
             if (own := renamed(name)) in known or not _constant(name, array.shape):
                 self.held[own] = value
                 self.shapes[own] = tuple(array.shape)
         for value in (*self.model.graph.inputs, *self.model.graph.outputs):
-            if value.dtype in FLOATS:
-                value.dtype = FLOATS[-1]
+            if value.dtype in floats:
+                value.dtype = double
         self.size = _size(self.model)
         nodes = {node.name for node in graph.nodes}
         self.seen = {
@@ -90,11 +84,11 @@ class OwnModel:
         """Outputs as `outputs/NAME`, and as `nodes/NODE` the values of their names."""
         import onnx_ir as ir
 
+        from archspec_onnx.exact import evaluator
+
         names = [value.name for value in self.model.graph.inputs]
         given = zip(names, (images[name] for name in self.graph.inputs), strict=False)
         wanted = [value.name for value in self.model.graph.outputs]
-        from archspec_onnx.exact import evaluator
-
         try:
             session = evaluator(ir.to_proto(self.model))
             made = session.run([*wanted, *self.seen], dict(given))
@@ -106,12 +100,6 @@ class OwnModel:
         found = {f"outputs/{name}": value for name, value in outputs.items()}
         pairs = zip(self.seen.values(), made[len(wanted) :], strict=True)
         return found | {f"nodes/{name}": value for name, value in pairs}
-
-
-def _floats() -> tuple[Any, ...]:
-    from onnx_ir import DataType
-
-    return DataType.FLOAT, DataType.FLOAT16, DataType.BFLOAT16, DataType.DOUBLE
 
 
 def _constant(name: str, shape: tuple[int, ...]) -> bool:

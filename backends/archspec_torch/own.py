@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import named_outputs
+from archspec.backend import named_outputs, own_model
 from archspec.errors import BackendError
 from archspec.graph import Graph, Node
 
@@ -42,13 +41,7 @@ class OwnModule:
     def __init__(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> None:
         from torch import nn
 
-        if isinstance(model, partial):
-            model = model()
-        if not isinstance(model, nn.Module):
-            raise BackendError(
-                f"expected a torch.nn.Module, found {type(model).__name__}",
-                code="AS523",
-            )
+        model = own_model(model, nn.Module, "a torch.nn.Module")
         self.graph = graph
         try:
             self.model = deepcopy(model).cpu().double().eval()
