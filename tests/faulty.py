@@ -10,7 +10,9 @@ from typing import Any
 from archspec_torch import TorchBackend
 
 from archspec.graph import Graph
+from archspec.passes.rewrite import rewrite
 from archspec.source.program import Source
+from archspec.verify.task import Bench
 
 NET = """archspec: 1
 name: net
@@ -53,6 +55,23 @@ class Faulty(TorchBackend):
         if self.what == "training" and more["training"]:
             found = self.changed(found)
         return outputs, found
+
+
+class Other(Bench):
+    """A backend that takes an op for another: the name of a node, and attributes."""
+
+    change: tuple[str, dict[str, Any]] | None = None
+
+    def _build(self, graph: Graph, weights: Any) -> Any:
+        if self.change is None:
+            return super()._build(graph, weights)
+        name, changes = self.change
+        wrong = {
+            node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
+            for node in graph.nodes
+            if node.name == name
+        }
+        return super()._build(rewrite(graph, wrong) if wrong else graph, weights)
 
 
 def scaled(name: str, factor: float) -> Changed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,7 +120,7 @@ def bench(
             os.write(1, text.encode())
 
     with signals.last(tell):
-        run(plan, found, arrays, sections, _note)
+        run(plan, found, arrays, sections, options.note)
     if as_json:
         print(json.dumps(report.facts(), indent=2))
     else:
@@ -146,9 +145,3 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
             code="AS505",
         )
     return tuple(found)
-
-
-def _note(text: str) -> None:
-    """Progress, for a person at a terminal."""
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)

@@ -301,7 +301,7 @@ def build(
         thorough=True,
         strict=strict,
     )
-    _note(f"building {found.name} for {backend}")
+    options.note(f"building {found.name} for {backend}")
     _start(chosen)
     start = time.perf_counter()
     model = found.build(
@@ -368,12 +368,6 @@ def _start(chosen: Backend) -> None:
     # TensorFlow tells of its retracing, which no one has asked.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     chosen.start()
-
-
-def _note(text: str) -> None:
-    """Progress, for a person at a terminal."""
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)
 
 
 def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:

@@ -306,6 +306,12 @@ def tell(text: str) -> None:
     print(shown, file=sys.stderr)
 
 
+def note(text: str) -> None:
+    """Progress, for a person at a terminal."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
 def left_out(made: Table) -> None:
     """Says to a person which columns had no room."""
     if made.left_out and sys.stderr.isatty():

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,7 +194,7 @@ def verify(
         return run(
             settings[number],
             targets,
-            partial(_note, place if total > 1 else ""),
+            lambda text: options.note(f"{place if total > 1 else ''}{text}"),
             training=not evaluation,
             shrink=shrink,
             quick=quick,
@@ -329,9 +328,3 @@ def _print(report: Report) -> None:
             console.print(report.rich())
             return
     print(report.plain(room()), flush=True)
-
-
-def _note(place: str, text: str) -> None:
-    """Progress, for a person at a terminal."""
-    if sys.stderr.isatty():
-        print(f"{place}{text}", file=sys.stderr)

@@ -274,7 +274,8 @@ def printed(
         f"GAIN = {lit(found[0].gain)}",
     ]
     if len(graphs) > 1:
-        pairs = zip(graphs, tested.entries, strict=False)  # more may be imported
+        # What else a test imports comes behind them.
+        pairs = zip(graphs, tested.entries[: len(graphs)], strict=True)
         rows = tuple((graph.name, Code(entry)) for graph, entry in pairs)
         constants += assignment("BUILDERS", Table(rows), 0)
     text = "\n\n\n".join(("\n".join(constants), DRAWN, code))

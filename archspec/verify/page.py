@@ -8,7 +8,7 @@ what lies under the pointer, and a click shows that node in the picture.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from math import isfinite
@@ -102,7 +102,7 @@ def _section(
         yield f'<p class="found">{words}</p>'
     wrong = (
         {(row.check, row.target) for row in proof.rows if row.verdict == "FAIL"}
-        if (proof)
+        if proof
         else set()
     )
     checks: dict[str, list[Curve]] = {}
@@ -166,8 +166,8 @@ def _chart(curves: Sequence[Curve], graph: Graph, order: Mapping[str, int]) -> s
         name = f"{curve.target}: 0 throughout" if equal else curve.target
         lines.append(plot.Line(name, points, kind))
         values[curve.target] = _row(names, curve.errors)
-    floors = _worst(curve.floors for curve in curves)
-    limits = _least(curve.limits for curve in curves)
+    floors = _joined((curve.floors for curve in curves), max)
+    limits = _joined((curve.limits for curve in curves), min)
     for name, found, look in (("floor", floors, "floor"), ("bound", limits, "bound")):
         if found:
             name += ": 0, the very bits" * (not any(found.values()))
@@ -213,19 +213,14 @@ def _row(names: Sequence[str], found: Mapping[str, float]) -> list[str]:
     return said[:1] if len(set(said)) == 1 else said
 
 
-def _worst(found: Iterator[Mapping[str, float]]) -> dict[str, float]:
+def _joined(
+    found: Iterator[Mapping[str, float]], choose: Callable[[float, float], float]
+) -> dict[str, float]:
+    """Of each node the number that is chosen of all backends'."""
     made: dict[str, float] = {}
     for one in found:
         for name, value in one.items():
-            made[name] = max(made.get(name, 0.0), value)
-    return made
-
-
-def _least(found: Iterator[Mapping[str, float]]) -> dict[str, float]:
-    made: dict[str, float] = {}
-    for one in found:
-        for name, value in one.items():
-            made[name] = min(made.get(name, value), value)
+            made[name] = choose(made.get(name, value), value)
     return made
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from faulty import Other
 from nets import graph_of
 
-from archspec.graph import Graph
-from archspec.passes.rewrite import rewrite
 from archspec.verify.bisection import Finding
 from archspec.verify.data import Data
 from archspec.verify.definitions import Definitions, prove
@@ -48,24 +46,6 @@ CHECKS = (
 def setting(tmp_path: Path) -> Setting:
     (tmp_path / "net.yaml").write_text(NET)
     return Setting(str(tmp_path / "net.yaml"))
-
-
-class Other(Bench):
-    """A backend that takes an op for another, or whose gradients are other ones."""
-
-    change: Any = None
-    factor: Any = None
-
-    def _build(self, graph: Graph, weights: Any) -> Any:
-        if self.change is None:
-            return super()._build(graph, weights)
-        name, changes = self.change
-        wrong = {
-            node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
-            for node in graph.nodes
-            if node.name == name
-        }
-        return super()._build(rewrite(graph, wrong) if wrong else graph, weights)
 
 
 def proved(

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty import Other
 
-from archspec.graph import Graph
-from archspec.passes.rewrite import rewrite
 from archspec.verify.bisection import Finding
 from archspec.verify.depth import CHECK, VALUES, prove
 from archspec.verify.process import NotAvailable
@@ -37,23 +36,6 @@ NAMES = ["stem", "norm", "act", "group", "add", "pool", "fc"]
 def setting(tmp_path: Path) -> Setting:
     (tmp_path / "net.yaml").write_text(NET)
     return Setting(str(tmp_path / "net.yaml"))
-
-
-class Other(Bench):
-    """A backend that takes an op for another."""
-
-    change: tuple[str, dict[str, Any]] | None = None
-
-    def _build(self, graph: Graph, weights: Any) -> Any:
-        if self.change is None:
-            return super()._build(graph, weights)
-        name, changes = self.change
-        wrong = {
-            node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
-            for node in graph.nodes
-            if node.name == name
-        }
-        return super()._build(rewrite(graph, wrong), weights)
 
 
 def proved(setting: Setting, targets: str, change: Any = None) -> Proof:
