@@ -97,7 +97,9 @@ class Budget:
 
     def touch(self, *values: Any) -> None:
         """Counts the items of lists, and the characters of texts."""
-        self.spend(sum(map(self._size, values)))
+        for value in values:
+            if type(value) is str or type(value) is tuple:
+                self.spend(self._size(value))
 
     def listed(self, length: int) -> None:
         """LimitError for a list that is too long."""

@@ -166,7 +166,7 @@ def inspected(
     `index` gives what is to be said where that name is read and may not be.
     """
     try:
-        parts = _names(parse(text))
+        parts = _names(text)
     except SpecError as error:
         yield error
         return
@@ -202,23 +202,26 @@ def evaluate(
     """
     env = Env(lookup, budget or Budget(DEFAULT))
     env.budget.spend(len(text))
-    return _computed(parse(text), env, f"the formula {text!r}")
+    return _computed(parse(text), env, text)
 
 
 def computed(tree: ast.expr, lookup: Mapping[str, Value]) -> Value:
     """The value of a tree of a formula's own kinds of nodes, as `evaluate` gives it."""
-    return _computed(tree, Env(lookup, Budget(DEFAULT)), "an expression")
+    return _computed(tree, Env(lookup, Budget(DEFAULT)))
 
 
-def _computed(tree: ast.expr, env: Env, what: str) -> Value:
+def _computed(tree: ast.expr, env: Env, text: str | None = None) -> Value:
     try:
         return _evaluate(tree, env)
     except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as e:
+        what = "an expression" if text is None else f"the formula {text!r}"
         raise SpecError(f"{what} fails: {e}", code="AS303") from None
 
 
 def _evaluate(tree: ast.expr, env: Env) -> Value:
     value: Value = RULES[type(tree)](tree, env)
+    if type(value) in PLAIN or (type(value) is int and -INTEGER <= value <= INTEGER):
+        return value
     if isinstance(value, complex):
         raise SpecError("the result is a complex number", code="AS303")
     if isinstance(value, int) and abs(value) > INTEGER:
@@ -228,6 +231,8 @@ def _evaluate(tree: ast.expr, env: Env) -> Value:
     return value
 
 
+PLAIN = frozenset((bool, str, tuple, type(None)))
+"""Types whose values need no look at how large they are."""
 KINDS: dict[str, tuple[type, ...]] = {
     "a number": (int, float),
     "a condition": (bool,),
@@ -337,18 +342,25 @@ RULES: dict[type[ast.expr], Callable[[Any, Env], Any]] = {
 @lru_cache(maxsize=4096)
 def names(text: str) -> frozenset[str]:
     """The names that a formula reads; a dimension as `input.channels`."""
-    return frozenset(name for name, _ in _names(parse(text)))
+    return frozenset(name for name, _ in _names(text))
 
 
 @lru_cache(maxsize=4096)
 def subscripts(text: str) -> frozenset[str]:
     """The names that stand in a formula's list indices."""
+    if "[" not in text:
+        return frozenset()
     parts = (part for part, _ in _walk(parse(text)))
     indices = (part.slice for part in parts if isinstance(part, ast.Subscript))
-    return frozenset(name for index in indices for name, _ in _names(index))
+    return frozenset(name for index in indices for name, _ in _read(index))
 
 
-def _names(tree: ast.expr) -> list[tuple[str, ast.expr]]:
+@lru_cache(maxsize=4096)
+def _names(text: str) -> list[tuple[str, ast.expr]]:
+    return _read(parse(text))
+
+
+def _read(tree: ast.expr) -> list[tuple[str, ast.expr]]:
     """Every name that a tree reads, with the part that reads it."""
     parts = (part for part, _ in _walk(tree))
     return [(_dotted(p), p) for p in parts if isinstance(p, ast.Name | ast.Attribute)]

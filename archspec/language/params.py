@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from archspec.errors import Location, SpecError, SpecErrors, nearest, shown
@@ -47,20 +48,24 @@ def several(param: Param) -> bool:
 
 def accept(param: Param, value: Any, what: str, at: Location) -> Value:
     """The value, of the param's type; SpecError for a wrong one."""
-    words = param.type.split(OR)
     if holds_map(value):
         message = f"{what} can't be a map or hold one, found {shown(value)}"
         plain = "a param is a number, a text, true, false, null, or a list of these"
         raise SpecError(message, code="AS314", at=at, hint=plain)
-    if not is_a(value, tuple(kind for word in words for kind in TYPES[word])):
+    if not is_a(value, _types(param.type)):
         kinds, default = f"{param.type}{OR}{type_of(value)}", shown(param.default)
         both = f"{{type: {kinds}, default: {default}}} takes both"
         hint = None if param.typed else f"its default says so; {both}"
         message = f"{what} must be {param.type}, found {shown(value)}"
         raise SpecError(message, code="AS314", at=at, hint=hint)
-    if isinstance(value, int) and words == ["float"]:
+    if isinstance(value, int) and param.type == "float":
         return float(value)
     return cast(Value, value)
+
+
+@cache
+def _types(said: str) -> tuple[type, ...]:
+    return tuple(kind for word in said.split(OR) for kind in TYPES[word])
 
 
 def wrong_params(

@@ -66,7 +66,8 @@ def locate(
 
     `key` asks for the place of the last key instead of its value's.
     """
-    at, current = value.at, cast(Any, value)
+    mark: Mark | None = None
+    current = cast(Any, value)
     for depth, step in enumerate(path, 1):
         marks: Any = getattr(current, "values_at", ())
         listed = isinstance(marks, list) and isinstance(step, int) and step < len(marks)
@@ -74,8 +75,8 @@ def locate(
             break
         if key and depth == len(path) and not listed:
             marks = current.keys_at
-        at, current = Location(at.file, *marks[step]), current[step]
-    return at
+        mark, current = marks[step], current[step]
+    return value.at if mark is None else Location(value.at.file, *mark)
 
 
 def read(path: Path, limits: Limits = DEFAULT) -> Map:

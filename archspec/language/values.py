@@ -53,7 +53,10 @@ class Variables:
 
     def taint(self, read: Iterable[str]) -> Taint:
         """The root params behind several names."""
-        return CLEAN.union(*(self.taints.get(name, CLEAN) for name in read))
+        found = CLEAN
+        for name in read:
+            found |= self.taints.get(name, CLEAN)
+        return found
 
 
 def is_formula(raw: Any) -> bool:
@@ -61,18 +64,23 @@ def is_formula(raw: Any) -> bool:
     return isinstance(raw, str) and raw.startswith("=")
 
 
+NOWHERE = Location("", 0, 0)
+COLLECTIONS = (dict, list, tuple)
+
+
 def formulas(raw: Any, at: Location) -> Iterator[tuple[str, Location]]:
     """Every formula in a raw value, with its place."""
-    if is_formula(raw):
-        yield raw, at
-    elif isinstance(raw, dict | list | tuple):
+    if isinstance(raw, str):
+        if raw.startswith("="):
+            yield raw, at
+    elif isinstance(raw, COLLECTIONS):
         for key, item in raw.items() if isinstance(raw, dict) else enumerate(raw):
             yield from formulas(item, inside(raw, key, at))
 
 
 def has_formula(raw: Any) -> bool:
     """Whether a raw value is a formula or holds one."""
-    return next(formulas(raw, Location("", 0, 0)), None) is not None
+    return next(formulas(raw, NOWHERE), None) is not None
 
 
 def frozen(raw: Any) -> Any:
