@@ -98,7 +98,7 @@ def build(
 
     Args:
         spec: as for `load`, or a Spec.
-        backend: `torch`, `keras` or `onnx`.
+        backend: `torch`, `keras`, `flax` or `onnx`.
         size, params, taps, limits: as for `load`.
         weights, seed, dtype, device, force_memory, opset, optimize: as for
             `Spec.build`.
@@ -148,7 +148,7 @@ def codegen(
     Args:
         spec: as for `load`, or a Spec. Several give one source, with what they share
             once and a builder for each.
-        backend: `torch`, `keras` or `onnx`; no framework has to be installed.
+        backend: `torch`, `keras`, `flax` or `onnx`; no framework has to be installed.
         size, params, taps, limits, overrides: as for `load`, for every spec.
         with_weights, with_taps, opset, optimize: as for `Spec.codegen`.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from archspec.errors import nearest
+from archspec.errors import Location, nearest
 from archspec.invariants import check
 from archspec.nodes import Alias, Node, Scope, Value
 from archspec.ops.base import Op, Shape
@@ -44,6 +44,8 @@ class Graph:
         params: the file's params, evaluated.
         arguments: scalar params that reach nothing but op attributes, so that a printed
             model may take them as arguments.
+        fixed: params that decide what is built, with the place where each first does,
+            so that printed code has them as they are.
         root: the scope of the whole net.
         family: the title of the file that wrote the graph, which others may extend.
         folded: the batch norms that were folded into other layers, for inference;
@@ -58,6 +60,7 @@ class Graph:
     params: Mapping[str, Value]
     root: Scope
     arguments: tuple[str, ...] = ()
+    fixed: Mapping[str, Location] = field(default_factory=dict)
     title: str = ""
     description: str = ""
     source: str = ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import prod
+from pathlib import PurePath
 from typing import Any
 
 from archspec.fingerprint import fingerprint
@@ -220,6 +222,7 @@ def data(graph: Graph) -> dict[str, Any]:
         "source": graph.source,
         "fingerprint": fingerprint(graph),
         "params": listed(graph.params),
+        "arguments": list(graph.arguments),
         "preprocessing": listed(graph.recipe()),
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "outputs": {name: list(shapes[v]) for name, v in graph.outputs.items()},
@@ -245,6 +248,31 @@ def data(graph: Graph) -> dict[str, Any]:
             for node, taken in graph.located()
         ],
     }
+
+
+PARAMS = (
+    Column("param"),
+    Column("value", least=12),
+    Column("in printed code"),
+    Column("decided at", rank=1, short=lambda at: PurePath(at).name),
+)
+
+
+def params(graph: Graph, width: int | None = None) -> Table:
+    """What may be set, its value here, and what printed code makes of it.
+
+    An argument that no exact expression holds becomes a constant there, too.
+    """
+    rows = []
+    for name, value in graph.params.items():
+        at, kind = graph.fixed.get(name), "not used here"
+        if name in graph.arguments:
+            kind, at = "an argument", None
+        elif at is not None or not isinstance(value, bool | int | float | str):
+            kind = "a constant"
+        text = "none" if value is None else json.dumps(listed(value))
+        rows.append((name, text, kind, "" if at is None else str(at)))
+    return table(PARAMS, rows, width)
 
 
 def edges(graph: Graph) -> str:

@@ -7,7 +7,7 @@ from nets import graph_of
 
 from archspec import load
 from archspec.fingerprint import fingerprint
-from archspec.table import data, edges, lines, render, size, summary, tree
+from archspec.table import data, edges, lines, params, render, size, summary, tree
 
 SPEC = """
 archspec: 1
@@ -118,6 +118,7 @@ def test_the_same_for_machines() -> None:
         "source": "by hand",
         "fingerprint": fingerprint(SMALL),
         "params": {},
+        "arguments": [],
         "preprocessing": {},
         "inputs": {"image": [3, 8, 8]},
         "outputs": {"": [10]},
@@ -156,6 +157,43 @@ def test_edges() -> None:
         "inputs: {x: [4]}\ngraph: {a: relu, b: {op: add, from: [a, input]}}\n"
     )
     assert edges(graph) == "a <- x  (relu)\nb <- a, x  (add)\n"
+
+
+def test_params_and_what_decides_them() -> None:
+    graph = graph_of("""
+params:
+  depth: 2
+  kinds: [relu, relu]
+  marked: {default: 3, fixed: true}
+  width: 4
+  idle: 1
+inputs: {image: [3, 8, 8]}
+graph:
+  act:
+    op: ="none" if depth > 2 else kinds[0]
+  convs:
+    repeat: =depth
+    op: conv2d
+    channels: =width
+    kernel: =marked
+""")
+    assert graph.arguments == ("width",)
+    assert {name: at.line for name, at in graph.fixed.items()} == {
+        "marked": 7,
+        "depth": 15,
+    }
+    made = params(graph, 60)
+    assert made.left_out == []
+    assert (
+        "\n".join(made.lines)
+        == """\
+param   value             in printed code  decided at
+depth   2                 a constant       net.yaml:15:13
+kinds   ["relu", "relu"]  a constant
+marked  3                 a constant       net.yaml:7:21
+width   4                 an argument
+idle    1                 not used here"""
+    )
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ SHOWN = _record(
             {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         ),
         "params": PARAMS,
+        "arguments": _told("The params that printed code may take.", _list(TEXT)),
         "preprocessing": PREPROCESSING,
         "inputs": _by_name(SHAPE),
         "outputs": _told("Of one output the name may be empty.", _by_name(SHAPE)),

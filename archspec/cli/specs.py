@@ -106,6 +106,9 @@ def show(
     spec: options.Spec,
     depth: Annotated[int, typer.Option(min=1, help="Levels of blocks.")] = 2,
     graph: Annotated[bool, typer.Option("--graph", help="Edges.")] = False,
+    as_params: Annotated[
+        bool, typer.Option("--params", help="What --set may change, and its value.")
+    ] = False,
     resolve: Annotated[
         bool, typer.Option("--resolved", help="A spec with everything evaluated.")
     ] = False,
@@ -125,6 +128,10 @@ def show(
         print(json.dumps(table.data(found.graph), indent=2))
     elif resolve:
         streams.put(resolved.render(found.graph, found.unit.keys.publisher))
+    elif as_params:
+        made = table.params(found.graph, width.room())
+        print(*made.lines, sep="\n")
+        options.left_out(made)
     elif graph:
         print(table.edges(found.graph), end="")
     else:

@@ -60,10 +60,10 @@ class Instance:
 class Builder:
     """The nodes made so far, with the shape and the taints of every value.
 
-    `fixed` holds the root params that decide the net's structure, `used` those that
-    reach an op's attribute, `free` those that may say whether a node is there. `pruned`
-    says that some nodes were dropped again, `aliased` that names of layers aren't all
-    paths.
+    `fixed` holds the root params that decide the net's structure, with the place where
+    each first does, `used` those that reach an op's attribute, `free` those that may
+    say whether a node is there. `pruned` says that some nodes were dropped again,
+    `aliased` that names of layers aren't all paths.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -71,7 +71,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {}
         self.taints: dict[str, tuple[Taint, Taint]] = {}
-        self.fixed: set[str] = set()
+        self.fixed: dict[str, Location] = {}
         self.used: set[str] = set()
         self.free: set[str] = set()
         self.pruned = False
@@ -81,14 +81,19 @@ class Builder:
     def fix(self, raw: Any, variables: Variables, at: Location, *wanted: Any) -> Known:
         """The value of a formula that decides the structure of the net; see `known`."""
         found = known(raw, variables, at, *wanted)
-        self.fixed |= found.taint
+        self.decide(found.taint, at)
         return found
+
+    def decide(self, params: Iterable[str], at: Location) -> None:
+        """Notes that root params decide what is built, and where."""
+        for name in params:
+            self.fixed.setdefault(name, at)
 
     def choose(self, raw: str, variables: Variables, at: Location) -> str:
         """The op that a formula names; `none` is the one that does nothing."""
         found = known(raw, variables, at, "`op` is a name", (str,))
         self.used |= found.taint
-        self.fixed |= variables.taint(subscripts(raw[1:].strip()))
+        self.decide(variables.taint(subscripts(raw[1:].strip())), at)
         return "identity" if found.value == "none" else str(found.value)
 
     def set_sizes(
@@ -132,7 +137,7 @@ class Builder:
                 hint=error.hint,
                 notes=tuple(map(self._origin, sources)),
             ) from None
-        taints = self._taints(op, attributes, sources)
+        taints = self._taints(op, attributes, sources, statement.at)
         node = Node(
             instance.name,
             op,
@@ -189,16 +194,16 @@ class Builder:
             # A param of a block may hide the file's of the same name.
             seen = instance.variables.taint(names(item.text or "none"))
             if item.text is None or seen != item.taint:
-                self.fixed |= item.taint
+                self.decide(item.taint, entry.at)
             else:
                 texts[key] = item.text
         for key, item in instance.given.items():
-            found[key] = item
+            found[key], at = item, instance.statement.place(key)
             if item.text is None:
-                self.fixed |= item.taint
+                self.decide(item.taint, at)
             else:
                 texts[key] = item.text
-                self.fixed |= instance.variables.taint(subscripts(item.text))
+                self.decide(instance.variables.taint(subscripts(item.text)), at)
         self.used.update(*(item.taint for item in found.values()))
         return found, texts
 
@@ -216,14 +221,18 @@ class Builder:
         return found
 
     def _taints(
-        self, op: Op, attributes: Mapping[str, Known], sources: tuple[str, ...]
+        self,
+        op: Op,
+        attributes: Mapping[str, Known],
+        sources: tuple[str, ...],
+        at: Location,
     ) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
         read = [self.taints[name] for name in sources]
         sizes = [item.taint for key, item in attributes.items() if key in op.sizes]
         size = CLEAN.union(*sizes, *(taint for _, taint in read))
         if op.flattens:
-            self.fixed |= size
+            self.decide(size, at)
         if op.width is not None:
             return attributes[op.width].taint, size
         every = [item.taint for key, item in attributes.items() if key != op.chance]

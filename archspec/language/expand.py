@@ -67,7 +67,9 @@ def _expanded(
     expander.inspect(unit)
     block, built = unit.block(), expander.built
     # Code that is right for one type, and simplified for it, is not for another.
-    built.fixed |= {n for n, p in unit.params.items() if p.fixed or several(p)}
+    for name, param in unit.params.items():
+        if param.fixed or several(param):
+            built.decide([name], param.at)
     built.free |= {name for name, p in unit.params.items() if p.fixed is False}
     variables = Variables(expander.budget)
     given = {name: Known(frozen(value)) for name, value in overrides.items()}
@@ -100,6 +102,7 @@ def _expanded(
         params=bound.values,
         root=root,
         arguments=_arguments(built, bound.values),
+        fixed=built.fixed,
         title=unit.keys.title,
         description=unit.keys.description,
         source=unit.keys.source,
@@ -148,10 +151,10 @@ def _inputs(
         if listed:
             found[f"{name}.channels"] = channels
         else:
-            built.fixed |= channels.taint
+            built.decide(channels.taint, entry.at)
         sizes = CLEAN.union(*(item.taint for item in rest))
         built.used |= channels.taint
-        built.fixed |= sizes
+        built.decide(sizes, entry.at)
         shapes[name] = built.shapes[name] = shape
         built.taints[name] = (channels.taint, sizes)
     return shapes, found

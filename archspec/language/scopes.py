@@ -191,7 +191,7 @@ class Expander:
         found = known(when, variables, at, words, (bool,))
         # Of a node that isn't there printed code knows nothing.
         free = self.built.free if found.value else CLEAN
-        self.built.fixed |= found.taint - free
+        self.built.decide(found.taint - free, at)
         instance.when = found.text
         return bool(found.value)
 

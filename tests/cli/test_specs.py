@@ -112,6 +112,8 @@ class TestShow:
         assert done("show", "net.yaml") == table.render(graph, 2)
         assert done("show", "net.yaml", "--depth", 1) == table.render(graph, 1)
         assert done("show", "net.yaml", "--graph") == table.edges(graph)
+        rows = "\n".join(table.params(graph, 80).lines)
+        assert done("show", "net.yaml", "--params") == f"{rows}\n"
         assert done("show", "net.yaml", "--resolved") == resolved.render(graph)
         assert json.loads(done("show", "net.yaml", "--json")) == table.data(graph)
 
@@ -120,6 +122,7 @@ class TestShow:
         spec = archspec.load("resnet18")
         assert shown["fingerprint"] == spec.fingerprint
         assert shown["params"]["depths"] == [2, 2, 2, 2]
+        assert shown["arguments"] == ["num_classes", "in_channels"]
         assert shown["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
         attributes = shown["nodes"][0]["attributes"]
         assert (attributes["kernel"], attributes["bias"]) == (7, False)
