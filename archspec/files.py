@@ -21,6 +21,8 @@ Data = bytes | str | Callable[[Path], None]
 NO_FILE = "that is a folder or a device, not a file"
 DRAFT = re.compile(r"\.archspec-[0-9a-f]{16}")
 """What a folder of drafts is called, which nobody calls his own."""
+BEFORE = "before"
+"""In it, the folders that make room for new ones of their name."""
 LOCKS = importlib.util.find_spec("fcntl") is not None
 UNKNOWN = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 """What a file system says that reserves no room."""
@@ -113,14 +115,14 @@ def write_folder(
             draft = folder / target.name
             fill(draft)
             with _MOVES:
-                before = folder / "before"
                 if target.exists():
-                    target.rename(before)
+                    # Were the process killed now, `_sweep` would put it back.
+                    (folder / BEFORE).mkdir()
+                    target.rename(folder / BEFORE / target.name)
                 try:
                     draft.rename(target)
-                except OSError:
-                    before.rename(target)
-                    raise
+                finally:
+                    _put_back(folder)
     except ValueError as error:  # a library's own words
         raise ArchspecError(f"{refused}: {error}", code="AS190") from error
     except OSError as error:
@@ -269,6 +271,13 @@ def _locked(folder: Path, *, wait: bool) -> int | None:
     return None
 
 
+def _put_back(folder: Path) -> None:
+    """Folders that were taken away for new ones, which never came."""
+    for old in (folder / BEFORE).glob("*"):
+        if not os.path.lexists(place := folder.parent / old.name):
+            old.rename(place)
+
+
 def _sweep(parent: Path) -> None:
     """Removes the folders of processes that were killed."""
     with suppress(OSError), os.scandir(parent) as found:
@@ -276,6 +285,8 @@ def _sweep(parent: Path) -> None:
         for folder in left:
             lock = _locked(folder, wait=False)
             if lock is not None:
+                with suppress(OSError):
+                    _put_back(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
 

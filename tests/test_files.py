@@ -296,3 +296,24 @@ class TestWriteFolder:
             write_folder(path, fail, known=("mark",))
         assert (path / "mark").read_text() == "new"
         assert [place.name for place in tmp_path.iterdir()] == ["net"]
+
+    def test_killed_between_two_moves(self, tmp_path: Path) -> None:
+        """The old folder is away, the new one not yet there: the next run has it."""
+        path = tmp_path / "net"
+        self.fill(path)
+        if (child := os.fork()) == 0:
+            move = Path.rename
+
+            def killed(old: Path, new: Path) -> Path:
+                if old == path:
+                    move(old, new)
+                os._exit(0)
+
+            Path.rename = killed  # type: ignore[method-assign, assignment]
+            write_folder(path, self.fill, known=("mark",))
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not path.exists()
+        with scratch(tmp_path):
+            assert (path / "mark").read_text() == "new"
+        assert [place.name for place in tmp_path.iterdir()] == ["net"]
