@@ -8,7 +8,7 @@ field to that of what that box reads. A net of 4,000 nodes takes a few kilobytes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from html import escape
@@ -20,13 +20,14 @@ from archspec.drawing.fonts import WIDTHS
 from archspec.drawing.grid import Grid, grid
 from archspec.drawing.labels import (
     Above,
-    Mark,
     by,
     clean,
     differences,
     facts,
+    heading,
     kind,
     own,
+    then,
 )
 from archspec.drawing.outline import Box, below
 from archspec.drawing.picture import (
@@ -62,24 +63,21 @@ LINES = 12
 
 
 def page(
-    graph: Graph,
+    graphs: Sequence[Graph],
     net: Box,
     opened: Opened,
-    marks: Mapping[str, Mark],
     above: Above | None = None,
 ) -> str:
     """The document.
 
     Args:
-        graph: the net, for its title and its totals.
-        net: its outline.
+        graphs: the net, for its title and its totals, or two nets.
+        net: its outline, or that of both.
         opened: what is open at first.
-        marks: by path.
         above: what else the page has.
     """
-    marked = {name: mark.kind for name, mark in marks.items()}
-    still = svg(graph, sized(net, opened, marks), marked, "")
-    title = escape(clean(graph.title or graph.name))
+    still = svg(graphs, sized(net, opened), "")
+    title = escape(heading(graphs)[0])
     parts = {
         "TITLE": escape(clean(above.title)) if above else title,
         "NET": title,
@@ -93,7 +91,7 @@ def page(
         + _asset("viewer.css")
         + (above.style if above else ""),
         "PICTURE": still,
-        "DATA": _json(data(graph, net, opened, marks)),
+        "DATA": _json(data(graphs, net, opened)),
         "SCRIPT": _asset("viewer.js") + (above.script if above else ""),
     }
     text = _asset("viewer.html")
@@ -115,11 +113,9 @@ def _json(value: Any) -> str:
     return text
 
 
-def data(
-    graph: Graph, net: Box, opened: Opened, marks: Mapping[str, Mark]
-) -> dict[str, Any]:
+def data(graphs: Sequence[Graph], net: Box, opened: Opened) -> dict[str, Any]:
     """The net for the script: see `Pool`."""
-    pool = Pool(marks, net)
+    pool = Pool(net)
     root = pool.box(net, "", ZERO, root=True)
     return {
         "root": root,
@@ -129,14 +125,17 @@ def data(
         "opened": _opened(net, opened),
         "numbers": NUMBERS,
         "widths": [[round(w[c], 2) for c in map(chr, range(32, 127))] for w in WIDTHS],
-        "total": {
-            "p": graph.parameter_count(),
-            "m": graph.macs(),
-            "y": graph.activation_bytes(),
-        },
-        "facts": clean(graph.facts()),
-        "source": clean(graph.source),
-        "description": clean(graph.description),
+        "totals": [
+            {
+                "p": graph.parameter_count(),
+                "m": graph.macs(),
+                "y": graph.activation_bytes(),
+            }
+            for graph in graphs
+        ],
+        "facts": heading(graphs)[1],
+        "source": clean(graphs[0].source),
+        "description": clean(graphs[0].description),
     }
 
 
@@ -166,14 +165,20 @@ class Pool:
             1 for other channels and 2 for fewer pixels, x mark, i what is told,
             r field and stride, b what its children's fields add to, c children, G grid;
             of a repeat P its instances as [box, name, what fields add to] and d their
-            differences.
+            differences; of what two nets have j what is told of it in the second, v
+            facts there, u its path, parameters, MACs and bytes there.
         infos: attributes, weights, shapes, formulas and YAML of ops and blocks.
         grids: see `Grid`.
     """
 
-    def __init__(self, marks: Mapping[str, Mark], net: Box) -> None:
-        self.marks = marks
-        self.fields = {box.name: box.reach.field for box in below(net) if not box.opens}
+    def __init__(self, net: Box) -> None:
+        self.marked = any(box.mark for box in below(net))
+        self.fields = {
+            name: box.reach.field
+            for box in below(net)
+            if not box.opens
+            for name in box.makes
+        }
         self.boxes: list[Any] = []
         self.grids: list[Any] = []
         self.infos: list[Any] = []
@@ -221,11 +226,14 @@ class Pool:
             made["e"] = 2
         elif box.rechannels:
             made["e"] = 1
-        mark = self.marks.get(box.name)
-        if mark is not None:
-            made["x"] = [mark.kind, clean(mark.text)]
+        if box.mark is not None:
+            made["x"] = [box.mark.kind, *map(clean, box.mark.lines)]
         made["r"] = [_axes(box.reach.field, base), _axes(box.reach.stride)]
-        made["i"] = self._info(box)
+        made["i"] = self._info(box.before or box.after or box)
+        if box.before and box.after:
+            made.update(v=then(box), j=self._info(box.after))
+            made["u"] = [clean(box.after.name), box.after.params]
+            made["u"] += [box.after.macs, box.after.memory]
         if box.parts:
             made["d"] = differences(box)
             made["P"] = [self._part(part, parent, base) for part in box.parts]
@@ -242,7 +250,7 @@ class Pool:
 
     def _part(self, part: Box, parent: str, base: Axes) -> list[Any]:
         inner = self._base(part, base)
-        like = None if self.marks else _like(part, inner)
+        like = None if self.marked else _like(part, inner)
         number = self._alike.get(like)
         if number is None:
             number = self.box(part, parent, inner, bare=True)
@@ -352,6 +360,7 @@ def _grid(laid: Grid) -> list[Any]:
                 for piece in net.pieces
             ],
             [value for lane in net.lanes for value in lane],
+            *([net.source[2]] if net.source[2] else []),
         ]
         for net in laid.nets
     ]

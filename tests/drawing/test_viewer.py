@@ -63,7 +63,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
 def test_the_page_adds_up_as_python_does(show: Any, name: str, depth: int) -> None:
     page = show(name, depth=depth)
     net = outline(archspec.load(name).graph)
-    rects, _ = placed(sized(net, opening(net, depth, (), {}), {}))
+    rects, _ = placed(sized(net, opening(net, depth)))
     wanted = sorted((r.x, r.y, r.sized.width, r.sized.height) for r in rects)
     found = sorted(map(tuple, page.evaluate(RECTS)))
     assert found == [pytest.approx(one) for one in wanted]
