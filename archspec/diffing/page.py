@@ -30,8 +30,8 @@ max-width:1500px}
 margin-right:.5em;background:#9a6700}
 .equal::before{background:#1a7f37}.different::before{background:#c1272d}
 .above table{border-collapse:collapse}
-.above td,.above th{padding:2px 14px 2px 0;text-align:left;vertical-align:top;
-overflow-wrap:anywhere}
+.above td,.above th{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
+.wide{overflow-x:auto}
 .above td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
 .changes td:first-child{font-family:monospace;font-weight:bold}
@@ -59,10 +59,8 @@ def page(report: Report) -> str:
     if drawn:
         parts += [
             "<h2>Both nets</h2>",
-            "<p>The parts of {}; what only {} has is green, what it lacks is red, and "
-            "what it changes is amber.</p>".format(
-                *map(escape, map(plain, report.called))
-            ),
+            "<p>The parts of the first net; what only the second has is green, what it "
+            "lacks is red, and what it changes is amber.</p>",
         ]
         above = Above(heading(report), "\n".join(parts), STYLE)
         one, other = report.one.graph, report.other.graph
@@ -90,7 +88,7 @@ def _changes(report: Report, linked: bool) -> Iterator[str]:
     if not report.changes:
         return
     yield "<h2>Changes</h2>"
-    yield '<table class="changes">'
+    yield '<div class="wide"><table class="changes">'
     for change in report.changes:
         cells = (change.sign, change.where, f"{change.text}{change.times()}")
         row = [escape(plain(cell)) for cell in cells]
@@ -102,7 +100,7 @@ def _changes(report: Report, linked: bool) -> Iterator[str]:
             )
         told = "".join(f"<td>{cell}</td>" for cell in row)
         yield f'<tr class="{change.kind}">{told}</tr>'
-    yield "</table>"
+    yield "</table></div>"
 
 
 def _first(change: Change) -> str:
@@ -118,13 +116,13 @@ def _totals(report: Report) -> Iterator[str]:
     if not rows:
         return
     yield "<h2>Totals</h2>"
-    yield "<table>"
+    yield '<div class="wide"><table>'
     names = "".join(f"<th>{escape(plain(name))}</th>" for name in report.called)
     yield f"<tr><th></th>{names}<th></th></tr>"
     for name, *numbers in rows:
         cells = "".join(f'<td class="number">{escape(n)}</td>' for n in numbers)
         yield f"<tr><td>{escape(name)}</td>{cells}</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
 def pairs(report: Report) -> dict[str, str]:

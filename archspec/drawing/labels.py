@@ -46,13 +46,14 @@ def clean(text: str) -> str:
     return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def heading(graphs: Sequence[Graph]) -> tuple[str, str]:
-    """What stands above a picture: titles, and counts, or of two nets the colours."""
+def heading(graphs: Sequence[Graph]) -> tuple[str, list[str]]:
+    """What stands above a picture: titles, and what is told of a net, or of colours."""
     titles = dict.fromkeys(clean(graph.title or graph.name) for graph in graphs)
+    told = ["green: only in the second net; red: only in the first; amber: changed"]
     if len(graphs) == 1:
-        return next(iter(titles)), clean(graphs[0].facts())
-    colours = "green: only in the second net; red: only in the first; amber: changed"
-    return " -> ".join(titles), colours
+        net = graphs[0]
+        told = [net.facts(), net.description, net.source]
+    return " -> ".join(titles), [clean(text) for text in told if text]
 
 
 def short(count: float) -> str:

@@ -133,9 +133,7 @@ def data(graphs: Sequence[Graph], net: Box, opened: Opened) -> dict[str, Any]:
             }
             for graph in graphs
         ],
-        "facts": heading(graphs)[1],
-        "source": clean(graphs[0].source),
-        "description": clean(graphs[0].description),
+        "told": heading(graphs)[1],
     }
 
 

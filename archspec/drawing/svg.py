@@ -86,7 +86,7 @@ STYLE = f"{LIGHT}@media (prefers-color-scheme:dark){{{DARK}}}"
 def svg(graphs: Sequence[Graph], top: Sized, style: str = STYLE) -> str:
     """The document: title and totals of a net, or of two, and the boxes below."""
     rects, lines = placed(top)
-    title, told = heading(graphs)
+    title, (told, *_) = heading(graphs)
     wide = max(top.width, 420.0)
     shift = MARGIN + (wide - top.width) / 2
     total = (wide + 2 * MARGIN, top.height + TITLE + 2 * MARGIN + 20)

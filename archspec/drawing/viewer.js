@@ -488,8 +488,7 @@ const tell = it => {
 };
 const welcome = () => {
   panel.classList.add("welcome");
-  panel.replaceChildren(html("h2", {}, still.getAttribute("aria-label")), html("p", {}, data.facts),
-    html("p", {}, data.description), html("p", {}, data.source),
+  panel.replaceChildren(html("h2", {}, still.getAttribute("aria-label")), ...data.told.map(text => html("p", {}, text)),
     html("p", {}, "A click chooses a box and opens or folds it. Keys: / finds, [ and ] fold and open a level, + \u2212 0 zoom, arrows move."));
 };
 
@@ -585,6 +584,7 @@ get("less").onclick = () => level(-1);
 get("in").onclick = () => zoom(1.3);
 get("out").onclick = () => zoom(1 / 1.3);
 get("fit").onclick = fit;
+if (data.totals.length > 1) get("by").options[0].text = "change";
 get("by").onchange = event => { colour = event.target.value; draw(); };
 get("theme").onclick = () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme:dark)").matches;

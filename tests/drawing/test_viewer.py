@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec.diffing.page import marks, pairs
+from archspec.diffing.page import page as report_page
+from archspec.diffing.report import compare
 from archspec.drawing import Mark, draw, opening
 from archspec.drawing.outline import outline
 from archspec.drawing.picture import placed, sized
+from archspec.drawing.union import union
 
 pytestmark = pytest.mark.proof
 
@@ -179,3 +183,63 @@ def test_a_long_net_opens_soon_and_a_phone_shows_it(show: Any) -> None:
     assert page.locator("#tree [role=treeitem]").first.is_visible()
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     assert wide <= 390
+
+
+@pytest.fixture
+def show_both(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Opens the page about two nets."""
+    pages = []
+
+    def opened(one: str, other: str) -> Any:
+        path = tmp_path / "net.html"
+        path.write_text(report_page(compare(archspec.load(one), archspec.load(other))))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        pages.append(page)
+        page.goto(path.as_uri())
+        return page
+
+    errors: list[str] = []
+    yield opened
+    for page in pages:
+        page.close()
+    assert not errors
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("resnet50", "seresnet50"), ("vgg16", "vgg16_bn"), ("resnet50", "resnetv2_50")],
+)
+def test_a_page_of_two_nets_adds_up_as_python_does(
+    show_both: Any, names: tuple[str, str]
+) -> None:
+    page = show_both(*names)
+    report = compare(*map(archspec.load, names))
+    graphs = report.one.graph, report.other.graph
+    net = union(*graphs, pairs(report), marks(report))
+    rects, _ = placed(sized(net, opening(net, 1)))
+    wanted = sorted((r.x, r.y, r.sized.width, r.sized.height) for r in rects)
+    found = sorted(map(tuple, page.evaluate(RECTS)))
+    assert found == [pytest.approx(one) for one in wanted]
+
+
+def test_two_nets_in_one_picture(show_both: Any) -> None:
+    page = show_both("resnet34", "resnet50")
+    assert page.locator("#stage rect.as-added").count() > 3
+    assert page.locator("#stage path.as-line-removed").count() > 0
+    page.click("a[data-node='layer2.0.conv1']")
+    assert page.locator("#panel h2").inner_text() == "layer2.0.conv1"
+    said = page.locator("#panel").inner_text()
+    assert "64 \u00d7 56 \u00d7 56 -> 256 \u00d7 56 \u00d7 56" in said
+    assert "3 -> 1" in said and "[128, 64, 3, 3] -> [128, 256, 1, 1]" in said
+    assert "73,728 (0.338 %) -> 32,768 (0.128 %)" in said  # by torchvision's shapes
+    page.fill("#find", "added")
+    page.press("#find", "Enter")
+    assert page.locator("#panel strong").inner_text() == "added"
+    page.locator("#tree [role=treeitem]", has_text="layer1").first.focus()
+    item = page.locator("#tree [role=treeitem][aria-selected=true]")
+    page.keyboard.press("ArrowDown")
+    assert "changed" in item.inner_text()
+    boxes = count(page)
+    page.keyboard.press("ArrowLeft")
+    assert count(page) < boxes
