@@ -31,6 +31,7 @@ margin-right:.5em;background:#9a6700}
 .equal::before{background:#1a7f37}.different::before{background:#c1272d}
 .above table{border-collapse:collapse}
 .above td,.above th{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
+.above th[scope=row]{font-weight:normal}
 .wide{overflow-x:auto}
 .above td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
@@ -38,6 +39,7 @@ tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
 .above pre{overflow-x:auto;font-size:13px}
 .above a{color:inherit}
 """
+KINDS = {"+": "added", "-": "removed", "~": "changed"}
 MOST = 6
 """Lines that one box has."""
 LITTLE = 0.2
@@ -89,6 +91,7 @@ def _changes(report: Report, linked: bool) -> Iterator[str]:
         return
     yield "<h2>Changes</h2>"
     yield '<div class="wide"><table class="changes">'
+    yield "<tr><th></th><th>where</th><th>change</th></tr>"
     for change in report.changes:
         cells = (change.sign, change.where, f"{change.text}{change.times()}")
         row = [escape(plain(cell)) for cell in cells]
@@ -98,6 +101,7 @@ def _changes(report: Report, linked: bool) -> Iterator[str]:
             row[shown] = (
                 f'<a href="#drawing" data-node="{escape(name)}">{row[shown]}</a>'
             )
+        row[0] = f'<span title="{KINDS[row[0]]}">{row[0]}</span>'
         told = "".join(f"<td>{cell}</td>" for cell in row)
         yield f'<tr class="{change.kind}">{told}</tr>'
     yield "</table></div>"
@@ -121,7 +125,7 @@ def _totals(report: Report) -> Iterator[str]:
     yield f"<tr><th></th>{names}<th></th></tr>"
     for name, *numbers in rows:
         cells = "".join(f'<td class="number">{escape(n)}</td>' for n in numbers)
-        yield f"<tr><td>{escape(name)}</td>{cells}</tr>"
+        yield f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
     yield "</table></div>"
 
 

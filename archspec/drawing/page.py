@@ -81,13 +81,11 @@ def page(
     parts = {
         "TITLE": escape(clean(above.title)) if above else title,
         "NET": title,
-        "ABOVE": f'<div class="above">{above.body}</div>' if above else "",
+        "ABOVE": f'<div class="above">{above.body}</div>' if above else _name(graphs),
         "STYLE": LIGHT
-        + "@media (prefers-color-scheme:dark){:root:not([data-theme=light]){"
-        + DARK
-        + "}}:root[data-theme=dark]{"
-        + DARK
-        + "}"
+        + "@media screen and (prefers-color-scheme:dark){"
+        + f":root:not([data-theme=light]){{{DARK}}}}}"
+        + f"@media screen{{:root[data-theme=dark]{{{DARK}}}}}"
         + _asset("viewer.css")
         + (above.style if above else ""),
         "PICTURE": still,
@@ -98,6 +96,12 @@ def page(
     # One pass: what is put in is never searched for more places.
     pieces = text.split("@@")
     return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))
+
+
+def _name(graphs: Sequence[Graph]) -> str:
+    """The title and the counts, for screen readers and on paper."""
+    title, (told, *_) = heading(graphs)
+    return f'<h1 class="name">{escape(title)}</h1><p class="name">{escape(told)}</p>'
 
 
 @cache

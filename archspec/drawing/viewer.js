@@ -188,7 +188,7 @@ const make = (tag, attributes, ...inner) => {
 const word = (x, y, text, names) =>
   make("text", {class: "as-text " + names, x, y}, text);
 const svg = make("svg", {role: "img", "aria-label": still.getAttribute("aria-label")});
-const view = make("g", {});
+const view = make("g", {id: "net", "aria-hidden": "true"});  // the tree says it
 svg.append(view);
 let size = [1, 1], scale = 1, dx = 0, dy = 0, byWay = new Map();
 
@@ -390,7 +390,7 @@ tree.addEventListener("click", event => {
   else if (itemsOf(way).at(-1).instance) { show(way); refresh(); }
   choose(way, true);
   reveal(boxOf(way));
-  if (!event.target.closest(".twist")) get("side").classList.remove("shown");
+  if (!event.target.closest(".twist")) menu(false);
 });
 tree.addEventListener("keydown", event => {
   const all = [...tree.querySelectorAll("[role=treeitem]")];
@@ -590,10 +590,11 @@ get("theme").onclick = () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme:dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 };
-get("menu").onclick = event => {
-  const on = get("side").classList.toggle("shown");
-  event.target.setAttribute("aria-expanded", String(on));
+const menu = on => {
+  get("side").classList.toggle("shown", on);
+  get("menu").setAttribute("aria-expanded", String(on));
 };
+get("menu").onclick = () => menu(!get("side").classList.contains("shown"));
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) return;
   const acts = {"/": () => find.focus(), "[": () => level(-1), "]": () => level(1),
@@ -656,11 +657,28 @@ const lift = event => {
 };
 stage.addEventListener("pointerup", lift);
 stage.addEventListener("pointercancel", lift);
+/* On paper a net that is too long for one sheet is cut between its rows. */
 addEventListener("beforeprint", () => {
-  svg.setAttribute("viewBox", `-12 -12 ${size[0] + 24} ${size[1] + 24}`);
+  const [WIDE, TALL] = [690, 920], width = size[0] + 24, end = size[1] + 12;
+  const whole = Math.min(1, WIDE / width, TALL / (end + 12));
+  const scale = whole < .55 ? Math.min(.8, WIDE / width) : whole;
+  const rows = [...byWay].filter(([way]) => way.lastIndexOf("/") === 0).map(([, at]) => at);
+  const cuts = [-12];
+  for (const {y} of rows.sort((a, b) => a.y - b.y)) {
+    const below = Math.min(end, ...rows.filter(row => row.y > y).map(row => row.y - 9));
+    if (below - cuts.at(-1) > TALL / scale && y - 9 > cuts.at(-1)) cuts.push(y - 9);
+  }
   view.removeAttribute("transform");
+  cuts.forEach((top, n) => {
+    const height = (cuts[n + 1] ?? end) - top;
+    stage.append(make("svg", {class: "sheet", viewBox: `-12 ${top} ${width} ${height}`,
+      width: width * Math.min(scale, TALL / height)}, make("use", {href: "#net"})));
+  });
 });
-addEventListener("afterprint", () => { svg.removeAttribute("viewBox"); apply(); });
+addEventListener("afterprint", () => {
+  for (const sheet of stage.querySelectorAll(".sheet")) sheet.remove();
+  apply();
+});
 addEventListener("resize", fit);
 
 opened.add("");

@@ -175,6 +175,61 @@ def test_readable_without_scripts(browser: Any, tmp_path: Path) -> None:
     context.close()
 
 
+def heard(page: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """What a screen reader is told: roles, names, and states."""
+    session = page.context.new_cdp_session(page)
+    found = session.send("Accessibility.getFullAXTree")["nodes"]
+    return [
+        (
+            node["role"]["value"],
+            node.get("name", {}).get("value", ""),
+            {p["name"]: p["value"].get("value") for p in node.get("properties", ())},
+        )
+        for node in found
+        if not node.get("ignored")
+    ]
+
+
+def test_what_a_screen_reader_is_told(show: Any) -> None:
+    page = show("resnet50", depth=1)
+    found = heard(page)
+    assert ("heading", "ResNet-50") in [told[:2] for told in found]
+    assert ("tree", "Layers of ResNet-50") in [told[:2] for told in found]
+    items = {name: state for role, name, state in found if role == "treeitem"}
+    assert items["layer2 stage"]["expanded"] is False
+    assert "expanded" not in items["maxpool max_pool2d 3\u00d73 /2"]
+    # The picture is one thing, which the tree says in words.
+    roles = {role for role, _, _ in found}
+    assert "image" in roles and "graphics-symbol" not in roles
+    page.locator("#tree [role=treeitem]", has_text="layer2").first.focus()
+    page.keyboard.press("ArrowRight")
+    items = {name: state for role, name, state in heard(page) if role == "treeitem"}
+    assert items["layer2 stage"]["expanded"] is True
+    (inner,) = (s for name, s in items.items() if name.endswith("bottleneck \u00d7 4"))
+    assert (inner["level"], inner["expanded"]) == (2, False)
+    assert ("button", "Light / dark") in [told[:2] for told in found]
+    assert not [told for told in found if told[0] == "button" and not told[1]]
+
+
+def test_on_paper(show: Any) -> None:
+    """Light in any case, with its title, a long net on several sheets."""
+    page = show("resnet50", opened=["layer1.0", "layer4.0"])
+    page.emulate_media(color_scheme="dark")
+    page.click("#theme")
+    page.click("#theme")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("h1.name").bounding_box()["height"] > 10
+    sheets = page.locator(".sheet")
+    assert sheets.count() > 1
+    boxes = [one.bounding_box() for one in sheets.all()]
+    assert all(box["height"] < 940 and box["width"] < 700 for box in boxes)
+    fill = "e => getComputedStyle(e).fill"
+    assert page.locator("#net text").first.evaluate(fill) == "rgb(27, 32, 38)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert sheets.count() == 0
+
+
 def test_a_long_net_opens_soon_and_a_phone_shows_it(show: Any) -> None:
     page = show("resnet1202")
     page.set_viewport_size({"width": 390, "height": 800})
