@@ -269,7 +269,7 @@ def test_a_page_of_two_nets_adds_up_as_python_does(
     show_both: Any, names: tuple[str, str]
 ) -> None:
     page = show_both(*names)
-    report = compare(*map(archspec.load, names))
+    report = compare(archspec.load(names[0]), archspec.load(names[1]))
     graphs = report.one.graph, report.other.graph
     net = union(*graphs, pairs(report), marks(report))
     rects, _ = placed(sized(net, opening(net, 1)))
