@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from archspec.drawing.labels import Above
+from archspec.drawing.labels import Above, heading
 from archspec.drawing.outline import NOTHING, Box, Mark, below, outline
 from archspec.drawing.picture import Opened, sized
 from archspec.drawing.union import union
@@ -84,21 +84,22 @@ def draw_both(
 def _drawn(
     graphs: Sequence[Graph], net: Box, opened: Opened, kind: str, above: Above | None
 ) -> str | bytes:
-    from archspec.drawing.svg import LIGHT, svg
-
+    title, told = heading(graphs)
     if kind == "html":
         from archspec.drawing.page import page
 
-        return page(graphs, net, opened, above)
+        return page(title, told, net, opened, above)
     if kind in ("mmd", "dot"):
         from archspec.drawing.diagram import dot, mermaid
 
         return (mermaid if kind == "mmd" else dot)(net, opened)
+    from archspec.drawing.svg import LIGHT, svg
+
     if kind == "png":
         from archspec.drawing.raster import png
 
-        return png(svg(graphs, sized(net, opened), LIGHT))
-    return svg(graphs, sized(net, opened))
+        return png(svg(title, told[0], sized(net, opened), LIGHT))
+    return svg(title, told[0], sized(net, opened))
 
 
 def opening(net: Box, depth: int | None, opened: Collection[str] = ()) -> Opened:

@@ -155,6 +155,7 @@ def outline(
         root.children.append(box)
     stack = [root]
     chains: dict[int, list[Scope]] = {}
+    counts: dict[tuple[int, tuple[Shape, ...]], tuple[int, int, int]] = {}
     for node, taken in graph.located():
         chain = chains.get(id(node.scope))
         if chain is None:
@@ -175,8 +176,10 @@ def outline(
         op = node.op
         group = type(op).__module__.rpartition(".")[2]
         leaf = Box(node.name, op.kind, group, node.shape, known[node.name], node=node)
-        leaf.params = sum(map(prod, op.weights(*taken).values()))
-        leaf.macs, leaf.memory = op.macs(*taken), 4 * prod(node.shape)
+        if (id(op), taken) not in counts:
+            params = sum(map(prod, op.weights(*taken).values()))
+            counts[id(op), taken] = params, op.macs(*taken), 4 * prod(node.shape)
+        leaf.params, leaf.macs, leaf.memory = counts[id(op), taken]
         leaf.reads = tuple(dict.fromkeys(node.inputs))
         leaf.shapes = tuple(shapes[name] for name in leaf.reads)
         leaf.makes = frozenset((node.name,))

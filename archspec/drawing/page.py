@@ -24,7 +24,6 @@ from archspec.drawing.labels import (
     clean,
     differences,
     facts,
-    heading,
     kind,
     own,
     then,
@@ -49,7 +48,6 @@ from archspec.drawing.picture import (
 )
 from archspec.drawing.svg import DARK, LIGHT, svg
 from archspec.errors import Location
-from archspec.graph import Graph
 
 NUMBERS = {
     "BETWEEN": BETWEEN, "BIG": BIG, "FOOT": FOOT, "GAP": GAP, "HEAD": HEAD,
@@ -63,7 +61,8 @@ LINES = 12
 
 
 def page(
-    graphs: Sequence[Graph],
+    title: str,
+    told: Sequence[str],
     net: Box,
     opened: Opened,
     above: Above | None = None,
@@ -71,17 +70,18 @@ def page(
     """The document.
 
     Args:
-        graphs: the net, for its title and its totals, or two nets.
-        net: its outline, or that of both.
+        title: of the picture.
+        told: what is told of the whole, the first of it also in the picture.
+        net: the outline of a net, or of two.
         opened: what is open at first.
         above: what else the page has.
     """
-    still = svg(graphs, sized(net, opened), "")
-    title = escape(heading(graphs)[0])
+    still = svg(title, told[0], sized(net, opened), "")
+    name = f'<h1 class="name">{escape(title)}</h1><p class="name">{escape(told[0])}</p>'
     parts = {
-        "TITLE": escape(clean(above.title)) if above else title,
-        "NET": title,
-        "ABOVE": f'<div class="above">{above.body}</div>' if above else _name(graphs),
+        "TITLE": escape(clean(above.title) if above else title),
+        "NET": escape(title),
+        "ABOVE": f'<div class="above">{above.body}</div>' if above else name,
         "STYLE": LIGHT
         + "@media screen and (prefers-color-scheme:dark){"
         + f":root:not([data-theme=light]){{{DARK}}}}}"
@@ -89,19 +89,13 @@ def page(
         + _asset("viewer.css")
         + (above.style if above else ""),
         "PICTURE": still,
-        "DATA": _json(data(graphs, net, opened)),
+        "DATA": _json(data(told, net, opened)),
         "SCRIPT": _asset("viewer.js") + (above.script if above else ""),
     }
     text = _asset("viewer.html")
     # One pass: what is put in is never searched for more places.
     pieces = text.split("@@")
     return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))
-
-
-def _name(graphs: Sequence[Graph]) -> str:
-    """The title and the counts, for screen readers and on paper."""
-    title, (told, *_) = heading(graphs)
-    return f'<h1 class="name">{escape(title)}</h1><p class="name">{escape(told)}</p>'
 
 
 @cache
@@ -117,7 +111,7 @@ def _json(value: Any) -> str:
     return text
 
 
-def data(graphs: Sequence[Graph], net: Box, opened: Opened) -> dict[str, Any]:
+def data(told: Sequence[str], net: Box, opened: Opened) -> dict[str, Any]:
     """The net for the script: see `Pool`."""
     pool = Pool(net)
     root = pool.box(net, "", ZERO, root=True)
@@ -130,14 +124,11 @@ def data(graphs: Sequence[Graph], net: Box, opened: Opened) -> dict[str, Any]:
         "numbers": NUMBERS,
         "widths": [[round(w[c], 2) for c in map(chr, range(32, 127))] for w in WIDTHS],
         "totals": [
-            {
-                "p": graph.parameter_count(),
-                "m": graph.macs(),
-                "y": graph.activation_bytes(),
-            }
-            for graph in graphs
+            {"p": whole.params, "m": whole.macs, "y": whole.memory}
+            for whole in ((net.before, net.after) if net.after else (net,))
+            if whole
         ],
-        "told": heading(graphs)[1],
+        "told": [*told],
     }
 
 
@@ -346,11 +337,18 @@ def _piece(box: Box, parent: str) -> str:
 
 
 def _axes(axes: Axes | None, base: Axes = ZERO) -> Any:
+    """A number for both axes, or one for each."""
     if axes is None:
         return None
-    found = [float(f"{float(a - b):.6g}") for a, b in zip(axes, base, strict=True)]
-    whole = [int(value) if value.is_integer() else value for value in found]
-    return whole[0] if whole[0] == whole[1] else whole
+    if axes[0] == axes[1] and base[0] == base[1]:
+        return _short(axes[0] - base[0])
+    return [_short(a - b) for a, b in zip(axes, base, strict=True)]
+
+
+def _short(value: Fraction) -> int | float:
+    if value.denominator == 1:
+        return value.numerator
+    return float(f"{float(value):.6g}")
 
 
 def _grid(laid: Grid) -> list[Any]:

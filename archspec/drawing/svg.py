@@ -7,7 +7,7 @@ from html import escape
 from itertools import chain
 
 from archspec.drawing.fonts import STACK, fitted, width
-from archspec.drawing.labels import clean, heading
+from archspec.drawing.labels import clean
 from archspec.drawing.picture import (
     BIG,
     FOOT,
@@ -18,7 +18,6 @@ from archspec.drawing.picture import (
     Sized,
     placed,
 )
-from archspec.graph import Graph
 
 LINES = (("as-stride", "fewer pixels"), ("as-channels", "other channels"))
 BOTH = (
@@ -83,10 +82,9 @@ STYLE = f"{LIGHT}@media (prefers-color-scheme:dark){{{DARK}}}"
 """Light, and dark where the reader's screen is."""
 
 
-def svg(graphs: Sequence[Graph], top: Sized, style: str = STYLE) -> str:
-    """The document: title and totals of a net, or of two, and the boxes below."""
+def svg(title: str, told: str, top: Sized, style: str = STYLE) -> str:
+    """The document: a title, what is told below it, and the boxes."""
     rects, lines = placed(top)
-    title, (told, *_) = heading(graphs)
     wide = max(top.width, 420.0)
     shift = MARGIN + (wide - top.width) / 2
     total = (wide + 2 * MARGIN, top.height + TITLE + 2 * MARGIN + 20)
@@ -99,7 +97,7 @@ def svg(graphs: Sequence[Graph], top: Sized, style: str = STYLE) -> str:
             ["</g>"],
         )
     )
-    legend = _legend(MARGIN, total[1] - MARGIN, BOTH if len(graphs) > 1 else LINES)
+    legend = _legend(MARGIN, total[1] - MARGIN, BOTH if top.box.after else LINES)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(total[0])}" '
         f'height="{_n(total[1])}" viewBox="0 0 {_n(total[0])} {_n(total[1])}" '
