@@ -31,7 +31,7 @@ def diff(
     ] = False,
     html: Annotated[
         Path | None,
-        typer.Option(help="A page with pictures of both nets, what differs marked."),
+        typer.Option(help="A page with one picture of both nets, what differs marked."),
     ] = None,
     force: options.Force = False,
     weights: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archspec.diffing.items import Item, starts
@@ -386,6 +386,7 @@ def _names(found: Matching) -> Iterator[Fact]:
         elif a.own != b.own and not (a.parent.listed and b.parent.listed):
             text = " -> ".join(_general(a.own, b.own))
             yield Fact("renamed", text, block, label, instance, (a.name,), (b.name,))
+    facts: list[Fact] = []
     for pairs in moved.values():
         a, b = pairs[0]
         block, before, after = _around(a, b, found)
@@ -398,7 +399,28 @@ def _names(found: Matching) -> Iterator[Fact]:
         else:
             text = ", ".join(f"{x} -> {y}" for x, y in zip(*sides, strict=True))
         own, their = (tuple(pair[n].name for pair in pairs) for n in (0, 1))
-        yield Fact("moved", text, block, "", before, own, their)
+        facts.append(Fact("moved", text, block, "", before, own, their))
+    texts: dict[tuple[str, str], set[str]] = {}
+    for fact in facts:
+        texts.setdefault((fact.block, _shifted(fact.text)), set()).add(fact.text)
+    for fact in facts:
+        text = _shifted(fact.text)
+        many = len(texts[fact.block, text]) > 1
+        yield replace(fact, text=text) if many else fact
+
+
+def _shifted(text: str) -> str:
+    """`0.relu -> blocks.1.act` for any such numbers: `N.relu -> blocks.N+1.act`."""
+    sides = [side.split(".") for side in text.split(" -> ")]
+    numbers = [[int(part) for part in side if part.isdecimal()] for side in sides]
+    if [len(found) for found in numbers] != [1, 1]:
+        return text
+    step = numbers[1][0] - numbers[0][0]
+    named = ("N", f"N{step:+}" if step else "N")
+    return " -> ".join(
+        ".".join(name if part.isdecimal() else part for part in side)
+        for side, name in zip(sides, named, strict=True)
+    )
 
 
 def _general(one: str, other: str) -> tuple[str, str]:

@@ -1,84 +1,118 @@
-"""A report as one HTML file, for attaching to a pull request: both nets side by side.
+"""A report as one HTML file, for attaching to a pull request: both nets in one picture.
 
-What is unchanged is folded, and so are instances that changed as the first one did.
-What was added is green in the second net, what was removed red in the first, and what
-changed amber in both, with both values. The page needs no network and runs nothing.
+The first net's parts stand as `archspec draw` has them, and among them what the second
+one adds: added is green, removed red, and changed amber, with both values. What is
+unchanged is folded, and so are instances that changed as the first one did. The page
+needs no network, and is readable without scripts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 
 from archspec.diffing.changes import Fact
-from archspec.diffing.items import Item
 from archspec.diffing.report import Report
 from archspec.diffing.text import heading, report_line, text, totals
-from archspec.drawing import Mark, draw
+from archspec.diffing.told import Change
+from archspec.diffing.wiring import inputs
+from archspec.drawing import Above, Mark, draw_both
 from archspec.errors import plain
 
 STYLE = """
 :root{color-scheme:light dark}
-body{font:15px/1.45 system-ui,sans-serif;margin:24px auto;padding:0 16px;
+.above{font:15px/1.45 system-ui,sans-serif;margin:24px auto;padding:0 16px;
 max-width:1500px}
-h1{font-size:20px;margin:0}
-h2{font-size:15px;margin:24px 0 8px}
+.above h1{font-size:20px;margin:0}
+.above h2{font-size:15px;margin:24px 0 8px}
 .answer{margin:4px 0 16px}
 .answer::before{content:"";display:inline-block;width:.8em;height:.8em;border-radius:50%;
 margin-right:.5em;background:#9a6700}
 .equal::before{background:#1a7f37}.different::before{background:#c1272d}
-table{border-collapse:collapse}
-td,th{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
-td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.above table{border-collapse:collapse}
+.above td,.above th{padding:2px 14px 2px 0;text-align:left;vertical-align:top}
+.above th[scope=row]{font-weight:normal}
+.wide{overflow-x:auto}
+.above td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
-td:first-child{font-family:monospace;font-weight:bold}
-.nets{display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start}
-figure{margin:0;overflow-x:auto;max-width:100%;flex:1 1 400px}
-figcaption{font-weight:bold;margin-bottom:8px}
-figure svg{max-width:100%;height:auto}
-pre{overflow-x:auto;font-size:13px}
+.changes td:first-child{font-family:monospace;font-weight:bold}
+.above pre{overflow-x:auto;font-size:13px}
+.above a{color:inherit}
 """
-MOST = 3
-"""Texts that one mark has."""
+KINDS = {"+": "added", "-": "removed", "~": "changed"}
+MOST = 6
+"""Lines that one box has."""
+LITTLE = 0.2
+"""Of the smaller net's nodes; with fewer in both a picture of both says nothing."""
 
 
 def page(report: Report) -> str:
     """The whole document."""
+    drawn = bool(report.changes) and _common(report) >= LITTLE
     parts = [
         f"<h1>{escape(heading(report))}</h1>",
         f'<p class="answer {report.verdict.answer.replace(" ", "-")}">'
         f"{escape(plain(report_line(report)))}</p>",
-        *_changes(report),
+        *_changes(report, drawn),
         *_totals(report),
-    ]
-    if report.changes:
-        parts += ["<h2>Both nets</h2>", '<div class="nets">', *_nets(report), "</div>"]
-    parts += [
         "<details><summary>The same as text</summary>",
         f"<pre>{escape(text(report))}</pre></details>",
     ]
+    if drawn:
+        parts += [
+            "<h2>Both nets</h2>",
+            "<p>The parts of the first net; what only the second has is green, what it "
+            "lacks is red, and what it changes is amber.</p>",
+        ]
+        above = Above(heading(report), "\n".join(parts), STYLE)
+        one, other = report.one.graph, report.other.graph
+        return str(
+            draw_both(one, other, pairs(report), marks(report), "html", above=above)
+        )
+    if report.changes:
+        parts.append("<p>The nets have too little in common for a picture of both.</p>")
+    body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(heading(report))}</title><style>{STYLE}</style></head>\n"
-        f"<body>\n{_lines(parts)}\n</body></html>\n"
+        f'<body><main class="above">{body}</main></body></html>\n'
     )
 
 
-def _lines(parts: list[str]) -> str:
-    return "\n".join(parts)
+def _common(report: Report) -> float:
+    """Which part of the nodes of the smaller net both have."""
+    nodes = sum(a.node is not None is not b.node for a, b in report.found.pairs)
+    return nodes / min(len(report.one.graph), len(report.other.graph))
 
 
-def _changes(report: Report) -> Iterator[str]:
+def _changes(report: Report, linked: bool) -> Iterator[str]:
     if not report.changes:
         return
     yield "<h2>Changes</h2>"
-    yield "<table>"
+    yield '<div class="wide"><table class="changes">'
+    yield "<tr><th></th><th>where</th><th>change</th></tr>"
     for change in report.changes:
         cells = (change.sign, change.where, f"{change.text}{change.times()}")
-        row = "".join(f"<td>{escape(plain(cell))}</td>" for cell in cells)
-        yield f'<tr class="{change.kind}">{row}</tr>'
-    yield "</table>"
+        row = [escape(plain(cell)) for cell in cells]
+        name = _first(change) if linked else ""
+        if name:
+            shown = 1 if row[1] else 2
+            row[shown] = (
+                f'<a href="#drawing" data-node="{escape(name)}">{row[shown]}</a>'
+            )
+        row[0] = f'<span title="{KINDS[row[0]]}">{row[0]}</span>'
+        told = "".join(f"<td>{cell}</td>" for cell in row)
+        yield f'<tr class="{change.kind}">{told}</tr>'
+    yield "</table></div>"
+
+
+def _first(change: Change) -> str:
+    """The part of the picture where a change is first seen."""
+    fact = change.facts[0]
+    if not _inside(fact):
+        return ""
+    return next(iter(fact.one or fact.other), "")
 
 
 def _totals(report: Report) -> Iterator[str]:
@@ -86,70 +120,33 @@ def _totals(report: Report) -> Iterator[str]:
     if not rows:
         return
     yield "<h2>Totals</h2>"
-    yield "<table>"
+    yield '<div class="wide"><table>'
     names = "".join(f"<th>{escape(plain(name))}</th>" for name in report.called)
     yield f"<tr><th></th>{names}<th></th></tr>"
     for name, *numbers in rows:
         cells = "".join(f'<td class="number">{escape(n)}</td>' for n in numbers)
-        yield f"<tr><td>{escape(name)}</td>{cells}</tr>"
-    yield "</table>"
+        yield f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    yield "</table></div>"
 
 
-def _nets(report: Report) -> Iterator[str]:
-    graphs = report.one.graph, report.other.graph
-    for side, graph in enumerate(graphs):
-        marks = marked(report, side)
-        drawn = draw(graph, depth=1, marks=marks)
-        yield f"<figure><figcaption>{escape(plain(report.called[side]))}</figcaption>"
-        yield str(drawn)
-        yield "</figure>"
-
-
-def marked(report: Report, side: int) -> dict[str, Mark]:
-    """What is said of the nodes and blocks of one net, by path.
-
-    Of instances that changed alike the first has it node by node.
-    """
-    texts: dict[str, list[str]] = {}
-    kinds: dict[str, str] = {}
-    for fact in report.facts:
-        for name in (fact.one, fact.other)[side] if _inside(fact) else ():
-            kind = fact.kind if fact.kind in ("added", "removed") else "changed"
-            kinds.setdefault(name, kind)
-            told = texts.setdefault(name, [])
-            if kind == "changed" and fact.text not in told:
-                told.append(fact.text)
-    marks = {
-        name: Mark(kind, plain("; ".join(texts[name][:MOST])))
-        for name, kind in kinds.items()
-    }
-    root = (report.found.one, report.found.other)[side]
-    return _folded(root, marks, {})
-
-
-Seen = dict[tuple[str, tuple[tuple[str, Mark], ...]], str]
-"""By a block's title and the marks in it: where that was first."""
-
-
-def _folded(item: Item, marks: Mapping[str, Mark], seen: Seen) -> dict[str, Mark]:
-    """The marks in a part; a block with the marks of another one has one mark."""
-    found: dict[str, Mark] = {}
-    for child in item.children:
-        if child.name in marks:
-            found[child.name] = marks[child.name]
-        inside = tuple(
-            (inner.name[len(child.name) :], marks[inner.name])
-            for inner in child.items()
-            if inner is not child and inner.name in marks
-        )
-        if not inside:
-            continue
-        first = seen.setdefault((child.title, inside), child.name)
-        if first != child.name and child.name not in marks:
-            found[child.name] = Mark("changed", f"as in {first}")
-        else:
-            found |= _folded(child, marks, seen)
+def pairs(report: Report) -> dict[str, str]:
+    """What is the same part of both nets, by path: nodes, blocks and inputs."""
+    found = inputs(report.one.graph, report.other.graph)
+    found |= {a.name: b.name for a, b in report.found.pairs if a.parent is not None}
     return found
+
+
+def marks(report: Report) -> dict[str, Mark]:
+    """What is said of the parts that both nets have, by path in the first."""
+    told: dict[str, dict[str, None]] = {}
+    for fact in report.facts:
+        if _inside(fact) and fact.kind not in ("added", "removed"):
+            for name in fact.one:
+                told.setdefault(name, {})[fact.text] = None
+    return {
+        name: Mark("changed", "\n".join(map(plain, [*texts][:MOST])))
+        for name, texts in told.items()
+    }
 
 
 def _inside(fact: Fact) -> bool:

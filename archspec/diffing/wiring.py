@@ -26,7 +26,7 @@ class Wiring:
     def __init__(self, found: Matching, one: Graph, other: Graph) -> None:
         self.found = found
         self.names = {_value(a): _value(b) for a, b in found.pairs if a.node or b.node}
-        self.names |= _inputs(one, other)
+        self.names |= inputs(one, other)
         self.swaps: list[tuple[Item, Item]] = []
         self.rewired: list[tuple[Item, tuple[str, ...], tuple[str, ...]]] = []
         back = {theirs: ours for ours, theirs in self.names.items()}
@@ -113,7 +113,7 @@ def _unequal(
     return a.node.inputs, b.node.inputs
 
 
-def _inputs(one: Graph, other: Graph) -> dict[str, str]:
+def inputs(one: Graph, other: Graph) -> dict[str, str]:
     """Inputs by their names, else by their order."""
     same = {name: name for name in one.inputs if name in other.inputs}
     ours = [name for name in one.inputs if name not in same]

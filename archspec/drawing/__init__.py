@@ -7,19 +7,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from archspec.drawing.labels import Above, Mark
-from archspec.drawing.outline import Box, below, outline
+from archspec.drawing.labels import Above, heading
+from archspec.drawing.outline import NOTHING, Box, Mark, below, outline
 from archspec.drawing.picture import Opened, sized
+from archspec.drawing.union import union
 from archspec.errors import ArchspecError, nearest
 from archspec.graph import Graph
 
-__all__ = ["Above", "Mark", "draw"]
+__all__ = ["Above", "Mark", "draw", "draw_both"]
 
 MOST = 44
 """Boxes of a picture whose depth nobody chose."""
-NOTHING: Mapping[str, Mark] = {}
 
 
 def draw(
@@ -53,29 +53,57 @@ def draw(
             makes a PNG.
     """
     net = outline(graph, marks)
-    is_open = opening(net, depth, opened, marks)
-    from archspec.drawing.svg import LIGHT, svg
+    return _drawn((graph,), net, opening(net, depth, opened), kind, above)
 
-    marked = {name: mark.kind for name, mark in marks.items()}
+
+def draw_both(
+    one: Graph,
+    other: Graph,
+    pairs: Mapping[str, str],
+    marks: Mapping[str, Mark] = NOTHING,
+    kind: str = "svg",
+    *,
+    above: Above | None = None,
+) -> str | bytes:
+    """A picture of two nets in one, open where they differ.
+
+    Args:
+        one: the net whose structure it has.
+        other: the net whose own parts stand among them.
+        pairs: what is the same part of both, by path: nodes, blocks and inputs.
+        marks: what is said of parts that both have, by path in `one`.
+        kind, above: as `draw` takes them.
+
+    Returns:
+        What `draw` does.
+    """
+    net = union(one, other, pairs, marks)
+    return _drawn((one, other), net, opening(net, 1), kind, above)
+
+
+def _drawn(
+    graphs: Sequence[Graph], net: Box, opened: Opened, kind: str, above: Above | None
+) -> str | bytes:
+    title, told = heading(graphs)
     if kind == "html":
         from archspec.drawing.page import page
 
-        return page(graph, net, is_open, marks, above)
+        return page(title, told, net, opened, above)
     if kind in ("mmd", "dot"):
         from archspec.drawing.diagram import dot, mermaid
 
-        return (mermaid if kind == "mmd" else dot)(net, is_open, marks)
+        return (mermaid if kind == "mmd" else dot)(net, opened)
+    from archspec.drawing.svg import LIGHT, svg
+
     if kind == "png":
         from archspec.drawing.raster import png
 
-        return png(svg(graph, sized(net, is_open, marks), marked, LIGHT))
-    return svg(graph, sized(net, is_open, marks), marked)
+        return png(svg(title, told[0], sized(net, opened), LIGHT))
+    return svg(title, told[0], sized(net, opened))
 
 
-def opening(
-    net: Box, depth: int | None, opened: Collection[str], marks: Mapping[str, Mark]
-) -> Opened:
-    """Which boxes are open at first."""
+def opening(net: Box, depth: int | None, opened: Collection[str] = ()) -> Opened:
+    """Which boxes are open at first: some levels, some paths, and around marks."""
     names = {box.name for box in below(net)}
     for name in opened:
         if name not in names:
@@ -85,14 +113,22 @@ def opening(
                 hint=nearest(name, names),
             )
     levels = depth or fitting(net)
-    around = set(opened)
-    for name in (*opened, *marks):
+    wanted = set(opened)
+    for name in opened:
         parts = name.split(".")
-        around.update(".".join(parts[:n]) for n in range(1, len(parts)))
-    return lambda box, level: (
-        level < levels
-        or not around.isdisjoint(part.name for part in box.parts or (box,))
-    )
+        wanted.update(".".join(parts[:n]) for n in range(1, len(parts)))
+    around: set[int] = set()
+
+    def told(box: Box) -> bool:
+        """Whether a box, or something in it that is to be seen, is marked."""
+        inside = [told(inner) for inner in box.inside]
+        seen = any(inside) and not (box.mark and box.mark.folded)
+        if seen or not wanted.isdisjoint(part.name for part in box.parts or (box,)):
+            around.add(id(box))
+        return seen or bool(box.mark)
+
+    told(net)
+    return lambda box, level: level < levels or id(box) in around
 
 
 def fitting(net: Box) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from archspec.drawing.labels import Mark, facts, kind, own
+from archspec.drawing.labels import facts, kind, own
 from archspec.drawing.outline import Box
 from archspec.drawing.picture import Opened
 
@@ -44,7 +42,7 @@ class Diagram:
         self.maker.update(dict.fromkeys(box.makes, here))
 
 
-def mermaid(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
+def mermaid(net: Box, opened: Opened) -> str:
     """A Mermaid flowchart, which GitHub shows in Markdown."""
     found = Diagram(net, opened)
     lines = ["flowchart TD"]
@@ -54,13 +52,13 @@ def mermaid(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
         indent = "  " * (level or 1)
         if not found.is_open(box, level):
             number = found.number[id(box)]
-            label = "<br>".join(map(_mermaid, _texts(box, parent, marks)))
+            label = "<br>".join(map(_mermaid, _texts(box, parent)))
             lines.append(f'{indent}n{number}["{label}"]')
-            if box.name in marks:
-                classes.append(f"n{number} {marks[box.name].kind}")
+            if box.mark:
+                classes.append(f"n{number} {box.mark.kind}")
             return
         if level:
-            title = " ".join(_texts(box, parent, {})[:1])
+            title = " ".join(_texts(box, parent)[:1])
             lines.append(f'{indent}subgraph s{len(lines)}["{_mermaid(title)}"]')
         for child in box.inside if level else box.children:
             inner = box.name if level and child is not box else ""
@@ -79,7 +77,7 @@ def mermaid(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def dot(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
+def dot(net: Box, opened: Opened) -> str:
     """A graph in the language of Graphviz."""
     found = Diagram(net, opened)
     lines = [
@@ -92,13 +90,12 @@ def dot(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
         indent = "  " * (level + 1)
         if not found.is_open(box, level):
             number = found.number[id(box)]
-            label = "\\n".join(map(_dot, _texts(box, parent, marks)))
-            mark = marks.get(box.name)
-            colour = f', color="{COLOURS[mark.kind]}"' if mark else ""
+            label = "\\n".join(map(_dot, _texts(box, parent)))
+            colour = f', color="{COLOURS[box.mark.kind]}"' if box.mark else ""
             lines.append(f'{indent}n{number} [label="{label}"{colour}]')
             return
         if level:
-            title = _dot(_texts(box, parent, {})[0])
+            title = _dot(_texts(box, parent)[0])
             lines.append(f"{indent}subgraph cluster_{len(lines)} {{")
             lines.append(f'{indent}  label="{title}"')
         for child in box.inside if level else box.children:
@@ -111,9 +108,8 @@ def dot(net: Box, opened: Opened, marks: Mapping[str, Mark]) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _texts(box: Box, parent: str, marks: Mapping[str, Mark]) -> list[str]:
-    mark = marks.get(box.name)
-    said = [f"{mark.kind}: {mark.text}" if mark.text else mark.kind] if mark else []
+def _texts(box: Box, parent: str) -> list[str]:
+    said = box.mark.lines if box.mark else []
     return [f"{own(box, parent)} {kind(box)}", facts(box), *box.flags, *said]
 
 

@@ -11,7 +11,7 @@ middle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -23,8 +23,11 @@ MOST = 5
 """Lines in a gap for which every order of tracks is tried."""
 
 X = tuple[int, int]
-Source = tuple[int, int]
-"""A child's number and its port; the scope's own input where the number is -1."""
+Source = tuple[int, int, str]
+"""A child's number, its port and the net that has the line alone, or "".
+
+The number is -1 for the scope's own input; see `Box.lone` for the net.
+"""
 
 
 @dataclass(slots=True)
@@ -90,19 +93,26 @@ def grid(box: Box, root: bool = False) -> Grid:
     children = box.children or [box]
     reads = () if root else box.reads
     gives = () if root else box.gives
-    made: dict[str, Source] = {name: (-1, n) for n, name in enumerate(reads)}
+    made = {name: (-1, n) for n, name in enumerate(reads)}
     for number, child in enumerate(children):
         if child.parts:
             made.update(dict.fromkeys(child.makes, (number, 0)))
         else:
             made.update((name, (number, n)) for n, name in enumerate(child.gives))
     sources = [
-        list(dict.fromkeys(made[name] for name in child.reads)) for child in children
+        list(_lines((made[name], child.lone.get(name, "")) for name in child.reads))
+        for child in children
     ]
+    leaves = (
+        () if root else box.leaves or [(name, n, "") for n, name in enumerate(gives)]
+    )
+    outs: dict[Source, int] = {}
+    for name, port, net in leaves:
+        outs.setdefault((*made[name], net), port)
     rows, follows = _rows(sources)
     height = max(rows) + 1
     columns = _columns(rows, follows, sources)
-    nets = _nets(sources, [made[name] for name in gives])
+    nets = _nets(sources, outs)
     taken = set(zip(columns, rows, strict=True))
     lanes = _lanes(nets, rows, columns, height, taken)
     width = max([*columns, *(lane for lane in lanes if lane is not None)]) + 1
@@ -114,9 +124,18 @@ def grid(box: Box, root: bool = False) -> Grid:
         )
         for child, found in zip(children, arrivals, strict=True)
     ]
-    tracks = _route(nets, lanes, rows, columns, height, arrivals, gives, made)
+    tracks = _route(nets, lanes, rows, columns, height, arrivals, outs)
     edge = STEP * max(len(reads) - 1, len(gives) - 1, 0)
     return Grid(rows, columns, height, width, nets, tracks, ports, (0, edge))
+
+
+def _lines(read: Iterable[tuple[tuple[int, int], str]]) -> Iterator[Source]:
+    """Where lines begin, each once: one that both nets have in some way is of both."""
+    nets: dict[tuple[int, int], set[str]] = {}
+    for made, net in read:
+        nets.setdefault(made, set()).add(net)
+    for (number, port), held in nets.items():
+        yield number, port, next(iter(held)) if len(held) == 1 else ""
 
 
 def _outs(child: Box) -> int:
@@ -128,8 +147,8 @@ def _rows(sources: list[list[Source]]) -> tuple[list[int], list[list[int]]]:
     rows: list[int] = []
     follows: list[list[int]] = [[] for _ in sources]
     for number, read in enumerate(sources):
-        rows.append(max((rows[s] + 1 for s, _ in read if s >= 0), default=0))
-        for s in {s for s, _ in read if s >= 0}:
+        rows.append(max((rows[s] + 1 for s, *_ in read if s >= 0), default=0))
+        for s in {s for s, *_ in read if s >= 0}:
             follows[s].append(number)
     for number, read in enumerate(sources):
         # An input that is needed late stands where it is needed.
@@ -159,13 +178,13 @@ def _columns(
                 break
             chain.append(max(free, key=lambda n: (below[n], -n)))
         while True:
-            above = [s for s, _ in sources[chain[0]] if s >= 0 and columns[s] < 0]
+            above = [s for s, *_ in sources[chain[0]] if s >= 0 and columns[s] < 0]
             if not above:
                 break
             chain.insert(0, max(above, key=lambda n: (rows[n], -n)))
         # The rows that the lines to and from it pass are kept free as well.
         first = max(
-            (rows[s] + 1 if s >= 0 else 0 for s, _ in sources[chain[0]]),
+            (rows[s] + 1 if s >= 0 else 0 for s, *_ in sources[chain[0]]),
             default=rows[chain[0]],
         )
         last = max((rows[n] - 1 for n in follows[chain[-1]]), default=rows[chain[-1]])
@@ -185,15 +204,13 @@ def _columns(
     return columns
 
 
-def _nets(sources: list[list[Source]], gives: list[Source]) -> list[Net]:
+def _nets(sources: list[list[Source]], outs: Iterable[Source]) -> list[Net]:
     found: dict[Source, Net] = {}
     for number, read in enumerate(sources):
         for source in read:
             found.setdefault(source, Net(source, [])).targets.append(number)
-    for source in gives:
-        net = found.setdefault(source, Net(source, []))
-        if -1 not in net.targets:
-            net.targets.append(-1)
+    for source in outs:
+        found.setdefault(source, Net(source, [])).targets.append(-1)
     return list(found.values())
 
 
@@ -275,16 +292,12 @@ def _route(
     columns: list[int],
     height: int,
     arrivals: list[dict[Source, int]],
-    gives: Sequence[str],
-    made: dict[str, Source],
+    outs: Mapping[Source, int],
 ) -> list[int]:
     """Fills in the pieces of every line; how many tracks each gap needs."""
     gaps: list[list[Piece]] = [[] for _ in range(height + 1)]
-    out: dict[Source, int] = {}
-    for number, name in enumerate(gives):
-        out.setdefault(made[name], STEP * number)
     for net, lane in zip(nets, lanes, strict=True):
-        child, port = net.source
+        child, port, _ = net.source
         gap = rows[child] + 1 if child >= 0 else 0
         column = columns[child] if child >= 0 else 0
         last = max(height if t < 0 else rows[t] for t in net.targets)
@@ -293,7 +306,7 @@ def _route(
             bottoms: list[tuple[X, int]] = []
             for target in net.targets:
                 if target < 0 and gap == height:
-                    bottoms.append(((0, out[net.source]), -1))
+                    bottoms.append(((0, STEP * outs[net.source]), -1))
                 elif target >= 0 and rows[target] == gap:
                     place = (columns[target], arrivals[target][net.source])
                     bottoms.append((place, target))

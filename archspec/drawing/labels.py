@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archspec.drawing.outline import Box
+from archspec.graph import Graph
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 DOT = " \N{MIDDLE DOT} "
@@ -22,19 +24,6 @@ DIGITS = "0123456789"
 UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something said of a node or a scope.
-
-    Attributes:
-        kind: "added", "removed", "changed" or "differs", which gives it its colour.
-        text: a line of words, such as `stride 1 -> 2`.
-    """
-
-    kind: str
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +46,16 @@ def clean(text: str) -> str:
     return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def heading(graphs: Sequence[Graph]) -> tuple[str, list[str]]:
+    """What stands above a picture: titles, and what is told of a net, or of colours."""
+    titles = dict.fromkeys(clean(graph.title or graph.name) for graph in graphs)
+    told = ["green: only in the second net; red: only in the first; amber: changed"]
+    if len(graphs) == 1:
+        net = graphs[0]
+        told = [net.facts(), net.description, net.source]
+    return " -> ".join(titles), [clean(text) for text in told if text]
+
+
 def short(count: float) -> str:
     """9408 as 9.41k."""
     for unit in ("", "k", "M", "G"):
@@ -74,8 +73,8 @@ def by(shape: tuple[int, ...]) -> str:
 def own(box: Box, parent: str) -> str:
     """Its name within the scope that it stands in."""
     if not box.parts:
-        return _relative(box.name, parent)
-    first, last = (_relative(box.parts[n].name, parent) for n in (0, -1))
+        return clean(box.label) or _relative(box.name, parent)
+    first, last = (own(box.parts[n], parent) for n in (0, -1))
     same = first.rstrip(DIGITS)
     if last.rstrip(DIGITS) == same:
         last = last.removeprefix(same)
@@ -85,6 +84,18 @@ def own(box: Box, parent: str) -> str:
 def _relative(name: str, parent: str) -> str:
     inner = name.removeprefix(f"{parent}.") if parent else name
     return clean(inner)
+
+
+def then(box: Box) -> str:
+    """What the facts of a box are in the second of two nets, where they are other."""
+    if box.before is None or box.after is None:
+        return ""
+    before, after = facts(box.before), facts(box.after)
+    if before == after:
+        return ""
+    shape, _, counted = after.rpartition(DOT)
+    same = bool(shape) and before.startswith(f"{shape}{DOT}")
+    return f"-> {counted if same else after}"
 
 
 def kind(box: Box) -> str:

@@ -7,7 +7,7 @@ contiguous run of nodes in topological order, so that boxes never form a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log2, prod
@@ -15,6 +15,29 @@ from math import log2, prod
 from archspec.graph import Graph, Node, Scope
 from archspec.ops import Shape
 from archspec.receptive import Reach, reaches
+
+NOTHING: Mapping[str, Mark] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something said of a node or a scope.
+
+    Attributes:
+        kind: "added", "removed", "changed" or "differs", which gives it its colour.
+        text: lines of words, such as `stride 1 -> 2`.
+        folded: whether the box is folded at first though something in it is marked.
+    """
+
+    kind: str
+    text: str = ""
+    folded: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """Its kind and its words."""
+        first, *others = self.text.split("\n")
+        return [f"{self.kind}: {first}" if first else self.kind, *others]
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +61,14 @@ class Box:
         gives: those that others read.
         ends: the value whose shape it has: the last of `gives`, or the last at all.
         flags: "output" and "tap c2" where these values are made in it.
+        mark: what is said of it.
+        label: what it is called in its scope, where that isn't the rest of its path.
+        before, after: in a picture of two nets: what it is in the first, and in the
+            second; None where that net lacks it.
+        lone: in such a picture, of `reads` those that one net alone reads: "added" or
+            "removed".
+        leaves: in such a picture: which value leaves as which of `gives`, and "" or
+            the net in which it does, as in `lone`.
     """
 
     name: str
@@ -58,6 +89,12 @@ class Box:
     gives: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    mark: Mark | None = None
+    label: str = ""
+    before: Box | None = None
+    after: Box | None = None
+    lone: Mapping[str, str] = field(default_factory=dict)
+    leaves: Sequence[tuple[str, int, str]] = ()
 
     @property
     def opens(self) -> bool:
@@ -95,12 +132,15 @@ class Box:
         return bool(self.shapes) and all(s[0] != self.shape[0] for s in self.shapes)
 
 
-def outline(graph: Graph, marks: Collection[str] = ()) -> Box:
+def outline(
+    graph: Graph, marks: Mapping[str, Mark] = NOTHING, *, repeats: bool = True
+) -> Box:
     """The whole net as one box, whose children are its inputs and what follows.
 
     Args:
         graph: the net.
-        marks: names of nodes and scopes that are no instance among equals.
+        marks: what is said of nodes and scopes, by path.
+        repeats: whether the instances of one are one box.
     """
     known, shapes = reaches(graph), graph.shapes()
     flags: dict[str, list[str]] = {}
@@ -115,6 +155,7 @@ def outline(graph: Graph, marks: Collection[str] = ()) -> Box:
         root.children.append(box)
     stack = [root]
     chains: dict[int, list[Scope]] = {}
+    counts: dict[tuple[int, tuple[Shape, ...]], tuple[int, int, int]] = {}
     for node, taken in graph.located():
         chain = chains.get(id(node.scope))
         if chain is None:
@@ -129,24 +170,28 @@ def outline(graph: Graph, marks: Collection[str] = ()) -> Box:
         del stack[level:]
         for scope in chain[level - 1 :]:
             box = Box(scope.name, scope.title, "block", scope=scope)
+            box.mark = marks.get(scope.name)
             stack[-1].children.append(box)
             stack.append(box)
         op = node.op
         group = type(op).__module__.rpartition(".")[2]
         leaf = Box(node.name, op.kind, group, node.shape, known[node.name], node=node)
-        leaf.params = sum(map(prod, op.weights(*taken).values()))
-        leaf.macs, leaf.memory = op.macs(*taken), 4 * prod(node.shape)
+        if (id(op), taken) not in counts:
+            params = sum(map(prod, op.weights(*taken).values()))
+            counts[id(op), taken] = params, op.macs(*taken), 4 * prod(node.shape)
+        leaf.params, leaf.macs, leaf.memory = counts[id(op), taken]
         leaf.reads = tuple(dict.fromkeys(node.inputs))
         leaf.shapes = tuple(shapes[name] for name in leaf.reads)
         leaf.makes = frozenset((node.name,))
         leaf.gives = leaf.ends = (node.name,)
         leaf.flags = tuple(flags.get(node.name, ()))
+        leaf.mark = marks.get(node.name)
         stack[-1].children.append(leaf)
     readers: dict[str, list[str]] = {}
     for node in graph.nodes:
         for name in node.inputs:
             readers.setdefault(name, []).append(node.name)
-    _close(root, readers, shapes, known, _marked(marks))
+    _close(root, readers, shapes, known, repeats, bool(marks))
     return root
 
 
@@ -166,17 +211,18 @@ def _close(
     readers: Mapping[str, Sequence[str]],
     shapes: Mapping[str, Shape],
     known: Mapping[str, Reach],
-    marked: Collection[str],
+    repeats: bool,
+    marked: bool,
 ) -> None:
     """Sums up a scope and makes its repeats one box each, from the inside out."""
     for child in box.children:
         if child.opens:
-            _close(child, readers, shapes, known, marked)
+            _close(child, readers, shapes, known, repeats, marked)
     _sum(box, box.children, readers, shapes, known)
-    if box.node is None:
+    if repeats:
         box.children = [
             run[0] if len(run) == 1 else _repeat(run, readers, shapes, known)
-            for run in _runs(box.children, marked)
+            for run in runs(box.children, marked)
         ]
 
 
@@ -215,32 +261,24 @@ def _repeat(
 ) -> Box:
     first = run[0]
     box = Box(first.name, first.what, first.group, scope=first.scope, node=first.node)
+    box.mark = first.mark
     _sum(box, run, readers, shapes, known)
     box.parts = run
     return box
 
 
-def _marked(marks: Collection[str]) -> set[str]:
-    """The names with those of all scopes around them."""
-    return {
-        ".".join(parts[:n])
-        for parts in (name.split(".") for name in marks)
-        for n in range(1, len(parts) + 1)
-    }
-
-
-def _runs(boxes: Sequence[Box], marked: Collection[str]) -> Iterator[list[Box]]:
+def runs(boxes: Sequence[Box], marked: bool) -> Iterator[list[Box]]:
     """Neighbours of one repeat that give the same shape at the same stride.
+
+    What is `marked` in one of them is so in all.
 
     Or whose channels grow evenly, three or more, as in a DenseNet.
     """
     start = 0
     while start < len(boxes):
         end = start + 1
-        key = None if boxes[start].name in marked else _key(boxes[start])
-        while end < len(boxes) and key and _key(boxes[end]) == key:
-            if boxes[end].name in marked:
-                break
+        key = _key(boxes[start], marked)
+        while end < len(boxes) and key and _key(boxes[end], marked) == key:
             end += 1
         run = list(boxes[start:end])
         start = end
@@ -256,14 +294,17 @@ def _runs(boxes: Sequence[Box], marked: Collection[str]) -> Iterator[list[Box]]:
         yield held
 
 
-def _key(box: Box) -> object:
+def _key(box: Box, marked: bool) -> object:
     """What instances of one repeat have in common; None outside of any."""
     made = box.node or box.scope
     if made is None or made.index is None or box.parts:
         return None
     scope = box.scope.parent if box.scope else box.node and box.node.scope
     definition = box.scope.definition if box.scope else box.what
-    return id(scope), made.slot, definition, box.reach.stride, box.shape[1:]
+    told = marked and tuple(
+        (inner.name[len(box.name) :], inner.mark) for inner in below(box) if inner.mark
+    )
+    return id(scope), made.slot, definition, box.reach.stride, box.shape[1:], told
 
 
 def _growing(run: Sequence[Box]) -> bool:

@@ -8,7 +8,7 @@ field to that of what that box reads. A net of 4,000 nodes takes a few kilobytes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from html import escape
@@ -20,13 +20,13 @@ from archspec.drawing.fonts import WIDTHS
 from archspec.drawing.grid import Grid, grid
 from archspec.drawing.labels import (
     Above,
-    Mark,
     by,
     clean,
     differences,
     facts,
     kind,
     own,
+    then,
 )
 from archspec.drawing.outline import Box, below
 from archspec.drawing.picture import (
@@ -48,7 +48,6 @@ from archspec.drawing.picture import (
 )
 from archspec.drawing.svg import DARK, LIGHT, svg
 from archspec.errors import Location
-from archspec.graph import Graph
 
 NUMBERS = {
     "BETWEEN": BETWEEN, "BIG": BIG, "FOOT": FOOT, "GAP": GAP, "HEAD": HEAD,
@@ -62,38 +61,35 @@ LINES = 12
 
 
 def page(
-    graph: Graph,
+    title: str,
+    told: Sequence[str],
     net: Box,
     opened: Opened,
-    marks: Mapping[str, Mark],
     above: Above | None = None,
 ) -> str:
     """The document.
 
     Args:
-        graph: the net, for its title and its totals.
-        net: its outline.
+        title: of the picture.
+        told: what is told of the whole, the first of it also in the picture.
+        net: the outline of a net, or of two.
         opened: what is open at first.
-        marks: by path.
         above: what else the page has.
     """
-    marked = {name: mark.kind for name, mark in marks.items()}
-    still = svg(graph, sized(net, opened, marks), marked, "")
-    title = escape(clean(graph.title or graph.name))
+    still = svg(title, told[0], sized(net, opened), "")
+    name = f'<h1 class="name">{escape(title)}</h1><p class="name">{escape(told[0])}</p>'
     parts = {
-        "TITLE": escape(clean(above.title)) if above else title,
-        "NET": title,
-        "ABOVE": f'<div class="above">{above.body}</div>' if above else "",
+        "TITLE": escape(clean(above.title) if above else title),
+        "NET": escape(title),
+        "ABOVE": f'<div class="above">{above.body}</div>' if above else name,
         "STYLE": LIGHT
-        + "@media (prefers-color-scheme:dark){:root:not([data-theme=light]){"
-        + DARK
-        + "}}:root[data-theme=dark]{"
-        + DARK
-        + "}"
+        + "@media screen and (prefers-color-scheme:dark){"
+        + f":root:not([data-theme=light]){{{DARK}}}}}"
+        + f"@media screen{{:root[data-theme=dark]{{{DARK}}}}}"
         + _asset("viewer.css")
         + (above.style if above else ""),
         "PICTURE": still,
-        "DATA": _json(data(graph, net, opened, marks)),
+        "DATA": _json(data(told, net, opened)),
         "SCRIPT": _asset("viewer.js") + (above.script if above else ""),
     }
     text = _asset("viewer.html")
@@ -115,11 +111,9 @@ def _json(value: Any) -> str:
     return text
 
 
-def data(
-    graph: Graph, net: Box, opened: Opened, marks: Mapping[str, Mark]
-) -> dict[str, Any]:
+def data(told: Sequence[str], net: Box, opened: Opened) -> dict[str, Any]:
     """The net for the script: see `Pool`."""
-    pool = Pool(marks, net)
+    pool = Pool(net)
     root = pool.box(net, "", ZERO, root=True)
     return {
         "root": root,
@@ -129,14 +123,12 @@ def data(
         "opened": _opened(net, opened),
         "numbers": NUMBERS,
         "widths": [[round(w[c], 2) for c in map(chr, range(32, 127))] for w in WIDTHS],
-        "total": {
-            "p": graph.parameter_count(),
-            "m": graph.macs(),
-            "y": graph.activation_bytes(),
-        },
-        "facts": clean(graph.facts()),
-        "source": clean(graph.source),
-        "description": clean(graph.description),
+        "totals": [
+            {"p": whole.params, "m": whole.macs, "y": whole.memory}
+            for whole in ((net.before, net.after) if net.after else (net,))
+            if whole
+        ],
+        "told": [*told],
     }
 
 
@@ -166,14 +158,20 @@ class Pool:
             1 for other channels and 2 for fewer pixels, x mark, i what is told,
             r field and stride, b what its children's fields add to, c children, G grid;
             of a repeat P its instances as [box, name, what fields add to] and d their
-            differences.
+            differences; of what two nets have j what is told of it in the second, v
+            facts there, u its path, parameters, MACs and bytes there.
         infos: attributes, weights, shapes, formulas and YAML of ops and blocks.
         grids: see `Grid`.
     """
 
-    def __init__(self, marks: Mapping[str, Mark], net: Box) -> None:
-        self.marks = marks
-        self.fields = {box.name: box.reach.field for box in below(net) if not box.opens}
+    def __init__(self, net: Box) -> None:
+        self.marked = any(box.mark for box in below(net))
+        self.fields = {
+            name: box.reach.field
+            for box in below(net)
+            if not box.opens
+            for name in box.makes
+        }
         self.boxes: list[Any] = []
         self.grids: list[Any] = []
         self.infos: list[Any] = []
@@ -221,11 +219,14 @@ class Pool:
             made["e"] = 2
         elif box.rechannels:
             made["e"] = 1
-        mark = self.marks.get(box.name)
-        if mark is not None:
-            made["x"] = [mark.kind, clean(mark.text)]
+        if box.mark is not None:
+            made["x"] = [box.mark.kind, *map(clean, box.mark.lines)]
         made["r"] = [_axes(box.reach.field, base), _axes(box.reach.stride)]
-        made["i"] = self._info(box)
+        made["i"] = self._info(box.before or box.after or box)
+        if box.before and box.after:
+            made.update(v=then(box), j=self._info(box.after))
+            made["u"] = [clean(box.after.name), box.after.params]
+            made["u"] += [box.after.macs, box.after.memory]
         if box.parts:
             made["d"] = differences(box)
             made["P"] = [self._part(part, parent, base) for part in box.parts]
@@ -242,7 +243,7 @@ class Pool:
 
     def _part(self, part: Box, parent: str, base: Axes) -> list[Any]:
         inner = self._base(part, base)
-        like = None if self.marks else _like(part, inner)
+        like = None if self.marked else _like(part, inner)
         number = self._alike.get(like)
         if number is None:
             number = self.box(part, parent, inner, bare=True)
@@ -336,11 +337,18 @@ def _piece(box: Box, parent: str) -> str:
 
 
 def _axes(axes: Axes | None, base: Axes = ZERO) -> Any:
+    """A number for both axes, or one for each."""
     if axes is None:
         return None
-    found = [float(f"{float(a - b):.6g}") for a, b in zip(axes, base, strict=True)]
-    whole = [int(value) if value.is_integer() else value for value in found]
-    return whole[0] if whole[0] == whole[1] else whole
+    if axes[0] == axes[1] and base[0] == base[1]:
+        return _short(axes[0] - base[0])
+    return [_short(a - b) for a, b in zip(axes, base, strict=True)]
+
+
+def _short(value: Fraction) -> int | float:
+    if value.denominator == 1:
+        return value.numerator
+    return float(f"{float(value):.6g}")
 
 
 def _grid(laid: Grid) -> list[Any]:
@@ -352,6 +360,7 @@ def _grid(laid: Grid) -> list[Any]:
                 for piece in net.pieces
             ],
             [value for lane in net.lanes for value in lane],
+            *([net.source[2]] if net.source[2] else []),
         ]
         for net in laid.nets
     ]

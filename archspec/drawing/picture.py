@@ -5,12 +5,12 @@ The page does the same sums in `viewer.js`; a test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from archspec.drawing.fonts import fitted, width
 from archspec.drawing.grid import Grid, grid
-from archspec.drawing.labels import Mark, differences, facts, kind, own
+from archspec.drawing.labels import DOT, differences, facts, kind, own, then
 from archspec.drawing.outline import Box
 
 PAD = 14
@@ -65,25 +65,22 @@ Opened = Callable[[Box, int], bool]
 
 
 def texts(
-    box: Box, parent: str, room: float, marks: Mapping[str, Mark], open_: bool
+    box: Box, parent: str, room: float, open_: bool
 ) -> tuple[str, str, str, tuple[str, ...]]:
     """The texts of a box, each cut to the room that there is."""
     name = fitted(own(box, parent), room, BIG, bold=True)
     left = room - width(name, BIG, bold=True) - 6
     what = fitted(kind(box), left, SMALL) if left > 24 else ""
-    told = [flag for flag in box.flags if not open_]
-    mark = marks.get(box.name)
-    if mark is not None:
-        told.append(f"{mark.kind}: {mark.text}" if mark.text else mark.kind)
-    flags = " \N{MIDDLE DOT} ".join(told)
-    lines = (fitted(flags, room, SMALL, bold=True),) if flags else ()
+    told = [then(box)] if then(box) else []
+    told += [DOT.join(box.flags)] if box.flags and not open_ else []
+    told += box.mark.lines if box.mark else []
+    lines = tuple(fitted(line, room, SMALL, bold=True) for line in told)
     return name, what, fitted(facts(box), room, SMALL), lines
 
 
 def sized(
     box: Box,
     opened: Opened,
-    marks: Mapping[str, Mark],
     *,
     level: int = 0,
     parent: str = "",
@@ -93,7 +90,7 @@ def sized(
     if level and not (box.opens and opened(box, level)):
         half = (WIDEST - NARROWER * box.narrowed) / 2
         left, right = max(half, ports[0] + LANE), max(half, ports[1] + LANE)
-        said = texts(box, parent, left + right - 16, marks, False)
+        said = texts(box, parent, left + right - 16, False)
         height = HEIGHT + LINE * len(said[3])
         return Sized(box, left, right, height, said)
     shown = box.parts[0] if box.parts else box
@@ -102,7 +99,6 @@ def sized(
         sized(
             child,
             opened,
-            marks,
             level=level + 1,
             parent=shown.name if child is not shown else parent,
             ports=reach,
@@ -135,7 +131,7 @@ def sized(
     foot = ""
     if box.parts:
         foot, y = fitted(differences(box), total - 16, SMALL), y + FOOT
-    said = texts(box, parent, total - 36, marks, True)
+    said = texts(box, parent, total - 36, True)
     return Sized(
         box, left, total - left, y, said, laid, inner, middles, tops, rows, foot
     )
@@ -176,14 +172,14 @@ class Line:
         segments: x and y of both ends of each.
         arrows: x and y of the tips.
         dots: x and y where it branches.
-        ends: the rectangles at its ends, for each: x, y and the box's number in the
-            list of all, so that a test can see that it begins and ends at boxes.
+        net: "added" or "removed" where one of two nets has it alone.
     """
 
     source: Box | None
     segments: list[tuple[float, float, float, float]]
     arrows: list[tuple[float, float]]
     dots: list[tuple[float, float]]
+    net: str = ""
 
 
 def placed(top: Sized) -> tuple[list[Rect], list[Line]]:
@@ -226,7 +222,7 @@ def _lines(
 
     for net in laid.nets:
         source = one.inner[net.source[0]].box if net.source[0] >= 0 else None
-        line = Line(source, [], [], [])
+        line = Line(source, [], [], [], net.source[2])
         for piece in net.pieces:
             gap = piece.gap
             above = head if gap == 0 else y + one.tops[gap - 1] + one.heights[gap - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from html import escape
 from itertools import chain
 
@@ -18,8 +18,13 @@ from archspec.drawing.picture import (
     Sized,
     placed,
 )
-from archspec.graph import Graph
 
+LINES = (("as-stride", "fewer pixels"), ("as-channels", "other channels"))
+BOTH = (
+    ("as-line-added", "only in the second net"),
+    ("as-line-removed", "only in the first"),
+)
+"""Lines that have a meaning, of a net and of two."""
 MARGIN = 16
 TITLE = 46
 COLOURS = {
@@ -39,6 +44,18 @@ COLOURS = {
 }
 
 
+def _lone(number: int) -> str:
+    """How lines look that one of two nets has alone, in a colour of its boxes."""
+    return (
+        "".join(
+            f".as-line-{net}{{stroke:{COLOURS[net][number]};stroke-width:2.2}}"
+            f".as-tip-{net}{{fill:{COLOURS[net][number]}}}"
+            for net in ("added", "removed")
+        )
+        + ".as-line-removed{stroke-dasharray:5 3}"
+    )
+
+
 LIGHT = (
     f".as-text{{font-family:{STACK};font-size:{SMALL}px;fill:#1b2026}}"
     f".as-name{{font-size:{BIG}px;font-weight:bold}}"
@@ -50,6 +67,7 @@ LIGHT = (
     ".as-channels{stroke:#3a6fb5;stroke-width:2.2}"
     ".as-stride{stroke:#c2410c;stroke-width:2.6}"
     + "".join(f".as-{n}{{fill:{c[0]};stroke:{c[1]}}}" for n, c in COLOURS.items())
+    + _lone(1)
     + ".as-odd{fill:#f1f3f6}.as-even{fill:#fafbfc}.as-edge{fill:none}"
 )
 DARK = (
@@ -57,30 +75,29 @@ DARK = (
     ".as-line{stroke:#8d99a6}.as-tip{fill:#8d99a6}"
     ".as-channels{stroke:#7fb0ee}.as-stride{stroke:#ff9a62}"
     + "".join(f".as-{n}{{fill:{c[2]};stroke:{c[3]}}}" for n, c in COLOURS.items())
+    + _lone(3)
     + ".as-odd{fill:#1a2027}.as-even{fill:#151a20}.as-edge{fill:none}"
 )
 STYLE = f"{LIGHT}@media (prefers-color-scheme:dark){{{DARK}}}"
 """Light, and dark where the reader's screen is."""
 
 
-def svg(graph: Graph, top: Sized, marked: Mapping[str, str], style: str = STYLE) -> str:
-    """The document: the net's title and totals, and the boxes below."""
+def svg(title: str, told: str, top: Sized, style: str = STYLE) -> str:
+    """The document: a title, what is told below it, and the boxes."""
     rects, lines = placed(top)
-    title = clean(graph.title or graph.name)
-    told = clean(graph.facts())
     wide = max(top.width, 420.0)
     shift = MARGIN + (wide - top.width) / 2
     total = (wide + 2 * MARGIN, top.height + TITLE + 2 * MARGIN + 20)
     body = "".join(
         chain(
             [f'<g transform="translate({_n(shift)} {TITLE + MARGIN})">'],
-            (_frame(rect, marked) for rect in rects if rect.open),
+            (_frame(rect) for rect in rects if rect.open),
             map(_line, lines),
-            (_box(rect, marked) for rect in rects if not rect.open),
+            (_box(rect) for rect in rects if not rect.open),
             ["</g>"],
         )
     )
-    legend = _legend(MARGIN, total[1] - MARGIN)
+    legend = _legend(MARGIN, total[1] - MARGIN, BOTH if top.box.after else LINES)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(total[0])}" '
         f'height="{_n(total[1])}" viewBox="0 0 {_n(total[0])} {_n(total[1])}" '
@@ -107,9 +124,9 @@ def _text(x: float, y: float, text: str, names: str = "") -> str:
     return f'<text class="{kinds}" x="{_n(x)}" y="{_n(y)}">{escape(text)}</text>'
 
 
-def _colour(rect: Rect, marked: Mapping[str, str]) -> str:
+def _colour(rect: Rect) -> str:
     box = rect.sized.box
-    return marked.get(box.name, box.group)
+    return box.mark.kind if box.mark else box.group
 
 
 def _rect(rect: Rect, names: str) -> str:
@@ -135,10 +152,10 @@ def _stack(rect: Rect, colour: str) -> str:
     )
 
 
-def _frame(rect: Rect, marked: Mapping[str, str]) -> str:
+def _frame(rect: Rect) -> str:
     one = rect.sized
     shade = "as-odd" if rect.level % 2 else "as-even"
-    colour = _colour(rect, marked)
+    colour = _colour(rect)
     name, what, facts, flags = one.texts
     x = rect.x + 10
     y = rect.y + 17
@@ -164,10 +181,10 @@ def _frame(rect: Rect, marked: Mapping[str, str]) -> str:
     return "".join(found)
 
 
-def _box(rect: Rect, marked: Mapping[str, str]) -> str:
+def _box(rect: Rect) -> str:
     one = rect.sized
     name, what, facts, flags = one.texts
-    colour = _colour(rect, marked)
+    colour = _colour(rect)
     found = [_stack(rect, colour), _rect(rect, f"as-{colour}")]
     x, y = rect.x + 8, rect.y + 17
     found.append(_text(x, y, name, "as-name"))
@@ -180,7 +197,9 @@ def _box(rect: Rect, marked: Mapping[str, str]) -> str:
 
 def _line(line: Line) -> str:
     kinds = "as-line"
-    if line.source is not None and line.source.halves:
+    if line.net:
+        kinds += f" as-line-{line.net}"
+    elif line.source is not None and line.source.halves:
         kinds += " as-stride"
     elif line.source is not None and line.source.rechannels:
         kinds += " as-channels"
@@ -188,17 +207,17 @@ def _line(line: Line) -> str:
         f"M{_n(x)} {_n(y)}" + (f"V{_n(v)}" if x == u else f"H{_n(u)}")
         for x, y, u, v in line.segments
     )
+    tip = "as-tip" + (f" as-tip-{line.net}" if line.net else "")
     tips = "".join(f"M{_n(x - 3.5)} {_n(y - 6)}h7l-3.5 6z" for x, y in line.arrows)
     dots = "".join(
-        f'<circle class="as-tip" cx="{_n(x)}" cy="{_n(y)}" r="2.4"/>'
+        f'<circle class="{tip}" cx="{_n(x)}" cy="{_n(y)}" r="2.4"/>'
         for x, y in line.dots
     )
-    head = f'<path class="as-tip" d="{tips}"/>' if tips else ""
+    head = f'<path class="{tip}" d="{tips}"/>' if tips else ""
     return f'<path class="{kinds}" d="{d}"/>{head}{dots}'
 
 
-def _legend(x: float, y: float) -> str:
-    said = (("as-stride", "fewer pixels"), ("as-channels", "other channels"))
+def _legend(x: float, y: float, said: Sequence[tuple[str, str]]) -> str:
     found = []
     for kinds, text in said:
         found.append(f'<path class="as-line {kinds}" d="M{_n(x)} {_n(y - 4)}h22"/>')

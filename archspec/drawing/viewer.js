@@ -35,12 +35,13 @@ const fitted = (text, room, size, bold) => {
 const textsOf = (b, room, open) => {
   const name = fitted(b.n, room, N.BIG, true);
   const left = room - widthOf(name, N.BIG, true) - 6;
-  const told = open ? [] : [...(b.l || [])];
-  if (b.x) told.push(b.x[1] ? b.x[0] + ": " + b.x[1] : b.x[0]);
+  const told = b.v ? [b.v] : [];
+  if (b.l && !open) told.push(b.l.join(" \u00b7 "));
+  if (b.x) told.push(...b.x.slice(1));
   return {
     name, what: left > 24 ? fitted(b.w, left, N.SMALL) : "",
     facts: fitted(b.f, room, N.SMALL),
-    flags: told.length ? [fitted(told.join(" \u00b7 "), room, N.SMALL, true)] : [],
+    flags: told.map(line => fitted(line, room, N.SMALL, true)),
   };
 };
 const opens = b => Boolean(b.c || b.P);
@@ -136,9 +137,9 @@ const placed = top => {
     });
     const bottom = y + one.height - (one.foot ? N.FOOT : 0), head = y + (level ? N.HEAD : 0);
     const across = (c, dx) => x + one.middles[c] + dx;
-    for (const [source, pieces, lanes] of nets) {
-      const line = {kind: source < 0 ? 0 : one.inner[source].it.box.e || 0,
-        d: "", tips: "", dots: []};
+    for (const [source, pieces, lanes, net] of nets) {
+      const kind = source < 0 ? "" : ["", "channels", "stride"][one.inner[source].it.box.e || 0];
+      const line = {kind: net ? "line-" + net : kind, tip: net ? " as-tip-" + net : "", d: "", tips: "", dots: []};
       const go = (a, b, c, d) => { line.d += `M${a} ${b}` + (a === c ? `V${d}` : `H${c}`); };
       for (const [gap, track, tops, bottoms] of pieces) {
         const above = gap ? y + one.tops[gap - 1] + one.heights[gap - 1] : head;
@@ -187,12 +188,14 @@ const make = (tag, attributes, ...inner) => {
 const word = (x, y, text, names) =>
   make("text", {class: "as-text " + names, x, y}, text);
 const svg = make("svg", {role: "img", "aria-label": still.getAttribute("aria-label")});
-const view = make("g", {});
+const view = make("g", {id: "net", "aria-hidden": "true"});  // the tree says it
 svg.append(view);
 let size = [1, 1], scale = 1, dx = 0, dy = 0, byWay = new Map();
 
+/* What the second of two nets adds is a part of that one. */
+const totalOf = b => data.totals[b.g === "added" ? 1 : 0];
 const heat = (b) => {
-  const part = (b[colour] || 0) / (data.total[colour] || 1);
+  const part = (b[colour] || 0) / (totalOf(b)[colour] || 1);
   return part ? Math.min(1, .12 + .88 * Math.sqrt(part)) : 0;
 };
 const tint = (e, b) => {
@@ -245,9 +248,9 @@ const draw = () => {
     }
   }
   const drawn = lines.map(line => make("g", {},
-    make("path", {class: "as-line" + ["", " as-channels", " as-stride"][line.kind], d: line.d}),
-    make("path", {class: "as-tip", d: line.tips}),
-    ...line.dots.map(([cx, cy]) => make("circle", {class: "as-tip", cx, cy, r: 2.4}))));
+    make("path", {class: "as-line" + (line.kind && " as-" + line.kind), d: line.d}),
+    make("path", {class: "as-tip" + line.tip, d: line.tips}),
+    ...line.dots.map(([cx, cy]) => make("circle", {class: "as-tip" + line.tip, cx, cy, r: 2.4}))));
   view.replaceChildren(...frames, ...drawn, ...boxes);
 };
 
@@ -343,6 +346,11 @@ const html = (tag, attributes, ...inner) => {
 };
 const treeOpen = it => it.instance ? opened.has(it.of.way) && open_instances.has(it.way) : opened.has(it.way);
 const open_instances = new Set();
+/* What became of it, in words as well. */
+const state = b => {
+  const kind = b.x ? b.x[0] : ["added", "removed", "changed"].find(k => k === b.g);
+  return kind ? [html("span", {class: "state " + kind}, b.x || kind !== "changed" ? kind : "changed inside")] : [];
+};
 const grow = () => {
   const focused = document.activeElement && document.activeElement.dataset.way;
   const inTree = tree.contains(document.activeElement);
@@ -352,7 +360,7 @@ const grow = () => {
       "aria-level": kid.level, "aria-selected": "false"},
       html("div", {class: "row", style: `padding-left:${8 + 14 * (kid.level - 1)}px`},
         html("span", {class: "twist", "aria-hidden": "true"}, can ? open ? "\u25be" : "\u25b8" : ""),
-        html("span", {}, b.n), html("span", {class: "what"}, b.w)));
+        html("span", {}, b.n), html("span", {class: "what"}, b.w), ...state(b)));
     if (can) e.setAttribute("aria-expanded", String(open));
     if (open) e.append(html("ul", {role: "group"}, ...branch(kid)));
     return e;
@@ -382,7 +390,7 @@ tree.addEventListener("click", event => {
   else if (itemsOf(way).at(-1).instance) { show(way); refresh(); }
   choose(way, true);
   reveal(boxOf(way));
-  if (!event.target.closest(".twist")) get("side").classList.remove("shown");
+  if (!event.target.closest(".twist")) menu(false);
 });
 tree.addEventListener("keydown", event => {
   const all = [...tree.querySelectorAll("[role=treeitem]")];
@@ -409,7 +417,15 @@ tree.addEventListener("keydown", event => {
 /* The panel. */
 const panel = get("panel");
 const number = n => (n || 0).toLocaleString("en");
-const share = (n, k) => data.total[k] && n ? ` (${(100 * n / data.total[k]).toPrecision(3)} %)` : "";
+const share = (n, all) => all && n ? ` (${(100 * n / all).toPrecision(3)} %)` : "";
+/* A value, or that of both nets. */
+const both = (a, b) => b === undefined || a === b ? a : a ? b ? a + " -> " + b : a + " -> none" : "none -> " + b;
+const counted = (b, k, place, say) => {
+  const own = b[k] || 0, total = totalOf(b)[k];
+  return b.u && b.u[place] !== own
+    ? both(say(own) + share(own, total), say(b.u[place]) + share(b.u[place], data.totals[1][k]))
+    : say(own) + share(own, total);
+};
 const bytes = n => {
   for (const unit of ["B", "KiB", "MiB"]) {
     if (n < 1024) return `${n.toFixed(unit === "B" ? 0 : 1)} ${unit}`;
@@ -420,12 +436,24 @@ const bytes = n => {
 const axes = v => Array.isArray(v) ? v.join(" \u00d7 ") : String(v);
 const table = rows => html("table", {}, ...rows.filter(row => row[1] !== "").map(([a, ...b]) =>
   html("tr", {}, html("th", {scope: "row"}, a), html("td", {}, ...b))));
+/* Rows by their first cell, with the values of both nets. */
+const joined = (one, other) => {
+  if (!other) return one;
+  const rest = new Map(other.map(row => [row[0], row]));
+  const rows = one.map(([key, value, ...more]) => {
+    const now = rest.get(key);
+    rest.delete(key);
+    return [key, both(value, now ? now[1] : ""), ...(now && now[1] === value ? more : [])];
+  });
+  return [...rows, ...[...rest.values()].map(([key, value]) => [key, both("", value)])];
+};
+const sizes = ([name, shape]) => [name, "[" + shape.join(", ") + "]"];
 const tell = it => {
   panel.classList.remove("welcome");
-  const b = it.box, info = data.infos[b.i] || {}, field = b.r[0] === null ? null : add(it.instance && !it.box.P ? it.base : it.base, b.r[0]);
+  const b = it.box, info = data.infos[b.i] || {}, next = data.infos[b.j] || {}, field = b.r[0] === null ? null : add(it.instance && !it.box.P ? it.base : it.base, b.r[0]);
   const parts = [html("h2", {}, it.path || b.n), html("p", {}, b.w)];
   if (info.z) parts.push(html("p", {}, info.z));
-  if (b.x) parts.push(html("p", {}, html("strong", {}, b.x.filter(Boolean).join(": "))));
+  if (b.x) parts.push(html("p", {}, html("strong", {}, b.x.slice(1).join("; "))));
   if (b.P) {
     const pick = html("select", {id: "instance"}, ...b.P.map((p, n) =>
       html("option", {value: n}, p[1].replace(/^\//, ""))));
@@ -439,18 +467,20 @@ const tell = it => {
     parts.push(html("p", {}, html("label", {}, "Instance shown ", pick)), html("p", {}, b.d));
   }
   parts.push(table([
-    ["reads", (info.t || []).join(", ")], ["gives", info.o || ""],
+    ["in the second net", b.u && b.u[0] !== it.path ? b.u[0] : ""],
+    ["reads", both((info.t || []).join(", "), next.t && next.t.join(", "))],
+    ["gives", both(info.o || "", next.o)],
     ["", (b.l || []).join(", ")],
-    ["parameters", number(b.p) + share(b.p, "p")],
-    ["MACs", number(b.m) + share(b.m, "m")],
-    ["output memory", bytes(b.y || 0) + " in float32" + share(b.y, "y")],
+    ["parameters", counted(b, "p", 1, number)],
+    ["MACs", counted(b, "m", 2, number)],
+    ["output memory", counted(b, "y", 3, bytes) + " in float32"],
     ["receptive field", b.r[1] === null ? "" : field === null ? "all of the image" : axes(field) + " pixels"],
     ["stride", b.r[1] === null ? "" : axes(b.r[1]) + " pixels"],
   ]));
   if (info.k && info.k.length) parts.push(html("h3", {}, b.c || b.P ? "Params" : "Attributes"),
-    table(info.k.map(([key, value, text]) => [key, value, ...(text && text !== value ? [" ", html("code", {}, "=" + text)] : [])])));
+    table(joined(info.k, next.k).map(([key, value, text]) => [key, value, ...(text && text !== value ? [" ", html("code", {}, "=" + text)] : [])])));
   if (info.u && info.u.length && !b.P) parts.push(html("h3", {}, "In the weight file"),
-    table(info.u.map(([name, shape]) => [it.path + "." + name, "[" + shape.join(", ") + "]"])));
+    table(joined(info.u.map(sizes), next.u && next.u.map(sizes)).map(([name, shape]) => [it.path + "." + name, shape])));
   if (info.h && info.h.length) parts.push(html("p", {}, "Only when, or how often: ",
     ...info.h.map(text => html("code", {}, "=" + text + " "))));
   if (info.q) parts.push(html("h3", {}, info.q[0]), html("pre", {}, info.q[1]));
@@ -458,8 +488,7 @@ const tell = it => {
 };
 const welcome = () => {
   panel.classList.add("welcome");
-  panel.replaceChildren(html("h2", {}, still.getAttribute("aria-label")), html("p", {}, data.facts),
-    html("p", {}, data.description), html("p", {}, data.source),
+  panel.replaceChildren(html("h2", {}, still.getAttribute("aria-label")), ...data.told.map(text => html("p", {}, text)),
     html("p", {}, "A click chooses a box and opens or folds it. Keys: / finds, [ and ] fold and open a level, + \u2212 0 zoom, arrows move."));
 };
 
@@ -474,7 +503,8 @@ const search = () => {
     for (const kid of childrenOf(it)) {
       const leaf = !opens(kid.box);
       if (kid.path.toLowerCase().includes(text) && (leaf || kid.path.toLowerCase().endsWith(text))
-          || leaf && kid.box.w.toLowerCase().includes(text)) hits.push(kid.way);
+          || leaf && kid.box.w.toLowerCase().includes(text)
+          || kid.box.x && kid.box.x.join(" ").toLowerCase().includes(text)) hits.push(kid.way);
       walk(kid);
     }
   };
@@ -508,7 +538,7 @@ find.addEventListener("keydown", event => {
 const wayTo = path => {
   let found;
   const walk = it => childrenOf(it).some(kid =>
-    kid.path === path && !opens(kid.box) ? (found = kid.way, true) : walk(kid));
+    kid.path === path && !kid.box.P ? (found = kid.way, true) : walk(kid));
   walk(TOP);
   return found;
 };
@@ -554,15 +584,17 @@ get("less").onclick = () => level(-1);
 get("in").onclick = () => zoom(1.3);
 get("out").onclick = () => zoom(1 / 1.3);
 get("fit").onclick = fit;
+if (data.totals.length > 1) get("by").options[0].text = "change";
 get("by").onchange = event => { colour = event.target.value; draw(); };
 get("theme").onclick = () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme:dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 };
-get("menu").onclick = event => {
-  const on = get("side").classList.toggle("shown");
-  event.target.setAttribute("aria-expanded", String(on));
+const menu = on => {
+  get("side").classList.toggle("shown", on);
+  get("menu").setAttribute("aria-expanded", String(on));
 };
+get("menu").onclick = () => menu(!get("side").classList.contains("shown"));
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) return;
   const acts = {"/": () => find.focus(), "[": () => level(-1), "]": () => level(1),
@@ -625,11 +657,28 @@ const lift = event => {
 };
 stage.addEventListener("pointerup", lift);
 stage.addEventListener("pointercancel", lift);
+/* On paper a net that is too long for one sheet is cut between its rows. */
 addEventListener("beforeprint", () => {
-  svg.setAttribute("viewBox", `-12 -12 ${size[0] + 24} ${size[1] + 24}`);
+  const [WIDE, TALL] = [690, 920], width = size[0] + 24, end = size[1] + 12;
+  const whole = Math.min(1, WIDE / width, TALL / (end + 12));
+  const scale = whole < .55 ? Math.min(.8, WIDE / width) : whole;
+  const rows = [...byWay].filter(([way]) => way.lastIndexOf("/") === 0).map(([, at]) => at);
+  const cuts = [-12];
+  for (const {y} of rows.sort((a, b) => a.y - b.y)) {
+    const below = Math.min(end, ...rows.filter(row => row.y > y).map(row => row.y - 9));
+    if (below - cuts.at(-1) > TALL / scale && y - 9 > cuts.at(-1)) cuts.push(y - 9);
+  }
   view.removeAttribute("transform");
+  cuts.forEach((top, n) => {
+    const height = (cuts[n + 1] ?? end) - top;
+    stage.append(make("svg", {class: "sheet", viewBox: `-12 ${top} ${width} ${height}`,
+      width: width * Math.min(scale, TALL / height)}, make("use", {href: "#net"})));
+  });
 });
-addEventListener("afterprint", () => { svg.removeAttribute("viewBox"); apply(); });
+addEventListener("afterprint", () => {
+  for (const sheet of stage.querySelectorAll(".sheet")) sheet.remove();
+  apply();
+});
 addEventListener("resize", fit);
 
 opened.add("");

@@ -79,9 +79,8 @@ def crosses(segment: tuple[float, float, float, float], rect: Rect) -> bool:
     return not outside and not inside
 
 
-def check(graph: Graph, depth: int) -> None:
-    net = outline(graph)
-    rects, lines = placed(sized(net, opening(net, depth, (), {}), {}))
+def check(net: Box, depth: int) -> None:
+    rects, lines = placed(sized(net, opening(net, depth)))
     for number, rect in enumerate(rects):
         for other in rects[:number]:
             assert apart(rect, other) or within(rect, other) or within(other, rect), (
@@ -150,9 +149,9 @@ def edges(box: Box, root: bool) -> None:
 
 
 def check_all(graph: Graph) -> None:
-    for depth in DEPTHS:
-        check(graph, depth)
     net = outline(graph)
+    for depth in DEPTHS:
+        check(net, depth)
     for box in below(net):
         if box.children:
             edges(box, box is net)
