@@ -33,6 +33,9 @@ SINGLE = parse_all("torch,onnx:ort")
 WIDTHS = ("widths", "hidden", "stem", "stem_channels")
 FIRST = (4, 8, 16, 32, 64)
 """Channels of the first stage: the fewest that leave a net. A ResNeXt has 32 groups."""
+LEAST = 2
+"""Channels of a stem. Of one, torch derives no convolution in float64 whose kernel Keras
+gives it: `slow_conv2d: grad_weight must be contiguous`."""
 PIXELS = 64
 TRAINED = 240
 """Nodes of the largest net whose training is compared: XLA compiles deeper ones for
@@ -49,9 +52,9 @@ def narrowed(params: Mapping[str, Any], first: int) -> dict[str, Any]:
     for name in WIDTHS:
         value = params.get(name)
         if isinstance(value, tuple):
-            made[name] = [max(number // part, 1) for number in value]
+            made[name] = [max(number // part, LEAST) for number in value]
         elif isinstance(value, int):
-            made[name] = max(value // part, 1)
+            made[name] = max(value // part, LEAST)
     return made
 
 
