@@ -11,7 +11,8 @@ and methods of `Backend`; one that can train has those of `Trainer`. More is for
 users: `precisions`, of an engine that doesn't compute in float64 what it computes in,
 as `{"ort": ("float32",)}`; `beside(path)`, the files that one which `save` wrote needs
 in its folder; `versioned(opset)`, the backend with another version of its ops;
-`own(graph, model, renamed)`, a model that somebody wrote, see `Own`; `handed(graph)`,
+`own(graph, model, renamed)`, a model that somebody wrote, see `Own`; `opened(path)`,
+such a model from a file that isn't Python, or None; `handed(graph)`,
 arguments that what makes one is given where it takes them;
 `image_shapes(graph)`, arguments by which what was printed for other images takes these;
 and for
@@ -448,6 +449,22 @@ def require(chosen: Backend) -> None:
             code="AS502",
             hint=f'pip install "{chosen.install}"',
         )
+
+
+def begin(chosen: Backend) -> None:
+    """Imports a backend's framework; BackendError where it, or what it needs, fails."""
+    require(chosen)
+    try:
+        chosen.start()
+    except BackendError:
+        raise
+    except Exception as error:  # whatever an installation with a part missing raises
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BackendError(
+            f"the backend {chosen.name!r} can't start: {told}",
+            code="AS502",
+            hint=f'pip install "{chosen.install}"',
+        ) from error
 
 
 def refuse_unsupported(graph: Graph, name: str, reason: Reason) -> None:

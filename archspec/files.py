@@ -90,7 +90,11 @@ def write_together(
 
 
 def write_folder(
-    path: str | os.PathLike[str], fill: Callable[[Path], None], *, known: Sequence[str]
+    path: str | os.PathLike[str],
+    fill: Callable[[Path], None],
+    *,
+    known: Sequence[str],
+    size: int | None = None,
 ) -> None:
     """Puts a folder in its place only once all of it is written.
 
@@ -98,20 +102,16 @@ def write_folder(
         path: where; an older folder is replaced if it is of the same kind.
         fill: makes a folder of the path that it is given.
         known: files by which such a folder is known; one without any is another's.
+        size: about how many bytes it has, as for `write_whole`.
 
     Raises:
         ArchspecError: the place is taken by something else, or the system refuses.
     """
     refused = f"can't write {os.fspath(path)!r}"
-    target = Path(os.path.realpath(path))
-    if target.exists() and not any((target / name).exists() for name in known):
-        told = "a folder of something else" if target.is_dir() else "that is a file"
-        raise ArchspecError(f"{refused}: {told}", code="AS190")
-    if not target.parent.is_dir():
-        told = f"there is no folder {os.fspath(target.parent)!r}"
-        raise ArchspecError(f"{refused}: {told}", code="AS190", hint="make it first")
+    target = placed_folder(path, known)
     try:
         with scratch(target.parent) as folder:
+            _reserve(folder / "room", size)
             draft = folder / target.name
             fill(draft)
             with _MOVES:
@@ -123,8 +123,9 @@ def write_folder(
                     draft.rename(target)
                 finally:
                     _put_back(folder)
-    except ValueError as error:  # a library's own words
-        raise ArchspecError(f"{refused}: {error}", code="AS190") from error
+    except ValueError as error:  # a library's own words, of which there may be many
+        told = " ".join(str(error).split())[:200]
+        raise ArchspecError(f"{refused}: {told}", code="AS190") from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ArchspecError(f"{refused}: {reason}", code="AS190") from error
@@ -157,6 +158,19 @@ def placed(path: str | os.PathLike[str]) -> Path:
             code="AS190",
             hint="make it first",
         )
+    return target
+
+
+def placed_folder(path: str | os.PathLike[str], known: Sequence[str]) -> Path:
+    """The same for a folder that has one of the known files, or isn't there yet."""
+    refused = f"can't write {os.fspath(path)!r}"
+    target = Path(os.path.realpath(path))
+    if target.exists() and not any((target / name).exists() for name in known):
+        told = "a folder of something else" if target.is_dir() else "that is a file"
+        raise ArchspecError(f"{refused}: {told}", code="AS190")
+    if not target.parent.is_dir():
+        told = f"there is no folder {os.fspath(target.parent)!r}"
+        raise ArchspecError(f"{refused}: {told}", code="AS190", hint="make it first")
     return target
 
 

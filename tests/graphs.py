@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from archspec_keras.lowering import unsupported as keras_refuses
-from archspec_torch.lowering import unsupported as torch_refuses
+import archspec_flax.lowering
+import archspec_keras.lowering
+import archspec_onnx.lowering
+import archspec_torch.lowering
 from attributes import OF_BOTH, OF_IMAGES, OF_VECTORS, Draw, channels, one
 from hypothesis import strategies as st
 from nets import graph_of
@@ -16,6 +18,13 @@ from archspec.ops import OPS, Shape
 
 Statement = Any
 
+REFUSALS = (
+    archspec_torch.lowering.unsupported,
+    archspec_keras.lowering.unsupported,
+    archspec_flax.lowering.unsupported,
+    archspec_onnx.lowering.unsupported,
+)
+"""What is drawn, every backend can express."""
 LARGEST = 600
 """Values of one image between two ops: these graphs are many."""
 JOINS = tuple(op.kind for op in OPS if op.arity[1] != 1)
@@ -68,7 +77,7 @@ class Sketch:
         except ArchspecError:
             return None
         for node, read in graph.located():
-            if torch_refuses(node.op, read) or keras_refuses(node.op, read):
+            if any(refuse(node.op, read) for refuse in REFUSALS):
                 return None
         found = graph.nodes[-1].shape
         size = 1

@@ -314,3 +314,22 @@ def test_a_framework_that_is_missing(packages: Packages) -> None:
         archspec.load("resnet20").build("toy")
     assert caught.value.code == "AS502"
     assert caught.value.hint == 'pip install "nowhere-nn"'
+
+
+STOPPED = """
+    def start(self):
+        raise ImportError("no" + chr(10) + "jaxlib")
+
+backend = Toy()
+"""
+
+
+def test_a_framework_that_does_not_start(packages: Packages) -> None:
+    """One of its own parts is missing, say; what it says is not a traceback."""
+    code = WHOLE.format(name="toy").replace("\nbackend = Toy()\n", STOPPED)
+    packages.add("archspec_toy", "toy", code)
+    text = shown("build", "resnet20", "-b", "toy")
+    assert "the backend 'toy' can't start: no jaxlib [AS502]" in text
+    with pytest.raises(BackendError) as caught:
+        module.begin(backend("toy"))
+    assert isinstance(caught.value.__cause__, ImportError) and caught.value.hint

@@ -281,6 +281,20 @@ class TestWriteFolder:
         with pytest.raises(ArchspecError, match="there is no folder"):
             write_folder(tmp_path / "no" / "net", self.fill, known=("mark",))
 
+    def test_room_is_sought_before(self, tmp_path: Path) -> None:
+        """A library whose disk is full says so from all of its threads."""
+        with pytest.raises(ArchspecError, match="can't write"):
+            write_folder(tmp_path / "net", self.fill, known=("mark",), size=2**60)
+        assert not [*tmp_path.iterdir()]
+
+    def test_a_library_of_many_words(self, tmp_path: Path) -> None:
+        def fail(draft: Path) -> None:
+            raise ValueError("no room\n" * 1000)
+
+        with pytest.raises(ArchspecError) as caught:
+            write_folder(tmp_path / "net", fail, known=("mark",))
+        assert len(caught.value.message) < 400 and "\n" not in caught.value.message
+
     @pytest.mark.parametrize("error", [OSError(28, "full"), ValueError("full")])
     def test_the_old_one_stays_where_the_new_fails(
         self, error: Exception, tmp_path: Path

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import Backend, Runner, require, runner
+from archspec.backend import Backend, Runner, begin, require, runner
 from archspec.graph import Graph
 from archspec.verify.target import Target
 from archspec.verify.worker import serve, tried
@@ -53,7 +53,7 @@ class Timed:
         require(target.found())
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self.chosen: Backend = target.found().on(target.engine, "float32")
-        self.chosen.start()
+        begin(self.chosen)
         self.mode, self.seed = asked["mode"], asked["seed"]
         self.device = asked["device"]
         size = asked["size"] and tuple(asked["size"])

@@ -32,6 +32,10 @@ ONNX = """\
 import onnxruntime
 session = onnxruntime.InferenceSession({path})
 print([(i.name, i.shape) for i in session.get_inputs()])"""
+ONNX_DOUBLE = """\
+import onnx.reference  # for ONNX Runtime has no convolutions in float64
+net = onnx.reference.ReferenceEvaluator({path})
+print(net.input_names, net.output_names)"""
 ONNX_TEXT = """\
 import onnx, onnx.parser, pathlib
 path = pathlib.Path({path})
@@ -74,6 +78,7 @@ def lines(
     params: Mapping[str, Any] | None = None,
     size: tuple[int, int] | None = None,
     taps: bool = False,
+    dtype: str = "float32",
 ) -> str:
     """Three lines that load a file into a model.
 
@@ -83,6 +88,7 @@ def lines(
         backend: of the model.
         native: whether the framework's own functions read the file.
         params, size, taps: what the user said of the spec.
+        dtype: of the model.
     """
     params = params or {}
     plain = not params.keys() & {"spec", "size", "params", "taps", "limits"}
@@ -95,6 +101,7 @@ def lines(
     given += ["taps=True"] if taps else []
     known = (text for end, text in NATIVE.items() if path.name.endswith(end))
     text = next(known, OTHER) if native else OTHER
+    text = ONNX_DOUBLE if (text, dtype) == (ONNX, "float64") else text
     path = path.absolute() if text == ORBAX else path  # which orbax insists on
     return text.format(
         spec=f"archspec.load({', '.join(given)})",

@@ -340,7 +340,14 @@ def build(
         print(f"  its weights are in {saved.with_name(name)}: keep it beside it")
     native = saved == output and (backend == "torch" or not saved.name.endswith(FLAT))
     text = loading.lines(
-        saved, spec, backend=backend, native=native, params=given, size=size, taps=taps
+        saved,
+        spec,
+        backend=backend,
+        native=native,
+        params=given,
+        size=size,
+        taps=taps,
+        dtype=dtype,
     )
     print(loading.indented(text))
 
@@ -362,12 +369,11 @@ def _take(chosen: Backend, named: str, dtype: str) -> None:
 
 def _start(chosen: Backend) -> None:
     """Imports a backend's framework, which takes seconds that are no build's."""
-    from archspec.backend import require
+    from archspec.backend import begin
 
-    require(chosen)
     # TensorFlow tells of its retracing, which no one has asked.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    chosen.start()
+    begin(chosen)
 
 
 def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:

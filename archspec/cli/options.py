@@ -22,7 +22,7 @@ from archspec.errors import (
     SpecWarning,
     WeightsError,
 )
-from archspec.files import placed
+from archspec.files import placed, placed_folder
 
 if TYPE_CHECKING:
     from archspec.language.syntax import Param
@@ -266,8 +266,13 @@ def writable(path: Path, suffixes: tuple[str, ...] | None, force: bool) -> None:
             code="AS505",
             hint=_writer(path),
         )
-    folder = path.name.endswith(FOLDERS) and path.is_dir()
-    if (folder or placed(path).exists()) and not force:
+    if path.name.endswith(FOLDERS):
+        from archspec.weights.archives import ORBAX
+
+        target = placed_folder(path, ORBAX)
+    else:
+        target = placed(path)
+    if target.exists() and not force:
         raise ArchspecError(
             f"{path} exists", code="AS190", hint="--force overwrites it"
         )

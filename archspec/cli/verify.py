@@ -96,7 +96,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="FILE.py[:NAME]",
-            help="Your own model of the spec, for one backend.",
+            help="Your own model of the spec, for one backend; of ONNX also net.onnx.",
         ),
     ] = None,
     rename: options.Rename = None,

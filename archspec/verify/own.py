@@ -20,7 +20,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from archspec import arguments
-from archspec.backend import Backend, Own, backend, backends
+from archspec.backend import Backend, Own, backend, backends, begin
 from archspec.errors import ArchspecError, BackendError, shown
 from archspec.graph import Graph, Node
 from archspec.reference import evaluate
@@ -109,12 +109,14 @@ def opened(setting: Setting, chosen: Backend) -> OwnBench:
     shape = next(iter(graph.inputs.values()))
     # What Keras' models call the shape of their images.
     given = {"input_shape": (*shape[1:], shape[0]), **setting.params}
-    chosen.start()
+    begin(chosen)
     if hasattr(chosen, "handed"):
         given |= chosen.handed(graph)
     names = (chosen.emit(graph).entry, graph.name)
-    make = entry(setting.file or "", names, given)
-    return OwnBench(made(chosen, graph, make, setting.rename), setting)
+    file = setting.file or ""
+    stored = getattr(chosen, "opened", lambda path: None)(file)
+    model = entry(file, names, given) if stored is None else stored
+    return OwnBench(made(chosen, graph, model, setting.rename), setting)
 
 
 def data(setting: Setting) -> dict[str, Data]:

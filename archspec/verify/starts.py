@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspec.backend import Backend
+from archspec.backend import Backend, begin
 from archspec.graph import Graph
 from archspec.source.program import execute
 from archspec.verify.laws import laws
@@ -32,7 +32,7 @@ def drawn(chosen: Backend, graph: Graph) -> Iterator[tuple[str, NDArray[Any]]]:
     As many models are made as give each distribution ENOUGH values, if that is not too
     many of them, or of numbers, or of seconds.
     """
-    chosen.start()
+    begin(chosen)
     source = chosen.emit(graph)
     own = getattr(chosen, "started", None)
     make = getattr(execute(source), source.entry)

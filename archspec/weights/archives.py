@@ -131,6 +131,8 @@ def _index(path: Path) -> AbstractContextManager[Archive]:
     return together(path, opened)
 
 
+ORBAX = ("_CHECKPOINT_METADATA", "_METADATA")
+"""Files that a folder of orbax' has: one without them is somebody else's."""
 OPENERS: dict[str, tuple[Opener, bytes | None]] = {
     ".safetensors": (_safetensors, None),
     ".pth": (_checkpoint, b""),
@@ -168,6 +170,7 @@ def opened(path: str | os.PathLike[str] | Any) -> Iterator[Archive]:
     from archspec.weights.shards import inside, part
 
     _not_tensorflow(place)
+    _not_orbax(place)
     unpacked = (place / "model.weights.h5").is_file() and (
         place / "config.json"
     ).is_file()
@@ -220,6 +223,16 @@ def _not_tensorflow(path: Path) -> None:
         return
     hint = f"with tf_keras, which is Keras 2: {call}({index!r}); model.save('f.h5')"
     raise WeightsError(f"{name!r} is {what}", code="AS606", hint=hint)
+
+
+def _not_orbax(path: Path) -> None:
+    """Raises WeightsError for a folder of orbax', which orbax alone reads."""
+    if any((path / name).is_file() for name in ORBAX):
+        raise WeightsError(
+            f"{os.fspath(path)!r} is a checkpoint of orbax, which only orbax reads",
+            code="AS606",
+            hint="archspec build -b flax -o net.safetensors writes what is read here",
+        )
 
 
 def _suffix(path: Path, start: bytes) -> str:

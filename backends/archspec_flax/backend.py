@@ -14,14 +14,15 @@ from numpy import asarray, ascontiguousarray, empty
 
 from archspec.backend import (
     Runner,
+    begin,
     compare_names,
     named_outputs,
     no_device,
     refuse_names,
     refuse_unsupported,
-    require,
     save_weights,
 )
+from archspec.errors import BackendError
 from archspec.files import write_folder
 from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
@@ -30,6 +31,7 @@ from archspec.source.family import Family
 from archspec.source.program import Source, execute
 from archspec.source.recorded import Imported
 from archspec.weights import write
+from archspec.weights.archives import ORBAX
 from archspec.weights.nnx import places
 from archspec_flax.arrays import first, path_of, stored, tensors
 from archspec_flax.dialect import DIALECT, RESERVED
@@ -43,10 +45,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
-
-
-ORBAX = ("_CHECKPOINT_METADATA", "_METADATA")
-"""Files that a folder of orbax' has: one without them is somebody else's."""
 
 
 class FlaxBackend:
@@ -73,7 +71,7 @@ class FlaxBackend:
 
     def on(self, engine: str, dtype: str) -> FlaxBackend:
         """Flax, whose jax then has float64 where that is wanted, in this process."""
-        require(self)
+        begin(self)
         if dtype == "float64":
             _double()
         return self
@@ -262,16 +260,17 @@ class FlaxBackend:
         if path.endswith(".safetensors"):
             write(path, graph, self.read_weights(graph, model), "flax")
             return
-        import orbax.checkpoint as ocp
         from flax import nnx
 
+        ocp = _orbax()
         state = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.RngState)))
+        size = sum(variable.nbytes for variable in stored(model).values())
 
         def fill(draft: Path) -> None:
             with ocp.StandardCheckpointer() as checkpointer:
                 checkpointer.save(draft, state)
 
-        write_folder(path, fill, known=ORBAX)
+        write_folder(path, fill, known=ORBAX, size=size)
 
 
 def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
@@ -283,6 +282,18 @@ def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
     told = vars(make)["__init__"] if isinstance(make, type) else make
     drawn = {"rngs": nnx.Rngs(seed)} if "rngs" in signature(told).parameters else {}
     return make(**given, **drawn)
+
+
+def _orbax() -> Any:
+    """The module orbax.checkpoint; BackendError where that isn't installed."""
+    try:
+        return import_module("orbax.checkpoint")
+    except ImportError as error:
+        raise BackendError(
+            f"a .orbax folder needs orbax-checkpoint: {error}",
+            code="AS502",
+            hint='pip install "archspec-nn[flax]", or -o net.safetensors',
+        ) from error
 
 
 def _double() -> None:

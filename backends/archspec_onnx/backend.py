@@ -26,7 +26,7 @@ from archspec.source.recorded import Imported
 from archspec.weights import initial_weights
 from archspec_onnx.engines import run, session, start
 from archspec_onnx.features import featured
-from archspec_onnx.files import beside, save
+from archspec_onnx.files import beside, opened, save
 from archspec_onnx.lowering import OPSET, OPSETS, unsupported
 from archspec_onnx.model import dialect
 from archspec_onnx.own import OwnModel
@@ -151,6 +151,10 @@ class OnnxBackend:
     def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModel:
         """A user's model, for the values of a graph; it stays as it is."""
         return OwnModel(graph, model, renamed)
+
+    def opened(self, path: str) -> Any | None:
+        """The model of an .onnx file; BackendError where it can't be read."""
+        return opened(path) if path.endswith(".onnx") else None
 
     def handed(self, graph: Graph) -> dict[str, Any]:
         """The weights that a user's function takes, in double precision."""

@@ -134,6 +134,22 @@ def stored(model: Any, path: Path) -> dict[str, Place]:
     return found
 
 
+def opened(path: str) -> Any:
+    """The onnx.ModelProto of a file, with what is beside it; else BackendError."""
+    import onnx
+
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # of protobuf, of onnx, of the system
+        told = " ".join(str(error).split())[:200]
+        raise BackendError(
+            f"{path} is no whole ONNX model: {told}", code="AS523"
+        ) from error
+    if not model.graph.output:  # protobuf takes an empty file, and what ends early
+        raise BackendError(f"{path} is no whole ONNX model", code="AS523")
+    return model
+
+
 def beside(path: str) -> tuple[str, ...]:
     """The files that a model needs in its folder, as `net.onnx.data`."""
     import onnx

@@ -1,6 +1,7 @@
-"""Random graphs: torch and Keras agree on all of them, forward and gradients.
+"""Random graphs: all backends agree on all of them, forward and gradients.
 
-`pytest tests/backends/test_property.py --hypothesis-profile=thousands` draws 5000 new ones.
+`pytest tests/backends/test_property.py --hypothesis-profile=thousands` draws 5000 new ones
+for Keras; with `-m proof` for Flax, which compiles each, and for ONNX, forward only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from nets import Arrays, cotangents, graph_of, images, randomised
 
-from archspec.backend import backend, trainer
+from archspec.backend import backend, trainer, trains
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
 from archspec.verify.native import rounding
@@ -57,10 +58,12 @@ def run(
     given: Arrays,
     against: Arrays,
 ) -> tuple[Arrays, Arrays]:
-    chosen = trainer(backend(name))
+    chosen = backend(name)
     copies = {k: v.copy() for k, v in weights.items()}
     model = chosen.build(graph, copies, dtype="float64")
-    return chosen.gradients(graph, model, given, against, training=training)
+    if not trains(chosen):
+        return chosen.forward(graph, model, given), {}
+    return trainer(chosen).gradients(graph, model, given, against, training=training)
 
 
 def shaken(values: Arrays) -> Arrays:
@@ -72,8 +75,8 @@ def shaken(values: Arrays) -> Arrays:
     }
 
 
-def agree(graph: Graph, training: bool) -> None:
-    """Torch and Keras give equal outputs and gradients, or the net shakes by itself.
+def agree(graph: Graph, training: bool, name: str = "keras") -> None:
+    """Torch and another give equal outputs and gradients, or the net shakes by itself.
 
     The floor is torch with images and weights changed in the last bits, and cotangents
     thrice as large, which other bits of gradients are rounded for: what that moves, no
@@ -89,13 +92,13 @@ def agree(graph: Graph, training: bool) -> None:
         graph, "torch", training, shaken(weights), shaken(given), thrice
     )
     floor = moved, {k: v / 3 for k, v in gradients.items()}
-    keras = run(graph, "keras", training, weights, given, against)
-    natives = rounding(graph, parse_all("torch,keras"))
+    found = run(graph, name, training, weights, given, against)
+    natives = rounding(graph, parse_all(f"torch,{name}"))
     # A gradient of zero is the sum of cotangents that cancel, to 1e-16 of their size, or
     # to what a kernel rounds.
     size = max(float(np.linalg.norm(c)) for c in against.values())
     cancelling = size * (1e-2 if natives else 1e-4)
-    for n, title in enumerate(("outputs", "gradients")):
+    for n, title in enumerate(("outputs", "gradients")[: 1 + bool(found[1])]):
         least = cancelling if n else 0.0
         shake = apart(floor[n], torch[n], least)
         if shake > ILL_CONDITIONED:
@@ -104,7 +107,7 @@ def agree(graph: Graph, training: bool) -> None:
             100 * (native.backward if n else native.forward) for native in natives
         ]
         limit = max(TOLERANCE, 100 * shake, *bounds)
-        assert apart(keras[n], torch[n], least) <= limit, title
+        assert apart(found[n], torch[n], least) <= limit, title
 
 
 EXAMPLES = max(300, settings().max_examples)
@@ -134,6 +137,23 @@ ALWAYS_THE_SAME = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+OTHERS = {"flax": (3, 300), "onnx": (15, 1000)}
+"""How many graphs of each other backend there are, and as a proof."""
+FEW = [pytest.param(name, few) for name, (few, _) in OTHERS.items()]
+MANY = [
+    pytest.param(name, max(many, EXAMPLES * THOUSANDS), marks=pytest.mark.proof)
+    for name, (_, many) in OTHERS.items()
+]
+
+
+@pytest.mark.parametrize(("name", "examples"), FEW + MANY)
+def test_random_graphs_on_others(name: str, examples: int) -> None:
+    @settings(ALWAYS_THE_SAME, max_examples=examples, derandomize=not THOUSANDS)
+    @given(specs(), st.booleans() if trains(backend(name)) else st.just(False))
+    def holds(text: str, training: bool) -> None:
+        agree(graph_of(text), training, name)
+
+    holds()
 
 
 def outputs(graph: Graph, name: str, dtype: str) -> Arrays:
@@ -157,19 +177,24 @@ def normalises_one_value(graph: Graph) -> bool:
     )
 
 
-@settings(ALWAYS_THE_SAME, max_examples=100)
-@given(specs())
-def test_random_graphs_in_single_precision(text: str) -> None:
-    """Keras is no further from torch's float64 than torch's float32, or hardly so."""
-    graph = graph_of(text)
-    assume(not normalises_one_value(graph))
-    try:
-        wanted = outputs(graph, "torch", "float64")
-        floor = apart(outputs(graph, "torch", "float32"), wanted)
-        found = apart(outputs(graph, "keras", "float32"), wanted)
-    except UnsupportedError:
-        reject()
-    assert found <= max(2e-6, 10 * floor)
+@pytest.mark.parametrize(("name", "examples"), [("keras", 100), *FEW, *MANY])
+def test_random_graphs_in_single_precision(name: str, examples: int) -> None:
+    """Others are no further from torch's float64 than torch's float32, or hardly so."""
+
+    @settings(ALWAYS_THE_SAME, max_examples=examples)
+    @given(specs())
+    def holds(text: str) -> None:
+        graph = graph_of(text)
+        assume(not normalises_one_value(graph))
+        try:
+            wanted = outputs(graph, "torch", "float64")
+            floor = apart(outputs(graph, "torch", "float32"), wanted)
+            found = apart(outputs(graph, name, "float32"), wanted)
+        except UnsupportedError:
+            reject()
+        assert found <= max(2e-6, 10 * floor)
+
+    holds()
 
 
 def code(text: str) -> str:
@@ -182,10 +207,28 @@ def code(text: str) -> str:
     return re.sub(r"=\(\d+, \d+, \d+\)", "=SIZE", said)
 
 
-@settings(ALWAYS_THE_SAME, max_examples=200)
-@given(specs(), st.sampled_from([(3, 2), (1, 0), (8, 11)]))
-def test_printed_code_holds_no_image_size(text: str, more: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "examples"),
+    [
+        (("torch", "keras"), 200),
+        (("flax", "onnx"), 25),
+        pytest.param(("flax", "onnx"), 1000, marks=pytest.mark.proof),
+    ],
+)
+def test_printed_code_holds_no_image_size(
+    kinds: tuple[str, ...], examples: int
+) -> None:
     """Code printed for one size computes at another what is printed for that."""
+
+    @settings(ALWAYS_THE_SAME, max_examples=examples)
+    @given(specs(), st.sampled_from([(3, 2), (1, 0), (8, 11)]))
+    def holds(text: str, more: tuple[int, int]) -> None:
+        same_for_more(text, more, kinds)
+
+    holds()
+
+
+def same_for_more(text: str, more: tuple[int, int], kinds: tuple[str, ...]) -> None:
     graph = graph_of(text)
     shape = graph.inputs["image"]
     if len(shape) == 1 or any(node.op.kind == "flatten" for node in graph.nodes):
@@ -194,14 +237,23 @@ def test_printed_code_holds_no_image_size(text: str, more: tuple[int, int]) -> N
     other = (channels, height + more[0], width + more[1])
     try:
         larger = graph_of(text.replace(str([*shape]), str([*other]), 1))
-        for kind in ("torch", "keras"):
+        for kind in kinds:
             one, two = (backend(kind).emit(g).text for g in (graph, larger))
             assert code(one) == code(two)
     except ArchspecError:
         reject()  # The larger image doesn't go through.
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [
+        ("keras", False),
+        ("keras", True),
+        ("onnx", False),
+        pytest.param("flax", False, marks=pytest.mark.proof),
+        pytest.param("flax", True, marks=pytest.mark.proof),
+    ],
+)
 @pytest.mark.parametrize("path", sorted(SHRUNK.glob("*.yaml")), ids=lambda p: p.stem)
-def test_what_once_failed(path: Any, training: bool) -> None:
-    agree(graph_of(path.read_text(encoding="utf-8")), training)
+def test_what_once_failed(path: Any, name: str, training: bool) -> None:
+    agree(graph_of(path.read_text(encoding="utf-8")), training, name)

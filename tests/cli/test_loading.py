@@ -145,3 +145,13 @@ def test_literals() -> None:
         'spec = archspec.load("net\'s.yaml", a="x", b=[1, True, None], c=-0.5)',
         'model = spec.build("torch", weights="a\\"b\\\\c\\n.pth")',
     ]
+
+
+def test_of_onnx_in_double_precision() -> None:
+    """ONNX Runtime, which is named otherwise, has no such convolutions."""
+    given = ("build", "small.yaml", "-b", "onnx", *SET)
+    for dtype, name in (("float32", "session"), ("float64", "net")):
+        text = done(*given, "-o", f"{dtype}.onnx", "--dtype", dtype)
+        found = run(text)[name]
+        image = np.ones((2, 3, 8, 8), dtype)
+        assert found.run(None, {"image": image})[0].shape == (2, 5)

@@ -221,3 +221,11 @@ def test_a_name_that_is_no_text(
     found = refusal(tmp_path / "w.x")
     assert f"{name!a} is no name of a tensor" in found.message
     assert found.code == "AS607"
+
+
+def test_a_folder_of_orbax(tmp_path: Path) -> None:
+    (tmp_path / "net.orbax").mkdir()
+    (tmp_path / "net.orbax" / "_METADATA").write_text("{}")
+    error = refusal(tmp_path / "net.orbax")
+    assert error.code == "AS606" and "only orbax reads" in error.message
+    assert error.hint and "-o net.safetensors" in error.hint

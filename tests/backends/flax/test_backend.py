@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import refused
+from hidden import without
 from nets import computed, cotangents, graph_of, images, randomised
 
 import archspec
@@ -189,3 +192,45 @@ def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:
     with pytest.raises(ArchspecError, match="a folder of something else"):
         chosen.save(graph, model, str(path))
     assert (path / "diary").read_text() == "mine"
+
+
+@pytest.mark.parametrize("hidden", ["flax", "jax", "jaxlib"])
+def test_what_is_not_installed(hidden: str) -> None:
+    text = without(hidden, "build", "resnet20", "-b", "flax")
+    assert "the backend 'flax' " in text and "[AS502]" in text
+    assert hidden in text and 'pip install "archspec-nn[flax]"' in text
+
+
+def test_orbax_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = graph_of(NET)
+    model = backend("flax").build(graph, randomised(graph))
+    monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
+    with pytest.raises(BackendError, match="needs orbax-checkpoint") as caught:
+        backend("flax").save(graph, model, str(tmp_path / "net.orbax"))
+    assert caught.value.code == "AS502"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_place_that_is_not_ours_is_seen_before(tmp_path: Path) -> None:
+    """Before a model is built, and --force doesn't help."""
+    (tmp_path / "file.orbax").write_text("mine")
+    (tmp_path / "mine.orbax").mkdir()
+    (tmp_path / "mine.orbax" / "diary").write_text("mine")
+    (tmp_path / "old.orbax").mkdir()
+    (tmp_path / "old.orbax" / "_METADATA").write_text("{}")
+    places = {
+        "file.orbax": "that is a file",
+        "mine.orbax": "a folder of something else",
+        "no/new.orbax": "there is no folder",
+    }
+    for name, told in places.items():
+        for more in ((), ("--force",)):
+            text = refused(
+                "build", "resnet20", "-b", "flax", "-o", tmp_path / name, *more
+            )
+            assert told in text and "building" not in text
+    text = refused("build", "resnet20", "-b", "flax", "-o", tmp_path / "old.orbax")
+    assert "exists" in text and "--force overwrites it" in text
+    assert (tmp_path / "mine.orbax" / "diary").read_text() == "mine"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from hidden import without
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, checked, error
 from typer.testing import CliRunner
@@ -166,6 +167,13 @@ def test_the_command_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     assert run.invoke(application(), [*printed, "--check"]).exit_code == 0
     other = run.invoke(application(), [*printed, "--check", "--opset", "20"])
     assert other.exit_code == 1 and "-OPSET = 21" in other.output
+
+
+@pytest.mark.parametrize("hidden", ["onnx", "onnx_ir"])
+def test_what_is_not_installed(hidden: str) -> None:
+    text = without(hidden, "build", "resnet20", "-b", "onnx")
+    assert "the backend 'onnx' " in text and "[AS502]" in text
+    assert hidden in text and 'pip install "archspec-nn[onnx]"' in text
 
 
 WHOLE = ("resnet20", "sample_resnet")

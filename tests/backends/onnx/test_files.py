@@ -153,3 +153,22 @@ def test_a_full_disk(
         ONNX.save(GRAPH, model, str(tmp_path / "net.onnx"))
     assert not [*tmp_path.iterdir()]
     assert np.array_equal(wanted(model)[""], before)
+
+
+def test_a_model_of_a_file(model: Any, tmp_path: Path) -> None:
+    """`verify --file net.onnx` takes it whole, with what is beside it, or not at all."""
+    path = tmp_path / "net.onnx"
+    write(tmp_path / "net.safetensors", GRAPH, WEIGHTS)
+    ONNX.save(GRAPH, model, str(path))
+    assert ONNX.beside(str(path)) == ("net.safetensors",)
+    found = ONNX.opened(str(path))
+    raw = {tensor.name: tensor.raw_data for tensor in found.graph.initializer}
+    assert raw["fc.weight"] == WEIGHTS["fc.weight"].tobytes()
+    assert ONNX.opened(str(tmp_path / "net.py")) is None
+    (tmp_path / "net.safetensors").unlink()
+    whole = path.read_bytes()
+    for data in (whole, whole[:-9], b"", b"\0" * 99, None):
+        path.unlink() if data is None else path.write_bytes(data)
+        with pytest.raises(BackendError, match=r"net\.onnx is no whole ONNX") as caught:
+            ONNX.opened(str(path))
+        assert caught.value.code == "AS523" and len(caught.value.message) < 400
