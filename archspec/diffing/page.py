@@ -34,7 +34,8 @@ margin-right:.5em;background:#9a6700}
 .above th[scope=row]{font-weight:normal}
 .wide{overflow-x:auto}
 .above td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-tr.added td:first-child{color:#1a7f37}tr.removed td:first-child{color:#c1272d}
+tr.added td:first-child{color:light-dark(#1a7f37,#4ac26b)}
+tr.removed td:first-child{color:light-dark(#c1272d,#ff7b72)}
 .changes td:first-child{font-family:monospace;font-weight:bold}
 .above pre{overflow-x:auto;font-size:13px}
 .above a{color:inherit}

@@ -72,7 +72,8 @@ def draw_both(
         other: the net whose own parts stand among them.
         pairs: what is the same part of both, by path: nodes, blocks and inputs.
         marks: what is said of parts that both have, by path in `one`.
-        kind, above: as `draw` takes them.
+        kind: "svg", "html" or "png".
+        above: as `draw` takes it.
 
     Returns:
         What `draw` does.

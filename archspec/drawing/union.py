@@ -63,11 +63,11 @@ class _Union:
         first, second = (outline(graph, repeats=False) for graph in (one, other))
         self.partner = {id(first): second, id(second): first}
         there: dict[tuple[str, bool], list[Box]] = {}
-        for box in below(second):
+        for box in (inner for child in second.children for inner in below(child)):
             there.setdefault((box.name, box.opens), []).append(box)
-        for box in below(first):
+        for box in (inner for child in first.children for inner in below(child)):
             found = there.get((pairs.get(box.name, ""), box.opens))
-            if found and box is not first:
+            if found:
                 partner = found.pop(0)
                 self.partner[id(box)], self.partner[id(partner)] = partner, box
         self.names: dict[str, str] = {}
@@ -241,7 +241,7 @@ def _link(found: _Union) -> None:
             return
         name = source
         for box, _ in reversed(begin[depth:]):
-            outer = _outer(box, value, found.names, name) if net == ADDED else name
+            outer = _outer(box, value, name) if net == ADDED else name
             leaves[id(box)].setdefault((name, outer), set()).add(net)
             name = outer
         for box, _ in end[depth:]:
@@ -265,8 +265,8 @@ def _link(found: _Union) -> None:
         ]
 
 
-def _outer(box: Box, value: str, names: Mapping[str, str], name: str) -> str:
-    """What a value of the second net is called outside of a box, called `name` inside.
+def _outer(box: Box, value: str, name: str) -> str:
+    """What a value of the second net, called `name` in a box, is called around it.
 
     The value that has its place among those that the box gives in the first net.
     """

@@ -81,6 +81,15 @@ def test_what_is_replaced_stands_beside_it() -> None:
     assert rows["b"] == rows["c"]
 
 
+def test_a_block_is_called_as_the_net_is() -> None:
+    net = nets("net: {graph: {a: relu}}", "net: {graph: {a: relu, b: tanh}}")
+    (block,) = (box for box in net.children if box.name == "net")
+    assert block.before and block.after and block.mark is None
+    assert [(box.name, box.mark) for box in block.children] == [
+        ("net.a", None), ("net.b", Mark("added"))
+    ]  # fmt: skip
+
+
 def test_both_values_are_in_the_box() -> None:
     net = nets("a: conv", "a: {op: conv2d, channels: 8, kernel: 3, padding: 1}")
     (a,) = (box for box in net.children if box.name == "a")
