@@ -231,3 +231,10 @@ def test_a_chain_that_reads_an_image_and_then_a_vector() -> None:
     )
     for name in ("torch", "keras"):
         assert "flatten" in backend(name).emit(graph).text.lower()
+
+
+def test_a_graph_nested_in_a_list_is_a_part() -> None:
+    body = "{body: relu, add: {op: add, from: [body, input]}}"
+    text = f"title: Net\ninputs: {{x: [4, 8, 8]}}\ngraph: [relu, {{graph: {body}}}]"
+    printed = backend("torch").emit(graph_of(text)).text
+    assert '"""A part of a Net."""' in printed
