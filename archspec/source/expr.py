@@ -274,7 +274,7 @@ def kept_from_first(arg: Arg, name: str, index: str) -> Arg:
 
 
 def _first_turn(index: str) -> ast.expr:
-    return tree_of(equal(named(index, "int"), 0))  # type: ignore[no-any-return]
+    return tree_of(equal(named(index, "int"), 0))
 
 
 def without_term(arg: Arg, name: str) -> Arg | None:
