@@ -134,7 +134,7 @@ class Builder:
                 f"{instance.name!r}: {error.message}",
                 code=error.code,
                 at=statement.at,
-                hint=error.hint,
+                hint=error.hint or _mistaken(instance, texts),
                 notes=tuple(map(self._origin, sources)),
             ) from None
         taints = self._taints(op, attributes, sources, statement.at)
@@ -247,3 +247,15 @@ def needed(nodes: list[Node], wanted: Collection[str]) -> list[Node]:
             live.update(node.inputs)
             kept.append(node)
     return kept[::-1]
+
+
+def _mistaken(instance: Instance, texts: Mapping[str, str]) -> str | None:
+    """A hint where an op's formulas read sizes of an input that the op doesn't read."""
+    inputs = instance.context.scope.inputs
+    for name in sorted({name for text in texts.values() for name in names(text)}):
+        held, _, size = name.rpartition(".")
+        value = inputs.get(held) if size else None
+        if value is not None and value not in instance.sources:
+            told = f"a formula's {name} is of what the scope reads, {value!r}"
+            return f"{told}, not of what this node reads"
+    return None

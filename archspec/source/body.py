@@ -15,6 +15,7 @@ from archspec.source.expr import (
     Arg,
     Expr,
     choice,
+    kept_from_first,
     named,
     names_of,
     opposite,
@@ -24,6 +25,7 @@ from archspec.source.expr import (
     put,
     settled,
     value_of,
+    where,
     without_term,
 )
 from archspec.source.literal import Product
@@ -192,7 +194,7 @@ class Body:
         ]
         line.nodes = [cell.item.name for cell in cells]
         line.alias = self._alias(cells, None)
-        channels = [self._channels_at(ref) for ref in refs]
+        channels = [where(self._channels_at(ref), line.when) for ref in refs]
         line.target, made = self._target(cells, channels, None, self.depth)
         return made
 
@@ -256,6 +258,7 @@ class Body:
         self, line: Line, flow: str, outer: Arg, made: Arg, items: Sequence[list[Item]]
     ) -> tuple[Arg, ...]:
         """A loop that sets a variable to the channels that its next turn reads."""
+        made = kept_from_first(made, flow, line.index)
         line.start, line.carried = {flow: outer}, {flow: made}
         for column, group in zip(self.columns, items, strict=True):
             made_last = self._made_by(group[-1]) if group else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import ceil
 
 from archspec.graph import Graph
 from archspec.ops import Shape
@@ -245,13 +247,13 @@ def _shape(
         return f"[N, {channels}]"
     whole = all(len(image) == 3 for image in images)
     pairs = [*zip(images, column, strict=False)] if whole else []
-    for by, sizes in _scales(definition):
+    for words, factors in _scales(definition):
         if pairs and all(
-            -(-before[n] // size) == after[n]
-            for (before, after), size in zip(pairs, sizes, strict=True)
+            _scaled(before[n], factor, after[n])
+            for (before, after), factor in zip(pairs, factors, strict=True)
             for n in (1, 2)
         ):
-            sides = f"H{by}, W{by}"
+            sides = f"{words.format('H')}, {words.format('W')}"
             break
     else:
         if {shape[1:] for shape in column} != {(1, 1)}:
@@ -260,17 +262,30 @@ def _shape(
     return f"[N, {sides}, {channels}]" if channels_last else f"[N, {channels}, {sides}]"
 
 
-def _scales(definition: Definition) -> Iterator[tuple[str, Sequence[int]]]:
-    """By what a block may divide sizes, in words, and what that is in each instance."""
+def _scaled(before: int, factor: Fraction, after: int) -> bool:
+    """Whether a side is so many times as long; a part of a pixel counts as one.
+
+    One that would be as long, too, if it were divided once more tells nothing: what is
+    left of 28 pixels is 1 by 32 and by 64, and by whatever else makes a single one.
+    """
+    found = before * factor
+    whole = found.denominator == 1
+    return after == ceil(found) and (whole or after != ceil(found / 2))
+
+
+def _scales(definition: Definition) -> Iterator[tuple[str, Sequence[Fraction]]]:
+    """How a block may scale sizes, in words, and what that is in each instance."""
     count = len(definition.instances)
-    yield "", [1] * count
+    yield "{}", [Fraction(1)] * count
     if any(map(_fixes, definition.instances)):
         return
     for name, argument in definition.arguments.items():
         if "stride" in name and all(type(value) is int for value in argument.values):
-            yield f" / {name}", [int(str(value)) for value in argument.values]
+            yield f"{{}} / {name}", [Fraction(1, int(str(v))) for v in argument.values]
     for size in (2, 4, 8, 16, 32, 64):
-        yield f" / {size}", [size] * count
+        yield f"{{}} / {size}", [Fraction(1, size)] * count
+    for size in (2, 4, 8):
+        yield f"{size} * {{}}", [Fraction(size)] * count
 
 
 def _fixes(tree: Tree) -> bool:

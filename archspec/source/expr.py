@@ -26,7 +26,14 @@ from archspec.errors import SpecError
 from archspec.graph import Value
 from archspec.language.formula import CONSTANTS, computed, parse
 from archspec.source.literal import lit
-from archspec.source.simplify import constant, kind, may_be, negated, simplified
+from archspec.source.simplify import (
+    constant,
+    kind,
+    may_be,
+    negated,
+    simplified,
+    without_choices,
+)
 
 IS = {ast.Eq: ast.Is, ast.NotEq: ast.IsNot}
 """How what is one object, such as None, is compared."""
@@ -231,6 +238,43 @@ class _Settled(ast.NodeTransformer):
             if len(found) == 1:
                 return self.visit(node.body if found.pop() else node.orelse)
         return self.generic_visit(node)
+
+
+def where(arg: Arg, test: Arg) -> Arg:
+    """An expression as it is read where a condition holds.
+
+    >>> first, width = named("first", "bool"), named("width", "int")
+    >>> where(choice(width * 2, first, width), first).code()
+    'width * 2'
+    """
+    if not isinstance(arg, Expr) or not isinstance(test, Expr):
+        return arg
+    tree = without_choices(arg.tree, test.tree, holds=True)
+    return arg if tree is arg.tree else _made(tree, dict(arg.kinds))
+
+
+def kept_from_first(arg: Arg, name: str, index: str) -> Arg:
+    """What a loop sets a name to, where all turns but the first keep what that says.
+
+    >>> x, i = named("x", "int"), named("i", "int")
+    >>> kept_from_first(choice(60, equal(i, 0), x), "x", "i")
+    60
+    """
+    if not isinstance(arg, Expr) or not isinstance(arg.tree, ast.IfExp):
+        return arg
+    first, later = arg.tree.body, arg.tree.orelse
+    test = ast.dump(arg.tree.test)
+    if test == ast.dump(negated(_first_turn(index))):
+        first, later = later, first
+    elif test != ast.dump(_first_turn(index)):
+        return arg
+    found = _made(first, dict(arg.kinds))
+    kept = isinstance(later, ast.Name) and later.id == name
+    return found if kept and names_of(found).isdisjoint({name, index}) else arg
+
+
+def _first_turn(index: str) -> ast.expr:
+    return tree_of(equal(named(index, "int"), 0))
 
 
 def without_term(arg: Arg, name: str) -> Arg | None:

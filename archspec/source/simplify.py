@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
 
 from archspec.errors import SpecError
 from archspec.graph import Value
@@ -145,10 +147,11 @@ class _Simplify(ast.NodeTransformer):
                 return left
             if _is(left, 1) and self._kind(right) in NUMBERS:
                 return right
+        whole = isinstance(node.op, ast.FloorDiv) and _is(right, 1)
+        if whole and may_be(left, self.kinds) == "int":
+            return left  # which fails where it did
         if self._kind(left) != "int" or self._kind(right) != "int":
             return made
-        if isinstance(node.op, ast.FloorDiv) and _is(right, 1):
-            return left
         if isinstance(node.op, ast.Add | ast.Sub) and _is(right, 0):
             return left
         if isinstance(node.op, ast.Add) and _is(left, 0):
@@ -224,7 +227,17 @@ class _Simplify(ast.NodeTransformer):
         test = self._made(node.test)
         if isinstance(test, ast.Constant) and isinstance(test.value, bool):
             return self._made(node.body if test.value else node.orelse)
-        return self._chosen(test, self._made(node.body), self._made(node.orelse))
+        parts = [
+            self._settled(part, test, holds=part is node.body)
+            for part in (node.body, node.orelse)
+        ]
+        return self._chosen(test, *parts)
+
+    def _settled(self, tree: ast.expr, test: ast.expr, *, holds: bool) -> ast.expr:
+        """A part of a choice, without the choices that this one has made already."""
+        made = self._made(tree)
+        settled = without_choices(made, test, holds=holds)
+        return made if settled is made else self._made(settled)
 
     def _chosen(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> ast.expr:
         """A choice between parts that are made already."""
@@ -301,6 +314,46 @@ def negated(tree: ast.expr) -> ast.expr:
         if opposite is not None:
             return ast.Compare(tree.left, [opposite()], tree.comparators)
     return ast.UnaryOp(ast.Not(), tree)
+
+
+def without_choices(tree: ast.expr, test: ast.expr, *, holds: bool) -> ast.expr:
+    """A tree where a condition is known to hold, or not to; itself if that is nothing.
+
+    >>> inner = ast.parse("(a if x > 1 else b) * 2", mode="eval").body
+    >>> test = ast.parse("x > 1", mode="eval").body
+    >>> ast.unparse(without_choices(inner, test, holds=True))
+    'a * 2'
+    """
+    known = _Known()
+    known.learn(test, holds)
+    made: ast.expr = known.visit(deepcopy(tree))
+    return made if known.used else tree
+
+
+class _Known(ast.NodeTransformer):
+    """Takes the side of each choice whose condition is known."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bool] = {}
+        self.used = False
+
+    def learn(self, test: ast.expr, holds: bool) -> None:
+        """All parts of an `and` hold where it does, and none of an `or` where not."""
+        joins = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) is holds
+        if isinstance(test, ast.BoolOp) and joins:
+            for part in test.values:
+                self.learn(part, holds)
+        self.known |= {
+            ast.dump(test): holds,
+            ast.dump(negated(test)): not holds,
+        }
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        known = self.known.get(ast.dump(node.test))
+        if known is None:
+            return self.generic_visit(node)
+        self.used = True
+        return self.visit(node.body if known else node.orelse)
 
 
 def _computed(tree: ast.expr) -> ast.expr:

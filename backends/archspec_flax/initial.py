@@ -5,6 +5,7 @@
     )
 
     def max_pool(x: jax.Array) -> jax.Array:
+        '''Max pooling as a layer of a list.'''
         return nnx.max_pool(x, (2, 2), strides=(2, 2))
 
 The second is what stands in a list of layers for an op that is no module.
@@ -52,6 +53,25 @@ USUAL: dict[str, AnyInit] = {
 }
 """What layers start from by themselves."""
 
+LAYERS = {
+    "slice": "Some of the channels",
+    "leaky_relu": "Leaky ReLU",
+    "elu": "ELU",
+    "gelu": "GELU by the error function",
+    "local_response_norm": "Local response norm",
+    "max_pool2d": "Max pooling",
+    "avg_pool2d": "Average pooling",
+    "adaptive_avg_pool2d": "Average pooling to a size",
+    "adaptive_max_pool2d": "Max pooling to a size",
+    "global_avg_pool2d": "The mean over the image",
+    "global_max_pool2d": "The maximum over the image",
+    "flatten": "Flattening",
+    "pad": "Padding with zeros",
+    "resize": "Resizing",
+    "pixel_shuffle": "A pixel shuffle",
+    "channel_shuffle": "A channel shuffle",
+}
+"""What the functions are called that stand in a list of layers."""
 OFTEN = 4
 """As many of the layers that one call makes count for what partials save."""
 WINDOW = ("strides", "padding", "kernel_dilation", "feature_group_count")
@@ -100,6 +120,7 @@ class Shared:
         typed = [f"{key}: {annotation([*use.values(key)])}" for key in given]
         lines = [
             *header("def {}", ["x: jax.Array", *typed], "jax.Array", 0),
+            f'{STEP * " "}"""{LAYERS[use.kind]} as a layer of a list."""',
             *statement("return ", made, STEP),
         ]
         text = tuple(lines)

@@ -8,7 +8,7 @@ Preprocessing: size 32, range [0, 1], channels RGB, mean [0.4914, 0.4822, 0.4465
 [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum 7206574aedaf37a2
+# archspec: fingerprint dfa4b76b343fe733, checksum b8fd1a8ea9769b19
 
 from collections.abc import Callable
 from functools import partial
@@ -58,10 +58,12 @@ BatchNorm = partial(nnx.BatchNorm, momentum=0.9, use_fast_variance=False)
 
 
 def max_pool(x: jax.Array, stride: int) -> jax.Array:
+    """Max pooling as a layer of a list."""
     return nnx.max_pool(x, (1, 1), strides=(stride, stride))
 
 
 def pad(x: jax.Array, channels: tuple[int, int]) -> jax.Array:
+    """Padding with zeros as a layer of a list."""
     return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (channels[0], channels[1])))
 
 

@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 3dd35c5081f8a37c
+# archspec: fingerprint c0f800bf255fd1e7, checksum d1b20fa5113bbce1
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -45,6 +45,7 @@ Linear = partial(nnx.Linear, kernel_init=nnx.initializers.normal(0.01))
 
 
 def max_pool(x: jax.Array) -> jax.Array:
+    """Max pooling as a layer of a list."""
     return nnx.max_pool(x, (2, 2), strides=(2, 2))
 
 

@@ -280,3 +280,19 @@ def test_what_an_ops_name_is_computed_from(op: str) -> None:
     assert (node.op.kind, node.texts["op"]) == ("relu", "act")
     (plain,) = net("graph: {a: {op: relu}}").nodes
     assert "op" not in plain.texts
+
+
+@pytest.mark.parametrize("said", ["input.channels", "3"])
+def test_an_input_that_the_node_does_not_read(said: str) -> None:
+    """A formula's `input` is what the scope reads: a chain's first op alone reads it."""
+    first = "{op: conv2d, channels: 8, kernel: 1}"
+    last = f"{{op: conv2d, channels: 9, kernel: 3, groups: ={said}}}"
+    with pytest.raises(Exception) as caught:
+        net(f"graph: {{a: {{graph: [{first}, {last}]}}}}")
+    (error,) = caught.value.errors  # type: ignore[attr-defined]
+    hint = (
+        "a formula's input.channels is of what the scope reads, 'image', "
+        "not of what this node reads"
+    )
+    assert error.code == "AS404"
+    assert error.hint == (hint if said == "input.channels" else None)

@@ -127,6 +127,11 @@ blocks:
   halved:
     description: Half as large
     graph: [{op: max_pool2d, kernel: 2}, relu]
+  larger:
+    graph: [{op: conv_transpose2d, channels: 5, kernel: 4, stride: 2, padding: 1}, relu]
+  code:
+    description: One pixel of 3 and of 1
+    graph: [{op: conv2d, channels: 7, kernel: [3, 1]}, relu]
   two:
     inputs: [high, low]
     graph: {up: {op: resize, scale: 2, from: low}, both: {op: concat, from: [high, up]}}
@@ -137,6 +142,9 @@ graph:
   d: {block: two, from: [b, c]}
   e: {block: many, depth: 2}
   f: {block: many, depth: 0}
+  g: {block: larger}
+  h: {op: adaptive_avg_pool2d, size: [3, 1]}
+  i: {block: code}
   pool: global_avg_pool2d
   fc: {op: linear, features: =classes}
 """
@@ -154,6 +162,12 @@ graph:
             "keras",
             "unit",
             "Maps [N, H, W, in_channels] to [N, H / stride, W / stride, channels * 2].",
+        ),
+        ("torch", "Larger", "Maps [N, 8, H, W] to [N, 5, 2 * H, 2 * W]."),
+        (
+            "torch",
+            "Code",
+            "One pixel of 3 and of 1.\n\nMaps [N, 5, H, W] to [N, 7, 1, 1].",
         ),
         (
             "torch",
@@ -217,3 +231,10 @@ def test_a_chain_that_reads_an_image_and_then_a_vector() -> None:
     )
     for name in ("torch", "keras"):
         assert "flatten" in backend(name).emit(graph).text.lower()
+
+
+def test_a_graph_nested_in_a_list_is_a_part() -> None:
+    body = "{body: relu, add: {op: add, from: [body, input]}}"
+    text = f"title: Net\ninputs: {{x: [4, 8, 8]}}\ngraph: [relu, {{graph: {body}}}]"
+    printed = backend("torch").emit(graph_of(text)).text
+    assert '"""A part of a Net."""' in printed

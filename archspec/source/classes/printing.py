@@ -238,7 +238,8 @@ class Printer:
         """The docstring of a definition."""
         if id(definition) in self.around:
             part, whole = plain(definition.title), self.around[id(definition)]
-            told = f"The {part} of {'an' if whole[0] in 'AEIO' else 'a'} {whole}."
+            of = "A part" if part.isdigit() else f"The {part}"
+            told = f"{of} of {'an' if whole[0] in 'AEIO' else 'a'} {whole}."
             return [f'{" " * STEP}"""{prose(told)}"""']
         last = self.dialect.channels_last
         told = ""
