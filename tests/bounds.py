@@ -40,6 +40,15 @@ SMALL = ("resnet18", "--input-size", "32", "-b")
 FRAMEWORKS = {
     "torch": (("build", *SMALL, "torch", "-o", "net.pt2"),),
     "keras": (("build", *SMALL, "keras", "-o", "net.keras"),),
+    "flax": (
+        ("build", *SMALL, "flax", "-o", "net.orbax"),
+        ("verify", "resnet20", "--quick", "--backends", "flax"),
+    ),
+    "onnx": (
+        ("build", *SMALL, "onnx", "-o", "net.onnx"),
+        ("verify", "resnet20", "--quick", "--backends", "onnx:reference"),
+        ("verify", "resnet20", "--dtype", "float32", "--backends", "onnx:ort"),
+    ),
 }
 
 

@@ -1,12 +1,13 @@
 """What works, and what is said, where only a part of the frameworks is installed.
 
-    python tests/environments.py            # four environments, some GB; writes the page
+    python tests/environments.py            # six environments, some GB; writes the page
     python tests/environments.py torch      # one of them
 
 makes fresh environments with `pip`, from constraints.txt: of the core alone, with
-torch, with Keras on TensorFlow, and with Keras on JAX, where there is no TensorFlow. In
-each it runs the same commands. What can't work is refused by one line that says what to
-install, and never with a traceback. All four make the table of docs/environments.md.
+torch, with Keras on TensorFlow, with Keras on JAX, where there is no TensorFlow, with
+Flax and with ONNX, both without torch. In each it runs the same commands. What can't
+work is refused by one line that says what to install, and never with a traceback. All
+make the table of docs/environments.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pathlib import Path
 
 from bounds import COMMANDS, ROOT, WRONG
 
-EXTRAS = {"core": "", "torch": "torch", "keras": "keras", "keras-jax": "keras-jax"}
+EXTRAS = {"core": ""} | {
+    name: name for name in ("torch", "keras", "keras-jax", "flax", "onnx")
+}
 NET = ("resnet20", "-b")
 BUILDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("build", *NET, "torch", "--weights", "r20.safetensors", "-o", "n.pt2"): ("torch",),
@@ -33,22 +36,30 @@ BUILDS: dict[tuple[str, ...], tuple[str, ...]] = {
         "keras",
         "keras-jax",
     ),
+    ("build", *NET, "flax", "--weights", "r20.pth", "-o", "net.orbax"): ("flax",),
+    ("build", *NET, "onnx", "--weights", "r20.pth", "-o", "net.onnx"): ("onnx",),
     ("verify", "resnet20", "--quick", "--backends", "torch"): ("torch",),
     ("verify", "resnet20", "--quick", "--backends", "keras:tensorflow"): ("keras",),
     ("verify", "resnet20", "--quick", "--backends", "keras:jax"): ("keras-jax",),
+    ("verify", "resnet20", "--quick", "--backends", "flax"): ("flax",),
+    ("verify", "resnet20", "--quick", "--backends", "onnx:reference"): ("onnx",),
+    ("verify", "resnet20", "--backends", "onnx:ort", "--dtype", "float32"): ("onnx",),
 }
 """Commands, and the environments in which they work; `r20.pth` is made without torch."""
 START = (
     ("weights", "init", "resnet20", "-o", "r20.safetensors"),
     ("weights", "convert", "r20.safetensors", "--spec", "resnet20", "-o", "r20.pth"),
+    ("codegen", *NET, "flax", "-o", "net_flax.py"),
+    ("codegen", *NET, "onnx", "-o", "net_onnx.py"),
 )
 
 
 HEAD = """# What works where only a part is installed
 
 `python tests/environments.py` makes fresh environments of the core alone, of `[torch]`, of
-`[keras]` (on TensorFlow) and of `[keras-jax]` (without TensorFlow), runs these commands in
-each, and writes this page: ok, or what the command says is to be installed.
+`[keras]` (on TensorFlow), of `[keras-jax]` (without TensorFlow), of `[flax]` and of `[onnx]`
+(both without torch), runs these commands in each, and writes this page: ok, or what the
+command says is to be installed.
 
 """
 

@@ -28,6 +28,7 @@ def module(
     helpers: Mapping[str, str],
     fingerprint: str,
     remarks: Sequence[str] = (),
+    constants: Sequence[str] = (),
 ) -> str:
     """A module's text.
 
@@ -38,12 +39,14 @@ def module(
         helpers: for each name that code may read, the text that defines it.
         fingerprint: of the net; stands in a comment beside a checksum of the text.
         remarks: comments for tools.
+        constants: lines that stand before helpers, which may read them.
 
     Raises:
         BackendError: the code reads a name that nothing defines, and can't run.
     """
     body = "\n\n\n".join(part for part in code if part)
-    text = "\n\n\n".join([*(helpers[n] for n in needed(body, helpers)), body])
+    parts = ["\n".join(constants), *(helpers[n] for n in needed(body, helpers)), body]
+    text = "\n\n\n".join(filter(None, parts))
     head = "\n".join(doc)
     read, bound = names(text)
     for name in sorted(read - imports.keys() - bound - BUILTIN):

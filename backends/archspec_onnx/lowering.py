@@ -135,14 +135,16 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     elif pads(padding):
         told["pads"] = four(padding)
     told |= {} if groups == 1 else {"group": groups}
-    return [*before, convolved(use, shape, told)]
+    return [*before, convolved("conv", use, shape, told)]
 
 
-def convolved(use: OpUse, shape: Sequence[Arg], told: dict[str, Doc]) -> Function:
+def convolved(
+    name: str, use: OpUse, shape: Sequence[Arg], told: dict[str, Doc]
+) -> Function:
     """The call that adds a convolution."""
     options: dict[str, tuple[Doc, Any]] = {k: (v, None) for k, v in told.items()}
     options["bias"] = (use["bias"], False)
-    return helper("conv", Display((*shape,), "()"), **options)
+    return helper(name, Display((*shape,), "()"), **options)
 
 
 def padded(use: OpUse, **value: Doc) -> Function:
@@ -161,14 +163,14 @@ def conv_transpose2d(use: OpUse) -> Sequence[Step]:
     """ConvTranspose."""
     groups = use["groups"]
     shape = (use.channels[0], divided(use["channels"], groups), *parts(use["kernel"]))
-    told: dict[str, Doc] = {"transposed": True, **sliding(use, WINDOW)}
+    told: dict[str, Doc] = sliding(use, WINDOW)
     if pads(use["padding"]):
         told["pads"] = four(use["padding"])
     extra = use["output_padding"]
     if isinstance(extra, Expr) or any(parts(extra)):
         told["output_padding"] = listed(*parts(extra))
     told |= {} if groups == 1 else {"group": groups}
-    return [convolved(use, shape, told)]
+    return [convolved("conv_transpose", use, shape, told)]
 
 
 def linear(use: OpUse) -> Sequence[Step]:

@@ -8,7 +8,7 @@ Preprocessing: size 32, range [0, 1], channels RGB, mean [0.4914, 0.4822, 0.4465
 [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum 9d236bb28b314c14
+# archspec: fingerprint dfa4b76b343fe733, checksum 5b97be2021c0fca5
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+
+OPSET = 21
 
 
 class Net:
@@ -96,20 +98,14 @@ def conv(
     shape: Sequence[int],
     *,
     bias: bool = False,
-    transposed: bool = False,
-    group: int = 1,
     name: str,
     **attributes: Any,
 ) -> ir.Value:
-    """A convolution whose weight has a shape; a transposed one's is [in, out, ...]."""
+    """A convolution whose weight has a shape."""
     weights = [net.weight(f"{name}.weight", *shape)]
     if bias:
-        channels = shape[1] * group if transposed else shape[0]
-        weights.append(net.weight(f"{name}.bias", channels))
-    if group != 1:
-        attributes["group"] = group
-    op = "ConvTranspose" if transposed else "Conv"
-    return net(op, x, *weights, name=name, **attributes)
+        weights.append(net.weight(f"{name}.bias", shape[0]))
+    return net("Conv", x, *weights, name=name, **attributes)
 
 
 def linear(
@@ -151,9 +147,6 @@ def pad(net: Net, x: ir.Value, pads: Sequence[int], *, name: str) -> ir.Value:
     axes = net.constant([1, 2, 3], f"{name}/")
     zero = net.constant(0.0, f"{name}/")
     return net("Pad", x, net.constant([*pads], f"{name}/"), zero, axes, name=name)
-
-
-OPSET = 21
 
 
 def zero_padding(

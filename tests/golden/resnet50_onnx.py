@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint 54e66ae05fccbf93, checksum fae6d0ac0cacf610
+# archspec: fingerprint 54e66ae05fccbf93, checksum 0f9aafb6cceacd5f
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+
+OPSET = 21
 
 
 class Net:
@@ -94,20 +96,14 @@ def conv(
     shape: Sequence[int],
     *,
     bias: bool = False,
-    transposed: bool = False,
-    group: int = 1,
     name: str,
     **attributes: Any,
 ) -> ir.Value:
-    """A convolution whose weight has a shape; a transposed one's is [in, out, ...]."""
+    """A convolution whose weight has a shape."""
     weights = [net.weight(f"{name}.weight", *shape)]
     if bias:
-        channels = shape[1] * group if transposed else shape[0]
-        weights.append(net.weight(f"{name}.bias", channels))
-    if group != 1:
-        attributes["group"] = group
-    op = "ConvTranspose" if transposed else "Conv"
-    return net(op, x, *weights, name=name, **attributes)
+        weights.append(net.weight(f"{name}.bias", shape[0]))
+    return net("Conv", x, *weights, name=name, **attributes)
 
 
 def linear(
@@ -142,9 +138,6 @@ def affine_of(net: Net, channels: int, affine: bool, name: str) -> list[ir.Value
         parts = ("weight", "bias")
         return [net.weight(f"{name}.{part}", channels) for part in parts]
     return [net.constant([value] * channels, f"{name}/") for value in (1.0, 0.0)]
-
-
-OPSET = 21
 
 
 def projection(

@@ -6,7 +6,7 @@ Preprocessing: resize 256, crop 224, interpolation bilinear, range [0, 1], chann
 mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225].
 """
 
-# archspec: fingerprint c0f800bf255fd1e7, checksum 5150b32927147cf1
+# archspec: fingerprint c0f800bf255fd1e7, checksum 16a632dbe18727bc
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+
+OPSET = 21
 
 
 class Net:
@@ -95,20 +97,14 @@ def conv(
     shape: Sequence[int],
     *,
     bias: bool = False,
-    transposed: bool = False,
-    group: int = 1,
     name: str,
     **attributes: Any,
 ) -> ir.Value:
-    """A convolution whose weight has a shape; a transposed one's is [in, out, ...]."""
+    """A convolution whose weight has a shape."""
     weights = [net.weight(f"{name}.weight", *shape)]
     if bias:
-        channels = shape[1] * group if transposed else shape[0]
-        weights.append(net.weight(f"{name}.bias", channels))
-    if group != 1:
-        attributes["group"] = group
-    op = "ConvTranspose" if transposed else "Conv"
-    return net(op, x, *weights, name=name, **attributes)
+        weights.append(net.weight(f"{name}.bias", shape[0]))
+    return net("Conv", x, *weights, name=name, **attributes)
 
 
 def linear(
@@ -185,9 +181,6 @@ def adaptive_avg_pool(
     x = net("MatMul", rows, x, name=inner)
     columns = net("Transpose", columns, perm=[1, 0], name=inner)
     return net("MatMul", x, columns, name=name)
-
-
-OPSET = 21
 
 
 def stage(

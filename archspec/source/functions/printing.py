@@ -70,13 +70,19 @@ class Printer:
             nets.sort(key=lambda graph: -len(graph.nodes))
             frame = self.frames[net] = framed([*map(dialect.frame, nets)])
             own |= {*frame.inputs, *_codes((*frame.before, *frame.behind))}
-        own |= {*_codes([dialect.context])} - {""}
+        context = {*_codes([dialect.context])} - {""}
+        own |= context
         rename(definitions, own)
         self.clashing = own | TAKEN
-        names = Names([*own.union(*map(local_names, definitions))])
+        local = {""}.union(*map(local_names, definitions))
+        names = Names([*own, *local])
         self.calls = Calls(graph, definitions, dialect, names)
         made = family.graphs if family else [graph]
-        self.entries = [names.take(dialect.title(g)) for g in made]
+        # What is made may be called what holds it inside: nothing there calls it.
+        outer = Names([*(own - context), *local])
+        self.entries = [outer.take(dialect.title(g)) for g in made]
+        for name in self.entries:
+            names.take(name)
         self.entry = self.entries[0]
         titles = {net: self._title(net) for net in self.frames} if family else {}
         titles |= {d: d.title for d in self.definitions if d not in self.frames}
@@ -96,13 +102,14 @@ class Printer:
         if self.family is not None:
             builders = self.family.builders(self.whole, self.clashing)
             functions += map("\n".join, map(self._builder, builders, self.entries))
-        constants = [*self.dialect.constants.values(), *self.calls.lines()]
+        shared = "\n".join(self.calls.lines())
         return module(
             doc,
-            ["\n".join(constants), *functions, *self.dialect.last.values()],
+            [shared, *functions, *self.dialect.last.values()],
             {**IMPORTS, **self.dialect.imports},
             self.dialect.helpers,
             fingerprint,
+            constants=[*self.dialect.constants.values()],
         )
 
     def _function(self, definition: Definition) -> list[str]:
@@ -145,7 +152,9 @@ class Printer:
 
     def _model(self, definition: Definition, body: Body) -> list[str]:
         frame, outputs = self.frames[definition], definition.outputs
-        frame = frame.told(definition) if frame.told else frame
+        if frame.told:  # of the largest net, whose own defaults aren't those of all
+            before, behind = frame.before, frame.behind
+            frame = replace(frame.told(definition), before=before, behind=behind)
         results = body.scope(definition, frame.inputs, outputs, Label(""), frame.inputs)
         made = frame.result(dict(zip(outputs, results, strict=True)))
         last = Statement("return ", made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from commands import refused
 from hidden import without
 from nets import computed, cotangents, graph_of, images, randomised
+from printed_style import RULES
 
 import archspec
 from archspec.backend import backend, trainer
@@ -234,3 +236,27 @@ def test_a_place_that_is_not_ours_is_seen_before(tmp_path: Path) -> None:
     text = refused("build", "resnet20", "-b", "flax", "-o", tmp_path / "old.orbax")
     assert "exists" in text and "--force overwrites it" in text
     assert (tmp_path / "mine.orbax" / "diary").read_text() == "mine"
+
+
+PRELU = """
+inputs: {image: [4, 6, 6]}
+graph: {a: {op: prelu, shared: false}, b: {op: prelu, shared: true}, c: prelu}
+"""
+
+
+def test_a_printed_prelu_is_laid_out_as_ruff_does(tmp_path: Path) -> None:
+    """Its parameters fit on no line: one stands on each."""
+    path = tmp_path / "net.py"
+    path.write_text(backend("flax").emit(graph_of(PRELU)).text)
+    for told in (("check", *RULES), ("format", "--check")):
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *told,
+            "--isolated",
+            "--no-cache",
+            path,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from archspec import codegen, load
 from archspec.backend import backend
 from archspec.catalog import names
 from archspec.source.module import definitions
+from archspec.weights import initial_weights
 
 ODD = Path(__file__).parents[2] / "odd"
 SOME = ("resnet50", "vgg11_lrn", "keras_resnet50v2", "fpn_resnet50", "resnet50_gn")
@@ -89,3 +91,29 @@ def test_a_family() -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_zoo_is_printed(name: str) -> None:
     assert load(name).codegen("onnx").entry == name
+
+
+def test_a_net_may_be_called_net() -> None:
+    """The function that makes it holds a `net` inside, which is no clash."""
+    graph = graph_of(
+        "inputs: {x: [2, 4, 4]}\n"
+        "graph: {a: {op: conv_transpose2d, channels: 4, kernel: 2, groups: 2}}"
+    )
+    source = backend("onnx").emit(graph)
+    assert source.entry == graph.name == "net"
+    assert [
+        node.name for node in backend("onnx").build(graph, initial_weights(graph)).graph
+    ] == ["a"]
+    assert "def conv_transpose(" in source.text and "def conv(" not in source.text
+
+
+def test_constants_stand_above_what_reads_them() -> None:
+    text = load("resnet20").codegen("onnx").text
+    assert text.index("\n\nOPSET = 21\n\n\n") < text.index("class Net:")
+
+
+def test_what_nets_share_has_no_default_of_one() -> None:
+    text = codegen(FAMILY, "onnx").text
+    (head,) = re.findall(r"def resnet_for_cifar\((.*?)\n\) ->", text, re.DOTALL)
+    assert head.endswith("    dtype: str,\n    name: str,")
+    assert [*re.findall(r"name: str = \"(\w+)\"", text)] == [*FAMILY]
