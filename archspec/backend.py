@@ -39,7 +39,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec import arguments
-from archspec.errors import BackendError, Location, UnsupportedError, nearest
+from archspec.errors import BackendError, Location, UnsupportedError, nearest, said
 from archspec.graph import Graph, Node, Scope, Value
 from archspec.ops import Op, Shape
 from archspec.source.family import Family
@@ -342,7 +342,7 @@ def _loaded(point: EntryPoint) -> Backend:
         found: Any = point.load()
     except (Exception, SystemExit) as error:
         raise BackendError(
-            f"{which} can't be imported: {type(error).__name__}: {error}",
+            f"{which} can't be imported: {type(error).__name__}: {said(error)}",
             code="AS511",
             hint=f"python -c 'import {point.module}' shows where it fails",
         ) from error
@@ -459,9 +459,8 @@ def begin(chosen: Backend) -> None:
     except BackendError:
         raise
     except Exception as error:  # whatever an installation with a part missing raises
-        told = " ".join(str(error).split())[:200] or type(error).__name__
         raise BackendError(
-            f"the backend {chosen.name!r} can't start: {told}",
+            f"the backend {chosen.name!r} can't start: {said(error)}",
             code="AS502",
             hint=f'pip install "{chosen.install}"',
         ) from error

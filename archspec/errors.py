@@ -226,6 +226,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
+def said(error: BaseException) -> str:
+    """What another library says of its failure, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def _escaped(character: str) -> str:
     """A character as Python writes it in a string, such as `\\x1b`."""
     return character.encode("unicode_escape").decode()

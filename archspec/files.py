@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from archspec.errors import ArchspecError
+from archspec.errors import ArchspecError, said
 
 Data = bytes | str | Callable[[Path], None]
 NO_FILE = "that is a folder or a device, not a file"
@@ -124,8 +124,7 @@ def write_folder(
                 finally:
                     _put_back(folder)
     except ValueError as error:  # a library's own words, of which there may be many
-        told = " ".join(str(error).split())[:200]
-        raise ArchspecError(f"{refused}: {told}", code="AS190") from error
+        raise ArchspecError(f"{refused}: {said(error)}", code="AS190") from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ArchspecError(f"{refused}: {reason}", code="AS190") from error

@@ -20,6 +20,7 @@ from archspec.errors import (
     SpecErrors,
     SpecWarning,
     WeightsError,
+    said,
 )
 from archspec.expectation import unexpected
 from archspec.fingerprint import fingerprint
@@ -326,7 +327,7 @@ class Spec:
             raise
         except Exception as error:
             told = f"{chosen.name} can't build {self.name}: {type(error).__name__}"
-            raise BackendError(f"{told}: {error}", code="AS500") from error
+            raise BackendError(f"{told}: {said(error)}", code="AS500") from error
 
     def read_weights(
         self,

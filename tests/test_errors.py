@@ -21,6 +21,7 @@ from archspec.errors import (
     UnsupportedError,
     WeightsError,
     nearest,
+    said,
     shown,
 )
 
@@ -201,3 +202,9 @@ def test_long_texts_are_cut_in_the_middle_and_signs_escaped() -> None:
     hostile = "\x1b[31m\u202eé\n\ud800"
     assert ArchspecError(hostile).message == r"\x1b[31m\u202eé\n\ud800"
     assert ArchspecError("x" * LONGEST).message == "x" * LONGEST
+
+
+def test_what_another_library_says_is_one_short_line() -> None:
+    assert said(ValueError("a\n  b\n")) == "a b"
+    assert said(KeyError()) == "KeyError"
+    assert len(said(OSError("x" * 9_999))) == 200

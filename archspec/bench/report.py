@@ -60,6 +60,8 @@ class Report:
         folded = len(self.spec.folded().graph.folded) if self.plan.fold else 0
         yield weights + (f"; {folded} batch norms folded" if self.plan.fold else "")
         peaks = [section.peak("conv", n) / 1e9 for n in range(len(section.peaks))]
+        if not any(peaks):  # no backend started
+            return
         yield (
             f"peak here: sgemm {section.peak('sgemm') / 1e9:.0f} GFLOP/s, conv 3x3 256 "
             f"at 56x56 {section.peak('conv') / 1e9:.0f} GFLOP/s ({plural(section)}, "

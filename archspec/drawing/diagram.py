@@ -6,7 +6,12 @@ from archspec.drawing.labels import facts, kind, own
 from archspec.drawing.outline import Box
 from archspec.drawing.picture import Opened
 
-COLOURS = {"added": "#1a7f37", "removed": "#c1272d", "changed": "#9a6700"}
+COLOURS = {
+    "added": "#1a7f37",
+    "removed": "#c1272d",
+    "changed": "#9a6700",
+    "differs": "#c1272d",
+}
 
 
 class Diagram:

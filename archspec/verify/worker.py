@@ -90,7 +90,7 @@ def tried(served: Callable[..., None], *given: Any) -> str | None:
     try:
         served(*given)
     except ArchspecError as error:
-        return str(error)
+        return "; ".join(line.strip() for line in str(error).splitlines())
     except Exception as error:
         traceback.print_exc()
         text = str(error).strip().splitlines()

@@ -22,7 +22,7 @@ from archspec.backend import (
     refuse_unsupported,
     save_weights,
 )
-from archspec.errors import BackendError
+from archspec.errors import BackendError, said
 from archspec.files import write_folder
 from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
@@ -290,7 +290,7 @@ def _orbax() -> Any:
         return import_module("orbax.checkpoint")
     except ImportError as error:
         raise BackendError(
-            f"a .orbax folder needs orbax-checkpoint: {error}",
+            f"a .orbax folder needs orbax-checkpoint: {said(error)}",
             code="AS502",
             hint='pip install "archspec-nn[flax]", or -o net.safetensors',
         ) from error

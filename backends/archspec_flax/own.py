@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import asarray
 
 from archspec.backend import named_outputs, own_model
-from archspec.errors import BackendError
+from archspec.errors import BackendError, said
 from archspec.graph import Graph
 from archspec.weights.nnx import Place, places
 from archspec_flax.arrays import first, path_of, stored, tensors
@@ -97,7 +97,7 @@ class OwnModule:
         except BackendError:
             raise
         except Exception as error:  # what was seen before it may say why
-            self.raised = f"{type(error).__name__}: {error}"
+            self.raised = f"{type(error).__name__}: {said(error)}"
             outputs = {}
         found = {f"outputs/{name}": first(value) for name, value in outputs.items()}
         for node in self.graph.nodes:

@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from archspec.backend import no_device
-from archspec.errors import BackendError
+from archspec.errors import BackendError, said
 
 Values = Sequence[Any]
 Loss = Callable[[list[Any], list[Any]], tuple[Any, Any]]
@@ -47,9 +47,8 @@ def framework() -> Any:
     except Exception as error:  # an engine of no such name, or whatever it raises
         named = os.environ.get("KERAS_BACKEND")
         where = f" on {named!r}, which KERAS_BACKEND names" if named else ""
-        told = " ".join(str(error).split())[:200]
         raise BackendError(
-            f"Keras can't start{where}: {told}",
+            f"Keras can't start{where}: {said(error)}",
             code="AS502",
             hint=_advice(),
         ) from error

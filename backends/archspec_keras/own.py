@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import named_outputs, own_model
-from archspec.errors import BackendError
+from archspec.errors import BackendError, said
 from archspec.graph import Graph
 from archspec.weights.layouts import places
 from archspec_keras.engines import framework, policy
@@ -100,7 +100,7 @@ class OwnModel:
             except BackendError:
                 raise
             except Exception as error:
-                self.raised = f"{type(error).__name__}: {error}"
+                self.raised = f"{type(error).__name__}: {said(error)}"
                 return {}
             nodes = {}
             if shown and getattr(self.model, "inputs", None):
@@ -140,7 +140,7 @@ def _double(keras: Any, model: Any) -> Any:
         if {layer.compute_dtype for layer in _layers(model)} <= {DOUBLE}:
             return model
         raise BackendError(
-            f"Keras can't copy the model in float64: {error}",
+            f"Keras can't copy the model in float64: {said(error)}",
             code="AS523",
             hint='make it under keras.config.set_dtype_policy("float64")',
         ) from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from archspec.errors import ArchspecError, BackendError
+from archspec.errors import ArchspecError, BackendError, said
 from archspec.files import write_together, write_whole
 
 APART = 2**30
@@ -141,9 +141,8 @@ def opened(path: str) -> Any:
     try:
         model = onnx.load(path)
     except Exception as error:  # of protobuf, of onnx, of the system
-        told = " ".join(str(error).split())[:200]
         raise BackendError(
-            f"{path} is no whole ONNX model: {told}", code="AS523"
+            f"{path} is no whole ONNX model: {said(error)}", code="AS523"
         ) from error
     if not model.graph.output:  # protobuf takes an empty file, and what ends early
         raise BackendError(f"{path} is no whole ONNX model", code="AS523")

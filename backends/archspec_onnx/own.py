@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import named_outputs, own_model
+from archspec.errors import said
 from archspec.graph import Graph
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class OwnModel:
             made = session.run([*wanted, *self.seen], dict(given))
             self.raised = ""
         except Exception as error:
-            self.raised = f"{type(error).__name__}: {error}"
+            self.raised = f"{type(error).__name__}: {said(error)}"
             return {}
         outputs = named_outputs(self.graph, made[: len(wanted)])
         found = {f"outputs/{name}": value for name, value in outputs.items()}

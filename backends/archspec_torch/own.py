@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from archspec.backend import named_outputs, own_model
-from archspec.errors import BackendError
+from archspec.errors import BackendError, said
 from archspec.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class OwnModule:
             self.model = deepcopy(model).cpu().double().eval()
         except Exception as error:
             raise BackendError(
-                f"the model can't be copied: {error}", code="AS523"
+                f"the model can't be copied: {said(error)}", code="AS523"
             ) from error
         self.state = {
             renamed(name): tensor
@@ -111,7 +111,7 @@ class OwnModule:
         except BackendError:
             raise
         except Exception as error:  # what was seen before it may say why
-            self.raised = f"{type(error).__name__}: {error}"
+            self.raised = f"{type(error).__name__}: {said(error)}"
             outputs = {}
         finally:
             for handle in handles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -16,6 +17,13 @@ ROWS = (
     entry("onnx", [[0.0935], [0.0936]], 5.6e-7),
     entry("onnx:int8", [[0.0481], [0.0481]], 3.7e-2),
 )
+
+
+def test_no_peak_is_told_where_none_was_measured() -> None:
+    made = replace(section(Entry("torch", missing="not installed")), peaks=[])
+    text = report(made).text()
+    assert "torch: not available: not installed" in text
+    assert "peak here" not in text
 
 
 def test_the_whole_table() -> None:

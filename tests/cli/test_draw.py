@@ -105,6 +105,15 @@ def test_diagrams_have_the_edges() -> None:
     assert mermaid.count("-->") == 11 and "layer3 stage" in mermaid
 
 
+@pytest.mark.parametrize("kind", ["added", "removed", "changed", "differs"])
+def test_diagrams_have_marks(kind: str) -> None:
+    graph = archspec.load("resnet18").graph
+    plain = str(draw(graph, "dot"))
+    marked = str(draw(graph, "dot", marks={"conv1": Mark(kind)}))
+    assert marked.count("color=") == plain.count("color=") + 1
+    assert f" {kind}\n" in str(draw(graph, "mmd", marks={"conv1": Mark(kind)}))
+
+
 def test_a_repeat_is_one_box_and_a_stage_is_not() -> None:
     svg = str(draw(archspec.load("resnet50").graph, depth=2))
     counts = re.findall("bottleneck \u00d7 ([0-9]+)", svg)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from archspec.errors import ArchspecError
 from archspec.verify import worker
 from archspec.verify.own import OwnBench
 from archspec.verify.setting import Setting
@@ -71,6 +72,13 @@ def test_what_a_framework_raises(
     request = {"task": EVAL, "file": "x"}
     assert worker.tried(worker._do, request, bench) == told
     assert "Traceback" in capfd.readouterr().err
+
+
+def test_an_error_of_several_lines_is_one_sentence() -> None:
+    def refuse() -> None:
+        raise ArchspecError("no", hint="do", notes=("in a", "in b"))
+
+    assert worker.tried(refuse) == "no (do) [AS100]; in a; in b"
 
 
 def test_what_a_framework_prints_is_no_answer(start: dict[str, Any]) -> None:
