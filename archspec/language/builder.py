@@ -62,8 +62,9 @@ class Builder:
 
     `fixed` holds the root params that decide the net's structure, with the place where
     each first does, `used` those that reach an op's attribute, `free` those that may
-    say whether a node is there. `pruned` says that some nodes were dropped again,
-    `aliased` that names of layers aren't all paths.
+    say whether a node is there. `absent` holds a scope's definition with the key of a
+    statement of which some instance isn't there. `pruned` says that some nodes were
+    dropped again, `aliased` that names of layers aren't all paths.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -74,6 +75,7 @@ class Builder:
         self.fixed: dict[str, Location] = {}
         self.used: set[str] = set()
         self.free: set[str] = set()
+        self.absent: dict[tuple[str, str], None] = {}
         self.pruned = False
         self.aliased = False
         self._ops: dict[tuple[str, str], Op] = {}

@@ -89,7 +89,7 @@ def _expanded(
     expander.faults.end()
     assert member is not None and taps is not None
     wanted = {*member.outputs.values(), *taps.values()}
-    nodes = _live(built.nodes, wanted, unit.graph.items)
+    nodes = _live(built.nodes, wanted, built.absent)
     root = context.scope
     if built.pruned or len(nodes) < len(built.nodes):
         nodes, root = settled(nodes, root, member.outputs)
@@ -179,7 +179,9 @@ def _arguments(built: Builder, values: Mapping[str, Value]) -> tuple[str, ...]:
     )
 
 
-def _live(nodes: list[Node], wanted: set[str], told: Iterable[str]) -> tuple[Node, ...]:
+def _live(
+    nodes: list[Node], wanted: set[str], gone: Iterable[tuple[str, str]]
+) -> tuple[Node, ...]:
     """The nodes that something reads; those that only an unread output needs go."""
     kept = needed(nodes, wanted)
     live = {node.name for node in kept}
@@ -190,19 +192,22 @@ def _live(nodes: list[Node], wanted: set[str], told: Iterable[str]) -> tuple[Nod
         optional = used and any("" not in names for names in outputs)
         if node.name not in live and not optional:
             message = f"nothing reads {node.name!r}, and it is no output and no tap"
-            absent = _absent(node.scope, nodes, told) if not _around(node) else []
+            absent = _absent(node.scope, nodes, gone)
             hint = "what is absent stands for what it reads first; absent: "
             hint = hint + ", ".join(absent) if absent else ""
             raise SpecError(message, code="AS316", at=node.at, hint=hint)
     return tuple(kept)
 
 
-def _absent(scope: Scope, nodes: Sequence[Node], told: Iterable[str]) -> list[str]:
-    """Of the statements of the whole net those that a `when` leaves out."""
+def _absent(
+    scope: Scope, nodes: Sequence[Node], gone: Iterable[tuple[str, str]]
+) -> list[str]:
+    """The statements of a scope of which there is no instance."""
     there = {node.slot for node in nodes if node.scope is scope}
     for node in nodes:
         there.update(above.slot for above in _around(node) if above.parent is scope)
-    return [repr(key) for key in told if key not in there]
+    found = [key for where, key in gone if where == scope.definition]
+    return [repr(key) for key in found if key not in there]
 
 
 def _around(node: Node) -> list[Scope]:

@@ -108,6 +108,7 @@ class Expander:
             context.claim(statement.key, statement)
         if count == 0:
             context.scope.decide(statement.key, repeat or "0")
+            self._gone(context, statement)
         outputs: Outputs = {"": sources[0]}
         made: dict[str, Member] = {}
         for index in [None] if count is None else range(count):
@@ -134,6 +135,7 @@ class Expander:
         statement, space = instance.statement, instance.context.space
         self._name(instance)
         if not self._present(instance):
+            self._gone(instance.context, statement)
             if statement.target != "identity":  # which would change no value
                 instance.context.scope.decide(statement.key, instance.when or "0")
             self.budget.spend(Budget.ABSENT, statement.at)
@@ -163,6 +165,9 @@ class Expander:
         if space.listed and not statement.keys.inline:
             instance.context.note(instance.key, member)
         return member
+
+    def _gone(self, context: Context, statement: Statement) -> None:
+        self.built.absent[context.scope.definition, statement.key] = None
 
     def _name(self, instance: Instance) -> None:
         """Gives an instance its name; in a list it has one only if it exists."""

@@ -319,3 +319,23 @@ def test_what_nothing_reads_for_want_of_its_reader() -> None:
     assert caught.value.hint == (
         "what is absent stands for what it reads first; absent: 'c'"
     )
+
+
+def test_what_nothing_reads_in_a_block() -> None:
+    """As at the root, also for a repeat of nothing and for copies of an instance."""
+    with pytest.raises(SpecError) as caught:
+        graph_of("""
+inputs: {x: [3, 8, 8]}
+blocks:
+  unit:
+    graph:
+      act: relu
+      skip: {op: sigmoid, from: input}
+      add: {op: add, from: [input, act], when: false}
+      none: {op: relu, from: input, repeat: 0}
+graph: {units: {block: unit, repeat: 3}}
+""")
+    assert caught.value.message.startswith("nothing reads 'units.2.skip'")
+    assert caught.value.hint == (
+        "what is absent stands for what it reads first; absent: 'add', 'none'"
+    )
