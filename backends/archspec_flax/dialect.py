@@ -56,7 +56,7 @@ DIALECT = Dialect(
     initialised=False,
     tensor="jax.Array",
     call="__call__",
-    sequential=Container("Sequential"),
+    sequential=Container("Sequential", other="nnx.List[Any]"),
     listing=Container("nnx.List", parent="nnx.List[Layer]"),
     chain="Chain",
     add=lambda name, child: Call("self.add", (name, child)),

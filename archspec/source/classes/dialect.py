@@ -27,12 +27,15 @@ class Container:
         reads: what its own method calls the value that it reads, as one that overrides
             it does.
         parent: its name as a base class, where type checkers want more of that.
+        other: what a class inherits instead whose own method gives several values, and
+            so does a child, where type checkers say that it can't.
     """
 
     base: str
     unpacked: bool = False
     reads: str = "x"
     parent: str = ""
+    other: str = ""
 
     @property
     def inherited(self) -> str:

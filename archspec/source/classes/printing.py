@@ -195,6 +195,10 @@ class Printer:
             body = constructor.attributes(scope)
         elif definition.listed:
             base, start = dialect.sequential.inherited, False
+            # One without numbers calls its base class.
+            if computes and definition.numbers and dialect.sequential.other:
+                single = all(line.outputs == 1 for line in walk(lines))
+                base = dialect.listing.inherited if single else dialect.sequential.other
             body = constructor.filled(dialect.sequential, lines)
         elif numbered(dialect, lines):
             base, start = dialect.listing.inherited, False

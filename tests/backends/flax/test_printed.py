@@ -90,6 +90,20 @@ def test_all_helpers(tmp_path: Path) -> None:
     tool(tmp_path, "ruff", "check", "--isolated", *unused, ".")
 
 
+@pytest.mark.parametrize(
+    ("net", "base"),
+    [
+        ("outputs_inside_a_list", "class Features(nnx.List[Layer]):"),
+        ("an_output_of_a_net_of_one_list", "class Net(nnx.List[Layer]):"),
+        ("an_output_deep_inside_a_block", "class Stage2(nnx.List[Any]):"),
+    ],
+)
+def test_what_gives_several_values_is_no_sequential(net: str, base: str) -> None:
+    """Whose `__call__` gives one array, as type checkers know."""
+    (path,) = (path for path in ODD if path.stem == net)
+    assert base in backend("flax").emit(graph_of(path.read_text())).text
+
+
 @pytest.mark.proof
 def test_ruff_finds_nothing(tmp_path: Path) -> None:
     for spec in names():
@@ -106,6 +120,9 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
     for spec in (*SOME, *map(str, EXAMPLES)):
         text = load(spec).codegen("flax").text
         (tmp_path / f"{Path(spec).stem}.py").write_text(text)
+    for path in ODD:
+        text = backend("flax").emit(graph_of(path.read_text())).text
+        (tmp_path / f"{path.stem}.py").write_text(text)
     styled(tmp_path)
     cache = f"--cache-dir={CACHE}"
     tool(tmp_path, "mypy", "--strict", *TYPED["flax"], "--config-file=", cache, ".")
