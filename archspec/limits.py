@@ -98,7 +98,9 @@ class Budget:
     def touch(self, *values: Any) -> None:
         """Counts the items of lists, and the characters of texts."""
         for value in values:
-            if type(value) is str or type(value) is tuple:
+            if isinstance(value, str):
+                self.spend(len(value))
+            elif isinstance(value, tuple):
                 self.spend(self._size(value))
 
     def listed(self, length: int) -> None:
@@ -108,11 +110,7 @@ class Budget:
             message = f"a list holds at most {most} items"
             raise self.limits.error("list_length", "AS304", message)
 
-    def _size(self, value: Any) -> int:
-        if isinstance(value, str):
-            return len(value)
-        if not isinstance(value, tuple):
-            return 0
+    def _size(self, value: tuple[Any, ...]) -> int:
         count, waiting = 0, [value]
         while waiting:
             items = waiting.pop()

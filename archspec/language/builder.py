@@ -139,7 +139,9 @@ class Builder:
                 hint=error.hint or _mistaken(instance, texts),
                 notes=tuple(map(self._origin, sources)),
             ) from None
-        taints = self._taints(op, attributes, sources, statement.at)
+        taints = self._taints(op, attributes, sources)
+        if op.flattens:
+            self.decide(taints[1], statement.at)
         node = Node(
             instance.name,
             op,
@@ -223,18 +225,12 @@ class Builder:
         return found
 
     def _taints(
-        self,
-        op: Op,
-        attributes: Mapping[str, Known],
-        sources: tuple[str, ...],
-        at: Location,
+        self, op: Op, attributes: Mapping[str, Known], sources: tuple[str, ...]
     ) -> tuple[Taint, Taint]:
         """Which root params an output's channels and its size depend on."""
         read = [self.taints[name] for name in sources]
         sizes = [item.taint for key, item in attributes.items() if key in op.sizes]
         size = CLEAN.union(*sizes, *(taint for _, taint in read))
-        if op.flattens:
-            self.decide(size, at)
         if op.width is not None:
             return attributes[op.width].taint, size
         every = [item.taint for key, item in attributes.items() if key != op.chance]

@@ -66,13 +66,13 @@ def is_formula(raw: Any) -> bool:
 
 NOWHERE = Location("", 0, 0)
 COLLECTIONS = (dict, list, tuple)
+"""Made once: every value of a spec is held against it, many times."""
 
 
 def formulas(raw: Any, at: Location) -> Iterator[tuple[str, Location]]:
     """Every formula in a raw value, with its place."""
-    if isinstance(raw, str):
-        if raw.startswith("="):
-            yield raw, at
+    if is_formula(raw):
+        yield raw, at
     elif isinstance(raw, COLLECTIONS):
         for key, item in raw.items() if isinstance(raw, dict) else enumerate(raw):
             yield from formulas(item, inside(raw, key, at))
