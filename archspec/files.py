@@ -150,13 +150,8 @@ def placed(path: str | os.PathLike[str]) -> Path:
     if os.path.exists(path) and not os.path.isfile(path):
         raise ArchspecError(f"{refused}: {NO_FILE}", code="AS190")
     target = Path(os.path.realpath(path))
-    if not os.path.isdir(target.parent):
-        folder = (target if os.path.islink(path) else Path(path)).parent
-        raise ArchspecError(
-            f"{refused}: there is no folder {str(folder)!r}",
-            code="AS190",
-            hint="make it first",
-        )
+    folder = (target if os.path.islink(path) else Path(path)).parent
+    _check_parent(target, folder, refused)
     return target
 
 
@@ -167,10 +162,18 @@ def placed_folder(path: str | os.PathLike[str], known: Sequence[str]) -> Path:
     if target.exists() and not any((target / name).exists() for name in known):
         told = "a folder of something else" if target.is_dir() else "that is a file"
         raise ArchspecError(f"{refused}: {told}", code="AS190")
-    if not target.parent.is_dir():
-        told = f"there is no folder {os.fspath(target.parent)!r}"
-        raise ArchspecError(f"{refused}: {told}", code="AS190", hint="make it first")
+    _check_parent(target, target.parent, refused)
     return target
+
+
+def _check_parent(target: Path, folder: Path, refused: str) -> None:
+    """Raises ArchspecError, with the name of the folder, if a place is in none."""
+    if not os.path.isdir(target.parent):
+        raise ArchspecError(
+            f"{refused}: there is no folder {str(folder)!r}",
+            code="AS190",
+            hint="make it first",
+        )
 
 
 def _fill(draft: Path, data: Data, size: int | None) -> None:

@@ -270,9 +270,8 @@ def _repeat(
 def runs(boxes: Sequence[Box], marked: bool) -> Iterator[list[Box]]:
     """Neighbours of one repeat that give the same shape at the same stride.
 
-    What is `marked` in one of them is so in all.
-
-    Or whose channels grow evenly, three or more, as in a DenseNet.
+    Or whose channels grow evenly, three or more, as in a DenseNet. What is `marked` in
+    one of them is so in all.
     """
     start = 0
     while start < len(boxes):
