@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from graphs import specs
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -32,9 +31,6 @@ from archspec.verify.process import Worker
 from archspec.verify.run import run
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse_all
-
-if TYPE_CHECKING:
-    pass
 
 HEAD = "archspec: 1\nname: net\n"
 FRESH = 200

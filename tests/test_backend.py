@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from archspec_torch.reserved import RESERVED
+from imported import let_go
 from nets import graph_of
 from typer.testing import CliRunner
 
@@ -53,13 +54,11 @@ class Packages:
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
     monkeypatch.syspath_prepend(tmp_path)
-    before = {*sys.modules}
-    yield Packages(tmp_path)
+    with let_go(tmp_path):
+        yield Packages(tmp_path)
     monkeypatch.undo()
     module._found.cache_clear()
     module._loaded.cache_clear()
-    for name in {*sys.modules} - before:
-        sys.modules.pop(name, None)
 
 
 def refused(name: str) -> BackendError:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from imported import let_go
 from mirror import mirrored
 from typer.testing import CliRunner
 
@@ -40,15 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(tmp_path / "work")
     torch.manual_seed(0)
     state = torchvision.models.resnet18().state_dict()
-    before = {*sys.modules}
-    with mirrored(tmp_path / "mirror", "resnet18", state) as mirror:
+    with let_go(tmp_path), mirrored(tmp_path / "mirror", "resnet18", state) as mirror:
         mirror.used(monkeypatch, tmp_path / "cache")
         yield
-    for name in {*sys.modules} - before:
-        if str(getattr(sys.modules.get(name), "__file__", "")).startswith(
-            str(tmp_path)
-        ):
-            del sys.modules[name]
 
 
 def said(line: str) -> str:
