@@ -213,10 +213,30 @@ class Body:
                 std = f"={self.scope.param('rate').name}"
                 statement["init"] = {"weight": {"normal": {"std": std}}}
         if rarely(draw, 16) and (kernel, padding) == (3, 1):
-            statement |= {"dilation": 2, "padding": 2}
+            dilation = one(draw, 2, f"={self.scope.param('dilation').name}")
+            statement |= {"dilation": dilation, "padding": dilation}
         statement = self.sketch.shortened(statement)
         space = down(value.space, stride.key)
         return self.put("conv", statement, channels.key, space, value)
+
+    def causal(self, value: Value) -> Value:
+        """A convolution that reads what is left of a pixel, or above it, alone."""
+        how = one(self.draw, "param", "param", "two", "both")
+        by = "2" if how == "two" else self.scope.param("dilation").name
+        sides, kernel, dilation = one(
+            self.draw,
+            (f"[[0, 0], [{by}, 0]]", [1, 2], f"[1, {by}]"),
+            (f"[[2 * {by}, 0], [0, 0]]", [3, 1], f"[{by}, 1]"),
+            (f"[0, {by}]", [1, 3], f"[1, {by}]"),
+        )
+        if how == "both":
+            sides, kernel, dilation = by, 3, by
+        padded = self.same(value, "pad", {"op": "pad", "spatial": f"={sides}"})
+        channels = self.scope.channels()
+        statement = {"op": "conv2d", "channels": channels.raw, "kernel": kernel}
+        statement |= {"padding": 0, "dilation": f"={dilation}"}
+        statement = self.sketch.shortened(statement)
+        return self.put("causal", statement, channels.key, value.space, padded)
 
     def kernel(self) -> tuple[Any, Any]:
         """A kernel with the padding that keeps the size."""

@@ -44,6 +44,7 @@ ROLES = {
         ("channels", "width", "in_channels", "planes", "hidden", "growth"),
     ),
     "stride": Role("int", (1, 2), ("stride", "step", "down")),
+    "dilation": Role("int", (1, 2, 3), ("dilation", "rate_of_growth", "hole")),
     "factor": Role("int", (1, 2, 3), ("expand", "factor", "mult")),
     "count": Role("int", (1, 2, 3, 5), ("depth", "n", "blocks", "repeats")),
     "flag": Role("bool", (True, False), ("deep", "linked", "biased", "project", "se")),

@@ -33,7 +33,8 @@ def fragment(body: Body, value: Value) -> Value:
 
 def plain(body: Body, value: Value) -> Value:
     """One op."""
-    make = one(body.draw, Body.conv, Body.act, Body.norm, drop, cut)
+    many = Body.conv, Body.act, Body.norm, drop, cut
+    make = one(body.draw, *many, *many, *many, Body.causal)
     return make(body, value)  # type: ignore[no-any-return]  # a Value
 
 

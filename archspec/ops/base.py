@@ -248,6 +248,18 @@ def four_sides(padding: Any) -> Sides:
     return pair(vertical), pair(horizontal)
 
 
+def form(padding: Any) -> str:
+    """How padding is told: as a number, a pair or four sides."""
+    if not isinstance(padding, tuple):
+        return "number"
+    return "sides" if isinstance(padding[0], tuple) else "pair"
+
+
+def forms(op: Op, *names: str) -> dict[str, str]:
+    """The forms of some attributes of an op, by what they are."""
+    return {f"form of {name}": form(getattr(op, name)) for name in names}
+
+
 def image(kind: str, shape: Shape) -> tuple[int, int, int]:
     """The shape as (channels, height, width); raises ShapeError for another rank."""
     if len(shape) != 3:

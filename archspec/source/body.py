@@ -21,7 +21,6 @@ from archspec.source.expr import (
     opposite,
     over_turns,
     over_zero,
-    parts,
     put,
     settled,
     value_of,
@@ -448,15 +447,15 @@ class Body:
             for name, arg in told.items():
                 self.writer.relate(attributes[name], arg)
                 attributes[name] = arg
-        given = {**attributes, **{k: parts(attributes[k]) for k in op.paired}}
-        made = op.out_channels(tuple(channels), given, shapes[0])
+        use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
+        given = {**attributes, **{name: use.two(name) for name in op.paired}}
+        made = op.out_channels(use.channels, given, shapes[0])
         if op.flattens:  # instances may read images of several sizes
             features: list[Value] = [node.shape[0] for node in nodes]
             made = self.writer.checked(made, cells, features, "flat_features")
             sizes = [shape for (shape,) in shapes]
             last = op.order == "hwc"  # type: ignore[attr-defined]  # a Flatten
             made = _factored(made, [(*s[1:], s[0]) if last else s for s in sizes])
-        use = OpUse([node.op for node in nodes], shapes, attributes, tuple(channels))
         return use, (made,)
 
     def _settle(self, texts: Sequence[Text | None], what: str) -> None:

@@ -341,17 +341,25 @@ def names_of(arg: Any) -> frozenset[str]:
     return arg.names() if isinstance(arg, Expr) else frozenset()
 
 
-def parts(arg: Arg) -> tuple[Arg, Arg]:
-    """Both parts of an argument that is a pair, or one number for both."""
-    if isinstance(arg, tuple):
-        return arg[0], arg[1]
-    if isinstance(arg, Expr) and arg.kind == "list":
-        return item(arg, 0), item(arg, 1)
-    if not isinstance(arg, Expr) or not isinstance(arg.tree, ast.List):
-        return arg, arg
-    kinds = dict(arg.kinds)
-    first, second = (_made(part, kinds) for part in arg.tree.elts)
-    return first, second
+def two_parts(pair: Arg, told: str) -> tuple[Arg, Arg]:
+    """Both parts of a size that is told in a `form`, a number for both or a pair."""
+    return (pair, pair) if told == "number" else _halves(pair)
+
+
+def four_parts(padding: Arg, told: str) -> tuple[tuple[Arg, Arg], tuple[Arg, Arg]]:
+    """Padding that is told in a `form` as (top, bottom) and (left, right).
+
+    >>> four_parts(named("around", "list"), "sides")[1][0].code()
+    'around[1][0]'
+    """
+    vertical, horizontal = two_parts(padding, told)
+    if told == "sides":
+        return _halves(vertical), _halves(horizontal)
+    return (vertical, vertical), (horizontal, horizontal)
+
+
+def _halves(pair: Any) -> tuple[Arg, Arg]:
+    return pair if isinstance(pair, tuple) else (item(pair, 0), item(pair, 1))
 
 
 def tree_of(arg: Any) -> ast.expr:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from archspec.graph import Value
 from archspec.ops import Op, Shape
-from archspec.source.expr import Arg, Expr, names_of
+from archspec.ops.base import form
+from archspec.source.expr import Arg, Expr, four_parts, names_of, two_parts
 from archspec.source.text import flat
 from archspec.source.tree import Tree
 
@@ -65,6 +66,14 @@ class OpUse:
     def __getitem__(self, name: str) -> Arg:
         """An attribute as it is printed."""
         return self.attributes[name]
+
+    def two(self, name: str) -> tuple[Arg, Arg]:
+        """Both numbers of an attribute that all instances tell in one form."""
+        return two_parts(self[name], form(getattr(self.ops[0], name)))
+
+    def four(self, name: str) -> tuple[tuple[Arg, Arg], tuple[Arg, Arg]]:
+        """(top, bottom), (left, right) of padding that all tell in one form."""
+        return four_parts(self[name], form(getattr(self.ops[0], name)))
 
     def values(self, name: str) -> set[Value]:
         """All values of an attribute; the kinds of ops where an argument says which."""

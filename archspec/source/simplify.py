@@ -70,6 +70,8 @@ def kind(tree: ast.expr, kinds: Mapping[str, str]) -> str:
         )
     if isinstance(tree, ast.Name):
         return kinds.get(tree.id, "")
+    if isinstance(tree, ast.List):
+        return "list" if all(kind(part, kinds) for part in tree.elts) else ""
     if isinstance(tree, ast.BinOp):
         pair = {kind(tree.left, kinds), kind(tree.right, kinds)}
         if not pair <= {*NUMBERS}:

@@ -26,7 +26,7 @@ from archspec.ops.init import (
     TruncNormal,
     Uniform,
 )
-from archspec.source.expr import named, names_of, parts
+from archspec.source.expr import named, names_of
 from archspec.source.outline import CHOSEN, Definition, OpUse, annotation, walk
 from archspec.source.partials import Partials
 from archspec.source.scaling import Scaling, fraction, scaling, whole
@@ -187,7 +187,7 @@ def fans(use: OpUse) -> tuple[Any, Any]:
     (read, *_), op = use.channels, use.ops[0]
     if not isinstance(op, Conv2d | ConvTranspose2d):
         return read, use["features"]
-    high, wide = parts(use["kernel"])
+    high, wide = use.two("kernel")
     size: Any = high * wide  # type: ignore[operator]  # numbers or expressions
     made: Any = use["channels"]
     groups: Any = use["groups"]

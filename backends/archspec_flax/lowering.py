@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import four_sides
+from archspec.ops.base import forms
+from archspec.ops.convolution import Conv2d
 from archspec.ops.pooling import Adaptive, Pool
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
-from archspec.source.expr import Expr, parts
 from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
 
@@ -28,7 +28,6 @@ FIXED: dict[str, tuple[str, ...]] = {
     "avg_pool2d": ("ceil_mode", "count_include_pad"),
     "flatten": ("order",),
     "gelu": ("approximate",),
-    "pad": ("spatial",),
     "prelu": ("shared",),
     "resize": ("mode", "size", "scale"),
     "scale": ("weight",),
@@ -42,14 +41,16 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     fixed["inits"] = frozenset(op.inits().items())
     named = [*FIXED.get(op.kind, ())]
     padding = getattr(op, "padding", 0)
-    if op.kind == "conv2d" and not isinstance(padding, int):
-        named.append("padding")
+    if isinstance(op, Conv2d):
+        fixed |= forms(op, "kernel")
+        named += [] if isinstance(padding, int) else ["padding"]
     if isinstance(op, Pool):
         named += [n for n in SIZES if not isinstance(getattr(op, n), int)]
-    if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
-        named.append("size")
+    if isinstance(op, Adaptive):
+        fixed |= forms(op, "size")
+        named += ["size"] if pair(op.size) == (1, 1) else []
     if isinstance(op, Pad):
-        fixed["beside"] = op.beside()
+        fixed |= {"beside": op.beside(), **forms(op, "spatial", "channels")}
     return fixed | {name: getattr(op, name) for name in named}
 
 
@@ -61,9 +62,9 @@ def group(*items: Doc) -> Doc:
     return Display(items, "()")
 
 
-def both(size: Any) -> Doc:
+def both(use: OpUse, name: str) -> Doc:
     """A height and a width as a tuple."""
-    return group(*parts(size))
+    return group(*use.two(name))
 
 
 def conv2d(use: OpUse) -> Call:
@@ -77,7 +78,7 @@ def conv2d(use: OpUse) -> Call:
         "nnx.Conv",
         use.channels[0],
         use["channels"],
-        both(use["kernel"]),
+        both(use, "kernel"),
         strides=(use["stride"], 1),
         padding=(padding, "SAME"),
         kernel_dilation=(use["dilation"], 1),
@@ -97,7 +98,7 @@ def conv_transpose2d(use: OpUse) -> Call:
         *map(pair, (op.kernel, op.dilation, op.padding, op.output_padding)), strict=True
     )
     sides = tuple((d * (k - 1) - p, d * (k - 1) - p + o) for k, d, p, o in axes)
-    args = use.channels[0], use["channels"], both(op.kernel)
+    args = use.channels[0], use["channels"], both(use, "kernel")
     last = {"kernel_dilation": (op.dilation, 1), "use_bias": (use["bias"], True)}
     if op.groups == 1:
         strides, padding = (op.stride, 1), (sides, None)
@@ -200,19 +201,16 @@ def flattened(use: OpUse, x: Sequence[str]) -> Doc:
     return Code(f"{read}{first}.reshape({read}.shape[0], -1)")
 
 
-def around(padding: Any) -> Doc:
+def around(use: OpUse) -> Doc:
     """Padding as two sides for each axis."""
-    if isinstance(padding, tuple) and not any(isinstance(p, Expr) for p in padding):
-        return four_sides(padding)
-    return group(*(group(part, part) for part in parts(padding)))
+    return group(*(group(*axis) for axis in use.four("padding")))
 
 
 def windows(use: OpUse) -> tuple[Doc, Doc, Doc]:
     """Kernel, strides and padding of a pool, which are None for `same`."""
-    stride = use["kernel"] if use["stride"] is None else use["stride"]
-    padding = use["padding"]
-    sides = None if padding == "same" else around(padding)
-    return both(use["kernel"]), both(stride), sides
+    stride = "kernel" if use["stride"] is None else "stride"
+    sides = None if use["padding"] == "same" else around(use)
+    return both(use, "kernel"), both(use, stride), sides
 
 
 def native(name: str, use: OpUse, x: Sequence[str]) -> Call:
@@ -223,7 +221,7 @@ def native(name: str, use: OpUse, x: Sequence[str]) -> Call:
     if padding == "same":
         options["padding"] = ("SAME", "VALID")
     elif padding not in NOTHING:
-        options["padding"] = (around(padding), None)
+        options["padding"] = (around(use), None)
     return call(f"nnx.{name}", Code(x[0]), kernel, **options)
 
 
@@ -232,7 +230,7 @@ def max_pool(use: OpUse, x: Sequence[str]) -> Doc:
     read = Code(x[0]), *windows(use)
     if use["dilation"] not in (1, (1, 1)):
         ceil = {"ceil_mode": (use["ceil_mode"], False)}
-        return call("dilated_max_pool", *read, both(use["dilation"]), **ceil)
+        return call("dilated_max_pool", *read, both(use, "dilation"), **ceil)
     if use["ceil_mode"]:
         return Call("ceil_max_pool", read)
     return native("max_pool", use, x)
@@ -263,14 +261,14 @@ def adaptive(kind: str) -> Function:
     def lower(use: OpUse, x: Sequence[str]) -> Doc:
         if use["size"] in (1, (1, 1)):
             return whole(use, x)
-        return Call(f"adaptive_{kind}_pool", (Code(x[0]), both(use["size"])))
+        return Call(f"adaptive_{kind}_pool", (Code(x[0]), both(use, "size")))
 
     return lower
 
 
 def padded(use: OpUse, x: Sequence[str]) -> Doc:
     """Zeros around the image, and beside the channels."""
-    sides = (*four_sides(use["spatial"]), both(use["channels"]))
+    sides = *(group(*axis) for axis in use.four("spatial")), both(use, "channels")
     return Call("jnp.pad", (Code(x[0]), group((0, 0), *sides)))
 
 

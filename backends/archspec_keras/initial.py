@@ -19,7 +19,7 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
 )
-from archspec.source.expr import Arg, Expr, parts
+from archspec.source.expr import Arg, Expr
 from archspec.source.functions.dialect import Constants, Layer
 from archspec.source.outline import OpUse
 from archspec.source.scaling import fraction, scaling, whole
@@ -70,7 +70,7 @@ def bias(use: OpUse) -> Callable[[Doc], Call]:
     op: Any = use.ops[0]
     kernel: tuple[Arg, ...] = ()
     if isinstance(op, Conv2d | ConvTranspose2d):
-        kernel = parts(use["kernel"])
+        kernel = use.two("kernel")
     told = [size for size in kernel if isinstance(size, int)]
     if len(told) == len(kernel):
         kernel = (prod(told),)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
+from archspec.ops.base import forms
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
+from archspec.ops.init import FanInUniform
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
-from archspec.ops.shaping import Resize
-from archspec.source.expr import Arg, Expr, choice, equal, parts
+from archspec.ops.shaping import Pad, Resize
+from archspec.source.expr import Arg, Expr, choice, equal
 from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
     group,
@@ -55,10 +57,18 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             fixed |= {"groups": ..., "channels": ..., "in_channels": ...}
         elif shapes[0][0] == 1:  # as many groups as channels would make it one
             fixed["=groups"] = op.groups
+        if isinstance(op.initial("bias"), FanInUniform):  # drawn for so many pixels
+            fixed |= forms(op, "kernel")
         if isinstance(op.stride, tuple) or isinstance(op.dilation, tuple):
-            named += ["stride", "dilation"]
+            named.append("stride")
+            if op.stride == 1:
+                fixed |= forms(op, "dilation")
+            else:
+                named.append("dilation")
         if op.padding == "same":  # of one that strides and dilates it would differ
             named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
+    if isinstance(op, Pad):
+        fixed |= forms(op, "channels")
     if isinstance(op, Pool):
         named += fixed_sizes(op)
         fixed["zeros"] = isinstance(op, ZeroPadded)
@@ -130,7 +140,7 @@ def thinning(use: OpUse, depthwise: bool) -> tuple[Arg, Sequence[Step]]:
     if isinstance(dilation, Expr) and stride != 1:
         once = choice(stride, equal(dilation, 1), 1)
         return once, [strided(choice(1, equal(dilation, 1), stride), "stride")]
-    down, across = parts(stride)
+    down, across = use.two("stride")
     if (stride == 1 or dilation in (1, (1, 1))) and not (depthwise and down != across):
         return stride, []
     return 1, [strided(stride, "stride")]
@@ -211,8 +221,8 @@ def flatten(use: OpUse) -> Sequence[Step]:
 def pad(use: OpUse) -> Sequence[Step]:
     """Zeros around the image, and beside the channels."""
     steps: list[Step] = [zeros(use["spatial"])] if pads(use["spatial"]) else []
-    if parts(use["channels"]) != (0, 0):
-        channels, suffix = group(*parts(use["channels"])), "channels" if steps else ""
+    if use.two("channels") != (0, 0):
+        channels, suffix = group(*use.two("channels")), "channels" if steps else ""
 
         def padded(values: Sequence[Doc], name: Name) -> Doc:
             named = (("name", name(suffix)),)

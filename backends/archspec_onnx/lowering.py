@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import four_sides
+from archspec.ops.base import forms
+from archspec.ops.convolution import Conv2d
 from archspec.ops.pooling import Adaptive
-from archspec.source.expr import Arg, Expr, parts, translated
+from archspec.ops.shaping import Pad
+from archspec.source.expr import Arg, Expr, translated
 from archspec.source.functions.dialect import Function, Lowering, Name, Step
 from archspec.source.functions.steps import pads
 from archspec.source.outline import CHOSEN, OpUse
@@ -31,22 +33,30 @@ FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("momentum", "running_var"),
 }
 """Attributes that can't be arguments."""
-SIZED = ("kernel", "stride", "padding", "dilation", "output_padding", "spatial")
-"""Attributes that are no arguments where they are several numbers, or a word."""
+SIZED = ("kernel", "stride", "padding", "dilation", "output_padding")
+"""Attributes that are no arguments where they are several numbers, or a word; those of
+a convolution are, but not by a word, in one form each."""
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     """What of an op can't be an argument of a printed function."""
     named = [*FIXED.get(op.kind, ())]
+    fixed: dict[str, Any] = {"rank": len(shapes[0])}
     for name in SIZED:
-        if isinstance(getattr(op, name, 0), tuple | str | None):
+        value = getattr(op, name, 0)
+        if isinstance(value, tuple) and isinstance(op, Conv2d) and op.padding != "same":
+            fixed |= forms(op, name)
+        elif isinstance(value, tuple | str | None):
             named.append(name)
+    if isinstance(op, Pad):
+        fixed |= forms(op, "spatial", "channels")
     if getattr(op, "padding", 0) == "same":
         named.append("dilation")
-    if isinstance(op, Adaptive) and pair(op.size) == (1, 1):
-        named.append("size")
+    if isinstance(op, Adaptive):
+        fixed |= forms(op, "size")
+        named += ["size"] if pair(op.size) == (1, 1) else []
     named = [name for name in dict.fromkeys(named) if hasattr(op, name)]
-    return {"rank": len(shapes[0])} | {name: getattr(op, name) for name in named}
+    return fixed | {name: getattr(op, name) for name in named}
 
 
 def node(op: str, **attributes: Doc) -> Lowering:
@@ -93,11 +103,9 @@ def number(value: Arg) -> Doc:
     return Call("float", (value,)) if isinstance(value, Expr) else float(str(value))
 
 
-def four(padding: Any) -> Doc:
-    """Padding in ONNX' order: top, left, bottom, right."""
-    if isinstance(padding, Expr):
-        return listed(*[padding] * 4)
-    (top, bottom), (left, right) = four_sides(padding)
+def four(use: OpUse) -> Doc:
+    """An op's padding in ONNX' order: top, left, bottom, right."""
+    (top, bottom), (left, right) = use.four("padding")
     return listed(top, left, bottom, right)
 
 
@@ -105,9 +113,9 @@ def sliding(use: OpUse, names: dict[str, str]) -> dict[str, Doc]:
     """Attributes of windows, for those of an op that do something."""
     found = {}
     for name, attribute in names.items():
-        value = use[attribute]
-        if isinstance(value, Expr) or parts(value) != (1, 1):
-            found[name] = listed(*parts(value))
+        value: Any = use[attribute]
+        if isinstance(value, Expr) or pair(value) != (1, 1):
+            found[name] = listed(*use.two(attribute))
     return found
 
 
@@ -125,7 +133,7 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     """Conv; with padding of its own size before it where `same` meets a dilation."""
     op: Any = use.ops[0]
     groups, padding = use["groups"], use["padding"]
-    shape = (use["channels"], divided(use.channels[0], groups), *parts(use["kernel"]))
+    shape = (use["channels"], divided(use.channels[0], groups), *use.two("kernel"))
     told: dict[str, Doc] = sliding(use, WINDOW)
     before: list[Step] = []
     if padding == "same" and pair(op.dilation) == (1, 1):
@@ -133,7 +141,7 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     elif padding == "same":
         before = [padded(use)]
     elif pads(padding):
-        told["pads"] = four(padding)
+        told["pads"] = four(use)
     told |= {} if groups == 1 else {"group": groups}
     return [*before, convolved("conv", use, shape, told)]
 
@@ -149,26 +157,30 @@ def convolved(
 
 def padded(use: OpUse, **value: Doc) -> Function:
     """Padding that depends on the size of the image, for dilated windows."""
-    spread = zip(parts(use["kernel"]), parts(use["dilation"]), strict=True)
+    spread = zip(use.two("kernel"), use.two("dilation"), strict=True)
     extent = [
         translated("(k - 1) * d + 1", {"k": k, "d": d}.__getitem__) for k, d in spread
     ]
-    stride = use["stride"] if use["stride"] is not None else use["kernel"]
     options: dict[str, tuple[Doc, Any]] = {k: (v, 0.0) for k, v in value.items()}
-    step = helper("pad_same", listed(*extent), listed(*parts(stride)), **options)
-    return step
+    stride = listed(*use.two(steps(use)))
+    return helper("pad_same", listed(*extent), stride, **options)
+
+
+def steps(use: OpUse) -> str:
+    """The attribute by which windows move; a pool's may be its kernel."""
+    return "kernel" if use["stride"] is None else "stride"
 
 
 def conv_transpose2d(use: OpUse) -> Sequence[Step]:
     """ConvTranspose."""
     groups = use["groups"]
-    shape = (use.channels[0], divided(use["channels"], groups), *parts(use["kernel"]))
+    shape = (use.channels[0], divided(use["channels"], groups), *use.two("kernel"))
     told: dict[str, Doc] = sliding(use, WINDOW)
     if pads(use["padding"]):
-        told["pads"] = four(use["padding"])
-    extra = use["output_padding"]
-    if isinstance(extra, Expr) or any(parts(extra)):
-        told["output_padding"] = listed(*parts(extra))
+        told["pads"] = four(use)
+    extra: Any = use["output_padding"]
+    if isinstance(extra, Expr) or any(pair(extra)):
+        told["output_padding"] = listed(*use.two("output_padding"))
     told |= {} if groups == 1 else {"group": groups}
     return [convolved("conv_transpose", use, shape, told)]
 
@@ -218,10 +230,8 @@ def pool(kind: str) -> Lowering:
 
     def lower(use: OpUse) -> Sequence[Step]:
         op: Any = use.ops[0]
-        stride = use["stride"] if use["stride"] is not None else use["kernel"]
-        told: dict[str, Doc] = {"kernel_shape": listed(*parts(use["kernel"]))}
-        if isinstance(stride, Expr) or parts(stride) != (1, 1):
-            told["strides"] = listed(*parts(stride))
+        told: dict[str, Doc] = {"kernel_shape": listed(*use.two("kernel"))}
+        told |= sliding(use, {"strides": steps(use)})
         before: list[Step] = []
         if op.kind == "max_pool2d":
             told |= sliding(use, {"dilations": "dilation"})
@@ -230,7 +240,7 @@ def pool(kind: str) -> Lowering:
         elif op.padding == "same":
             told["auto_pad"] = "SAME_UPPER"
         elif pads(use["padding"]):
-            told["pads"] = four(use["padding"])
+            told["pads"] = four(use)
         if use["ceil_mode"]:
             told["ceil_mode"] = 1
         if op.kind == "avg_pool2d" and op.count_include_pad and "pads" in told:
@@ -247,7 +257,7 @@ def adaptive(kind: str) -> Lowering:
     def lower(use: OpUse) -> Sequence[Step]:
         if use["size"] in (1, (1, 1)):
             return [added(whole)]
-        return [helper(f"adaptive_{kind}_pool", listed(*parts(use["size"])))]
+        return [helper(f"adaptive_{kind}_pool", listed(*use.two("size")))]
 
     return lower
 
@@ -294,11 +304,8 @@ def flatten(use: OpUse) -> Sequence[Step]:
 
 def pad(use: OpUse) -> Sequence[Step]:
     """Pad."""
-    before, after = parts(use["channels"])
-    top, bottom = left, right = use["spatial"], use["spatial"]
-    if not isinstance(use["spatial"], Expr):
-        spatial: Any = use["spatial"]
-        (top, bottom), (left, right) = four_sides(spatial)
+    before, after = use.two("channels")
+    (top, bottom), (left, right) = use.four("spatial")
     return [helper("pad", listed(before, top, left, after, bottom, right))]
 
 

@@ -13,12 +13,11 @@ from math import prod
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import four_sides
+from archspec.ops.base import forms, four_sides
 from archspec.ops.normalization import GroupNorm
 from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
-from archspec.source.expr import parts
 from archspec.source.outline import CHOSEN, OpUse
 from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
 
@@ -35,14 +34,13 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
-        fixed["beside"] = op.beside()
+        fixed |= {"beside": op.beside(), **forms(op, "spatial", "channels")}
     return fixed | {name: getattr(op, name) for name in named}
 
 
 FIXED: dict[str, tuple[str, ...]] = {
     "batch_norm": ("running_var",),
     "flatten": ("order",),
-    "pad": ("spatial",),
     "prelu": ("shared",),
     "resize": ("mode", "size", "scale"),
     "scale": ("weight",),
@@ -64,10 +62,10 @@ def evened(padding: Any) -> Any:
     return top if top == left else (top, left)
 
 
-def last_first(padding: Any) -> tuple[int, int, int, int]:
-    """Four-sided padding in the order of F.pad: left, right, top, bottom."""
-    (top, bottom), (left, right) = four_sides(padding)
-    return (left, right, top, bottom)
+def last_first(sides: Sequence[Sequence[Doc]], *more: Doc) -> Display:
+    """Four-sided padding in the order of F.pad: left, right, top, bottom, and more."""
+    (top, bottom), (left, right) = sides
+    return Display((left, right, top, bottom, *more), "()")
 
 
 def conv2d(use: OpUse) -> Call:
@@ -89,7 +87,7 @@ def conv2d(use: OpUse) -> Call:
         return call("Conv2dSame", *args, stride=(use["stride"], 1), **rest)
     stride: dict[str, tuple[Doc, Any]] = {"stride": (use["stride"], 1)}
     if uneven(padding):
-        sides = last_first(padding)
+        sides = last_first(four_sides(padding))
         return call("PaddedConv2d", *args, sides=(sides, None), **stride, **rest)
     return call("nn.Conv2d", *args, **stride, padding=(evened(padding), 0), **rest)
 
@@ -150,7 +148,9 @@ def max_pool2d(use: OpUse) -> Call:
         return call("MaxPool2dSame", use["kernel"], **rest)
     ceil = (use["ceil_mode"], False)
     if uneven(padding):
-        pad = Call("nn.ConstantPad2d", (last_first(padding), Code('float("-inf")')))
+        pad = Call(
+            "nn.ConstantPad2d", (last_first(four_sides(padding)), Code('float("-inf")'))
+        )
         return Call("nn.Sequential", (pad, call("nn.MaxPool2d", use["kernel"], **rest)))
     return call(
         "nn.MaxPool2d",
@@ -173,7 +173,7 @@ def avg_pool2d(use: OpUse) -> Call:
     if padding == "same":
         return call("AvgPool2dSame", use["kernel"], stride=(stride(use), None))
     if uneven(padding):
-        pad = Call("nn.ZeroPad2d", (last_first(padding),))
+        pad = Call("nn.ZeroPad2d", (last_first(four_sides(padding)),))
         pool = call("nn.AvgPool2d", use["kernel"], stride=(stride(use), None))
         return Call("nn.Sequential", (pad, pool))
     return call(
@@ -199,12 +199,10 @@ def hwc(use: OpUse) -> bool:
 
 def pad(use: OpUse) -> Call:
     """Zero padding of an image, and of its channels."""
-    sides = last_first(use["spatial"])
     if any(op.beside() for op in ops(use)):
-        before, after = parts(use["channels"])
-        width = Display((*sides, before, after), "()")
+        width = last_first(use.four("spatial"), *use.two("channels"))
         return Call("nn.ConstantPad3d", (width, 0.0))
-    return Call("nn.ZeroPad2d", (sides,))
+    return Call("nn.ZeroPad2d", (last_first(use.four("spatial")),))
 
 
 def resize(use: OpUse) -> Call:

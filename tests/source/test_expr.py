@@ -16,16 +16,17 @@ from archspec.source.expr import (
     Expr,
     choice,
     equal,
+    four_parts,
     item,
     kind_of,
     named,
     names_of,
     over_turns,
     over_zero,
-    parts,
     rebuilt,
     translated,
     tree_of,
+    two_parts,
     value_of,
     without_term,
 )
@@ -196,13 +197,24 @@ def test_what_a_sum_adds_to_a_name(text: str, found: str | None) -> None:
 
 
 def test_parts_of_a_pair() -> None:
-    assert parts(3) == (3, 3)
-    assert parts((1, 2)) == (1, 2)
-    assert parts(X) == (X, X)
-    assert tuple(map(code, parts(L))) == ("l[0]", "l[1]")
-    assert tuple(map(code, parts(expr("[x, 2 * 3]")))) == ("x", "6")
-    assert parts(expr("[x, 2]"))[0] == X
-    assert parts(expr("x + 1")) == (expr("x + 1"),) * 2
+    assert two_parts(3, "number") == (3, 3)
+    assert two_parts((1, 2), "pair") == (1, 2)
+    assert two_parts(X, "number") == (X, X)
+    assert tuple(map(code, two_parts(L, "pair"))) == ("l[0]", "l[1]")
+    assert tuple(map(code, two_parts(expr("l[x]"), "pair"))) == ("l[x][0]", "l[x][1]")
+    assert tuple(map(code, two_parts(expr("[x, 2 * 3]"), "pair"))) == ("x", "6")
+    assert two_parts(expr("[x, 2]"), "pair")[0] == X
+    assert two_parts(expr("x + 1"), "number") == (expr("x + 1"),) * 2
+
+
+def test_four_sides_of_padding() -> None:
+    assert four_parts(1, "number") == ((1, 1), (1, 1))
+    assert four_parts(expr("[1, x]"), "pair") == ((1, 1), (X, X))
+    assert four_parts(((1, 2), (3, 4)), "sides") == ((1, 2), (3, 4))
+    assert four_parts(expr("[x, 2]"), "pair") == ((X, X), (2, 2))
+    assert four_parts(expr("[[0, x], [2, 0]]"), "sides") == ((0, X), (2, 0))
+    (top, _), (_, right) = four_parts(L, "sides")
+    assert (code(top), code(right)) == ("l[0][0]", "l[1][1]")
 
 
 def test_formulas_in_other_words() -> None:

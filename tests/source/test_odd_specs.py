@@ -1,4 +1,4 @@
-"""Odd structures: both backends print them, with the right names, and agree."""
+"""Odd structures: all backends print them, with the right names, and agree."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from archspec.backend import backend
 SPECS = {path.stem: path for path in (Path(__file__).parents[1] / "odd").glob("*.yaml")}
 
 
+KINDS = [
+    "keras",
+    pytest.param("flax", marks=pytest.mark.proof),
+    pytest.param("onnx", marks=pytest.mark.proof),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", sorted(SPECS))
-def test_an_odd_spec(name: str) -> None:
+def test_an_odd_spec(name: str, kind: str) -> None:
     graph = graph_of(SPECS[name].read_text(encoding="utf-8"))
     weights = randomised(graph)
     given = images(graph)
     found = {}
-    for kind in ("torch", "keras"):
-        chosen = backend(kind)
+    for each in ("torch", kind):
+        chosen = backend(each)
         copies = {key: array.copy() for key, array in weights.items()}
         model = chosen.build(graph, copies, dtype="float64")  # compares the names
-        found[kind] = chosen.forward(graph, model, given)
-    assert distance(found["keras"], found["torch"]) < 1e-12
+        found[each] = chosen.forward(graph, model, given)
+    assert distance(found[kind], found["torch"]) < 1e-12

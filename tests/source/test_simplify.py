@@ -333,7 +333,9 @@ def test_left_as_it_is(text: str) -> None:
         ("min(s, s)", ""),
         ("len(l)", ""),
         ("[x, y][0]", ""),
-        ("[x]", ""),
+        ("[x]", "list"),
+        ("[[0, x], [y, 0]]", "list"),
+        ("[x // y]", ""),
     ],
 )
 def test_the_kind_of_what_cannot_fail(text: str, found: str) -> None:

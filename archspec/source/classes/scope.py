@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
 
+from archspec.ops.base import form
 from archspec.source.classes.dialect import Dialect
-from archspec.source.expr import Arg, Expr, parts
+from archspec.source.expr import Arg, Expr
 from archspec.source.outline import Line, Nested, OpUse, Ref, Use
 from archspec.source.text import Code, flat
 
@@ -210,7 +211,7 @@ def _group(
 def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse:
     """An op whose expressions are attributes of the class, which `held` then has."""
 
-    def attribute(value: Arg, key: str) -> Any:
+    def attribute(key: str, value: Arg) -> Any:
         if not isinstance(value, Expr):
             return value
         wanted = (flat(value), key, f"{name}_{key}", key)
@@ -218,11 +219,15 @@ def _kept(use: OpUse, name: str, held: dict[str, Arg], taken: set[str]) -> OpUse
 
     attributes: dict[str, Any] = {}
     for key, value in use.attributes.items():
-        pair = any(isinstance(found, tuple) for found in use.values(key))
-        if pair:
-            attributes[key] = tuple(attribute(part, key) for part in parts(value))
+        told = form(next(iter(use.values(key))))
+        if told == "number":
+            attributes[key] = attribute(key, value)
+        elif told == "pair":
+            attributes[key] = tuple(attribute(key, part) for part in use.two(key))
         else:
-            attributes[key] = attribute(value, key)
+            attributes[key] = tuple(
+                tuple(attribute(key, side) for side in axis) for axis in use.four(key)
+            )
     return replace(use, attributes=attributes)
 
 

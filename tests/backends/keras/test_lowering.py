@@ -615,7 +615,7 @@ def fixed(kind: str, shape: tuple[int, ...] = IMAGE, **attributes: Any) -> set[s
         ("conv2d", {"channels": 4, "kernel": 3}, ""),
         ("conv2d", {"channels": 4, "kernel": 3, "padding": (1, 1)}, ""),
         ("conv2d", {"channels": 4, "kernel": 3, "stride": (1, 2)}, "stride dilation"),
-        ("conv2d", {"channels": 4, "kernel": 3, "dilation": (1, 1)}, "stride dilation"),
+        ("conv2d", {"channels": 4, "kernel": 3, "dilation": (1, 1)}, "stride"),
         ("conv2d", {"channels": 4, "kernel": 3, "padding": "same"}, "padding dilation"),
         (
             "conv2d",
