@@ -28,7 +28,8 @@ def check(case: Case, number: int, kind: str) -> str | None:
     Every builder gives what its net gives, and with another value of an argument what
     the net with that value of the param gives.
     """
-    chosen, nets = backend(kind), members(case, Random(number))
+    chosen, found = backend(kind), members(case, Random(number))
+    nets = [net for net, _ in found]
     named = [replace(net.graph, name=f"net{n}", title="") for n, net in enumerate(nets)]
     if any(emitted(chosen, graph) is None for graph in named):
         return None
@@ -39,21 +40,22 @@ def check(case: Case, number: int, kind: str) -> str | None:
             return None
         raise
     source = replace(source, name=f"family{number}")
-    for entry, net in zip(source.entries, nets, strict=True):
-        _member(case, chosen, replace(source, entry=entry), net)
+    for entry, (net, own) in zip(source.entries, found, strict=True):
+        _member(case, chosen, replace(source, entry=entry), net, own)
     return source.text
 
 
-def members(case: Case, draw: Random) -> list[Net]:
-    """The net of a spec, and some that other values of its params make."""
-    found = [case.net]
+def members(case: Case, draw: Random) -> list[tuple[Net, dict[str, Any]]]:
+    """The net of a spec, and some that other values of its params make, with these."""
+    found: list[tuple[Net, dict[str, Any]]] = [(case.net, {})]
     params = case.net.graph.params
     for _ in range(NETS if params else 0):
         some = draw.sample([*params], min(len(params), draw.choice((1, 1, 2, 3))))
-        net = case.given(**{name: _other(name, params[name], draw) for name in some})
-        known = [other.graph.params for other in found]
+        given = {name: _other(name, params[name], draw) for name in some}
+        net = case.given(**given)
+        known = [other.graph.params for other, _ in found]
         if net is not None and net.graph.params not in known:
-            found.append(net)
+            found.append((net, given))
     return found
 
 
@@ -64,10 +66,13 @@ def _other(name: str, value: Value, draw: Random) -> Any:
     return draw.choice(others(name, value) or [value])
 
 
-def _member(case: Case, chosen: Backend, source: Source, net: Net) -> None:
-    """Checks one builder."""
-    first, params = case.net.graph.params, net.graph.params
-    own = {name: value for name, value in params.items() if value != first[name]}
+def _member(
+    case: Case, chosen: Backend, source: Source, net: Net, own: dict[str, Any]
+) -> None:
+    """Checks the builder of a net that some values of params make.
+
+    What they leave follows from them, and from the builder's arguments.
+    """
     for given in ({}, *_arguments(source, net)):
         wanted = net if not given else case.given(**{**own, **given})
         if wanted is None:
