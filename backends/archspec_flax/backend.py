@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
@@ -28,11 +27,12 @@ from archspec.graph import Graph, Value
 from archspec.source.classes import Dialect, emit, emit_tapped
 from archspec.source.classes.features import FEATURES
 from archspec.source.family import Family
-from archspec.source.program import Source, execute
+from archspec.source.program import Source
 from archspec.source.recorded import Imported
 from archspec.weights import write
 from archspec.weights.archives import ORBAX
 from archspec.weights.nnx import places
+from archspec_flax import making
 from archspec_flax.arrays import first, path_of, stored, tensors
 from archspec_flax.dialect import DIALECT, RESERVED
 from archspec_flax.lowering import unsupported
@@ -133,8 +133,7 @@ class FlaxBackend:
         if dtype == "float64":
             _double()
         source = source or self.emit(graph)
-        given = dict(arguments or {})
-        model = nnx.eval_shape(lambda: _made(source, given, 0))
+        model = making.shaped(source, arguments or {})
         _compare(graph, model)
         _fill(graph, model, weights, lambda array: array.astype(dtype), place)
         nnx.reseed(model, default=0)
@@ -143,7 +142,9 @@ class FlaxBackend:
 
     def started(self, source: Source, seed: int) -> Any:
         """A model whose weights start as its file says."""
-        return _made(source, {}, seed)
+        from flax import nnx
+
+        return making.made(source, {}, nnx.Rngs(seed))
 
     def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:
         """A user's module, for the values of a graph; it stays as it is."""
@@ -271,17 +272,6 @@ class FlaxBackend:
                 checkpointer.save(draft, state)
 
         write_folder(path, fill, known=ORBAX, size=size)
-
-
-def _made(source: Source, given: Mapping[str, Value], seed: int) -> Any:
-    """What the entry of a file makes; without weights and chance it draws nothing."""
-    from flax import nnx
-
-    make = getattr(execute(source), source.entry)
-    # The metaclass of modules hides what they take.
-    told = vars(make)["__init__"] if isinstance(make, type) else make
-    drawn = {"rngs": nnx.Rngs(seed)} if "rngs" in signature(told).parameters else {}
-    return make(**given, **drawn)
 
 
 def _orbax() -> Any:
