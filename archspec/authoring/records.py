@@ -1,4 +1,4 @@
-"""JSON Schemas of what `list`, `show`, `validate` and `bench` give with `--json`.
+"""JSON Schemas of what commands give with `--json`.
 
 Keys are added in later versions, and none goes: what reads them passes over others.
 """
@@ -198,6 +198,52 @@ TIMED = _record(
     }
 )
 
+ERROR = _or_null({"type": "number", "minimum": 0})
+CHECKED = _record(
+    {
+        "dtype": {"enum": ["float32", "float64"]},
+        "check": TEXT,
+        "target": _told("The backend, with its engine.", TEXT),
+        "verdict": {
+            "enum": [
+                *("pass", "FAIL", "ill-conditioned", "not available"),
+                *("forward only", "float32 only", "not exact"),
+            ],
+        },
+        "error": _told("The largest relative one; null if not finite.", ERROR),
+        "where": _told("The value or parameter that has it.", TEXT),
+        "at": _told("FILE:LINE:COLUMN of its node.", TEXT),
+        "floor": _told("What other kernels, or other last bits, make.", ERROR),
+        "limit": _told("The largest error that passes.", ERROR),
+        "reason": _told("Why there are no numbers.", TEXT),
+    }
+)
+FOUND = _record({"node": TEXT, "op": TEXT, "at": TEXT, "error": ERROR, "text": TEXT})
+VERIFIED = _record(
+    {
+        "name": TEXT,
+        "spec": _told("As it was named.", TEXT),
+        "dtype": {"enum": ["float32", "float64"]},
+        "seed": {"type": "integer"},
+        "params": _told("Those that were set.", {"type": "object"}),
+        "size": _told(
+            "[height, width] that were set.",
+            _or_null(_list({"type": "integer", "minimum": 1})),
+        ),
+        "device": _or_null(TEXT),
+        "file": _told("The user's own file, if that was verified.", _or_null(TEXT)),
+        "rename": _told("Its names by those of the spec.", _by_name(TEXT)),
+        "reference": _told("What the others are compared with.", TEXT),
+        "passed": {"type": "boolean"},
+        "rows": _list(CHECKED),
+        "first_differing": _told(
+            "By check and backend: the first node, or why it wasn't found.",
+            _by_name({"anyOf": [FOUND, TEXT]}),
+        ),
+        "notes": _list(TEXT),
+    }
+)
+
 RECORDS = {
     "list": _told("What `archspec list --json` gives.", _list(NET)),
     "show": _told("What `archspec show SPEC --json` gives.", SHOWN),
@@ -205,6 +251,7 @@ RECORDS = {
         "What `archspec validate SPEC --json` gives: what is wrong or doubtful.",
         _list(FINDING),
     ),
+    "verify": _told("What `archspec verify SPEC --json` gives.", _list(VERIFIED)),
     "bench": _told("What `archspec bench SPEC --json` gives.", TIMED),
 }
 

@@ -36,11 +36,11 @@ def new(
 @options.ended
 def schema(
     of: Annotated[
-        Literal["spec", "list", "show", "validate", "bench"],
+        Literal["spec", "list", "show", "validate", "verify", "bench"],
         typer.Argument(
             metavar="[OF]",
-            help="spec, the language, for editors; or what list, show, validate or "
-            "bench give with --json.",
+            help="spec, the language, for editors; or what list, show, validate, "
+            "verify or bench give with --json.",
         ),
     ] = "spec",
     output: Annotated[str, typer.Option("--output", "-o", help="A file, or -.")] = "-",

@@ -31,8 +31,8 @@ since its process was killed, is removed by the next command that writes there.
 A table has the width of the terminal; in a pipe it has 80 columns, or what `COLUMNS`
 says. There a row is one line: counts become short (`25.6M`) and columns are left out
 before a name is cut. Programs take `--json`, which has all; what keys it has is a JSON
-Schema, which `archspec schema list` prints, and so for `show`, `validate` and `bench`.
-Keys are added in later versions, and none goes.
+Schema, which `archspec schema list` prints, and so for `show`, `validate`, `verify`
+and `bench`. Keys are added in later versions, and none goes.
 `archspec --install-completion` lets your shell complete nets, ops, backends and
 options.
 

@@ -18,6 +18,8 @@ LEAST = {"check": 11, "where": 8, "verdict": 9}
 NARROW = 80
 """Columns of a terminal; with fewer the table has no room."""
 MISSING = "not available"
+INNER = ("exact", "chance", "unrounded", "printed")
+"""What of a setting is the layers' own, and differs from row to row."""
 STYLES = {"pass": "green", **dict.fromkeys(NO_FAILURES, "dim")}
 COLUMNS = (
     Column("check"),
@@ -64,7 +66,7 @@ class Report:
         proof = self.proof
         return {
             "name": self.name,
-            **self.setting.facts(),
+            **{k: v for k, v in self.setting.facts().items() if k not in INNER},
             "reference": self.reference,
             "passed": self.passed,
             "rows": [_finite(asdict(row)) for row in proof.rows] if proof else [],

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 from bad_specs import cases, prelude
 from commands import command, done
 from nets import graph_of
+from recorded import check
 
 from archspec import load
 from archspec.authoring import records
 from archspec.catalog import names
 from archspec.table import data
-
-VALIDATORS = {
-    name: jsonschema.Draft202012Validator(records.record(name))
-    for name in records.RECORDS
-}
-
-
-def check(name: str, found: Any) -> None:
-    """Holds a command's JSON to its schema, and to having no key that it lacks."""
-    VALIDATORS[name].validate(found)
-    _no_other_keys(records.RECORDS[name], found)
-
-
-def _no_other_keys(schema: dict[str, Any], found: Any) -> None:
-    if "properties" in schema:
-        assert [*found] == [*schema["properties"]]
-        for key, inner in schema["properties"].items():
-            _no_other_keys(inner, found[key])
-    elif schema.get("type") == "array":
-        for item in found:
-            _no_other_keys(schema["items"], item)
 
 
 @pytest.mark.parametrize("name", records.RECORDS)

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from recorded import check
 from signals import MARK, PATIENCE, alive
 from typer.testing import CliRunner, Result
 
@@ -57,6 +59,13 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
+def reports(text: str) -> list[dict[str, Any]]:
+    """What `--json` gave, which its schema describes."""
+    found: list[dict[str, Any]] = json.loads(text)
+    check("verify", found)
+    return found
+
+
 def verify(*args: str, path: str = "") -> subprocess.CompletedProcess[str]:
     """The command, in a process that finds modules at `path` first."""
     before = os.environ.get("PYTHONPATH", "")
@@ -68,7 +77,7 @@ def verify(*args: str, path: str = "") -> subprocess.CompletedProcess[str]:
 def test_two_backends(spec: Path) -> None:
     found = verify(str(spec), "--json")
     assert found.returncode == 0, found.stderr
-    single, double = json.loads(found.stdout)
+    single, double = reports(found.stdout)
     titles = [check.title for check in CHECKS if check.task not in ("step", "slope")]
     assert [row["check"] for row in single["rows"]] == titles[:2]
     assert [row["verdict"] for row in single["rows"]] == ["pass"] * 2
@@ -90,7 +99,7 @@ def test_bit_for_bit(spec: Path, args: list[str], tmp_path: Path) -> None:
     path = tmp_path / "small.json"
     found = verify(str(spec), *args, "--json", "--certificate", str(path))
     assert found.returncode == 0, found.stderr
-    [report] = json.loads(found.stdout)
+    [report] = reports(found.stdout)
     targets = ["torch", "keras:tensorflow"] if "--quick" in args else ["torch"]
     exact = [row for row in report["rows"] if row["check"] in BITS.values()]
     assert [(row["target"], row["check"], row["error"]) for row in exact] == [
@@ -204,7 +213,7 @@ def test_a_file_by_hand(spec: Path, tmp_path: Path) -> None:
     assert found.returncode == 1
     assert "small: not shown equal" in page.read_text()
     assert "conv differs on torch" in page.read_text()
-    [report] = json.loads(found.stdout)
+    [report] = reports(found.stdout)
     assert report["first_differing"]["torch, float64"]["node"] == "conv"
 
 
@@ -249,7 +258,7 @@ def test_a_process_that_dies_takes_no_other_down(spec: Path, tmp_path: Path) -> 
         path=str(tmp_path / "shadow"),
     )
     assert found.returncode == 1
-    (report,) = json.loads(found.stdout)
+    (report,) = reports(found.stdout)
     by_target: dict[str, set[str]] = {}
     for row in report["rows"]:
         by_target.setdefault(row["target"], set()).add(row["verdict"])
@@ -351,7 +360,7 @@ def test_shards(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         args = ("--quick", "--backends", "torch", "--shard", shard, "--json")
         made = here(*map(str, paths), *args)
         assert made.exit_code == 0, made.stderr
-        found.append([report["name"] for report in json.loads(made.stdout)])
+        found.append([report["name"] for report in reports(made.stdout)])
         assert made.stderr.count("[1/2] done, 1 left, about ") == len(found[-1]) - 1
     assert found == [["one", "three"], ["two"]]
     none = here(str(spec), "--backends", "torch", "--shard", "2/2")
