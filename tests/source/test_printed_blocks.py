@@ -59,7 +59,7 @@ def test_narrow_nets_agree(spec: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@NETS
+@pytest.mark.parametrize("spec", sampled(NARROW, LIGHT[:1]))
 def test_tools_of_torch(spec: str) -> None:
     graph = narrow(spec)
     source = backend("torch").emit(graph)
