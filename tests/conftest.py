@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import suppress
 from importlib.util import find_spec
@@ -38,6 +39,16 @@ def vision_ops() -> Any:
 
 
 LIBRARY = vision_ops()
+
+
+def pytest_collection_finish() -> None:
+    """Frameworks and 20,000 tests stay: no collection of garbage looks at them again.
+
+    A full one takes a second with them.
+    """
+    gc.collect()
+    gc.freeze()
+
 
 # For `pytest tests/backends/test_property.py --hypothesis-profile=thousands`.
 settings.register_profile("thousands", max_examples=5000)

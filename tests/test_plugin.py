@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 LINES = 300
 """A backend that the shared engine prints for is shorter than this, in all."""
 
+NARROW = ("--set", "depths=[1, 2, 1]", "--set", "widths=[4, 6, 8]")
+
 WHOLE = """
 from archspec.testing.conformance import Conformance
 
@@ -93,7 +95,16 @@ def test_it_is_verified(site: Path, backends: str) -> None:
 
     Everything else is shown of each backend by itself, and of both together.
     """
-    command = ("-m", "archspec", "verify", "resnet20", "--dtype", "float64", "--json")
+    command = (
+        "-m",
+        "archspec",
+        "verify",
+        "resnet20",
+        "--dtype",
+        "float64",
+        "--json",
+        *NARROW,
+    )
     [report] = json.loads(run(site, *command, "--backends", backends))
     verdicts = {(row["check"], row["target"]): row["verdict"] for row in report["rows"]}
     assert verdicts.pop(("training", "toy")) == FORWARD_ONLY

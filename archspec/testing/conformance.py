@@ -120,7 +120,7 @@ class Conformance:
         """An op is refused in all its variants only if `lacks` names it."""
         subject = Subject(chosen)
         drawn = variants(BY_KIND[kind], max(self.variants, 20))
-        made = [subject.emitted(graph_of(one.spec())) is not None for one in drawn]
+        made = (subject.emitted(graph_of(one.spec())) is not None for one in drawn)
         if kind in self.lacks:
             assert not any(made), f"{kind} is lowered after all: take it out of `lacks`"
         else:

@@ -52,7 +52,7 @@ def test_it_gives_what_forward_gives(name: str, mode: str) -> None:
 @pytest.mark.parametrize("name", ["torch", "flax"])
 def test_it_draws_nothing(name: str) -> None:
     """A model is timed in evaluation mode, whatever mode it is in."""
-    made, _ = prepared(name, "", load("vgg11", num_classes=3, size=32).graph)
+    made, _ = prepared(name, "", load("vgg11", size=32, hidden=[8, 8]).graph)
     one, two = (made.read(made.run())[""] for _ in range(2))
     assert np.array_equal(one, two)
 

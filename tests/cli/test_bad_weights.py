@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ import pytest
 import torch
 import torchvision
 from commands import SMALL, command, done, refused, saved
+from proofs import sampled
 from published import published
 
 import archspec
@@ -48,6 +50,8 @@ FILES = (
     "small.keras",
     "small.h5",
 )
+NAMES = (*FILES, "small", "small.txt", "SMALL.PTH")
+"""What a file may be called, whatever is in it."""
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +83,21 @@ class TestRefused:
         assert sorted(os.listdir()) == before
         return text
 
-    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.parametrize(
+        ("name", "other"),
+        sampled(
+            product(FILES, NAMES),
+            [*zip(FILES, FILES, strict=True), *zip(FILES, NAMES[3:], strict=True)],
+        ),
+    )
     def test_whole_files_are_read(
-        self, here: Path, originals: dict[str, bytes], name: str
+        self, here: Path, originals: dict[str, bytes], name: str, other: str
     ) -> None:
         """Under any suffix: what is in them decides."""
         Path("small.yaml").write_text(SMALL)
-        for other in (*FILES, "small", "small.txt", "SMALL.PTH"):
-            Path(other).write_bytes(originals[name])
-            to = ("-o", "out.pth", "--force")
-            done("weights", "convert", other, "--spec", "small.yaml", *to)
+        Path(other).write_bytes(originals[name])
+        to = ("-o", "out.pth", "--force")
+        done("weights", "convert", other, "--spec", "small.yaml", *to)
 
     @pytest.mark.parametrize("name", FILES)
     def test_truncated(
@@ -99,13 +108,16 @@ class TestRefused:
             Path(name).write_bytes(whole[:part])
             assert name in self.convert(name)
 
+    @pytest.mark.parametrize("count", sampled([3, 12], [3]))
     @pytest.mark.parametrize("name", FILES)
-    def test_corrupt(self, here: Path, originals: dict[str, bytes], name: str) -> None:
+    def test_corrupt(
+        self, here: Path, originals: dict[str, bytes], name: str, count: int
+    ) -> None:
         """Any byte may be another: what comes is a refusal or a set of weights."""
         Path("small.yaml").write_text(SMALL)
         draw = np.random.default_rng(0)
         whole = np.frombuffer(originals[name], np.uint8)
-        for _ in range(12):
+        for _ in range(count):
             data = whole.copy()
             places = draw.integers(0, min(len(data), 4000), 8)
             data[places] = draw.integers(0, 256, 8)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from bench.test_run import NET
 from commands import command, done, refused
+from proofs import sampled
 from signals import MARK, PATIENCE, alive
 
 from archspec import load
@@ -91,7 +92,9 @@ def test_completion(text: str, found: list[str]) -> None:
     assert bench.contenders(text) == found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", sampled([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM])
+)
 def test_interrupted(here: Path, number: signal.Signals) -> None:
     """What was measured so far is told, and nobody is left behind."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts with &

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import command, done, refused
+from proofs import sampled
 from typer.testing import CliRunner, Result
 
 import archspec
@@ -225,16 +226,10 @@ def test_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PRESETS = [(name, backend) for name in names() for backend in ("torch", "keras")]
-QUICK = [("resnet18", "torch"), ("resnet18", "keras")]
+QUICK = [("resnet20", "torch"), ("resnet20", "keras")]
 
 
-@pytest.mark.parametrize(
-    ("name", "backend"),
-    [
-        pytest.param(*pair, marks=[] if pair in QUICK else pytest.mark.proof)
-        for pair in PRESETS
-    ],
-)
+@pytest.mark.parametrize(("name", "backend"), sampled(PRESETS, QUICK))
 def test_build(name: str, backend: str) -> None:
     path = root() / f"{name}.yaml"
     run = subprocess.run(

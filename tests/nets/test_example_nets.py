@@ -14,6 +14,7 @@ import pytest
 import torch
 from keras_engine import ask, run
 from numpy.typing import NDArray
+from proofs import sampled
 from published import distance, scrambled
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
@@ -198,7 +199,7 @@ def test_drop_path_rates(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=[] if n in LIGHT else pytest.mark.proof) for n in NETS],
+    sampled(NETS, LIGHT),
 )
 def test_initial_weights(name: str) -> None:
     """Each weight that torchvision draws is drawn here with the same spread."""

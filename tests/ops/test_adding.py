@@ -161,6 +161,7 @@ def files(place: str) -> list[str]:
     }.get(place, [place])
 
 
+@pytest.mark.proof
 def test_with_all_of_them_it_is_an_op(whole: Path) -> None:
     (whole / "net.yaml").write_text(NET)
     assert run(whole, "-m", "archspec", "validate", "net.yaml").startswith(

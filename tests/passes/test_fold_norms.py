@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from nets import Arrays, computed, distance, graph_of, images, randomised
+from proofs import sampled
 from spelled import wired
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -448,18 +449,12 @@ def narrow(name: str) -> Graph:
 
 NETS = sorted(path.stem for path in root().glob("*.yaml"))
 QUICK = (
-    *("resnet18", "seresnext50_32x4d", "resnet20_b", "resnetrs50", "resnetv2_18"),
-    *("wrn_16_8", "vgg11_bn", "keras_resnet50v2", "sample_resnet", "fpn_resnet50"),
+    *("resnet18", "seresnext50_32x4d", "resnet20_b", "resnetv2_18"),
+    *("vgg11_bn", "keras_resnet50v2", "sample_resnet"),
 )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.proof)
-        for name in NETS
-    ],
-)
+@pytest.mark.parametrize("name", sampled(NETS, QUICK))
 def test_a_net_of_the_zoo(name: str) -> None:
     graph = narrow(name)
     made, weights, wanted = folded(graph)

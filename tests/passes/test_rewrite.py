@@ -13,6 +13,7 @@ from graphs import specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nets import computed, errors, graph_of, images, randomised
+from proofs import sampled
 from spelled import IMAGE, wired
 
 from archspec import load
@@ -375,16 +376,25 @@ def still(graph: Graph, names: set[str]) -> Graph:
     )
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
-@given(specs(), st.randoms(use_true_random=False), st.sampled_from([0.2, 0.5, 1.0]))
-def test_random_nodes_of_random_graphs(text: str, draw: Any, part: float) -> None:
+@pytest.mark.parametrize("examples", sampled([50, 200], [50]))
+def test_random_nodes_of_random_graphs(examples: int) -> None:
     """What is left computes what identities would, and keeps its names."""
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(specs(), st.randoms(use_true_random=False), st.sampled_from([0.2, 0.5, 1.0]))
+    def holds(text: str, draw: Any, part: float) -> None:
+        random_nodes(text, draw, part)
+
+    holds()
+
+
+def random_nodes(text: str, draw: Any, part: float) -> None:
     graph = graph_of(text)
     shapes = graph.shapes()
     names = {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from nets import graph_of
+from proofs import KINDS, sampled
 
 from archspec import load
 from archspec.backend import backend
@@ -21,19 +22,10 @@ from archspec.source.program import execute
 Make = Callable[..., Graph]
 OWN = ("name", "input_shape")
 KERAS = ("resnet18", "sample_resnet")
-DEEP = ("resnet1001", "resnet1202", "resnet1202_b")
-"""A family has its arguments whatever its depth; these take a minute."""
-CASES = [
-    pytest.param(
-        spec,
-        kind,
-        marks=pytest.mark.proof
-        if spec in DEEP or (kind == "keras" and spec not in KERAS)
-        else (),
-    )
-    for spec in names()
-    for kind in ("torch", "keras")
-]
+CASES = sampled(
+    [(spec, kind) for spec in names() for kind in ("torch", "keras")],
+    [*((spec, "torch") for spec in KINDS), *((spec, "keras") for spec in KERAS)],
+)
 
 
 def entry(graph: Graph, kind: str) -> Any:

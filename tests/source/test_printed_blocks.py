@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from nets import Arrays, distance, errors, graph_of, images, randomised
+from proofs import KINDS, sampled
 
 from archspec import load
 from archspec.backend import backend
@@ -28,10 +29,7 @@ NARROW: dict[str, dict[str, Any]] = {
 }
 """Pre-activation nets: a shortcut reads the input, or a projection of the first relu."""
 LIGHT = ("resnetv2_18", "keras_resnet50v2")
-NETS = pytest.mark.parametrize(
-    "spec",
-    [pytest.param(n, marks=() if n in LIGHT else pytest.mark.proof) for n in NARROW],
-)
+NETS = pytest.mark.parametrize("spec", sampled(NARROW, LIGHT))
 
 
 def narrow(spec: str) -> Graph:
@@ -46,7 +44,7 @@ def defined(text: str) -> Counter[str]:
 
 
 @BACKENDS
-@pytest.mark.parametrize("spec", names())
+@pytest.mark.parametrize("spec", sampled(names(), KINDS))
 def test_no_block_of_the_zoo_is_printed_twice(spec: str, kind: str) -> None:
     assert set(defined(load(spec).codegen(kind).text).values()) == {1}
 
@@ -61,7 +59,7 @@ def test_narrow_nets_agree(spec: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@NETS
+@pytest.mark.parametrize("spec", sampled(NARROW, LIGHT[:1]))
 def test_tools_of_torch(spec: str) -> None:
     graph = narrow(spec)
     source = backend("torch").emit(graph)

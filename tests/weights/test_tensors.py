@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from nets import graph_of
+from proofs import sampled
 
 import archspec
 from archspec.errors import WeightsError
@@ -290,7 +291,10 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("engine", ["tensorflow", "jax", "torch"])
+# Tensors of torch itself are seen above, without a process.
+@pytest.mark.parametrize(
+    "engine", sampled(["tensorflow", "jax", "torch"], ["tensorflow", "jax"])
+)
 def test_keras_on(engine: str, spec: archspec.Spec, tmp_path: Path) -> None:
     code = FRAMEWORKS.replace(
         "import archspec\n", "import archspec, archspec.weights.tensors\n", 1

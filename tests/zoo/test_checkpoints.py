@@ -48,7 +48,10 @@ class TestDocumented:
         ("name", "params", "extra", "tolerance"),
         [
             ("resnet18", {}, [], 1e-5),
-            ("resnet18", {}, ["--dtype", "float64"], 1e-12),
+            pytest.param(
+                *("resnet18", {}, ["--dtype", "float64"], 1e-12),
+                marks=pytest.mark.proof,
+            ),
             (
                 "vgg16",
                 NARROW,
@@ -137,6 +140,7 @@ class TestTimm:
         assert distance(output(model, given), output(net, given)) <= 1e-12
 
     @pytest.mark.parametrize("name", ["vgg11", "vgg16_bn"])
+    @pytest.mark.proof
     def test_vgg(self, here: Path, name: str) -> None:
         net = timm.create_model(name, pretrained=False, num_classes=7)
         self.narrow(net)

@@ -7,12 +7,14 @@ gradients and three steps of SGD.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from proofs import KINDS
 
 import archspec
 from archspec.catalog import root
@@ -145,3 +147,10 @@ def test_a_family(small: Small) -> None:
             worst = max(row["error"] for row in rows)
             assert worst <= TOLERANCES[report["dtype"]]
     assert found.returncode == 0, found.stderr
+
+
+def test_every_run_has_a_net_of_each_family() -> None:
+    found = set()
+    for name in KINDS:
+        found |= {*re.findall(r"families/(\w+)", (root() / f"{name}.yaml").read_text())}
+    assert found == {path.stem for path in (root() / "families").glob("*.yaml")}

@@ -46,8 +46,10 @@ def outputs(spec: archspec.Spec, net: Any, given: Any) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("resnet50", {}),
-        ("wide_resnet50_2", {"width_per_group": 128}),
+        pytest.param("resnet50", {}, marks=pytest.mark.proof),
+        pytest.param(
+            "wide_resnet50_2", {"width_per_group": 128}, marks=pytest.mark.proof
+        ),
         ("resnext50_32x4d", {"groups": 32, "width_per_group": 4}),
         ("resnet50", {"replace_stride_with_dilation": [False, True, True]}),
     ],

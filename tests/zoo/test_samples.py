@@ -166,6 +166,13 @@ def check(sample: Any, spec: archspec.Spec, size: tuple[int, int]) -> None:
         assert distance(found, wanted) <= TOLERANCE
 
 
+SIZES = [
+    (97, 65),
+    pytest.param((224, 224), marks=pytest.mark.proof),
+    pytest.param((112, 99), marks=pytest.mark.proof),
+]
+
+
 def test_vgg16_narrow() -> None:
     """At 64 pixels and with a narrow head; the next test takes it as it is."""
     spec = archspec.load("sample_vgg16", size=(64, 64), hidden=48)
@@ -182,7 +189,7 @@ def test_vgg16() -> None:
     check(sample, spec, (224, 224))
 
 
-@pytest.mark.parametrize("size", [(224, 224), (97, 65), (112, 99)])
+@pytest.mark.parametrize("size", SIZES)
 def test_resnet(size: tuple[int, int]) -> None:
     """`same` pads differently at each of these sizes."""
     model = sample_resnet(size)
@@ -192,7 +199,7 @@ def test_resnet(size: tuple[int, int]) -> None:
     check([model], spec, size)
 
 
-@pytest.mark.parametrize("size", [(224, 224), (97, 65)])
+@pytest.mark.parametrize("size", SIZES[:2])
 def test_resnet_projects(size: tuple[int, int]) -> None:
     """A block with a stride has a 1x1 convolution and a norm in its shortcut."""
     spec = archspec.load(

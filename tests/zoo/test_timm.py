@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from proofs import sampled
 from published import canonical, distance, output, scrambled
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -51,10 +52,7 @@ def compare(spec: archspec.Spec, theirs: Any, size: tuple[int, int] = SIZE) -> N
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name in FEW else pytest.mark.proof)
-        for name in NETS
-    ],
+    sampled(NETS, FEW),
 )
 def test_counts(name: str) -> None:
     """torch's own counter on timm's net gives our counts."""
@@ -70,10 +68,7 @@ def test_counts(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name in FEW else pytest.mark.proof)
-        for name in (*NETS, *SHARED)
-    ],
+    sampled((*NETS, *SHARED), FEW),
 )
 def test_is_timms(name: str) -> None:
     compare(archspec.load(name, size=SIZE), scrambled(timms(name)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from edits import CURIOUS, Edit, noticed, spread
+from proofs import sampled
 
 EDITS: dict[str, dict[str, Edit]] = {
     "curious": {
@@ -44,14 +45,21 @@ EDITS: dict[str, dict[str, Edit]] = {
 UNSEEN = {"as_printed", "dropout_removed", "momentum"}
 
 
-def test_edits_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SPECS = {"curious": "curious.yaml", "resnet20": "resnet20"}
+
+
+@pytest.mark.parametrize("name", sampled(EDITS, ["curious"]))
+def test_edits_are_noticed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("curious.yaml").write_text(CURIOUS)
     folder = tmp_path / "models"
     folder.mkdir()
-    for spec, edits in zip(("curious.yaml", "resnet20"), EDITS.values(), strict=True):
-        spread(spec, "keras", folder, edits)
+    edits = EDITS[name]
+    spread(SPECS[name], "keras", folder, edits)
     found = noticed(folder)
-    assert len(found) == sum(map(len, EDITS.values())) + 2
-    passed = {name.partition("_")[2] for name, saw in found.items() if not saw}
-    assert passed == {"", *UNSEEN}
+    assert len(found) == len(edits) + 1
+    passed = {title.removeprefix(name)[1:] for title, saw in found.items() if not saw}
+    unseen = {title.replace(" ", "_") for title in edits} & UNSEEN
+    assert passed == {"", *unseen}

@@ -10,6 +10,7 @@ import pytest
 from hidden import without
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, checked, error
+from proofs import sampled
 from typer.testing import CliRunner
 
 from archspec import load
@@ -182,10 +183,7 @@ WHOLE = ("resnet20", "sample_resnet")
 @pytest.mark.parametrize("engine", TOLERANCES)
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.proof] * (name not in WHOLE))
-        for name in names()
-    ],
+    sampled(names(), WHOLE),
 )
 def test_the_zoo(name: str, engine: str) -> None:
     """Right at the net's own size and at two others, if it takes others.

@@ -6,5 +6,5 @@ from archspec.testing.conformance import Conformance
 class TestToy(Conformance):
     backend = "toy"
     lacks = frozenset(("conv_transpose2d",))
-    variants = 10
-    nets = 30
+    variants = 5
+    nets = 10
