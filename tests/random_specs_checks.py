@@ -146,10 +146,10 @@ def apart(found: Arrays, wanted: Arrays) -> float:
     return far / (scale or 1.0)
 
 
-def check(case: Case, kind: str, thorough: bool = True) -> str | None:
+def check(case: Case, kind: str, values: int = 2) -> str | None:
     """Checks a spec on a backend; returns what is printed, None if it is refused.
 
-    A check that is not `thorough` takes one other value of each argument, not two.
+    Each argument, of the net and of its blocks, takes so many other values.
     """
     from random_specs_blocks import blocks
 
@@ -158,8 +158,9 @@ def check(case: Case, kind: str, thorough: bool = True) -> str | None:
     if source is None:
         return None
     case.net.compare(f"{kind}: output", built(chosen, case.net))
-    arguments(case, chosen, source, 2 if thorough else 1)
-    blocks(case, chosen, source, 2 if thorough else 1)
+    if values:
+        arguments(case, chosen, source, values)
+        blocks(case, chosen, source, values)
     return source.text
 
 

@@ -48,11 +48,12 @@ class Run:
         kinds: tuple[str, ...],
         examples: int = 1,
         *,
-        thorough: bool = True,
+        values: int = 2,
+        turns: bool = False,
         families: bool = False,
     ) -> None:
         self.kinds, self.examples = kinds, examples
-        self.thorough, self.families = thorough, families
+        self.values, self.turns, self.families = values, turns, families
         self.checked = self.invalid = self.typed = 0
         self.found: Counter[str] = Counter()
         self.specs: dict[str, list[tuple[int, dict[str, Any], str]]] = {}
@@ -71,13 +72,14 @@ class Run:
             self.invalid += 1
             return
         self.checked += 1
-        for kind in self.kinds:
+        for place, kind in enumerate(self.kinds):
+            idle = self.turns and number % len(self.kinds) != place
             try:
                 with limited(kind):
                     if self.families:
                         source = random_families.check(case, number, kind)
                     else:
-                        source = check(case, kind, self.thorough)
+                        source = check(case, kind, 0 if idle else self.values)
             except Exception as error:
                 self.add(number, spec, fault_of(error))
                 continue
@@ -177,6 +179,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=1, help="reduced of each kind")
     parser.add_argument("--seconds", type=float, default=1e9, help="the longest time")
     parser.add_argument("--quick", action="store_true", help="less of each spec")
+    parser.add_argument("--turns", action="store_true", help="arguments on one backend")
     parser.add_argument("--families", action="store_true", help="several nets a file")
     parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
@@ -185,7 +188,8 @@ def main() -> int:
     run = Run(
         kinds,
         given.examples,
-        thorough=not given.quick,
+        values=1 if given.quick else 2,
+        turns=given.turns,
         families=given.families,
     )
     run.typed = given.types
