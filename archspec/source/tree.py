@@ -11,6 +11,7 @@ from typing import Any, Union
 from archspec.graph import Graph, Node, Scope
 from archspec.nodes import FAMILY, file_of
 from archspec.ops import Op, Shape
+from archspec.ops.base import forms
 from archspec.source.plan import Place, Plan
 
 Signature = Callable[[Op, tuple[Shape, ...]], Mapping[str, Hashable]]
@@ -201,9 +202,14 @@ class Forest:
     def fixed(self, node: Node) -> dict[str, Hashable]:
         """What of a node can't be an argument; see `Signature`."""
         shapes = tuple(self.shapes[name] for name in node.inputs)
-        told = self.signature(node.op, shapes).items()
+        told = {
+            **self.signature(node.op, shapes),
+            **forms(node.op, *node.op.paired),  # `out_channels` is given two numbers
+        }
         known = {f"={name}" for name in node.texts}
-        return {k.removeprefix("="): v for k, v in told if k[0] != "=" or k in known}
+        return {
+            k.removeprefix("="): v for k, v in told.items() if k[0] != "=" or k in known
+        }
 
     def choosable(self, node: Node) -> bool:
         """Whether a formula says which op a node is, and an argument could."""

@@ -50,7 +50,7 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         fixed |= forms(op, "size")
         named += ["size"] if pair(op.size) == (1, 1) else []
     if isinstance(op, Pad):
-        fixed |= {"beside": op.beside(), **forms(op, "spatial", "channels")}
+        fixed |= {"beside": op.beside(), **forms(op, "spatial")}
     return fixed | {name: getattr(op, name) for name in named}
 
 

@@ -15,7 +15,7 @@ from archspec.ops.base import forms
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, multiplier
 from archspec.ops.init import FanInUniform
 from archspec.ops.pooling import Adaptive, AdaptiveMaxPool2d, MaxPool2d, Pool
-from archspec.ops.shaping import Pad, Resize
+from archspec.ops.shaping import Resize
 from archspec.source.expr import Arg, Expr, choice, equal
 from archspec.source.functions.dialect import Function, Layer, Lowering, Name, Step
 from archspec.source.functions.steps import (
@@ -67,8 +67,6 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
                 named.append("dilation")
         if op.padding == "same":  # of one that strides and dilates it would differ
             named += ["padding", "dilation", "stride"][: 2 + (op.dilation != 1)]
-    if isinstance(op, Pad):
-        fixed |= forms(op, "channels")
     if isinstance(op, Pool):
         named += fixed_sizes(op)
         fixed["zeros"] = isinstance(op, ZeroPadded)

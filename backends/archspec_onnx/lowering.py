@@ -49,7 +49,7 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         elif isinstance(value, tuple | str | None):
             named.append(name)
     if isinstance(op, Pad):
-        fixed |= forms(op, "spatial", "channels")
+        fixed |= forms(op, "spatial")
     if getattr(op, "padding", 0) == "same":
         named.append("dilation")
     if isinstance(op, Adaptive):

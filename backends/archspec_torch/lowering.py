@@ -34,7 +34,7 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     elif padding == "same" or isinstance(padding, tuple):
         named = (*named, "padding", "kernel", "stride")
     if isinstance(op, Pad):
-        fixed |= {"beside": op.beside(), **forms(op, "spatial", "channels")}
+        fixed |= {"beside": op.beside(), **forms(op, "spatial")}
     return fixed | {name: getattr(op, name) for name in named}
 
 

@@ -498,11 +498,7 @@ def test_the_defaults_of_layer_norm_are_torchs() -> None:
         ("{op: flatten, order: hwc}", {"order": "hwc"}),
         (
             "{op: pad, spatial: [1, 2], channels: 3}",
-            {
-                "beside": True,
-                "form of spatial": "pair",
-                "form of channels": "number",
-            },
+            {"beside": True, "form of spatial": "pair"},
         ),
         ("prelu", {"shared": True}),
         ("{op: resize, scale: 2}", {"mode": "nearest", "size": None, "scale": 2}),
