@@ -18,7 +18,8 @@ def let_go(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, module in [*sys.modules.items()]:
-            file = getattr(module, "__file__", None)
-            if file and Path(file).is_relative_to(folder):
-                del sys.modules[name]
+        for name, module in sys.modules.copy().items():  # at once: threads import, too
+            # Asking a lazy module for an attribute would import what it stands for.
+            file = vars(module).get("__file__") if module else None
+            if isinstance(file, str) and Path(file).is_relative_to(folder):
+                sys.modules.pop(name, None)
