@@ -13,7 +13,7 @@ from typing import Any
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import forms
 from archspec.ops.convolution import Conv2d
-from archspec.ops.pooling import Adaptive
+from archspec.ops.pooling import Adaptive, AvgPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.expr import Arg, Expr, translated
 from archspec.source.functions.dialect import Function, Lowering, Name, Step
@@ -51,7 +51,9 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     if isinstance(op, Pad):
         fixed |= forms(op, "spatial")
     if getattr(op, "padding", 0) == "same":
-        named.append("dilation")
+        named += ["dilation", "kernel", "stride"][
+            : 3 if isinstance(op, AvgPool2d) else 1
+        ]
     if isinstance(op, Adaptive):
         fixed |= forms(op, "size")
         named += ["size"] if pair(op.size) == (1, 1) else []
@@ -136,14 +138,30 @@ def conv2d(use: OpUse) -> Sequence[Step]:
     shape = (use["channels"], divided(use.channels[0], groups), *use.two("kernel"))
     told: dict[str, Doc] = sliding(use, WINDOW)
     before: list[Step] = []
-    if padding == "same" and pair(op.dilation) == (1, 1):
-        told["auto_pad"] = "SAME_UPPER"
-    elif padding == "same":
-        before = [padded(use)]
-    elif pads(padding):
+    if padding == "same" and not single(use):
+        if pair(op.dilation) == (1, 1) and reaching(use):
+            told["auto_pad"] = "SAME_UPPER"
+        else:
+            before = [padded(use)]
+    elif padding != "same" and pads(padding):
         told["pads"] = four(use)
     told |= {} if groups == 1 else {"group": groups}
     return [*before, convolved("conv", use, shape, told)]
+
+
+def single(use: OpUse) -> bool:
+    """Whether windows are single pixels, which `same` never pads."""
+    return use.two("kernel") == (1, 1)
+
+
+def reaching(use: OpUse) -> bool:
+    """Whether windows reach the next ones along every axis, whatever arguments say.
+
+    Where they don't, auto_pad takes pixels away instead of adding none. A spec's `same`
+    has no stride beyond its window, but for windows of one pixel.
+    """
+    axes = zip(use.two("kernel"), use.two(steps(use)), strict=True)
+    return all(s == 1 or (k != 1 and not isinstance(k, Expr)) for k, s in axes)
 
 
 def convolved(
@@ -235,11 +253,12 @@ def pool(kind: str) -> Lowering:
         before: list[Step] = []
         if op.kind == "max_pool2d":
             told |= sliding(use, {"dilations": "dilation"})
-        if op.padding == "same" and pair(getattr(op, "dilation", 1)) != (1, 1):
-            before = [padded(use, value=Code("-np.inf"))]
-        elif op.padding == "same":
-            told["auto_pad"] = "SAME_UPPER"
-        elif pads(use["padding"]):
+        if op.padding == "same" and not single(use):
+            if pair(getattr(op, "dilation", 1)) == (1, 1) and reaching(use):
+                told["auto_pad"] = "SAME_UPPER"
+            else:
+                before = [padded(use, value=Code("-np.inf"))]
+        elif op.padding != "same" and pads(use["padding"]):
             told["pads"] = four(use)
         if use["ceil_mode"]:
             told["ceil_mode"] = 1
@@ -412,5 +431,9 @@ def unsupported(op: Op, shapes: tuple[Shape, ...], *, opset: int = OPSET) -> str
     """Why ONNX can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
         return f"there is no lowering of {op.kind}"
+    if isinstance(op, AvgPool2d) and op.padding == "same" and op.extent() != (1, 1):
+        axes = zip(op.extent(), op.steps(), strict=True)
+        if any(size == 1 and step > 1 for size, step in axes):
+            return "padding same takes pixels away along the axis with windows of one"
     since = SINCE.get(op.kind, 0)
     return f"it is an op since opset {since}" if opset < since else None

@@ -11,6 +11,7 @@ import pytest
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, error
 
+from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import BY_KIND
 
@@ -253,3 +254,20 @@ def test_a_resize_to_another_image(mode: str, engine: str) -> None:
     graph = net("[2, 5, 23]")
     for like in ("[2, 5, 23]", "[2, 20, 3]"):
         assert error(graph, net(like), engine, {}) <= TOLERANCES[engine][1]
+
+
+SINGLE = [("1", "2"), ("1", "[8, 4]"), ("[1, 3]", "2"), ("[3, 1]", "[3, 2]")]
+
+
+@pytest.mark.parametrize("engine", TOLERANCES)
+@pytest.mark.parametrize(("kernel", "stride"), SINGLE)
+@pytest.mark.parametrize("op", ["conv2d, channels: 2", "max_pool2d", "avg_pool2d"])
+def test_same_of_single_pixels(op: str, kernel: str, stride: str, engine: str) -> None:
+    """Strides beyond windows of one pixel: auto_pad would take pixels away."""
+    text = f"{{op: {op}, kernel: {kernel}, stride: {stride}, padding: same}}"
+    graph = graph_of(f"inputs: {{x: [4, 4, 4]}}\ngraph: [{text}]")
+    if op == "avg_pool2d" and kernel != "1":  # padding of our own would be counted
+        with pytest.raises(UnsupportedError, match="takes pixels away"):
+            error(graph, graph, engine, randomised(graph))
+        return
+    assert error(graph, graph, engine, randomised(graph)) <= TOLERANCES[engine][1]
