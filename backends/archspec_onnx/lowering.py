@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec.ops import Op, Shape, pair
 from archspec.ops.base import forms
-from archspec.ops.convolution import Conv2d
+from archspec.ops.convolution import Conv2d, ConvTranspose2d
 from archspec.ops.pooling import Adaptive, AvgPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.expr import Arg, Expr, translated
@@ -435,5 +435,9 @@ def unsupported(op: Op, shapes: tuple[Shape, ...], *, opset: int = OPSET) -> str
         axes = zip(op.extent(), op.steps(), strict=True)
         if any(size == 1 and step > 1 for size, step in axes):
             return "padding same takes pixels away along the axis with windows of one"
+    if isinstance(op, ConvTranspose2d):
+        axes = zip(pair(op.output_padding), pair(op.stride), strict=True)
+        if any(more >= step for more, step in axes if more):
+            return "ONNX Runtime takes no output_padding as large as the stride"
     since = SINCE.get(op.kind, 0)
     return f"it is an op since opset {since}" if opset < since else None

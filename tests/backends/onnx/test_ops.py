@@ -271,3 +271,13 @@ def test_same_of_single_pixels(op: str, kernel: str, stride: str, engine: str) -
             error(graph, graph, engine, randomised(graph))
         return
     assert error(graph, graph, engine, randomised(graph)) <= TOLERANCES[engine][1]
+
+
+def test_output_padding_that_no_runtime_takes() -> None:
+    """Smaller than the dilation is enough for torch, not for ONNX Runtime."""
+    told = "channels: 4, kernel: 1, stride: [2, 4], output_padding: 2, dilation: 3"
+    graph = graph_of(
+        f"inputs: {{x: [4, 4, 4]}}\ngraph: [{{op: conv_transpose2d, {told}}}]"
+    )
+    with pytest.raises(UnsupportedError, match="as large as the stride"):
+        error(graph, graph, "ort", randomised(graph))
