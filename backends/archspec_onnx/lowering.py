@@ -133,25 +133,24 @@ WINDOW = {"strides": "stride", "dilations": "dilation"}
 
 def conv2d(use: OpUse) -> Sequence[Step]:
     """Conv; with padding of its own size before it where `same` meets a dilation."""
-    op: Any = use.ops[0]
-    groups, padding = use["groups"], use["padding"]
+    groups = use["groups"]
     shape = (use["channels"], divided(use.channels[0], groups), *use.two("kernel"))
-    told: dict[str, Doc] = sliding(use, WINDOW)
-    before: list[Step] = []
-    if padding == "same" and not single(use):
-        if pair(op.dilation) == (1, 1) and reaching(use):
-            told["auto_pad"] = "SAME_UPPER"
-        else:
-            before = [padded(use)]
-    elif padding != "same" and pads(padding):
-        told["pads"] = four(use)
+    before, around = padding(use)
+    told = sliding(use, WINDOW) | around
     told |= {} if groups == 1 else {"group": groups}
     return [*before, convolved("conv", use, shape, told)]
 
 
-def single(use: OpUse) -> bool:
-    """Whether windows are single pixels, which `same` never pads."""
-    return use.two("kernel") == (1, 1)
+def padding(use: OpUse, **value: Doc) -> tuple[Sequence[Step], dict[str, Doc]]:
+    """What pads for windows: a step before them, or attributes of theirs."""
+    op: Any = use.ops[0]
+    if op.padding != "same":
+        return [], {"pads": four(use)} if pads(use["padding"]) else {}
+    if use.two("kernel") == (1, 1):
+        return [], {}
+    if pair(getattr(op, "dilation", 1)) == (1, 1) and reaching(use):
+        return [], {"auto_pad": "SAME_UPPER"}
+    return [padded(use, **value)], {}
 
 
 def reaching(use: OpUse) -> bool:
@@ -250,16 +249,10 @@ def pool(kind: str) -> Lowering:
         op: Any = use.ops[0]
         told: dict[str, Doc] = {"kernel_shape": listed(*use.two("kernel"))}
         told |= sliding(use, {"strides": steps(use)})
-        before: list[Step] = []
         if op.kind == "max_pool2d":
             told |= sliding(use, {"dilations": "dilation"})
-        if op.padding == "same" and not single(use):
-            if pair(getattr(op, "dilation", 1)) == (1, 1) and reaching(use):
-                told["auto_pad"] = "SAME_UPPER"
-            else:
-                before = [padded(use, value=Code("-np.inf"))]
-        elif op.padding != "same" and pads(use["padding"]):
-            told["pads"] = four(use)
+        before, around = padding(use, value=Code("-np.inf"))
+        told |= around
         if use["ceil_mode"]:
             told["ceil_mode"] = 1
         if op.kind == "avg_pool2d" and op.count_include_pad and "pads" in told:
