@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -229,6 +230,18 @@ def plain(text: str) -> str:
 def said(error: BaseException) -> str:
     """What another library says of its failure, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+@contextmanager
+def blamed(told: str) -> Iterator[None]:
+    """BackendError for whatever a framework raises; `told` says who can't do what."""
+    try:
+        yield
+    except ArchspecError:
+        raise
+    except Exception as error:
+        message = f"{told}: {type(error).__name__}: {said(error)}"
+        raise BackendError(message, code="AS500") from error
 
 
 def _escaped(character: str) -> str:

@@ -20,7 +20,7 @@ from archspec.errors import (
     SpecErrors,
     SpecWarning,
     WeightsError,
-    said,
+    blamed,
 )
 from archspec.expectation import unexpected
 from archspec.fingerprint import fingerprint
@@ -321,13 +321,8 @@ class Spec:
             from archspec.passes.fold_norms import fold_norms
 
             graph, weights = fold_norms(graph, weights)
-        try:
+        with blamed(f"{chosen.name} can't build {self.name}"):
             return chosen.build(graph, weights, dtype=dtype, device=device)
-        except ArchspecError:
-            raise
-        except Exception as error:
-            told = f"{chosen.name} can't build {self.name}: {type(error).__name__}"
-            raise BackendError(f"{told}: {said(error)}", code="AS500") from error
 
     def read_weights(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archspec.cli import loading, options, streams
-from archspec.errors import ArchspecError, BackendError, WeightsError
+from archspec.errors import ArchspecError, BackendError, WeightsError, blamed
 
 if TYPE_CHECKING:
     from archspec import Spec
@@ -384,7 +384,8 @@ def _forward(spec: Spec, chosen: Any, model: Any, dtype: str) -> dict[str, Any]:
         name: draw.standard_normal((1, *shape)).astype(dtype)
         for name, shape in spec.graph.inputs.items()
     }
-    outputs: dict[str, Any] = chosen.forward(spec.graph, model, images)
+    with blamed(f"{chosen.name} built {spec.name}, but can't run it"):
+        outputs: dict[str, Any] = chosen.forward(spec.graph, model, images)
     return outputs
 
 

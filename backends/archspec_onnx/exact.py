@@ -2,7 +2,8 @@
 
 As it is shipped it rounds: an attribute is a float32, so an epsilon of 1e-5 is off by
 3e-13; `Erf` and the bodies of function ops compute in float32; a transposed convolution
-of several groups raises, and LRN is wrong. The ops here stand in for those. They read a
+of several groups raises; LRN is wrong, and an average pool whose last window is beyond
+the image. The ops here stand in for those. They read a
 float attribute as the shortest number that is that float32: what the spec said.
 
 >>> import numpy as np
@@ -150,6 +151,42 @@ def conv(
     return found if bias is None else found + _spread(bias, found)
 
 
+def average_pool(
+    x: Array,
+    *,
+    auto_pad: str,
+    ceil_mode: int,
+    count_include_pad: int,
+    dilations: Pair | None,
+    kernel_shape: Pair,
+    pads: Pair | None,
+    strides: Pair | None,
+) -> Array:
+    """A window's mean over its pixels that count: none beyond image and padding."""
+    axes, one = len(kernel_shape), [1] * len(kernel_shape)
+    stride, dilation = strides or one, dilations or one
+    extent = [(k - 1) * d + 1 for k, d in zip(kernel_shape, dilation, strict=True)]
+    if auto_pad == "SAME_UPPER":
+        pads = _same(x.shape[2:], extent, stride)
+    pads, number = pads or [0] * (2 * axes), np.ones(())
+    for axis, (k, d, s, e) in enumerate(
+        zip(kernel_shape, dilation, stride, extent, strict=True)
+    ):
+        size, before, after = x.shape[2 + axis], pads[axis], pads[axes + axis]
+        rest = before + size + after - e
+        count = (-(-rest // s) if ceil_mode else rest // s) + 1
+        if (count - 1) * s >= before + size:
+            count -= 1  # no window starts behind the image
+        places = np.arange(count) * s + np.arange(k)[:, None] * d - before
+        inside = (places >= 0) & (places < size)
+        counted = places < size + after if count_include_pad else inside
+        number = number[..., None] * counted.sum(0)
+        # Windows are sums of windows along one axis after the other.
+        seen = np.moveaxis(x, 2 + axis, -1)[..., np.clip(places, 0, size - 1)]
+        x = np.moveaxis(np.where(inside, seen, 0).sum(-2), -1, 2 + axis)
+    return x / number
+
+
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -208,6 +245,7 @@ def _same(size: Pair, extent: Pair, strides: Pair) -> Pair:
 
 
 EXACT: Mapping[str, Callable[..., Array]] = {
+    "AveragePool": average_pool,
     "BatchNormalization": batch_normalization,
     "Conv": conv,
     "ConvTranspose": conv_transpose,

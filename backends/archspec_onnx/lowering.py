@@ -318,7 +318,7 @@ def pad(use: OpUse) -> Sequence[Step]:
     """Pad."""
     before, after = use.two("channels")
     (top, bottom), (left, right) = use.four("spatial")
-    return [helper("pad", listed(before, top, left, after, bottom, right))]
+    return [helper("pad", listed(0, before, top, left, 0, after, bottom, right))]
 
 
 QUARTERS = 64

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -223,6 +224,21 @@ def test_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     told = done("build", "small.yaml", "-b", "keras:jax", "-o", "net.keras")
     assert started == [("jax", "float32")]
     assert told.startswith("small (keras)\n") and 'load_model("net.keras")' in told
+
+
+def test_a_framework_that_can_not_run_what_it_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """ONNX Runtime looks at some models only when they run. Nothing is written."""
+
+    def fails(*args: Any, **more: Any) -> Any:
+        raise ValueError("indices out of\nbounds")
+
+    monkeypatch.setattr(backend("torch"), "forward", fails)
+    told = refused("build", "small.yaml", "-b", "torch", "-o", "net.pth")
+    assert "torch built small, but can't run it" in told
+    assert "ValueError: indices out of bounds [AS500]" in told
+    assert not Path("net.pth").exists()
 
 
 PRESETS = [(name, backend) for name in names() for backend in ("torch", "keras")]

@@ -8,7 +8,7 @@ Preprocessing: size 32, range [0, 1], channels RGB, mean [0.4914, 0.4822, 0.4465
 [0.247, 0.2435, 0.2616].
 """
 
-# archspec: fingerprint dfa4b76b343fe733, checksum 5b97be2021c0fca5
+# archspec: fingerprint dfa4b76b343fe733, checksum a444c662be79c220
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -143,10 +143,9 @@ def affine_of(net: Net, channels: int, affine: bool, name: str) -> list[ir.Value
 
 
 def pad(net: Net, x: ir.Value, pads: Sequence[int], *, name: str) -> ir.Value:
-    """Zeros beside the channels and around the image: all before, then all behind."""
-    axes = net.constant([1, 2, 3], f"{name}/")
+    """Zeros before each of the four axes, then behind each."""
     zero = net.constant(0.0, f"{name}/")
-    return net("Pad", x, net.constant([*pads], f"{name}/"), zero, axes, name=name)
+    return net("Pad", x, net.constant([*pads], f"{name}/"), zero, name=name)
 
 
 def zero_padding(
@@ -157,7 +156,7 @@ def zero_padding(
     Maps [N, in_channels, H, W] to [N, channels, H / stride, W / stride].
     """
     x = net("MaxPool", x, kernel_shape=[1, 1], strides=[stride] * 2, name=f"{name}.0")
-    return pad(net, x, [0, 0, 0, channels - in_channels, 0, 0], name=f"{name}.1")
+    return pad(net, x, [0, 0, 0, 0, 0, channels - in_channels, 0, 0], name=f"{name}.1")
 
 
 def basic_block(
