@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, error
+from proofs import sampled
 
-from archspec.errors import UnsupportedError
+from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
 from archspec.ops import BY_KIND
 
@@ -259,6 +260,31 @@ def test_an_op_between_layer_norms(case: tuple[Any, str, str, str, str]) -> None
     _, op, told, shape, _ = case
     graph = graph_of(between(op, told, shape))
     assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
+
+
+ZERO = {("log_softmax", "relu"), ("log_softmax", "relu6")}
+"""What is 0 everywhere proves nothing."""
+
+
+@pytest.mark.parametrize(
+    "first", sampled([*ATTRIBUTES], ["avg_pool2d", "channel_shuffle", "pad", "resize"])
+)
+def test_an_op_before_each_other(first: str) -> None:
+    """ONNX Runtime fuses neighbours, and moves one past the other."""
+    for number, (second, several) in enumerate(ATTRIBUTES.items()):
+        before, after = _turn(ATTRIBUTES[first], number), _turn(several, number)
+        steps = f"{{op: {first}, {before}}}, {{op: {second}, {after}}}"
+        try:
+            graph = graph_of(f"inputs: {{x: [12, 9, 10]}}\ngraph: [{steps}]")
+        except ArchspecError:  # a vector, or too few pixels or channels, for the second
+            continue
+        if (first, second) not in ZERO:
+            found = error(graph, graph, "ort", randomised(graph))
+            assert found <= TOLERANCES["ort"][1], steps
+
+
+def _turn(several: tuple[str, ...], number: int) -> str:
+    return several[number % len(several)]
 
 
 def _bakes(graph: Graph) -> bool:
