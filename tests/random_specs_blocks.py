@@ -32,6 +32,7 @@ from random_specs_text import FILE, loaded
 from archspec.backend import Backend
 from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph, Scope
+from archspec.language.reader import LOADER
 from archspec.source.program import Source, execute
 
 
@@ -140,7 +141,7 @@ def same(net: Net, found: dict[str, Any]) -> bool:
 def alone(case: Case, scope: Scope, params: dict[str, Any]) -> Net | None:
     """The net of one node that uses a block; None where the language refuses it."""
     main, *others = FILE.split(case.text)
-    spec = yaml.safe_load(main)
+    spec = yaml.load(main, LOADER)
     if scope.title not in spec.get("blocks", {}) or others:
         return None
     shapes = case.net.graph.shapes()
