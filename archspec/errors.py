@@ -233,13 +233,13 @@ def said(error: BaseException) -> str:
 
 
 @contextmanager
-def blamed(told: str) -> Iterator[None]:
-    """BackendError for whatever a framework raises; `told` says who can't do what."""
+def blamed(told: str, *but: type[Exception]) -> Iterator[None]:
+    """BackendError for what a framework raises, but some; `told`: who can't do what."""
     try:
         yield
-    except ArchspecError:
-        raise
     except Exception as error:
+        if isinstance(error, (ArchspecError, *but)):
+            raise
         message = f"{told}: {type(error).__name__}: {said(error)}"
         raise BackendError(message, code="AS500") from error
 

@@ -333,7 +333,9 @@ def build(
         held = chosen.read_weights(found.graph, model)
         saved = write(output, found.graph, held, dtype=stored, shard=size_of_part)
     else:
-        with temporary():  # Keras leaves its own behind where it is killed
+        failed = f"{chosen.name} built {found.name}, but can't save it"
+        # Keras leaves temporary files of its own behind where it is killed.
+        with temporary(), blamed(failed, OSError):
             chosen.save(found.graph, model, str(output))
     print(f"saved: {saved}")
     for name in getattr(chosen, "beside", lambda path: ())(str(saved)):

@@ -226,18 +226,19 @@ def test_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told.startswith("small (keras)\n") and 'load_model("net.keras")' in told
 
 
-def test_a_framework_that_can_not_run_what_it_built(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("step", "told"), [("forward", "run"), ("save", "save")])
+def test_a_framework_that_can_not_use_what_it_built(
+    step: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ONNX Runtime looks at some models only when they run. Nothing is written."""
 
     def fails(*args: Any, **more: Any) -> Any:
         raise ValueError("indices out of\nbounds")
 
-    monkeypatch.setattr(backend("torch"), "forward", fails)
-    told = refused("build", "small.yaml", "-b", "torch", "-o", "net.pth")
-    assert "torch built small, but can't run it" in told
-    assert "ValueError: indices out of bounds [AS500]" in told
+    monkeypatch.setattr(backend("torch"), step, fails)
+    said = refused("build", "small.yaml", "-b", "torch", "-o", "net.pth")
+    assert f"torch built small, but can't {told} it: ValueError: indices out" in said
+    assert "of bounds [AS500]" in said
     assert not Path("net.pth").exists()
 
 
