@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archspec.ops import Op, Shape, pair
-from archspec.ops.base import forms
+from archspec.ops.base import forms, four_sides
 from archspec.ops.convolution import Conv2d, ConvTranspose2d
 from archspec.ops.pooling import Adaptive, AvgPool2d
 from archspec.ops.shaping import Pad
@@ -54,6 +54,8 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         named += ["dilation", "kernel", "stride"][
             : 3 if isinstance(op, AvgPool2d) else 1
         ]
+    if getattr(op, "ceil_mode", False):
+        named += ["dilation", "kernel", "padding", "stride"]
     if isinstance(op, Adaptive):
         fixed |= forms(op, "size")
         named += ["size"] if pair(op.size) == (1, 1) else []
@@ -252,14 +254,41 @@ def pool(kind: str) -> Lowering:
         if op.kind == "max_pool2d":
             told |= sliding(use, {"dilations": "dilation"})
         before, around = padding(use, value=Code("-np.inf"))
-        told |= around
-        if use["ceil_mode"]:
-            told["ceil_mode"] = 1
-        if op.kind == "avg_pool2d" and op.count_include_pad and "pads" in told:
-            told["count_include_pad"] = 1
-        return [*before, added(kind, **told)]
+        if op.kind == "avg_pool2d" and op.count_include_pad and around.get("pads"):
+            around["count_include_pad"] = 1
+        if op.ceil_mode:
+            before, around = rounded_up(op, around)
+        return [*before, added(kind, **told, **around)]
 
     return lower
+
+
+def rounded_up(op: Any, around: dict[str, Doc]) -> tuple[list[Step], dict[str, Doc]]:
+    """`ceil_mode`; more padding in its place where a window may start behind an image.
+
+    None does, by ONNX' text and in all runtimes. But onnx's inference of shapes counts
+    it: a linear behind such a pool would not load.
+    """
+    sides = four_sides(op.padding)
+    axes = [*zip(op.extent(), op.steps(), sides, strict=True)]
+    if all(stride <= extent - after for extent, stride, (_, after) in axes):
+        return [], {**around, "ceil_mode": 1}
+    # Windows are as many as start in the image, or than rounding up gives, if fewer.
+    more = [
+        min(after + stride, extent) - 1 - after for extent, stride, (_, after) in axes
+    ]
+    (top, bottom), (left, right) = sides
+    if "count_include_pad" in around:  # this padding counts, what is added doesn't
+        padded = listed(0, 0, top, left, 0, 0, bottom, right)
+        return [helper("pad_window", padded)], {"pads": listed(0, 0, *more)}
+    told = top, left, bottom + more[0], right + more[1]
+    if all(n < length for n, length in zip(told, pair(op.kernel) * 2, strict=True)):
+        return [], {"pads": listed(*told)}
+    # Runtimes take less padding than the kernel is long, also of a dilated one.
+    value = (Code("-np.inf"), 0.0)
+    return [
+        helper("pad_window", listed(0, 0, *told[:2], 0, 0, *told[2:]), value=value)
+    ], {}
 
 
 def adaptive(kind: str) -> Lowering:

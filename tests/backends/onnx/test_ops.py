@@ -70,6 +70,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "kernel: 3, stride: 1, dilation: 2",
         "kernel: 3, stride: 2, dilation: 2, padding: same",
         "kernel: 2, stride: 3, ceil_mode: true",
+        "kernel: 3, stride: 4, dilation: 2, padding: 1, ceil_mode: true",
+        "kernel: 2, stride: 5, dilation: 3, padding: [[0,1],[1,0]], ceil_mode: true",
+        "kernel: [2,3], stride: [3,2], padding: [0,1], ceil_mode: true",
     ),
     "avg_pool2d": (
         "kernel: 3, stride: 2, padding: 1",
@@ -85,9 +88,11 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "kernel: 2, stride: 3, ceil_mode: true",
         "kernel: [3,2], stride: [2,3], padding: [1,1], ceil_mode: true",
         "kernel: 6, ceil_mode: true",
+        "kernel: 3, padding: [1,0]",
         "kernel: [5,4], stride: [4,3], padding: [2,1], ceil_mode: true",
         "kernel: 5, stride: 4, padding: 2, ceil_mode: true, count_include_pad: false",
         "kernel: 3, stride: 5, padding: 1, ceil_mode: true",
+        "kernel: 2, stride: 3, padding: [[0,1],[1,0]], ceil_mode: true",
     ),
     "adaptive_avg_pool2d": (
         "size: 1",
@@ -259,6 +264,21 @@ def test_an_op(case: tuple[Any, str, str, str, str], engine: str) -> None:
 def test_an_op_between_layer_norms(case: tuple[Any, str, str, str, str]) -> None:
     _, op, told, shape, _ = case
     graph = graph_of(between(op, told, shape))
+    assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
+
+
+POOLS = [
+    *(("max_pool2d", told) for told in ATTRIBUTES["max_pool2d"]),
+    *(("avg_pool2d", told) for told in ATTRIBUTES["avg_pool2d"]),
+]
+
+
+@pytest.mark.parametrize(("op", "told"), POOLS)
+@pytest.mark.parametrize("shape", ["[6, 9, 10]", "[6, 11, 7]"])
+def test_a_linear_behind_a_pool(op: str, told: str, shape: str) -> None:
+    """onnx's inference of shapes counts windows that start behind the image."""
+    steps = f"{{op: {op}, {told}}}, flatten, {{op: linear, features: 3}}"
+    graph = graph_of(f"inputs: {{x: {shape}}}\ngraph: [{steps}]")
     assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
 
 
