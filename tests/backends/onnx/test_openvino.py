@@ -13,6 +13,8 @@ from archspec.backend import backend
 NETS = ("resnet20", "sample_resnet", "resnet18", "fpn_resnet50", "vgg11_lrn")
 
 
+# It forks to look at the machine, of which JAX warns where an earlier test took it.
+@pytest.mark.filterwarnings("ignore:os.fork")
 @pytest.mark.proof
 @pytest.mark.parametrize("name", NETS)
 def test_a_net(name: str, tmp_path: Any) -> None:
