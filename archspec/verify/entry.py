@@ -64,7 +64,7 @@ def _run(path: Path) -> ModuleType:
         raise ArchspecError(f"there is no file {str(path)!r}", code="AS190")
     name = f"_own_{path.stem}"
     spec = spec_from_file_location(name, path)
-    if path.suffix != ".py" or spec is None or spec.loader is None:
+    if path.suffix != ".py" or spec is None or spec.origin is None:
         raise ArchspecError(f"{path} is no Python file", code=CODE)
     if path.stat().st_size > LARGEST:
         told = f"{path} has more than {LARGEST >> 20} MiB, too many for a Python file"
@@ -72,7 +72,8 @@ def _run(path: Path) -> ModuleType:
     module = sys.modules[name] = module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))  # as for `python FILE`
     try:
-        spec.loader.exec_module(module)
+        # Not by its loader, which may run what it compiled before the file was edited.
+        exec(compile(path.read_bytes(), spec.origin, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         raise _raised(path, error) from error
     return module

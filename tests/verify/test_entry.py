@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,16 @@ def test_what_raises_when_it_is_made(path: Path) -> None:
     with pytest.raises(ArchspecError) as caught:
         make()
     assert str(caught.value) == f"{path}:16: ValueError: no [AS523]"
+
+
+def test_a_file_that_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the second in which it was written, to the same length: as `sed` does."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "edited.py"
+    for number in "12":
+        path.write_text(f"def net():\n    return {number}\n", encoding="utf-8")
+        os.utime(path, (1e9, 1e9))
+        assert entry(str(path), ("net",), {})() == int(number)
+    assert [*tmp_path.iterdir()] == [path]
