@@ -3,8 +3,8 @@
 As it is shipped it rounds: an attribute is a float32, so an epsilon of 1e-5 is off by
 3e-13; `Erf` and the bodies of function ops compute in float32; a transposed convolution
 of several groups raises; LRN is wrong, and an average pool whose last window is beyond
-the image. The ops here stand in for those. They read a
-float attribute as the shortest number that is that float32: what the spec said.
+the image. The ops here stand in for those. They read a float attribute as the shortest
+number that is that float32: what the spec said.
 
 >>> import numpy as np
 >>> said(np.float32(1e-5)), said(np.float32(1 / 6))

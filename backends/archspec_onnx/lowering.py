@@ -50,12 +50,11 @@ def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             named.append(name)
     if isinstance(op, Pad):
         fixed |= forms(op, "spatial")
-    if getattr(op, "padding", 0) == "same":
-        named += ["dilation", "kernel", "stride"][
-            : 3 if isinstance(op, AvgPool2d) else 1
-        ]
-    if getattr(op, "ceil_mode", False):
-        named += ["dilation", "kernel", "padding", "stride"]
+    same = getattr(op, "padding", 0) == "same"
+    if getattr(op, "ceil_mode", False) or (same and isinstance(op, AvgPool2d)):
+        named += SIZED
+    elif same:
+        named.append("dilation")
     if isinstance(op, Adaptive):
         fixed |= forms(op, "size")
         named += ["size"] if pair(op.size) == (1, 1) else []
@@ -254,7 +253,7 @@ def pool(kind: str) -> Lowering:
         if op.kind == "max_pool2d":
             told |= sliding(use, {"dilations": "dilation"})
         before, around = padding(use, value=Code("-np.inf"))
-        if op.kind == "avg_pool2d" and op.count_include_pad and around.get("pads"):
+        if op.kind == "avg_pool2d" and op.count_include_pad and "pads" in around:
             around["count_include_pad"] = 1
         if op.ceil_mode:
             before, around = rounded_up(op, around)

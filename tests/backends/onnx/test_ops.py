@@ -267,10 +267,7 @@ def test_an_op_between_layer_norms(case: tuple[Any, str, str, str, str]) -> None
     assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
 
 
-POOLS = [
-    *(("max_pool2d", told) for told in ATTRIBUTES["max_pool2d"]),
-    *(("avg_pool2d", told) for told in ATTRIBUTES["avg_pool2d"]),
-]
+POOLS = [(op, told) for op in ("max_pool2d", "avg_pool2d") for told in ATTRIBUTES[op]]
 
 
 @pytest.mark.parametrize(("op", "told"), POOLS)
