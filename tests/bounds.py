@@ -5,8 +5,8 @@
     python tests/bounds.py --python 3.13      # another Python, which uv finds or fetches
 
 makes an environment for each, with exactly the lowest versions of what pyproject.toml
-names or with the newest of all, runs commands of all kinds in it, and says what was
-installed. It needs `uv`, or `--uv PATH`.
+names or with the newest of all, runs commands of all kinds in it and tries each op of
+the frameworks, and says what was installed. It needs `uv`, or `--uv PATH`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,27 @@ FRAMEWORKS = {
         ("verify", "resnet20", "--dtype", "float32", "--backends", "onnx:ort"),
     ),
 }
+ENGINES: dict[str, tuple[str, ...]] = {
+    "torch": ("torch",),
+    "keras": ("keras:tensorflow",),
+    "flax": ("flax",),
+    "onnx": ("onnx:reference", "onnx:ort"),
+}
+CONFORMING = """
+from archspec.testing.conformance import Conformance
+from archspec.verify.native import NATIVE
+from archspec.verify.target import parse_all
+
+(target,) = parse_all({target!r})
+
+class TestOps(Conformance):
+    backend = target.backend
+    engine = target.engine
+    dtype = "float32" if engine == "ort" else "float64"
+    rounding = {{n.kind: (n.forward, n.backward) for n in NATIVE if {target!r} in n.on}}
+    nets = 0
+"""
+"""Commands pass where an op computes something else: ONNX Runtime averaged wrongly."""
 
 
 def installed(folder: Path, uv: str, told: argparse.Namespace, kind: str) -> str:
@@ -59,6 +80,7 @@ def installed(folder: Path, uv: str, told: argparse.Namespace, kind: str) -> str
     for line in (
         ("venv", "-q", "-p", told.python, str(folder)),
         ("pip", "install", "-q", "--resolution", kind, f"{ROOT}{extras}"),
+        ("pip", "install", "-q", "pytest"),
     ):
         subprocess.run([uv, *line], env=around, check=True)
     listed = subprocess.run(
@@ -96,7 +118,24 @@ def failures(folder: Path, extras: Sequence[str]) -> list[str]:
             if bad or done.returncode != int(command in WRONG):
                 end = done.stderr.strip().splitlines()[-1:]
                 found.append(f"archspec {' '.join(command)}: {end}")
+        for target in (target for extra in extras for target in ENGINES[extra]):
+            found += _misfits(folder, Path(place), target)
     return found
+
+
+def _misfits(folder: Path, place: Path, target: str) -> list[str]:
+    """The ops that a backend computes otherwise than they are defined."""
+    (place / "test_ops.py").write_text(CONFORMING.format(target=target))
+    done = subprocess.run(
+        [folder / "bin" / "python", "-m", "pytest", "-q", "-k", "an_op", "."],
+        cwd=place,
+        capture_output=True,
+        text=True,
+    )
+    told = re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.MULTILINE)
+    if done.returncode and not told:
+        told = done.stdout.splitlines()[-3:] + done.stderr.splitlines()[-3:]
+    return [f"{target}: {line}" for line in told]
 
 
 def main() -> int:

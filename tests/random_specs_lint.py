@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,21 +18,12 @@ RULES = "E,F,I,UP,B,SIM,C4,RUF"
 """What ruff looks for: archspec's own rules."""
 RUFF = (sys.executable, "-m", "ruff")
 STYLE = ("--no-cache", "--isolated", "--line-length", "88")
-MYPY = (
-    sys.executable,
-    "-m",
-    "mypy",
-    "--strict",
-    "--config-file=",
-    "--no-error-summary",
-)
-CACHE = (
-    Path(__file__).parents[1]
-    / ".mypy_cache"
-    / f"printed-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-)
-"""What mypy knows of torch, which it takes most of its time to learn: all that look at
-printed files share it, but for processes beside each other."""
+MYPY = (sys.executable, "-m", "mypy", "--no-error-summary")
+PROJECT = Path(__file__).parents[1]
+LEARNED = PROJECT / ".mypy_cache" / "{}.{}".format(*sys.version_info)
+"""What `make test` has just learned of torch, which takes mypy a minute."""
+CACHE = PROJECT / ".mypy_cache" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+"""Processes beside each other write into folders of their own."""
 Found = Iterator[tuple[str, Fault]]
 """A text and what is wrong with it."""
 
@@ -62,18 +54,38 @@ TYPED: dict[str, tuple[str, ...]] = {
 """How strict mypy is with the printed files of those that ship types."""
 
 
+def strict(kind: str) -> tuple[str, ...]:
+    """Options of mypy for what is printed for a backend.
+
+    For torch they are this project's, which are strict: with the same, mypy takes what
+    it knows of torch from the project's own check.
+    """
+    cache = CACHE / kind
+    if kind != "torch":
+        return (
+            "--strict",
+            *TYPED.get(kind, ()),
+            "--config-file=",
+            f"--cache-dir={cache}",
+        )
+    made = cache / LEARNED.name
+    if LEARNED.exists() and not made.exists():
+        shutil.copytree(LEARNED, made)
+    return (f"--config-file={PROJECT / 'pyproject.toml'}", f"--cache-dir={cache}")
+
+
 def typed(texts: Sequence[str]) -> Found:
     """What mypy says of printed files."""
-    for kind, options in TYPED.items():
-        yield from _typed(kind, [t for t in texts if backend_of(t) == kind], options)
+    for kind in TYPED:
+        yield from _typed(kind, [t for t in texts if backend_of(t) == kind])
 
 
-def _typed(kind: str, texts: Sequence[str], options: tuple[str, ...]) -> Found:
+def _typed(kind: str, texts: Sequence[str]) -> Found:
     with TemporaryDirectory() as folder:
         names = _written(texts, Path(folder))
         if not names:
             return
-        told = _run(*MYPY, *options, "--cache-dir", str(CACHE), folder)
+        told = _run(*MYPY, *strict(kind), folder)
         for line in told.splitlines():
             path, row, word, message = line.split(":", 3)
             if word.strip() != "error":

@@ -52,11 +52,10 @@ class TestDocumented:
                 *("resnet18", {}, ["--dtype", "float64"], 1e-12),
                 marks=pytest.mark.proof,
             ),
-            (
-                "vgg16",
-                NARROW,
-                ["--set", "hidden=[32, 32]", "--dtype", "float64"],
-                1e-12,
+            pytest.param(
+                *("vgg16", NARROW),
+                *(["--set", "hidden=[32, 32]", "--dtype", "float64"], 1e-12),
+                marks=pytest.mark.proof,
             ),
             pytest.param("vgg16", {}, [], 1e-5, marks=pytest.mark.proof),
         ],

@@ -51,7 +51,10 @@ def outputs(spec: archspec.Spec, net: Any, given: Any) -> dict[str, float]:
             "wide_resnet50_2", {"width_per_group": 128}, marks=pytest.mark.proof
         ),
         ("resnext50_32x4d", {"groups": 32, "width_per_group": 4}),
-        ("resnet50", {"replace_stride_with_dilation": [False, True, True]}),
+        pytest.param(
+            *("resnet50", {"replace_stride_with_dilation": [False, True, True]}),
+            marks=pytest.mark.proof,
+        ),
     ],
 )
 def test_the_stride_in_the_first_convolution(name: str, options: Any) -> None:

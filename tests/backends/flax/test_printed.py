@@ -10,7 +10,7 @@ import pytest
 from archspec_flax.initial import LAYERS
 from nets import graph_of
 from printed_style import RULES
-from random_specs_lint import CACHE, TYPED
+from random_specs_lint import strict
 
 from archspec import load
 from archspec.backend import backend
@@ -124,5 +124,4 @@ def test_mypy_finds_nothing(tmp_path: Path) -> None:
         text = backend("flax").emit(graph_of(path.read_text())).text
         (tmp_path / f"{path.stem}.py").write_text(text)
     styled(tmp_path)
-    cache = f"--cache-dir={CACHE}"
-    tool(tmp_path, "mypy", "--strict", *TYPED["flax"], "--config-file=", cache, ".")
+    tool(tmp_path, "mypy", *strict("flax"), ".")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from nets import errors, graph_of, randomised
+from proofs import sampled
 from torch.nn import functional
 
 SIZES = ((7, 8), (10, 13))
@@ -54,9 +55,9 @@ def check(height: int, width: int) -> None:
         assert np.abs(found[name] - array).max() <= 1e-12, (name, lines)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_every_padding(size: tuple[int, int]) -> None:
-    check(*size)
+@pytest.mark.parametrize(("height", "width"), sampled(SIZES, SIZES[:1]))
+def test_every_padding(height: int, width: int) -> None:
+    check(height, width)
 
 
 @pytest.mark.proof

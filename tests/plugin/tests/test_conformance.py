@@ -6,5 +6,5 @@ from archspec.testing.conformance import Conformance
 class TestToy(Conformance):
     backend = "toy"
     lacks = frozenset(("conv_transpose2d",))
-    variants = 5
-    nets = 10
+    variants = 3
+    nets = 5
