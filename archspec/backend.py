@@ -23,8 +23,9 @@ graph or a family; `test(graphs, small, imported)`, a file's test
 and for `archspec bench`: `runner(graph, model, inputs, mode)`, which gives a `Runner`,
 `modes`, the ways to run a model that its framework compiles, such as `jit`, and
 `modules`, by engine the module that computes where it has not the engine's name.
-`started(source, seed)` makes a model whose weights start as the file says, where its
-constructor wants to be told what it draws from. There is no version of the protocol to
+`starts(source)` gives models without end, whose weights start as the file says, each
+good until the next is there: where a constructor wants to be told what it draws from,
+or is slower than what it draws. There is no version of the protocol to
 keep in step: `backend` looks at the object itself, whether all is there and takes what
 it will be given, and says what is not.
 """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
@@ -140,11 +141,12 @@ class FlaxBackend:
         model.eval()
         return model
 
-    def started(self, source: Source, seed: int) -> Any:
-        """A model whose weights start as its file says."""
+    def starts(self, source: Source) -> Iterator[Any]:
+        """Models whose weights start as their file says."""
         from flax import nnx
 
-        return making.made(source, {}, nnx.Rngs(seed))
+        for seed in count():
+            yield making.made(source, {}, nnx.Rngs(seed))
 
     def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModule:
         """A user's module, for the values of a graph; it stays as it is."""

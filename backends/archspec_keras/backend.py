@@ -39,6 +39,7 @@ from archspec_keras.lowering import unsupported
 from archspec_keras.model import KERAS
 from archspec_keras.own import OwnModel
 from archspec_keras.recorded import test
+from archspec_keras.starts import starts
 from archspec_keras.weights import loading, loading_each
 
 if TYPE_CHECKING:
@@ -133,6 +134,10 @@ class KerasBackend:
             _compare(graph, model)
             self.write_weights(graph, model, weights)
         return model
+
+    def starts(self, source: Source) -> Iterator[Any]:
+        """Models whose weights start as their file says."""
+        return starts(getattr(execute(source), source.entry))
 
     def own(self, graph: Graph, model: Any, renamed: Callable[[str], str]) -> OwnModel:
         """A user's model, for the values of a graph; it stays as it is."""
