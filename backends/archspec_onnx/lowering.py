@@ -288,7 +288,7 @@ SINCE = {"gelu": 20, "group_norm": 21}
 def unsupported(op: Op, shapes: tuple[Shape, ...], *, opset: int = OPSET) -> str | None:
     """Why ONNX can't express an op exactly, or None."""
     if op.kind not in LOWERINGS:
-        return f"there is no lowering of {op.kind}"
+        return f"there is no lowering for {op.kind}"
     if isinstance(op, AvgPool2d) and op.padding == "same" and op.extent() != (1, 1):
         axes = zip(op.extent(), op.steps(), strict=True)
         if any(size == 1 and step > 1 for size, step in axes):

@@ -88,8 +88,10 @@ def undocumented() -> list[str]:
 
 PLACES: dict[str, Callable[[], list[str]]] = {
     "archspec/ops/__init__.py": unlisted,
-    "backends/archspec_torch/lowering.py": partial(unlowered, "torch"),
-    "backends/archspec_keras/lowering.py": partial(unlowered, "keras"),
+    **{
+        f"backends/archspec_{name}/lowering.py": partial(unlowered, name)
+        for name in ("torch", "keras", "flax", "onnx")
+    },
     "archspec/reference/": undefined,
     "tests/reference/test_definitions.py": unproven,
     "docs/": undocumented,

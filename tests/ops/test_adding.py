@@ -1,6 +1,6 @@
 """An op is added to a copy of the tree: each place that is forgotten is found.
 
-With all of them done it is as good as any other op, on both backends.
+With all of them done it is as good as any other op, on every backend.
 """
 
 from __future__ import annotations
@@ -78,6 +78,16 @@ STEPS: dict[str, Callable[[Path], None]] = {
         "backends/archspec_keras/lowering.py",
         '"relu": ',
         '"softsign": plain("Activation", "softsign"),',
+    ),
+    "backends/archspec_flax/lowering.py": beside(
+        "backends/archspec_flax/lowering.py",
+        '"mish": ',
+        '"softsign": applied("jax.nn.soft_sign"),',
+    ),
+    "backends/archspec_onnx/lowering.py": beside(
+        "backends/archspec_onnx/lowering.py",
+        '"tanh": node',
+        '"softsign": node("Softsign"),',
     ),
     "archspec/reference/": appended("archspec/reference/activation.py", DEFINITION),
     "tests/reference/test_definitions.py": beside(
@@ -172,6 +182,6 @@ def test_with_all_of_them_it_is_an_op(whole: Path) -> None:
     assert "nn.Softsign()" in page and 'layers.Activation("softsign"' in page
     report = run(
         *(whole, "-m", "archspec", "verify", "net.yaml", "--dtype", "float64"),
-        *("--backends", "torch,keras"),
+        *("--backends", "torch,keras,flax,onnx:reference"),
     )
     assert all(part in report for part in ("outputs in training", "gradients", "pass"))
