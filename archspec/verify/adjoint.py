@@ -32,7 +32,7 @@ from archspec.ops.shaping import Resize
 from archspec.passes.unrounded import key
 from archspec.reference import compute
 from archspec.reference.images import bordered, channelwise, through
-from archspec.verify.dyadic import bits, granule
+from archspec.verify.dyadic import BITS, bits, granule, single
 
 Array = NDArray[Any]
 Gradients = dict[int | str, Array]
@@ -217,6 +217,9 @@ def _averaged(op: Op, cotangent: Array, inputs: Inputs, stored: Stored) -> Gradi
     factor = seen(np.ones((1, 1, height, width)))[0, 0, 0]
     images = cotangent.reshape(*x.shape[:2], down.shape[1], across.shape[1])
     found: Gradients = {0: down @ images @ across.T / factor}
+    taken = max(bits(cotangent), bits(found[0])) if single(op) else 0
+    if taken > BITS["float32"]:
+        raise Inexact(f"{op.kind} of a gradient of {taken} bits")
     return {**found, **{n: np.zeros_like(v) for n, v in enumerate(like, 1)}}
 
 

@@ -49,7 +49,8 @@ FAR = {"float32": 128.0, "float64": 1024.0}
 UNITS = 24
 """So many units a value may be behind a relu: it alone bounds the growth with depth."""
 BITS = {"float32": 22, "float64": 50}
-"""With more there is no room for a sum; averages and resizes get two less."""
+"""With more there is no room for a sum; averages and resizes get two less. A bilinear
+resize has those of float32: TensorFlow's kernel computes in nothing else."""
 FINE = 2.0**-20
 """Parts of a mean that are no multiples of this are rounded."""
 LIVE = 110
@@ -90,6 +91,11 @@ def bits(x: Array) -> int:
     """How many bits hold every value, as multiples of the granule."""
     most = float(np.abs(x).max(initial=0))
     return int(most / granule(x)).bit_length()
+
+
+def single(op: Op) -> bool:
+    """Whether a framework computes an op in single precision, whatever it is given."""
+    return isinstance(op, Resize) and op.mode == "bilinear"
 
 
 def digest(x: Array) -> str:
@@ -206,8 +212,11 @@ class Dyadic:
             self.loose[node.name] = reason
             return
         taken = bits(value)  # of all values at once: the costliest of the questions
+        room = BITS[self.dtype.name]
+        if single(node.op):
+            room, taken = BITS["float32"], max(taken, bits(read[0]))
         less = 2 if "avg" in node.op.kind or node.op.kind == "resize" else 0
-        if taken > BITS[self.dtype.name] - less:
+        if taken > room - less:
             self.loose[node.name] = f"it takes {taken} bits"
         else:
             self.bits = max(self.bits, taken)

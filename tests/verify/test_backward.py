@@ -83,6 +83,28 @@ def test_values_that_are_read_twice_and_not_at_all() -> None:
     }
 
 
+RESIZED = """
+inputs: {image: [3, 4, 4]}
+graph:
+  large: {op: resize, scale: 2, mode: bilinear}
+  a: {op: multiply, from: [large, large]}
+  b: {op: multiply, from: [a, a, a]}
+"""
+
+
+def test_what_a_bilinear_resize_hands_back_in_single_precision() -> None:
+    """Which is all that TensorFlow's kernel has."""
+    graph = graph_of(RESIZED)
+    numbers = Dyadic(graph, 0, "float64")
+    assert not numbers.loose
+    keras = trainer(backend("keras"))
+    model = keras.build(graph, {}, dtype="float64")
+    cotangents = {name: against(graph, 0, "b") for name in graph.outputs}
+    _, found = keras.gradients(graph, model, numbers.inputs, cotangents)
+    assert not np.array_equal(found["image"], torchs(numbers)["image"])
+    assert "bits" in ended(numbers, "b").loose["image"]
+
+
 def test_what_is_behind_a_doubt_is_loose(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = Dyadic(graph_of(SHARED), 0, "float64")
     monkeypatch.setattr(backward, "MANTISSA", backward.SUMS + 1)

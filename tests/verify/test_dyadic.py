@@ -78,6 +78,29 @@ def test_nothing_is_rounded(name: str, dtype: Literal["float32", "float64"]) -> 
             assert np.array_equal(found[name], numbers.values[value]), value
 
 
+LARGE = """
+inputs: {image: [3, 4, 4]}
+graph:
+  a: {op: multiply, from: [input, input]}
+  b: {op: multiply, from: [a, a]}
+  c: {op: multiply, from: [b, b]}
+  d: {op: multiply, from: [c, c]}
+  large: {op: resize, scale: 2, mode: bilinear}
+"""
+
+
+def test_a_bilinear_resize_is_exact_as_far_as_single_precision_goes() -> None:
+    """TensorFlow's kernel has no other."""
+    graph = graph_of(LARGE)
+    numbers = Dyadic(graph, 0, "float64")
+    assert BITS["float32"] < bits(numbers.values["d"]) < BITS["float64"]
+    keras = backend("keras")
+    model = keras.build(graph, {}, dtype="float64")
+    (found,) = keras.forward(graph, model, numbers.inputs).values()
+    assert not np.array_equal(found, numbers.values["large"])
+    assert numbers.loose == {"large": "it takes 37 bits"}
+
+
 def test_every_weight_is_a_power_of_two_with_a_sign() -> None:
     numbers = Dyadic(small("resnet18"))
     kernels = [a for a in numbers.weights.values() if a.ndim > 1]
