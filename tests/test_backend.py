@@ -148,6 +148,15 @@ def test_an_ops_page_says_what_is_broken(packages: Packages) -> None:
     assert "No module named 'nowhere_at_all'" in shown
 
 
+def test_a_broken_one_keeps_no_model_from_its_backend(packages: Packages) -> None:
+    packages.add("archspec_toy", "atoy", "import nowhere_at_all")
+    model = archspec.build("resnet20", "torch")
+    assert archspec.verify_model("resnet20", model, size=8).passed
+    with pytest.raises(BackendError, match="is a model of no backend") as caught:
+        archspec.verify_model("resnet20", 3)
+    assert "nowhere_at_all" in " ".join(caught.value.notes)
+
+
 LACKING = """
 from archspec_torch.backend import TorchBackend
 

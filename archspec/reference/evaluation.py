@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def evaluate(
     kept: Mapping[str, Array] | None = None,
     wanted: Collection[str] | None = None,
     rounding: str = "",
-    noise: Callable[[Array], Array] | None = None,
+    noise: Callable[[Op, Sequence[Array], Array], Array] | None = None,
 ) -> dict[str, Array]:
     """Every value of a graph by its name: the inputs and the output of each node.
 
@@ -80,7 +80,8 @@ def evaluate(
             `archspec.reference.activation`. One of rate 0 keeps all.
         wanted: values that are enough: others go as soon as nothing reads them.
         rounding: as `compute` takes it.
-        noise: what becomes of the value of each node before another reads it.
+        noise: what becomes of the value of each node before another reads it, from its
+            op, what that has read and the value.
     """
     last = {name: node for node in graph.nodes for name in node.inputs}
     values = {name: np.asarray(inputs[name]) for name in graph.inputs}
@@ -96,7 +97,7 @@ def evaluate(
         made = compute(
             node.op, *read, stored=stored, training=training, rounding=rounding
         )
-        values[node.name] = made if noise is None else noise(made)
+        values[node.name] = made if noise is None else noise(node.op, read, made)
         if wanted is not None:
             read_last = {name for name in node.inputs if last[name] is node}
             for name in read_last.difference(wanted):

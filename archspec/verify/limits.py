@@ -51,6 +51,12 @@ def one(read: Reading) -> Array:
     return np.maximum(np.abs(read.value), 1)
 
 
+def bent(read: Reading) -> Array:
+    """The same below 0, with alpha for 1; above it an elu computes nothing."""
+    least = np.where(read.inputs[0] < 0, abs(getattr(read.op, "alpha", 1)), 0)
+    return np.maximum(np.abs(read.value), least)
+
+
 def argument(read: Reading) -> Array:
     """The larger of each value and what it is computed from."""
     return np.maximum(np.abs(read.value), np.abs(read.inputs[0]))
@@ -101,6 +107,7 @@ VALUE = Limit(itself, ULPS, "a product, a power")
 SUM = Limit(terms, ULPS, "sums in any order")
 SHARE = Limit(least, ULPS, "exponentials; below 1e-12 as good as 0")
 BELOW = Limit(one, ULPS, "a sum with 1, which holds no more")
+BENT = Limit(bent, ULPS, "the same below 0")
 GATED = Limit(argument, ULPS, "its input times a number that is near 0 or 1")
 ANY = Limit(largest, ULPS, "what is rounded on the way has the size of the largest")
 """So are a batch norm in training and an op that the table doesn't know."""
@@ -114,7 +121,8 @@ LIMITS: Mapping[str, Limit] = {
         "global_avg_pool2d batch_norm": SUM,
         "leaky_relu prelu scale multiply local_response_norm": VALUE,
         "sigmoid tanh softmax": SHARE,
-        "elu selu softplus hard_sigmoid": BELOW,
+        "softplus hard_sigmoid": BELOW,
+        "elu selu": BENT,
         "gelu silu mish hard_swish": GATED,
         "log_softmax": Limit(row, ULPS, "a difference of what it reads"),
         "layer_norm group_norm bilinear": ANY,

@@ -20,7 +20,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from archspec import arguments
-from archspec.backend import Backend, Own, backend, backends, begin
+from archspec.backend import Backend, Own, backend, backends, begin, broken
 from archspec.errors import ArchspecError, BackendError, shown
 from archspec.graph import Graph, Node
 from archspec.reference import evaluate
@@ -373,7 +373,10 @@ def _backend(model: Any, name: str | None) -> Backend:
     if name is not None:
         return backend(name)
     modules = [kind.__module__.partition(".")[0] for kind in type(model).__mro__]
-    known = {found: backend(found).framework for found in backends()}
+    known: dict[str, str] = {}
+    for found in backends():
+        with suppress(BackendError):  # one that is broken; it is said below
+            known[found] = backend(found).framework
     # A Keras model on torch is a module of torch, too: the nearest class counts.
     for module in modules:
         for found, framework in known.items():
@@ -384,4 +387,5 @@ def _backend(model: Any, name: str | None) -> Backend:
         f"{shown(type(model).__name__)} is a model of no backend",
         code="AS523",
         hint="known are " + ", ".join(kinds),
+        notes=tuple(broken()),
     )

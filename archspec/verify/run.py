@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from archspec.backend import computes
@@ -28,6 +28,7 @@ from archspec.verify import training as trained
 from archspec.verify.certificate import Certificate
 from archspec.verify.comparison import SINGLE_ONLY, Row
 from archspec.verify.dice import tosses
+from archspec.verify.limits import BELOW, BENT, limit
 from archspec.verify.memory import needed, shrunk
 from archspec.verify.native import replaced, rounding
 from archspec.verify.process import Asked, Sessions, Telling, Worker
@@ -127,13 +128,18 @@ def run(
             if not single:
                 kinds = tuple(native.kind for native in natives)
                 compared = replace(setting, unrounded=kinds)
+                net = compared.graph()
+                near = any(limit(node.op) in (BELOW, BENT) for node in net.nodes)
                 prover = Prover(
-                    compared.graph(),
+                    net,
                     targets,
                     setting.dtype,
                     partial(sessions.open, compared),
                     note,
                     training=training,
+                    rounds=cache(partial(definitions.rounds, compared))
+                    if near and setting.dtype == "float64"
+                    else None,
                 )
                 others = dict.fromkeys((*targets, *prover.floor))
                 asked = [(compared, Task(kind)) for kind in prover.tasks]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ from nets import graph_of
 
 from archspec.verify.bisection import Finding
 from archspec.verify.data import Data
-from archspec.verify.definitions import Definitions, prove
+from archspec.verify.definitions import Definitions, prove, rounds
 from archspec.verify.process import NotAvailable
-from archspec.verify.proof import Proof
+from archspec.verify.proof import Proof, Prover
 from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse_all
 from archspec.verify.task import Bench
@@ -68,6 +70,60 @@ def proved(
         return made
 
     return prove(setting, parse_all(targets), opened, lambda text: None)
+
+
+FADING = """archspec: 1
+name: net
+inputs: {image: [2, 4, 4]}
+graph:
+  layer:
+    graph: [{op: conv2d, channels: 2, kernel: 1, bias: false}, {op: elu, alpha: 0.1}]
+    repeat: 20
+"""
+
+
+@pytest.fixture
+def fading(tmp_path: Path) -> Setting:
+    """A net whose values end near 0."""
+    (tmp_path / "net.yaml").write_text(FADING)
+    return Setting(str(tmp_path / "net.yaml"))
+
+
+def test_an_elu_near_0_is_off_by_the_last_bit_of_1(fading: Setting) -> None:
+    """TensorFlow's is exp(x) - 1."""
+    proof = proved(fading, "keras")
+    assert proof.passed
+    rows = [row for row in proof.rows if row.check.startswith("outputs, ")]
+    for row in rows:
+        assert row.error is not None and row.floor is not None
+        assert 1e-12 < row.error < row.floor * 10 < 1e-6
+
+
+def test_and_a_fault_there_is_found(fading: Setting) -> None:
+    proof = proved(fading, "keras", ("layer.3.1", {"alpha": 0.1001}))
+    assert {row.verdict for row in proof.rows if "outputs, " in row.check} == {"FAIL"}
+
+
+def test_two_backends_are_as_far_from_each_other(fading: Setting) -> None:
+    data = fading.data()
+
+    def opened(target: Target) -> Bench:
+        return Bench(target.found().on(target.engine, "float64"), data)
+
+    def passed(found: Callable[[], float] | None) -> bool:
+        prover = Prover(
+            data.graph,
+            parse_all("torch,keras"),
+            "float64",
+            opened,
+            lambda text: None,
+            training=False,
+            rounds=found,
+        )
+        return prover.prove().passed
+
+    assert not passed(None)
+    assert passed(partial(rounds, fading))
 
 
 def test_what_is_right(setting: Setting) -> None:
