@@ -27,7 +27,7 @@ from archspec.reference import compute
 from archspec.verify.bisection import Finding
 from archspec.verify.comparison import FORWARD_ONLY, Row
 from archspec.verify.data import Arrays, Data
-from archspec.verify.dice import CALLS, MANY, Toss, tosses
+from archspec.verify.dice import CALLS, MANY, Toss, differing, tosses
 from archspec.verify.process import NotAvailable, Session, asked
 from archspec.verify.proof import Proof
 from archspec.verify.setting import Setting
@@ -172,11 +172,11 @@ class Judge:
             yield from self._together(call, made)
         last = self.nodes[[*self.graph.outputs.values()][-1]]
         for name, value in self.graph.outputs.items():
-            if not np.array_equal(made[f"still/{name}"], made[f"never/{name}"]):
+            if differing(made[f"still/{name}"], made[f"never/{name}"]).any():
                 node = self.nodes.get(value, last)
                 yield node, "the net as it is printed drops in evaluation"
-        if self.shown(made) and all(
-            np.array_equal(made[f"once/{name}"], made[f"again/{name}"])
+        if self.shown(made) and not any(
+            differing(made[f"once/{name}"], made[f"again/{name}"]).any()
             for name in self.graph.outputs
         ):
             yield last, "the net as it is printed drops nothing, or always the same"
@@ -186,7 +186,7 @@ class Judge:
         if _same(self.graph, self.data.images()):
             return False
         other = [
-            _flat(made[f"first/{value}"] != made[f"second/{value}"]).any(1)
+            _flat(differing(made[f"first/{value}"], made[f"second/{value}"])).any(1)
             for value in self.graph.outputs.values()
         ]
         return bool(np.any(other, axis=0).all())

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from archspec.backend import Trainer
 from archspec.graph import Graph
 from archspec.ops import Op, Shape
@@ -99,6 +101,11 @@ def alone(chosen: Trainer, data: Data) -> Answers:
         yield f"{number}/second", made[""]
 
 
+def differing(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where values differ; what is no number in both doesn't."""
+    return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
+
+
 def together(chosen: Trainer, data: Data) -> Answers:
     """The whole net: each value of it, twice in training; and as it is printed.
 
@@ -126,7 +133,7 @@ def together(chosen: Trainer, data: Data) -> Answers:
     yield from ((f"once/{name}", array) for name, array in once.items())
     for _ in range(MANY - 1):
         made = chosen.forward(graph, model, images, training=True)
-        if any((made[name] != array).any() for name, array in once.items()):
+        if any(differing(made[name], array).any() for name, array in once.items()):
             break
     yield from ((f"again/{name}", array) for name, array in made.items())
     del model

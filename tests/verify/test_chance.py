@@ -250,6 +250,28 @@ def test_what_is_nearly_0_is_no_fault(setting: Setting) -> None:
     assert "c" not in told and "b" in told
 
 
+OVERFLOWING = """archspec: 1
+name: net
+inputs: {image: [3, 10, 10]}
+graph:
+  drop: {op: dropout, rate: 0.2}
+  add: {op: add, from: [drop, drop]}
+"""
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_no_number_is_no_fault(tmp_path: Path) -> None:
+    """Where values overflow nothing is shown of the whole, and that is said."""
+    squares = "".join(
+        f"  a{n}: {{op: multiply, from: [{before}, {before}]}}\n"
+        for n, before in enumerate(["add", *(f"a{n}" for n in range(13))])
+    )
+    text = f"{OVERFLOWING}{squares}  end: {{op: subtract, from: [a13, a13]}}\n"
+    (tmp_path / "net.yaml").write_text(text)
+    proof = proved(Setting(str(tmp_path / "net.yaml"), chance=True))
+    assert proof.passed, proof.findings
+
+
 def test_a_net_without_chance(setting: Setting) -> None:
     text = Path(setting.spec).read_text()
     Path(setting.spec).write_text(
