@@ -21,5 +21,7 @@ def test_contributing_lists_the_places() -> None:
     _, _, after = text.partition("## Adding an op\n")
     section = after.partition("\n## ")[0]
     listed = re.findall(r"^\d\. `([^`]+)`", section, re.MULTILINE)
-    assert listed == [FIRST, *PLACES]
+    # The tables of all backends are one line.
+    places = [re.sub(r"^backends/\w+/", "backends/*/", place) for place in PLACES]
+    assert listed == [FIRST, *dict.fromkeys(places)]
     assert len(listed) <= MOST

@@ -620,10 +620,12 @@ def test_a_device_that_is_not_there() -> None:
 def test_nothing_is_left_of_what_was_run() -> None:
     """A model of Keras' own layers needs nothing of the file that made it."""
     graph = replace(
-        net("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}"), name="alone"
+        net("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}"), name="lonely"
     )
     model = KERAS.build(graph, randomised(graph))
     gc.collect()
-    assert not [name for name in sys.modules if name.startswith("archspec_keras_alone")]
-    assert not [file for file in linecache.cache if file.startswith("<keras alone")]
-    assert model.name == "alone"
+    assert not [
+        name for name in sys.modules if name.startswith("archspec_keras_lonely")
+    ]
+    assert not [file for file in linecache.cache if file.startswith("<keras lonely")]
+    assert model.name == "lonely"
