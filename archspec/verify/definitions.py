@@ -172,8 +172,9 @@ def rounds(setting: Setting) -> float:
     in what an elu near 0 rounds.
     """
     data = setting.data()
-    asked = (Bench(own, data).ask(Task("eval")) for own in own_backends().values())
-    wanted, found = asked
+    wanted, found = (
+        Bench(own, data).ask(Task("eval")) for own in own_backends().values()
+    )
     return max(
         error
         for part in ("initial", "outputs")

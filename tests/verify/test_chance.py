@@ -261,7 +261,7 @@ graph:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_is_no_number_is_no_fault(tmp_path: Path) -> None:
-    """Where values overflow nothing is shown of the whole, and that is said."""
+    """The values overflow, and infinite ones are subtracted."""
     squares = "".join(
         f"  a{n}: {{op: multiply, from: [{before}, {before}]}}\n"
         for n, before in enumerate(["add", *(f"a{n}" for n in range(13))])
