@@ -5,9 +5,8 @@
 
 A fault is planted in a copy of the tree: a comparison flipped, a term dropped, a
 constant off by one, a condition inverted, a statement gone. Then the tests that mirror
-its module run, `tests/source/test_expr.py` for `archspec/source/expr.py` (where there
-is no such file, the folder of an inner package: `tests/source/classes`), for at most
-60 s of processor time. What they don't notice is listed with its place; the command
+its module run, `tests/source/test_expr.py` for `archspec/source/expr.py` (or what
+`ELSEWHERE` in `tests/test_layout.py` says), for at most 60 s of processor time. What they don't notice is listed with its place; the command
 fails if that is more than 3 in 100.
 
 What changes nothing is no fault: annotations, assertions (zip's `strict` is one),
@@ -39,6 +38,7 @@ from types import CodeType
 from typing import Any
 
 import yaml
+from test_layout import ELSEWHERE, mirrored
 
 ROOT = Path(__file__).parent.parent
 PLACES = (
@@ -320,17 +320,14 @@ def _is_alias(tree: ast.expr) -> bool:
 
 
 def tests_of(module: str, root: Path = ROOT) -> Path | None:
-    """The tests that mirror a module: a file, or an inner folder, or None.
-
-    The folder of an inner package tests it through its front. Those further out hold
-    tests of whole nets too, which are no module's own.
-    """
-    path = Path(module)
-    parts = [p.removeprefix("archspec_") for p in path.parent.parts if p != "archspec"]
-    folder = Path("tests", *parts)
-    own = folder / f"test_{path.name}"
-    found = [own, folder] if len(parts) > 1 else [own]
-    return next((tests for tests in found if (root / tests).exists()), None)
+    """The tests of a module: those at its path, or where `ELSEWHERE` says, or None."""
+    place = mirrored(ROOT / module)
+    own = Path(place).with_name(f"test_{Path(place).name}")
+    whole = own.name == "test___init__.py" and len(own.parts) > 2  # an inner package
+    inner = own.parent if whole else own
+    found = [own, Path(ELSEWHERE.get(place, own)), inner]
+    tests = (Path("tests", path) for path in found)
+    return next((path for path in tests if (root / path).exists()), None)
 
 
 @cache

@@ -85,7 +85,10 @@ def test_what_changes_nothing() -> None:
     [
         ("archspec/source/expr.py", "tests/source/test_expr.py"),
         ("archspec/source/classes/api.py", "tests/source/classes/test_api.py"),
-        ("archspec/source/classes/other.py", "tests/source/classes"),
+        ("archspec/source/classes/forward.py", "tests/source/classes"),
+        ("archspec/source/classes/__init__.py", "tests/source/classes"),
+        ("archspec/source/classes/other.py", None),
+        ("archspec/source/__init__.py", None),
         ("archspec/spec.py", None),
         ("archspec/source/other.py", None),
         (

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from archspec_onnx import engines, files
-from archspec_onnx.exact import said
 from nets import graph_of, randomised
 
 from archspec.backend import backend, computes
@@ -103,11 +102,3 @@ def test_precisions() -> None:
     assert not computes(backend("onnx"), "ort", "float64")
     with pytest.raises(BackendError, match="no float64 convolutions"):
         backend("onnx").on("ort", "float64")
-
-
-@pytest.mark.parametrize(
-    "value", [1e-5, 0.01, 1 / 3, 1 / 6, 0.2, 1e-12, 7.25, 123456.0]
-)
-def test_attributes_say_what_was_meant(value: float) -> None:
-    assert said(np.float32(value)) == value
-    assert said(np.float32(-value)) == -value

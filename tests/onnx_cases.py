@@ -1,20 +1,16 @@
-"""Every op in every configuration that was measured: right at two sizes, on both engines.
-
-The oracle is `archspec.reference`, the definitions of the ops.
-"""
+"""Every op in every configuration that was measured, for the tests of ONNX models."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, error
-from proofs import sampled
 
-from archspec.errors import ArchspecError, UnsupportedError
 from archspec.graph import Graph
-from archspec.ops import BY_KIND
+
+Case = tuple[Any, str, str, str, str]
+"""What makes the text, the op and its attributes, the image, and another one."""
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "conv2d": (
@@ -218,6 +214,8 @@ graph:
 """
 
 
+WINDOWS = ("conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d")
+"""Ops whose windows move over the image."""
 SIZES = {"pixel_shuffle": ("[8, 3, 5]", "[8, 7, 4]")}
 CASES = [
     *(
@@ -238,80 +236,24 @@ CASES = [
 ]
 
 
-def _named(case: tuple[Any, str, str, str, str]) -> str:
+def named(case: Case) -> str:
     return f"{case[1]} {case[2]}"
 
 
-def test_every_op_is_there() -> None:
-    assert {*ATTRIBUTES, *OF_VECTORS, *SEVERAL} == {*BY_KIND}
-
-
-@pytest.mark.parametrize("engine", TOLERANCES)
-@pytest.mark.parametrize("case", CASES, ids=_named)
-def test_an_op(case: tuple[Any, str, str, str, str], engine: str) -> None:
+def check(case: Case, engine: str) -> None:
+    """An op is its definition on an engine, at both sizes if it isn't of one alone."""
     made, op, told, shape, other = case
     graph = graph_of(made(op, told, shape))
     weights = randomised(graph)
     for size in dict.fromkeys((shape, other)):
-        elsewhere = graph_of(made(op, told, size))
-        if not _bakes(graph) or size == shape:
+        if size == shape or not any(node.op.flattens for node in graph.nodes):
+            elsewhere = graph_of(made(op, told, size))
             assert error(graph, elsewhere, engine, weights) <= TOLERANCES[engine][1]
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case[0] is alone], ids=_named
-)
-def test_an_op_between_layer_norms(case: tuple[Any, str, str, str, str]) -> None:
-    _, op, told, shape, _ = case
-    graph = graph_of(between(op, told, shape))
-    assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
+def resizes(mode: str, engine: str) -> None:
+    """A resize to the size of another value is its definition for any such value."""
 
-
-POOLS = [(op, told) for op in ("max_pool2d", "avg_pool2d") for told in ATTRIBUTES[op]]
-
-
-@pytest.mark.parametrize(("op", "told"), POOLS)
-@pytest.mark.parametrize("shape", ["[6, 9, 10]", "[6, 11, 7]"])
-def test_a_linear_behind_a_pool(op: str, told: str, shape: str) -> None:
-    """onnx's inference of shapes counts windows that start behind the image."""
-    steps = f"{{op: {op}, {told}}}, flatten, {{op: linear, features: 3}}"
-    graph = graph_of(f"inputs: {{x: {shape}}}\ngraph: [{steps}]")
-    assert error(graph, graph, "ort", randomised(graph)) <= TOLERANCES["ort"][1]
-
-
-ZERO = {("log_softmax", "relu"), ("log_softmax", "relu6")}
-"""What is 0 everywhere proves nothing."""
-
-
-@pytest.mark.parametrize(
-    "first", sampled([*ATTRIBUTES], ["avg_pool2d", "channel_shuffle", "pad", "resize"])
-)
-def test_an_op_before_each_other(first: str) -> None:
-    """ONNX Runtime fuses neighbours, and moves one past the other."""
-    for number, (second, several) in enumerate(ATTRIBUTES.items()):
-        before, after = _turn(ATTRIBUTES[first], number), _turn(several, number)
-        steps = f"{{op: {first}, {before}}}, {{op: {second}, {after}}}"
-        try:
-            graph = graph_of(f"inputs: {{x: [12, 9, 10]}}\ngraph: [{steps}]")
-        except ArchspecError:  # a vector, or too few pixels or channels, for the second
-            continue
-        if (first, second) not in ZERO:
-            found = error(graph, graph, "ort", randomised(graph))
-            assert found <= TOLERANCES["ort"][1], steps
-
-
-def _turn(several: tuple[str, ...], number: int) -> str:
-    return several[number % len(several)]
-
-
-def _bakes(graph: Graph) -> bool:
-    """Whether it is of images of one size."""
-    return any(node.op.flattens for node in graph.nodes)
-
-
-@pytest.mark.parametrize("engine", TOLERANCES)
-@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
-def test_a_resize_to_another_image(mode: str, engine: str) -> None:
     def net(like: str) -> Graph:
         return graph_of(
             f"inputs: {{image: [6, 9, 10], like: {like}}}\n"
@@ -323,28 +265,20 @@ def test_a_resize_to_another_image(mode: str, engine: str) -> None:
         assert error(graph, net(like), engine, {}) <= TOLERANCES[engine][1]
 
 
-SINGLE = [("1", "2"), ("1", "[8, 4]"), ("[1, 3]", "2"), ("[3, 1]", "[3, 2]")]
-
-
-@pytest.mark.parametrize("engine", TOLERANCES)
-@pytest.mark.parametrize(("kernel", "stride"), SINGLE)
-@pytest.mark.parametrize("op", ["conv2d, channels: 2", "max_pool2d", "avg_pool2d"])
-def test_same_of_single_pixels(op: str, kernel: str, stride: str, engine: str) -> None:
-    """Strides beyond windows of one pixel: auto_pad would take pixels away."""
-    text = f"{{op: {op}, kernel: {kernel}, stride: {stride}, padding: same}}"
-    graph = graph_of(f"inputs: {{x: [4, 4, 4]}}\ngraph: [{text}]")
-    if op == "avg_pool2d" and kernel != "1":  # padding of our own would be counted
-        with pytest.raises(UnsupportedError, match="takes pixels away"):
-            error(graph, graph, engine, randomised(graph))
-        return
-    assert error(graph, graph, engine, randomised(graph)) <= TOLERANCES[engine][1]
-
-
-def test_output_padding_that_no_runtime_takes() -> None:
-    """Smaller than the dilation is enough for torch, not for ONNX Runtime."""
-    told = "channels: 4, kernel: 1, stride: [2, 4], output_padding: 2, dilation: 3"
-    graph = graph_of(
-        f"inputs: {{x: [4, 4, 4]}}\ngraph: [{{op: conv_transpose2d, {told}}}]"
+SINGLE = [
+    (op, kernel, stride)
+    for op in ("conv2d, channels: 2", "max_pool2d", "avg_pool2d")
+    for kernel, stride in (
+        ("1", "2"),
+        ("1", "[8, 4]"),
+        ("[1, 3]", "2"),
+        ("[3, 1]", "[3, 2]"),
     )
-    with pytest.raises(UnsupportedError, match="as large as the stride"):
-        error(graph, graph, "ort", randomised(graph))
+]
+"""Strides beyond windows of one pixel, with padding `same`."""
+
+
+def single(op: str, kernel: str, stride: str) -> Graph:
+    """The net of such a window."""
+    text = f"{{op: {op}, kernel: {kernel}, stride: {stride}, padding: same}}"
+    return graph_of(f"inputs: {{x: [4, 4, 4]}}\ngraph: [{text}]")
