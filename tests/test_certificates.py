@@ -19,6 +19,7 @@ from archspec.opening import load
 from archspec.verify.certificate import issue, read, write
 from archspec.verify.exact import exact
 from archspec.verify.setting import Setting
+from certificates import engines
 from certificates.make import FOLDER, place, same
 
 SCRIPT = FOLDER / "check.py"
@@ -206,3 +207,36 @@ def test_a_net_of_the_zoo_computes_what_is_certified(path: Path) -> None:
     issued = issue(certificate.setting(certificate.net))
     assert same(issued.certificate, certificate)
     assert place(certificate.net, issued) == path
+
+
+@pytest.mark.parametrize("target", ["torch", "torch:channels_last"])
+def test_an_engine_gives_the_certified_bits_in_all_its_ways(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ran stands in the certificate once, however often it runs."""
+    kept = FOLDER / "resnet20.json"
+    path = tmp_path / kept.name
+    path.write_text(kept.read_text())
+    monkeypatch.setattr(engines, "FOLDER", tmp_path)
+    for _ in range(2):
+        engines.main(target, "resnet20")
+    ran = [one for one in read(path).backends if one["target"].startswith(target)]
+    ways = [target, "torch, 2 threads"] if target == "torch" else [target]
+    assert [one["target"] for one in ran if one["target"] in ways] == ways
+    assert {one["root"] for one in ran} == {read(kept).root}
+    assert same(read(path), read(kept))
+
+
+def test_an_engine_that_gives_other_bits_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "resnet20.json"
+    told = read(FOLDER / path.name).model_copy(
+        update={"root": "0" * 64, "backends": ()}
+    )
+    path.write_text(told.text())
+    monkeypatch.setattr(engines, "FOLDER", tmp_path)
+    with pytest.raises(SystemExit, match="not as certified: resnet20 on torch, "):
+        engines.main("torch", "resnet20")
+    assert capsys.readouterr().out == "resnet20 torch; torch, 2 threads\n"
+    assert path.read_text() == told.text()
