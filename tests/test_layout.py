@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import archspec
-
-CORE = Path(archspec.__file__).parent
-BACKENDS = CORE.parent / "backends"
 TESTS = Path(__file__).parent
+CORE = TESTS.parent / "archspec"  # `mutate.py` imports that of a copy, and no other
+BACKENDS = TESTS.parent / "backends"
 
 ELSEWHERE = {
     "listing.py": "cli/test_listing.py",  # its only reader
