@@ -254,6 +254,9 @@ def test_constants_are_spelled() -> None:
     assert "act: type[Module]" in text and "deep: bool" in text
     assert 'inner = "tanh" if deep else act' in text
     assert "a: unit[act=nn.ReLU, deep=True](input)" in text
+    definitions = CASES["a_param_that_is_computed"].found()
+    spell(definitions, {kind: f"nn.{kind}" for kind in outline_cases.CHOSEN}, "")
+    assert "inner = nn.tanh if deep else act" in said(definitions)
 
 
 def test_comparisons() -> None:

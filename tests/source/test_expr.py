@@ -18,16 +18,22 @@ from archspec.source.expr import (
     equal,
     four_parts,
     item,
+    kept_from_first,
     kind_of,
     named,
     names_of,
+    of_length,
+    opposite,
     over_turns,
     over_zero,
+    put,
     rebuilt,
+    settled,
     translated,
     tree_of,
     two_parts,
     value_of,
+    where,
     without_term,
 )
 
@@ -194,6 +200,89 @@ def test_what_a_sum_adds_to_a_name(text: str, found: str | None) -> None:
     rest = without_term(expr(text), "x")
     assert (None if rest is None else code(rest)) == found
     assert without_term(4, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("len(l) * 2", "6"),
+        ("max(len(l), x)", "max(3, x)"),
+        ("x * 2", "x * 2"),
+        ("l[x]", "l[x]"),
+        ("len(l) * len(other)", "3 * len(other)"),
+        ("len([l, x]) * y", "len((l, x)) * y"),
+    ],
+)
+def test_lists_of_a_known_length(text: str, found: str) -> None:
+    assert code(of_length(expr(text), {"l": 3})) == found
+    assert of_length(4, {"l": 3}) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "counts", "found"),
+    [
+        ("n if n > 0 else 8", (1, 2), "n"),
+        ("n if n > 0 else 8", (0, -1), "8"),
+        ("n if n > 0 else 8", (0, 2), "n if n > 0 else 8"),
+        ("n if n > x else 8", (5, 6), "n if n > x else 8"),
+        ("8 if x > 0 else y", (5, 6), "8 if x > 0 else y"),
+        ("n if max(n, 1) > 0 else 8", (1, 2), "n"),
+        ("(n if n > 0 else 8) if p else 3", (1, 2), "n if p else 3"),
+        ("3 if p else n if n > 0 else 8", (1, 2), "3 if p else n"),
+        ("(x if n > 1 else y) if n > 0 else 8", (1, 1), "y"),
+    ],
+)
+def test_choices_that_are_one_in_all_environments(
+    text: str, counts: tuple[int, int], found: str
+) -> None:
+    envs: list[dict[str, Value]] = [{"n": n, "x": 1, "y": 2, "p": True} for n in counts]
+    assert code(settled(expr(text), {"n"}, envs)) == found
+    assert settled(4, {"n"}, envs) == 4
+
+
+def test_what_is_read_where_a_condition_holds() -> None:
+    either = expr("x * 2 if p else x")
+    assert code(where(either, P)) == "x * 2"
+    assert code(where(either, expr("not p"))) == "x"
+    assert where(either, named("q", "bool")) is either
+    assert where(either, True) is either and where(4, P) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("60 if i == 0 else x", "60"),
+        ("x if i != 0 else 60", "60"),
+        ("y if i == 0 else x", "y"),
+        *(
+            (text, text)
+            for text in (
+                "60 if i == 1 else x",
+                "60 if i == 0 else y",
+                "60 if i == 0 else x + 1",
+                "x + 1 if i == 0 else x",
+                "60 if p else x",
+                "x + 60",
+            )
+        ),
+    ],
+)
+def test_what_turns_keep_that_the_first_one_sets(text: str, found: str) -> None:
+    assert code(kept_from_first(expr(text), "x", "i")) == found
+    assert kept_from_first(4, "x", "i") == 4
+
+
+def test_opposite_conditions() -> None:
+    assert opposite(expr("x == 1"), expr("x != 1"))
+    assert opposite(P, expr("not p")) and opposite(expr("not p"), P)
+    assert not opposite(P, P) and not opposite(P, expr("not q"))
+
+
+def test_other_words_for_some_names() -> None:
+    both = expr("x * 2 + y")
+    assert code(put(both, {"x": R, "s": 3})) == "r * 2 + y"
+    assert put(both, {"s": 3}) is both and put(4, {"x": 3}) == 4
+    assert put(both, {"x": 1, "y": 2}) == 4
 
 
 def test_parts_of_a_pair() -> None:

@@ -276,6 +276,27 @@ def test_many_values_go_to_one_variable() -> None:
     assert found.live[1] == {"y"}
 
 
+def test_a_loop_has_no_part_of_a_variable_for_its_own() -> None:
+    lines = [
+        line(INPUT, name="wide", outputs=40),
+        line(Ref(0, 39), count=2),
+        line(*(Ref(0, n) for n in range(39)), INPUT, Ref(1)),
+    ]
+    assert targets(lines, {"": Ref(2)}) == [("y",), ("z",), ("x",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("C2", "c2"), ("Stem", "stem"), ("F", "F"), ("c", "c")]
+)
+def test_a_variable_is_in_lower_case_but_for_one_letter(
+    name: str, variable: str
+) -> None:
+    """An `l` could be taken for a 1."""
+    lines = [line(INPUT, name=name), line(Ref(0), name="b")]
+    assert single(lines, {"a": Ref(1), "0": Ref(0)}) == f"{variable} a"
+    assert single([line(INPUT)], {name: Ref(0), "b": INPUT}) == variable
+
+
 def test_names_that_just_fit() -> None:
     lines = [line(INPUT, name="a" * 27, outputs=2)]
     outputs = {"0": Ref(0, 0), "1": Ref(0, 1)}
@@ -314,6 +335,12 @@ def test_a_line_that_hands_its_input_on_has_no_variable() -> None:
     assert found.targets == [("tap",), (), (), ("x",), ("x",)]
     assert found.reads[4] == ("x", "tap")
     assert found.outputs == ["x", "tap"]
+
+
+def test_a_line_that_hands_on_gives_the_first_that_it_reads() -> None:
+    lines = [line(INPUT), line(Ref(0), INPUT), line(Ref(1))]
+    found = variables(lines, ["x"], {"": Ref(2)}, handed=[1])
+    assert found.targets == [("x",), (), ("x",)]
 
 
 def test_only_lines_that_compute_count_as_readers() -> None:

@@ -41,6 +41,12 @@ DEPTHS = named("depths", "list")
             "a d",
             "for a, d in zip((1, 2), depths, strict=True)",
         ),
+        (
+            2,
+            {"d": DEPTHS, "a": (1, 2)},
+            "a d",
+            "for d, a in zip(depths, (1, 2), strict=True)",
+        ),
     ],
 )
 def test_headers(
