@@ -310,7 +310,7 @@ def test_a_signature() -> None:
 
 
 def test_the_whole_is_a_net_and_so_is_one_of_a_family() -> None:
-    def net(model: bool, **more: bool) -> bool:
+    def net(model: bool, **more: Any) -> bool:
         return Definition("net", model, False, False, (), [], **more).net
 
     assert net(True) and net(False, net=True) and not net(False)

@@ -99,7 +99,7 @@ def test_defaults_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("value", [N, Code("a"), Call("a")])
-def test_what_is_computed_is_said_even_if_it_is_the_default(value: Doc) -> None:
+def test_what_is_computed_is_said_even_if_it_is_the_default(value: Any) -> None:
     assert call("f", one=(value, value)).kwargs == (("one", value),)
 
 
