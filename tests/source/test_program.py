@@ -9,12 +9,16 @@ import linecache
 import pickle
 import sys
 import traceback
+from fractions import Fraction
+from hashlib import sha256
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+from weakref import finalize
 
 import pytest
 
+from archspec.source import program
 from archspec.source.program import Source, execute
 
 TEXT = '''\
@@ -32,7 +36,9 @@ def source(text: str = TEXT, name: str = "a-net.v2") -> Source:
 
 def test_a_module_can_be_read_and_pickled() -> None:
     module = execute(source())
-    assert module.__name__.startswith("archspec_toy_a_net_v2_")
+    digest = sha256(TEXT.encode()).hexdigest()
+    assert module.__name__ == f"archspec_toy_a_net_v2_{digest[:12]}"
+    assert module.__file__ == f"<toy a-net.v2 {digest[:12]}>"
     assert module.__name__.isidentifier()
     listed = import_module(module.__name__)
     assert listed.Net is module.Net and "Net" in dir(listed)
@@ -85,6 +91,25 @@ def test_a_module_goes_with_what_was_made_of_it() -> None:
         held.clear()
         gc.collect()
         assert name not in sys.modules and file not in linecache.cache
+
+
+def test_what_runs_at_exit_still_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def finalized(*args: Any) -> Any:
+        made.append(finalize(*args))
+        return made[-1]
+
+    monkeypatch.setattr(program, "finalize", finalized)
+    execute(source(f"{TEXT}# at exit\n"))
+    assert [found.atexit for found in made] == [False]
+
+
+def test_classes_that_source_imports_stay_as_they_are() -> None:
+    before = Fraction.__reduce_ex__
+    module = execute(source(f"from fractions import Fraction\n\n\n{TEXT}"))
+    assert module.Fraction is Fraction and Fraction.__reduce_ex__ is before
+    assert b"class Net" not in pickle.dumps(module.Fraction(1, 2))
 
 
 def test_it_is_kept_where_others_forget_it() -> None:

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from archspec.source.project import checksum, printed, same, seal, untouched
+from archspec.source.project import checksum, names_in, printed, same, seal, untouched
 
 TEXT = '"""A net."""\n\nimport b\nfrom a import c\n\n\ndef f(x):\n    return x + 1\n'
 SEALED = TEXT.replace("\n\n", f"\n\n{seal('0123456789abcdef' * 4, TEXT)}\n\n", 1)
@@ -36,6 +36,16 @@ def test_a_seal_holds_the_fingerprint_and_a_checksum() -> None:
         (TEXT, TEXT.replace("A net", "Another net"), False),
         (TEXT, TEXT.replace("import c", "import c as d"), False),
         (TEXT, TEXT.replace("from a", "from d"), False),
+        (TEXT, TEXT.replace("import b", "import d"), False),
+        ("import a\nimport b\n", "import b\nimport a\n", True),
+        (
+            "from a import b\nfrom c import d\n",
+            "from c import d\nfrom a import b\n",
+            True,
+        ),
+        ("import a\n", "from a import a\n", False),
+        ("x = [1, 2]\n", "x = [2, 1]\n", False),
+        ("x = [1, 2]\n", "x = [1]\n", False),
         ("x = 'a'\n", 'x = u"a"\n', True),
         ("x = 'a'\n", "x = b'a'\n", False),
         ("f(", "f(", False),
@@ -62,6 +72,7 @@ def test_texts_are_compared_as_trees(one: str, other: str, equal: bool) -> None:
             True,
         ),
         (SEALED + SEALED.splitlines()[2], True, False),
+        (SEALED + "x = = 1\n", False, False),
         (f"x = {SEALED.splitlines()[2]!r}\n", False, False),
         (TEXT, False, False),
         ("f(", False, False),
@@ -73,6 +84,34 @@ def test_what_was_printed_and_what_was_edited(
 ) -> None:
     assert printed(text) is ours
     assert untouched(text) is clean
+
+
+@pytest.mark.parametrize("empty", [[], None])
+def test_a_checksum_is_the_same_in_every_release_of_python(empty: object) -> None:
+    """A later one gives nodes another field, which is empty where nothing uses it."""
+    tree = ast.parse(TEXT)
+    function = tree.body[-1]
+    function._fields = (*function._fields, "added")  # type: ignore[misc]  # one node's
+    function.added = empty  # type: ignore[attr-defined]
+    assert checksum(tree) == checksum(ast.parse(TEXT))
+    function.added = [ast.Name("T")]  # type: ignore[attr-defined]
+    assert checksum(tree) != checksum(ast.parse(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("a", {"a"}),
+        ("a.b(c.d, e=f)", {"a", "c", "f"}),
+        ("a[b:c] + -d", {"a", "b", "c", "d"}),
+        ('f"{a}_{b + 1}" + "c"', {"a", "b"}),
+        ("[a for b in c if d]", {"a", "b", "c", "d"}),
+        ("(a, 1), {b: c}", {"a", "b", "c"}),
+        ("1", set()),
+    ],
+)
+def test_names_in_code(code: str, found: set[str]) -> None:
+    assert names_in(code) == found
 
 
 def test_a_checksum_is_that_of_the_code_alone() -> None:

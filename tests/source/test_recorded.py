@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import zlib
 from dataclasses import replace
 from math import sqrt
@@ -15,7 +17,11 @@ from nets import graph_of
 
 import archspec
 from archspec.errors import ArchspecError, BackendError
+from archspec.fingerprint import fingerprint
+from archspec.graph import Graph
 from archspec.source import recorded
+from archspec.source.family import Family
+from archspec.source.project import untouched
 from archspec.source.recorded import Imported, Recorded, Weight
 
 NET = """
@@ -90,6 +96,55 @@ def test_what_is_recorded_is_what_the_definitions_give() -> None:
     assert shape == (2, 3) and told == pytest.approx(sums.tolist(), rel=1e-8)
 
 
+TWO = """
+inputs: {image: [3, 4, 5], more: [2]}
+graph:
+  a: {op: relu, from: image}
+  b: {op: relu, from: more}
+outputs: {low: a, high: b}
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "shape"), [(False, (2, 3, 4, 5)), (True, (2, 4, 5, 3))]
+)
+def test_images_are_drawn_and_summed_as_the_framework_has_them(
+    last: bool, shape: tuple[int, ...]
+) -> None:
+    (found,) = recorded.recorded(
+        [graph_of(TWO)], lambda graph: weights(graph), channels_last=last
+    )
+    draw = known()["draw"]
+    assert found.images == {"image": shape, "more": (2, 2)} and not found.logs
+    for name, read, told in (("low", "image", shape), ("high", "more", (2, 2))):
+        values = np.maximum(8 * draw(read, *told), 0)
+        sums = draw(name, 3, values.size) @ values.ravel()
+        assert found.outputs[name] == (told, pytest.approx(sums.tolist(), rel=1e-8))
+
+
+def test_the_framework_orders_images_if_nothing_is_said() -> None:
+    graph = graph_of(TWO)
+    (found,) = recorded.recorded([graph], lambda graph: weights(graph))
+    assert found == recorded.record(graph, weights(graph), 1.0)
+    assert found.images["image"] == (2, 3, 4, 5)
+
+
+def test_of_probabilities_logarithms_are_summed() -> None:
+    one = "inputs: {x: [3]}\ngraph: {a: softmax}\noutputs: {p: a}\n"
+    two = one.replace("softmax", "softmax, b: {op: relu, from: input}")
+    two = two.replace("p: a", "p: a, r: b")
+    draw = known()["draw"]
+    x = 8 * draw("x", 2, 3)
+    logs = x - np.log(np.exp(x).sum(1, keepdims=True))
+    found = recorded.record(graph_of(one), [], 1.0)
+    sums = draw("p", 3, 6) @ logs.ravel()
+    assert found.logs
+    assert found.outputs == {"p": ((2, 3), pytest.approx(sums.tolist(), rel=1e-8))}
+    mixed = recorded.record(graph_of(two), [], 1.0)
+    sums = draw("p", 3, 6) @ np.exp(logs).ravel()
+    assert not mixed.logs and mixed.outputs["p"][1] == pytest.approx(sums.tolist())
+
+
 def test_what_is_not_finite_is_refused() -> None:
     graph = graph_of("inputs: {x: [2]}\ngraph: [{op: linear, features: 2}]\n")
     wrong = [w._replace(back=lambda array: array / 0.0) for w in weights(graph)]
@@ -99,7 +154,7 @@ def test_what_is_not_finite_is_refused() -> None:
 
 def test_factors_are_small_where_many_branches_are_added() -> None:
     assert recorded.gain([graph_of(NET)]) == 1.0
-    for name, factor in (("resnet18", 0.71), ("resnet50", 0.59), ("resnet1202", 0.24)):
+    for name, factor in (("resnet18", 0.71), ("resnet50", 0.59), ("resnet110", 0.44)):
         graph = archspec.load(name).graph
         assert recorded.gain([graph]) == recorded.gain([graph_of(NET), graph]) == factor
 
@@ -112,11 +167,20 @@ def test_images_are_small_odd_and_even() -> None:
         ([3, 97, 97], (97, 96)),
         ([3, 20, 9], (21, 8)),
         ([3, 9, 20], (9, 20)),
+        ([3, 1, 2], (1, 2)),
+        ([3, 98, 97], (99, 96)),
         ([3, 1, 1], None),
         ([7], None),
     ):
         graph = graph_of(f"inputs: {{x: {size}}}\ngraph: [relu]\n")
         assert recorded.telling(graph) == wanted
+    several = """
+inputs: {x: [3, 20, 40], y: [3, 30, 10], z: [5]}
+graph: {a: {op: relu, from: x}, b: {op: relu, from: y}, c: {op: relu, from: z}}
+outputs: {a: a, b: b, c: c}
+"""
+    graph = graph_of(several)
+    assert recorded.telling(graph) == (21, 10)
 
 
 def test_a_smaller_net_is_the_same_net() -> None:
@@ -137,6 +201,8 @@ def test_a_smaller_net_is_the_same_net() -> None:
     assert recorded.smaller(graph, lambda size: other) is graph
     fewer = graph_of(NET.partition("  pool")[0])
     assert recorded.smaller(graph, lambda size: fewer) is graph
+    vector = graph_of("inputs: {x: [7]}\ngraph: [relu]\n")
+    assert recorded.smaller(vector, lambda size: graph) is vector
 
 
 def test_how_a_test_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,34 +223,100 @@ def test_how_a_test_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             recorded.placed(Path(name), ("Net",))
 
 
-def test_the_text() -> None:
-    graph = graph_of(f"title: 'A \"net\"'\n{NET}")
-    found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5, -2e10, 0.25))})
+def text_of(graphs: list[Graph], found: Recorded, code: str, tested: Imported) -> str:
     imports = {"torch": "import torch"}
-    tested = Imported(".n", ("N",), True)
-    text = recorded.printed([graph], [found], "a = torch", imports, tested)
+    return recorded.printed(graphs, [found] * len(graphs), code, imports, tested)
+
+
+def test_the_text() -> None:
+    graph = replace(graph_of(f"title: 'A \"net\"'\n{NET}"), family="Nets")
+    found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5, -2e10, 0.25))})
+    text = text_of([graph], found, "a = torch", Imported(".n", ("N",), True))
     assert text.startswith('"""Tests A \'net\': its parameters')
     assert (
         "import torch\nfrom numpy.typing import NDArray\n\nfrom .n import N\n" in text
     )
-    assert 'RECORDED = {"y": ((2, 3), (1.5, -20000000000.0, 0.25))}\n' in text
-    assert "PARAMETERS = 15\n" in text
+    assert (
+        '\nRECORDED = {"y": ((2, 3), (1.5, -20000000000.0, 0.25))}\n'
+        '"""Of each output its shape, and weighted sums of all its values."""\n'
+        "GAIN = 0.5\n\n\ndef draw("
+    ) in text
+    assert '\n\nPARAMETERS = 15\nIMAGES = {"x": (2, 2, 4, 4)}\n' in text
+    named = text_of([graph_of(NET)], found, "a = torch", Imported(".n", ("N",), True))
+    assert named.startswith('"""Tests net: its parameters')
+
+
+def test_the_text_says_where_logarithms_are_summed() -> None:
+    found = Recorded(0.5, {"x": (2, 2)}, {"y": ((2, 3), (1.5,))}, logs=True)
+    text = text_of([graph_of(NET)], found, "", Imported("n", ("N",), True))
+    assert (
+        '"""Of each output its shape, and weighted sums of all its logarithms.' in text
+    )
+
+
+def test_an_import_that_stands_apart_and_one_that_does_not() -> None:
+    found = Recorded(0.5, {"x": (2, 2)}, {"y": ((2, 3), (1.5,))})
+    lines = "import torch\nfrom net import Net"
+    for apart, told in (
+        (False, f"{lines}\nfrom numpy.typing import NDArray\n\nPARAMETERS"),
+        (True, "from numpy.typing import NDArray\n\nfrom net import Net\n\nPARAMETERS"),
+    ):
+        tested = Imported("net", ("Net",), apart)
+        assert tested.entry == "Net"
+        text = text_of([graph_of(NET)], found, "torch.a = Net", tested)
+        assert told in text and text.count("import Net") == 1
 
 
 def test_the_text_for_several_nets() -> None:
-    graphs = [replace(graph_of(NET), name=name) for name in ("one", "two")]
+    net = graph_of(f"title: a family\n{NET}")
+    graphs = [replace(net, name=name, title=name) for name in ("one", "two")]
     found = Recorded(0.5, {"x": (2, 2, 4, 4)}, {"y": ((2, 3), (1.5,))})
     tested = Imported("nets", ("One", "Two"), True)
-    text = recorded.printed(graphs, [found, found], "a = BUILDERS", {}, tested)
+    text = text_of(graphs, found, "a = BUILDERS", tested)
+    assert text.startswith('"""Tests a family: its parameters')
     assert 'PARAMETERS = {"one": 15, "two": 15}\nIMAGES = {"x": (2, 2, 4, 4)}\n' in text
     assert '"two": {"y": ((2, 3), (1.5,))}' in text
-    assert 'BUILDERS = {"one": One, "two": Two}\n' in text
+    assert '\nGAIN = 0.5\nBUILDERS = {"one": One, "two": Two}\n\n\ndef draw(' in text
     assert "\n\nfrom nets import One, Two\n\n" in text
+    assert tested.entry == "One"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_text_is_sealed_for_its_nets(count: int) -> None:
+    """By the fingerprint of the net or of the family, and by a checksum of all of it."""
+    graphs = [replace(graph_of(NET), name=name) for name in ("one", "two")][:count]
+    found = Recorded(0.5, {"x": (2, 2)}, {"y": ((2, 3), (1.5,))})
+    text = text_of(graphs, found, "a = 1", Imported("nets", ("One", "Two"), True))
+    told = Family(tuple(graphs)).fingerprint() if count > 1 else fingerprint(graphs[0])
+    assert f"\n# archspec: fingerprint {told[:16]}, checksum " in text
+    assert untouched(text) and ("BUILDERS" in text) is (count > 1)
+
+
+def test_long_tables_are_laid_out_as_ruff_does() -> None:
+    names = [f"a_net_with_a_name_that_takes_a_good_part_of_a_line_{n}" for n in (1, 2)]
+    graphs = [replace(graph_of(NET), name=name) for name in names]
+    images = dict.fromkeys(names, (2, 2, 4, 4))
+    found = Recorded(0.5, images, dict.fromkeys(names, ((2, 3), (1.5, 2.5, 3.5))))
+    tested = Imported("nets", tuple(name.title() for name in names), True)
+    text = text_of(graphs, found, "a = BUILDERS, pytest", tested)
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == text
 
 
 def test_nets_that_one_test_does_not_fit() -> None:
     one = graph_of(NET)
-    other = replace(graph_of(f"{NET}  soft: softmax\n"), name="other")
     assert [found.gain for found in recorded.recorded([one, one], weights)] == [1.0] * 2
-    with pytest.raises(BackendError, match="'other' has other images or outputs"):
-        recorded.recorded([one, other], weights)
+    for text in (
+        f"{NET}  soft: softmax\n",
+        NET.replace("x: [2, 4, 4]", "x: [2, 5, 4]"),
+        f"{NET}outputs: {{last: pool}}\n",
+    ):
+        other = replace(graph_of(text), name="other")
+        with pytest.raises(BackendError, match="'other' has other images or outputs"):
+            recorded.recorded([one, other], weights)

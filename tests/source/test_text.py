@@ -26,6 +26,7 @@ from archspec.source.text import (
     assignment,
     call,
     class_name,
+    each,
     flat,
     function_name,
     header,
@@ -35,11 +36,14 @@ from archspec.source.text import (
     span,
     statement,
     structure,
+    template,
 )
 
 LONG = "a_name_that_takes_a_good_part_of_a_line"
 LONGER = f"{LONG}_and_a_little_more"
 A, B, C = Code("a"), Code("b"), Code("c")
+N: Any = named(LONG, "int")
+M: Any = named(LONGER, "int")
 
 
 # One line.
@@ -94,10 +98,13 @@ def test_defaults_are_left_out() -> None:
     assert flat(made) == "f(a, two=2, real=1.0, flag=True, code=a)"
 
 
+@pytest.mark.parametrize("value", [N, Code("a"), Call("a")])
+def test_what_is_computed_is_said_even_if_it_is_the_default(value: Any) -> None:
+    assert call("f", one=(value, value)).kwargs == (("one", value),)
+
+
 # Several lines: the same that ruff makes of one.
 
-N: Any = named(LONG, "int")
-M: Any = named(LONGER, "int")
 FORMULAS: list[Doc] = [
     N + M * 2 - 1 + N * 4 + 2,
     choice(N, over_zero(M), M * 4),
@@ -121,6 +128,13 @@ CODE = [
     f"({LONG}, {LONGER})[i]",
     f"{LONG} is not None and {LONGER} is not None",
     f"{LONG} - ({LONGER} - {LONG}) / 2",
+    f"{LONG} // 2 * {LONGER} % 3 / {LONG}",
+    f"{LONG} * 2 + {LONGER} * 3 - {LONG} // 4 + 1",
+    f"({LONG} + {LONGER} + a_b) * 2 - (b + c)",
+    f"({LONG} + {LONGER} + a_b) * (b + c)",
+    f"({LONG} + 1) * ({LONGER} - 1) * 2 + 1",
+    f"{LONG} or {LONGER} or {LONG}",
+    f"{LONG} if {LONG} else {LONGER} if {LONGER} else 3",
 ]
 
 
@@ -146,6 +160,8 @@ DOCS: list[Doc] = [
     Call("outer", (A, Star(Choice(Display((wide(),)), Code("test"), Display(()))))),
     Call("outer", (A, Choice(wide(1), Code("test"), Call("Identity")))),
     Choice(wide(1), Code("test"), Call("Identity")),
+    Call(wide(Code(LONG)), (A,)),
+    Call(wide(), (A, B)),
     Infix((wide(), wide(), A), ("+", "-")),
     Infix((A, wide(), wide()), ("+", "+")),
     Display(tuple(map(Code, (LONG, LONG, LONG))), ""),
@@ -289,6 +305,31 @@ def test_names_are_given_out_once() -> None:
 )
 def test_spans(start: Doc, stop: Doc, text: str) -> None:
     assert span(start, stop) == text
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (2, "::2"),
+        (-1, "::-1"),
+        (named("n", "int"), "::n"),
+        (named("n", "int") * 2, ":: n * 2"),
+    ],
+)
+def test_steps(step: Doc, text: str) -> None:
+    assert each(step) == text
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ((), ""),
+        (("layer",), "layer"),
+        (("layer", named("i", "int") + 1, "_", 2), "layer{i + 1}_2"),
+    ],
+)
+def test_pieces_in_the_quotes_of_an_f_string(pieces: list[Doc], text: str) -> None:
+    assert template(pieces) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,15 @@ from notation import any_attribute
 from outline_cases import agree
 from proofs import sampled
 
-from archspec.nodes import file_of
+from archspec.nodes import Node, file_of
 from archspec.ops import Op, Shape
+from archspec.source.family import Family
 from archspec.source.plan import Plan
 from archspec.source.tree import (
     Forest,
     Signature,
     Tree,
+    in_family,
     inputs_of,
     kept,
     numbers,
@@ -124,6 +127,66 @@ def test_what_a_plan_gives_up_tells_instances_apart() -> None:
     assert planned(lines={"other"}) == ["a b d e", "c"]
     assert planned(apart={UNIT}) == ["a", "b", "c", "d", "e"]
     assert planned(literal=True) == ["a", "b", "c", "d", "e"]
+
+
+CHOICES = """
+blocks:
+  unit: {params: {kind: str}, graph: {act: {op: =kind}}}
+  fixed: {params: {kind: str}, graph: {act: {op: =kind, alpha: 0.5}}}
+graph:
+  a: {block: unit, kind: relu}
+  b: {block: unit, kind: tanh}
+  c: {block: unit, kind: elu}
+  d: {block: fixed, kind: elu}
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ((), ["a", "b", "c", "d"]),
+        (("relu", "tanh"), ["a b", "c", "d"]),
+        (("relu", "tanh", "elu"), ["a b c", "d"]),
+    ],
+)
+def test_instances_share_an_op_that_an_argument_may_say(
+    chosen: tuple[str, ...], found: list[str]
+) -> None:
+    """One without attributes of its own, and of a kind that the backend lets choose."""
+    graph = graph_of(f"inputs: {{image: [3, 8, 8]}}\n{CHOICES}")
+    made = Forest(graph, any_attribute, Plan(set()), chosen)
+    assert sorted(groups(made)) == found
+    (node,) = tree(made, "a").lines["act"]
+    assert isinstance(node, Node) and made.choosable(node) is ("relu" in chosen)
+    (node,) = tree(made, "d").lines["act"]
+    assert isinstance(node, Node) and not made.choosable(node)
+
+
+@pytest.mark.parametrize(("deep", "found"), [("true", ["p r"]), ("false", ["p", "r"])])
+def test_outputs_of_a_list_are_made_by_children_of_the_same_numbers(
+    deep: str, found: list[str]
+) -> None:
+    text = f"""
+blocks:
+  chain:
+    params: {{deep: bool}}
+    outputs: {{low: low, high: high}}
+    graph: [{{op: relu, when: =deep}}, {{op: tanh, name: low}}, {{op: elu, name: high}}]
+graph:
+  p: {{block: chain, deep: true}}
+  q: {{op: add, from: [p.low, p.high]}}
+  r: {{block: chain, deep: {deep}}}
+  s: {{op: add, from: [r.low, r.high]}}
+"""
+    assert sorted(groups(forest(text))) == found
+
+
+def test_a_block_is_no_net_of_a_family() -> None:
+    found = forest(UNITS)
+    assert not in_family(found.root.scope) and not in_family(tree(found, "a").scope)
+    one = graph_of("inputs: {x: [3]}\ngraph: [relu]\n")
+    nets = Family((one, replace(one, name="other"))).whole()
+    assert [in_family(node.scope) for node in nets.nodes] == [True, True]
 
 
 def test_instances_are_split_by_values_and_their_types() -> None:
@@ -268,6 +331,20 @@ def test_statements_of_all_instances_in_the_order_of_the_text() -> None:
     assert ordered([made("x", "z"), made("y", "z"), made("x", "y")]) == ["x", "y", "z"]
     found = [made("10", listed=True), made("2", listed=True), made("2@1", listed=True)]
     assert ordered(found) == ["2", "2@1", "10"]
+
+
+def test_instances_of_a_repeat_are_a_line_for_each_run_of_like_ones() -> None:
+    kinds = ["relu", "tanh", "tanh", "elu", "elu", "elu", "relu"]
+    found = forest(f"""
+graph:
+  part: {{repeat: 7, graph: {{act: {{op: "={kinds}[index]"}}}}}}
+""")
+    assert lines(found.root) == {
+        "part@0": "part.0",
+        "part@1": "part.1 part.2",
+        "part@3": "part.3 part.4 part.5",
+        "part@6": "part.6",
+    }
 
 
 # What is where

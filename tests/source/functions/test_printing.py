@@ -15,6 +15,7 @@ from nets import graph_of
 from spoken_functions import DIALECT
 
 from archspec.graph import Graph
+from archspec.source.family import Family
 from archspec.source.functions import emit
 from archspec.source.functions.dialect import (
     Constants,
@@ -24,6 +25,7 @@ from archspec.source.functions.dialect import (
     Name,
     Step,
 )
+from archspec.source.functions.printing import framed
 from archspec.source.outline import OpUse
 from archspec.source.text import Call, Code, Doc
 
@@ -656,3 +658,112 @@ def test_the_name_of_padding_is_no_other_ops(name: str) -> None:
     )
     wanted = "conv_pad_" if name == "conv_pad" else "conv_pad"
     assert f'toy.Pad(name="{wanted}")' in text and f'toy.Relu(name="{name}")' in text
+
+
+def test_nets_of_a_family_share_a_function_that_has_their_common_title() -> None:
+    def net(width: int) -> Graph:
+        spec = """
+title: A 'tiny' net
+params: {width: 4}
+inputs: {image: [4, 8, 8]}
+graph: {conv: {op: conv2d, channels: =width, kernel: 1}}
+"""
+        found = graph_of(spec, width=width)
+        return replace(found, name=f"tiny{width}", title=f"Tiny-{width}")
+
+    source = emit(Family((net(4), net(6))), DIALECT)
+    assert (source.entry, source.entries) == ("Tiny4", ("Tiny4", "Tiny6"))
+    assert source.text.endswith(
+        '''
+import toy
+
+
+def a_tiny_net(
+    image_value: toy.Value, *, width: int = 4, name: str
+) -> dict[str, toy.Value]:
+    """A 'tiny' net: maps [N, 4, H, W] to [N, width, H, W]."""
+    x = toy.Pad(name="conv_pad")(image_value)
+    x = toy.Conv(channels=width, name="conv")(x)
+    return toy.model([image_value], {"": x}, name=name)
+
+
+def Tiny4(
+    image_value: toy.Value, *, width: int = 4, name: str = "net"
+) -> dict[str, toy.Value]:
+    """Tiny-4: 20 parameters, 1,024 MACs."""
+    return a_tiny_net(image_value, width=width, name=name)
+
+
+def Tiny6(
+    image_value: toy.Value, *, width: int = 6, name: str = "net"
+) -> dict[str, toy.Value]:
+    """Tiny-6: 30 parameters, 1,536 MACs."""
+    return a_tiny_net(image_value, width=width, name=name)
+'''
+    )
+
+
+def bare(before: str, *opening: str, within: Doc = None) -> Frame:
+    """A frame with one parameter before the arguments of a net and one behind them."""
+    return Frame(
+        [before], ['name: str = "net"'], opening, ["x"], {}, lambda made: None, within
+    )
+
+
+def test_what_the_function_of_several_nets_has_around_it() -> None:
+    """What the largest needs, without defaults; the context is that of the first net."""
+    small, large = bare("x: T = 1", within=Code("w")), bare("y: T = 2", "y += 1")
+    assert framed([small]) is small and framed([large]) is large
+    for frames, within in (([small, large], Code("w")), ([large, small], None)):
+        found = framed(frames)
+        assert (found.before, found.behind) == (["y: T"], ["name: str"])
+        assert found.opening == ("y += 1",) and found.within == within
+
+
+RELU = "inputs: {image: [4, 8, 8]}\ngraph: {a: relu}\n"
+
+
+def test_a_result_within_a_context_and_what_the_finished_lines_tell() -> None:
+    def frame(graph: Graph) -> Frame:
+        plain = replace(DIALECT.frame(graph), within=Code("toy.scope()"))
+        lines = replace(plain, opening=["    # one input"], before=[], behind=[])
+        return replace(plain, told=lambda definition: lines)
+
+    text = emit(graph_of(RELU), replace(DIALECT, frame=frame)).text
+    assert text.endswith(
+        '''
+def Net(image_value: toy.Value, *, name: str = "net") -> dict[str, toy.Value]:
+    """Maps [N, 4, H, W] to [N, 4, H, W]."""
+    # one input
+    x = toy.Relu(name="a")(image_value)
+    with toy.scope():
+        return toy.model([image_value], {"": x}, name=name)
+'''
+    )
+
+
+def test_a_context_is_given_to_every_function_of_a_block() -> None:
+    def frame(graph: Graph) -> Frame:
+        plain = DIALECT.frame(graph)
+        return replace(plain, before=["graph: toy.Graph", *plain.before])
+
+    dialect = replace(DIALECT, context="graph: toy.Graph", frame=frame)
+    spec = """
+inputs: {image: [4, 8, 8]}
+blocks:
+  unit: {params: {stop: int}, graph: {a: relu, b: {op: slice, stop: =stop}}}
+graph: {p: {block: unit, stop: 3}, q: {block: unit, stop: 2}}
+"""
+    text = emit(graph_of(spec), dialect).text
+    assert "\ndef unit(graph: toy.Graph, x: toy.Value, stop: int, name: str)" in text
+    assert 'x = unit(graph, image_value, stop=3, name="p")' in text
+    assert "unit" not in emit(graph_of(RELU), dialect).text
+
+
+def test_code_around_the_functions_stands_in_its_place() -> None:
+    dialect = replace(
+        DIALECT, constants={"ONE": "ONE = 1"}, last={"main": "main = Net"}
+    )
+    text = emit(graph_of(RELU), dialect).text
+    assert "import toy\n\nONE = 1\n\n\ndef Net(" in text
+    assert text.endswith("name=name)\n\n\nmain = Net\n")
