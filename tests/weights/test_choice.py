@@ -429,7 +429,7 @@ def test_a_head_beside_what_the_prefix_is_of(
     assert _name(name, "a.b.c.", {}, known) == wanted
 
 
-FOUR = dict.fromkeys("abcd", (2,))
+FOUR: dict[str, tuple[int, ...]] = dict.fromkeys("abcd", (2,))
 """Four vectors that a net wants."""
 
 
@@ -526,7 +526,7 @@ def test_the_set_beside_which_least_stands() -> None:
 
 def test_the_names_of_a_publisher_are_taken_whole() -> None:
     """Ours may fit without what theirs begin with."""
-    wanted = {f"resnet.{name}": (2,) for name in FOUR}
+    wanted = {f"resnet.{name}": shape for name, shape in FOUR.items()}
     for ways in ((wanted, FOUR), (FOUR, wanted)):
         _, choice = taken({"": "m.resnet.a m.resnet.b m.resnet.c"}, ANY, *ways)
         assert choice.prefix == "m.resnet."

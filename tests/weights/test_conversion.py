@@ -528,7 +528,7 @@ class TestReading:
             "strict": True,
         }
         for unsaid in ("source", "adapt_input"):
-            assert reading({unsaid: None})[unsaid] is None  # type: ignore[literal-required]  # of two
+            assert reading({unsaid: None})[unsaid] is None
 
     @pytest.mark.parametrize(
         ("how", "told"),
