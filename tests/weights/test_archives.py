@@ -16,7 +16,16 @@ import torch
 
 from archspec.errors import WeightsError
 from archspec.weights import archives
-from archspec.weights.archives import Archive, Stored, beginning, counted, foreign
+from archspec.weights.archives import (
+    GIVEN,
+    Archive,
+    Stored,
+    beginning,
+    counted,
+    foreign,
+    opened,
+    told,
+)
 
 WANTED = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -229,3 +238,102 @@ def test_a_folder_of_orbax(tmp_path: Path) -> None:
     error = refusal(tmp_path / "net.orbax")
     assert error.code == "AS606" and "only orbax reads" in error.message
     assert error.hint and "-o net.safetensors" in error.hint
+
+
+def scalars(names: str) -> dict[str, Stored]:
+    return {name: Stored((), "float32", lambda: np.zeros(())) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind", "shown"),
+    [
+        ({"": "ab"}, "a file", "ab"),
+        ({"": "a", "x": "bc"}, "a file, its 'x'", "bc"),
+        ({"x": "ab", "": "c"}, "a file, its 'x'", "ab"),
+        ({"x": "ab", "y": "cd"}, "a file, its 'x'", "ab"),  # the first of such
+        ({"": ""}, "a file", ""),
+    ],
+)
+def test_of_several_sets_the_largest_is_shown(
+    parts: dict[str, str], kind: str, shown: str
+) -> None:
+    held = {part: scalars(names) for part, names in parts.items()}
+    found = Archive.of("a file", held)
+    assert (found.kind, [*found.tensors]) == (kind, [*shown])
+    assert (found.layered, found.metadata, found.notes) == (False, {}, ())
+    assert found.parts == held
+
+
+def test_what_a_file_is_called() -> None:
+    assert told("a/w.pth") == told(Path("a/w.pth")) == "a/w.pth"
+    assert told({"x": 1}) == told(None) == GIVEN
+
+
+SAVED = ("a SavedModel of TensorFlow", "model = tf_keras.models.load_model")
+CHECKPOINT = ("a checkpoint of TensorFlow", "model.load_weights")
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "kind", "loaded"),
+    [
+        ("m/saved_model.pb", "m", SAVED, "m"),
+        ("m/saved_model.pb", "m/saved_model.pb", SAVED, "m/"),
+        ("saved_model.pb", "saved_model.pb", SAVED, ""),
+        ("c.index", "c", CHECKPOINT, "c"),
+        ("c.index", "c.index", CHECKPOINT, "c"),
+        ("c.index c.data-00000-of-00001", "c.data-00000-of-00001", CHECKPOINT, "c"),
+        ("c.h5.index", "c.h5", CHECKPOINT, "c.h5"),
+    ],
+)
+def test_what_tensorflow_writes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: str,
+    given: str,
+    kind: tuple[str, str],
+    loaded: str,
+) -> None:
+    """The error has the call that loads it, and what to save it as."""
+    monkeypatch.chdir(tmp_path)
+    for name in files.split():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"")
+    what, call = kind
+    with pytest.raises(WeightsError) as caught, opened(given):
+        pass
+    assert caught.value.message == f"{given!r} is {what}"
+    assert caught.value.hint == (
+        f"with tf_keras, which is Keras 2: {call}({loaded!r}); model.save('f.h5')"
+    )
+    assert caught.value.code == "AS606"
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "code"),
+    [
+        ("x.json x.json.index", "x.json", "AS616"),  # an index, if anything
+        ("c.data-00000-of-00001", "c.data-00000-of-00001", "AS606"),
+        ("c.index/x", "c", "AS602"),
+    ],
+)
+def test_what_is_only_called_as_tensorflows_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str, given: str, code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in files.split():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"")
+    with pytest.raises(WeightsError) as caught, opened(given):
+        pass
+    assert caught.value.code == code and "TensorFlow" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["_CHECKPOINT_METADATA", "_METADATA"])
+def test_either_file_of_a_folder_of_orbax(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(WeightsError) as caught, opened(tmp_path):
+        pass
+    assert caught.value.message == (
+        f"{str(tmp_path)!r} is a checkpoint of orbax, which only orbax reads"
+    )
+    assert caught.value.code == "AS606" and "-b flax" in (caught.value.hint or "")

@@ -15,7 +15,7 @@ from nets import graph_of
 from archspec.errors import WeightsError
 from archspec.weights import Wish, load
 from archspec.weights.archives import Archive, Stored
-from archspec.weights.choice import _name, chosen
+from archspec.weights.choice import ANY, Choice, _name, chosen
 from archspec.weights.conversion import fitted
 
 GRAPH = graph_of(
@@ -427,3 +427,147 @@ def test_a_head_beside_what_the_prefix_is_of(
 ) -> None:
     """It has the longest of the prefix' beginnings that gives a name of the net."""
     assert _name(name, "a.b.c.", {}, known) == wanted
+
+
+FOUR: dict[str, tuple[int, ...]] = dict.fromkeys("abcd", (2,))
+"""Four vectors that a net wants."""
+
+
+def taken(
+    parts: dict[str, str], wish: Wish = ANY, *wanted: dict[str, tuple[int, ...]]
+) -> tuple[Archive, Choice]:
+    """What is chosen of parts whose tensors are vectors, named between spaces."""
+    held = {p: {n: stored((2,)) for n in names.split()} for p, names in parts.items()}
+    archive = Archive.of("a file", held)
+    return archive, chosen(archive, wanted or [FOUR], wish, "f.pth")
+
+
+def test_what_is_said_of_a_choice() -> None:
+    parts = {"": "x y z", "net": "m.a m.b m.c m.d loss"}
+    archive, choice = taken(parts)
+    assert [*choice.archive.tensors] == ["a", "b", "c", "d", "loss"]
+    for name, tensor in choice.archive.tensors.items():
+        before = name if name == "loss" else f"m.{name}"
+        assert tensor is archive.parts["net"][before]
+    assert choice.archive.kind == "a file, its 'net'"
+    assert (choice.prefix, {*choice.beside}) == ("m.", {"loss"})
+    assert choice.notes == ("4 of 5 names begin with 'm.': left out",)
+    _, whole = taken({"": "a b c d"})
+    assert whole.archive.kind == "a file"
+    assert (whole.notes, whole.prefix, {*whole.beside}) == ((), "", set())
+
+
+def test_where_nothing_fits_all_stays() -> None:
+    archive, choice = taken({"": "x.y", "z": "w"})
+    assert choice == Choice(archive) and choice.archive is archive
+    _, named = taken({"": "x.y", "z": "v w"}, Wish(part=""))
+    assert [*named.archive.tensors] == ["x.y"] and named.archive.kind == "a file"
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [
+        ("p.a p.b q.x q.y q.z q.w", "p."),  # half of the net
+        ("p.a q.x q.y q.z q.w", ""),  # a layer's name by chance
+        ("p.a p.z q.y", "p."),  # most of the file
+        ("p.a q.y", ""),
+        ("p.a q.num_batches_tracked", "p."),  # which is no weight
+        ("u.v.w.x.y.z.a", "u.v.w.x.y.z."),
+        ("t.u.v.w.x.y.z.a", ""),  # deeper than is looked
+        ("a", ""),
+    ],
+)
+def test_how_much_has_to_fit_below_a_prefix(names: str, prefix: str) -> None:
+    assert taken({"": names})[1].prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("conv/kernel", ""),
+        ("m/conv/kernel", "m/"),
+        ("m/n/conv/kernel", "m/n/"),
+        ("u/v/w/x/y/z/conv/kernel", "u/v/w/x/y/z/"),
+        ("t/u/v/w/x/y/z/conv/kernel", ""),
+    ],
+)
+def test_models_around_a_layer_of_keras(name: str, prefix: str) -> None:
+    _, choice = taken({"": name}, ANY, {"conv/kernel": (2,)})
+    assert choice.prefix == prefix
+
+
+def test_a_layer_of_keras_is_no_prefix_of_its_variables() -> None:
+    archive, choice = taken({"": "conv/kernel"}, ANY, {"kernel": (2,)})
+    assert choice.archive is archive
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"n": "a b c d", "o": "a b"}, "read 'n'; the file has 'o' as well"),
+        (
+            {"n": "a b c d", "p": "a b c", "o": "a b"},
+            "read 'n'; the file has 'o', 'p' as well",
+        ),
+        ({"n": "a b c d", "o": "a x"}, None),
+    ],
+)
+def test_other_sets_of_half_as_many_tensors_are_told(
+    parts: dict[str, str], told: str | None
+) -> None:
+    wanted = () if told is None else (f"{told} (--part chooses)",)
+    assert taken(parts)[1].notes == wanted
+
+
+def test_the_set_beside_which_least_stands() -> None:
+    assert taken({"n": "a b x", "o": "a b"})[1].archive.kind == "a file, its 'o'"
+    assert taken({"n": "a b c", "o": "a b"})[1].archive.kind == "a file, its 'n'"
+
+
+def test_the_names_of_a_publisher_are_taken_whole() -> None:
+    """Ours may fit without what theirs begin with."""
+    wanted = {f"resnet.{name}": shape for name, shape in FOUR.items()}
+    for ways in ((wanted, FOUR), (FOUR, wanted)):
+        _, choice = taken({"": "m.resnet.a m.resnet.b m.resnet.c"}, ANY, *ways)
+        assert choice.prefix == "m.resnet."
+
+
+def test_wrappers_stay_where_two_tensors_would_be_one() -> None:
+    _, choice = taken({"": "x.module.a x.a"}, ANY, {"x.a": (2,)})
+    assert [*choice.archive.tensors] == ["x.module.a", "x.a"]
+    _, plain = taken({"": "x.module.a x.b"}, ANY, {"x.a": (2,), "x.b": (2,)})
+    assert [*plain.archive.tensors] == ["x.a", "x.b"]
+    assert plain.notes == ("1 names have 'module.' inside: left out",)
+
+
+@pytest.mark.parametrize(
+    ("wish", "message", "hint"),
+    [
+        (Wish(part="x"), "'f.pth' has no part 'x'", "it has 'net', 'other'"),
+        (Wish(part="nets"), "'f.pth' has no part 'nets'", "did you mean 'net'?"),
+        (
+            Wish(part="net", prefix="x."),
+            "no name in 'f.pth' begins with 'x.'",
+            "its first name is 'm.a'",
+        ),
+    ],
+)
+def test_what_is_not_there(wish: Wish, message: str, hint: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        taken({"net": "m.a m.b", "other": "y"}, wish)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+    assert caught.value.code == "AS610"
+
+
+def test_a_prefix_that_is_asked_for() -> None:
+    """Other tensors are left out, though more would fit."""
+    _, choice = taken({"": "m.a m.b m.c n.a n.x"}, Wish(prefix="n."))
+    assert [*choice.archive.tensors] == ["a", "x"] and choice.prefix == "n."
+    assert choice.notes == ("2 of 5 names begin with 'n.': left out",)
+    _, all_of_it = taken({"": "m.a m.b"}, Wish(prefix=""))
+    assert [*all_of_it.archive.tensors] == ["m.a", "m.b"] and not all_of_it.notes
+
+
+def test_new_names_are_those_behind_the_prefix() -> None:
+    _, choice = taken({"": "m.x m.b"}, Wish(rename={"x": "a"}))
+    assert [*choice.archive.tensors] == ["a", "b"] and choice.prefix == "m."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from archspec.errors import WeightsError
 from archspec.fingerprint import fingerprint
 from archspec.graph import Graph
 from archspec.weights import initial_weights, load, metadata, save, write
-from archspec.weights.conversion import fitted
+from archspec.weights.conversion import Loaded, fitted, reading
 
 TEXT = """
 inputs: {x: [3, 8, 8]}
@@ -308,6 +309,8 @@ class TestTypesOfFiles:
             ("w.h5", {"dtype": "int8"}, "can't be stored as 'int8'"),
             ("w.pth", {"dtype": "int8"}, "can't be stored as 'int8'"),
             ("w.pth", {"shard": 10}, r"only \.safetensors may be several files"),
+            ("w.h5", {"target": "theano"}, "files for Theano are only read"),
+            ("w.pth", {"target": "kuangliu"}, "kuangliu has no names for the weights"),
         ],
     )
     def test_refused(
@@ -316,3 +319,235 @@ class TestTypesOfFiles:
         with pytest.raises(WeightsError, match=told):
             write(name, graph, weights, **how)
         assert not list(Path().iterdir())
+
+
+class TestWhatIsSaid:
+    found = Loaded(
+        {name: np.zeros(1) for name in ("a.weight", "b.weight", "b.bias")},
+        "timm",
+        ("b.weight", "b.bias"),
+        ("head.weight",),
+        "",
+        ("a note",),
+        7,
+        ("a doubt",),
+    )
+
+    def test_what_was_taken(self) -> None:
+        assert list(self.found.lines()) == [
+            "taken: 1 of 3 weights, read as timm",
+            "new, from seed 7: b.weight, b.bias",
+            "left out: head.weight",
+        ]
+        plain = Loaded({"a.weight": np.zeros(1)}, "timm", (), (), "")
+        assert list(plain.lines()) == ["taken: 1 of 1 weights, read as timm"]
+        assert (plain.notes, plain.seed, plain.doubts) == ((), 0, ())
+
+    def test_notes_and_doubts_are_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING, "archspec.weights"):
+            self.found.tell()
+        assert caplog.messages == ["note: a note", "warning: a doubt"]
+
+    def test_of_another_net(
+        self, graph: Graph, weights: Arrays, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """`load` says it, and `fitted` leaves it to its caller."""
+        bias = np.full(4, np.nan, np.float32)
+        torch.save(tensors({**weights, "bn.bias": bias}), "w.pth")
+        told = "NaN or infinity in bn.bias"
+        assert fitted("w.pth", graph).doubts == (told,)
+        assert caplog.messages == []
+        load("w.pth", graph)
+        assert caplog.messages == [f"warning: {told}"]
+        assert fitted("w.pth", graph, strict=False).doubts == (told,)
+        with pytest.raises(WeightsError) as caught:
+            fitted("w.pth", graph, strict=True)
+        assert caught.value.message == (
+            f"the weights in 'w.pth', read as canonical, can't be used: {told}"
+        )
+        assert caught.value.code == "AS620"
+        assert caught.value.hint == "without --strict it is a warning"
+
+    def test_every_value_is_looked_at_where_that_is_wanted(
+        self, graph: Graph, weights: Arrays
+    ) -> None:
+        kernel = np.full((2, 4), np.inf, np.float32)
+        torch.save(tensors({**weights, "fc.weight": kernel}), "w.pth")
+        assert fitted("w.pth", graph).doubts == ()
+        assert fitted("w.pth", graph, thorough=True).doubts == (
+            "NaN or infinity in fc.weight",
+        )
+
+    def test_what_is_given_in_python_has_no_file(
+        self, graph: Graph, weights: Arrays
+    ) -> None:
+        with pytest.raises(WeightsError) as caught:
+            load({**weights, "fc.bias": np.zeros(3, np.float32)}, graph)
+        assert caught.value.message.startswith("the weights given don't fit the net")
+
+    @pytest.mark.parametrize("index", [False, True])
+    def test_a_file_that_is_a_part_of_several(
+        self, graph: Graph, weights: Arrays, index: bool
+    ) -> None:
+        name = "w-00001-of-00002.safetensors"
+        save(name, {"fc.bias": weights["fc.bias"]})
+        if index:
+            Path("w.safetensors.index.json").write_text("{}")
+        with pytest.raises(WeightsError) as caught:
+            load(name, graph)
+        told = "give" if index else "get all parts and their index,"
+        assert (caught.value.hint or "").endswith(f"{told} w.safetensors.index.json")
+
+
+class TestInitialValues:
+    def test_they_are_of_a_seed(self, graph: Graph, weights: Arrays) -> None:
+        torch.save(
+            {n: t for n, t in tensors(weights).items() if n[:2] != "fc"}, "w.pth"
+        )
+        for seed in (0, 3):
+            start = initial_weights(graph, seed)["fc.weight"]
+            found = fitted("w.pth", graph, allow_missing=["fc.*"], seed=seed)
+            assert found.seed == seed
+            assert np.array_equal(found.weights["fc.weight"], start)
+            found_by_load = load("w.pth", graph, allow_missing=["fc.*"], seed=seed)
+            assert np.array_equal(found_by_load["fc.weight"], start)
+        start = initial_weights(graph)["fc.weight"]
+        for read in (load("w.pth", graph, allow_missing=["fc.*"]),):
+            assert np.array_equal(read["fc.weight"], start)
+        assert fitted("w.pth", graph, allow_missing=["fc.*"]).seed == 0
+
+    @pytest.mark.parametrize(
+        ("other", "wanted"), [("float16", "float16"), ("float64", "float32")]
+    )
+    def test_they_are_of_the_files_one_type(
+        self, graph: Graph, weights: Arrays, other: str, wanted: str
+    ) -> None:
+        """Where it has several, of the type that initial values have."""
+        given = {n: a.astype("float16") for n, a in weights.items() if n[:2] != "fc"}
+        torch.save(
+            tensors({**given, "conv.bias": weights["conv.bias"].astype(other)}), "w.pth"
+        )
+        found = load("w.pth", graph, allow_missing="fc.*")
+        assert found["fc.weight"].dtype == wanted
+        assert found["conv.weight"].dtype == "float16"
+
+    def test_new_whatever_there_is(self, graph: Graph, weights: Arrays) -> None:
+        write("w.pth", graph, weights)
+        found = fitted("w.pth", graph, new=["fc"])
+        assert found.initial == ("fc.weight", "fc.bias") and found.passed_over == ()
+        start = initial_weights(graph)
+        for name, array in found.weights.items():
+            of = start if name in found.initial else weights
+            assert np.array_equal(array, of[name])
+
+
+class TestOtherInputs:
+    text = TEXT.replace("[3, 8, 8]", "[1, 8, 8]")
+
+    def test_a_kernel_is_adapted(self, graph: Graph, weights: Arrays) -> None:
+        write("w.pth", graph, weights)
+        grey = graph_of(self.text)
+        found = fitted("w.pth", grey, adapt_input="sum")
+        assert found.notes == ("conv.weight: 3 input channels to 1",)
+        assert found.weights["conv.weight"].shape == (4, 1, 3, 5)
+        summed = weights["conv.weight"].sum(1, keepdims=True)
+        assert np.array_equal(found.weights["conv.weight"], summed)
+        assert np.array_equal(found.weights["conv.bias"], weights["conv.bias"])
+
+    def test_the_way_is_advised_where_it_is_not_taken(
+        self, graph: Graph, weights: Arrays
+    ) -> None:
+        write("w.pth", graph, weights)
+        with pytest.raises(WeightsError) as caught:
+            load("w.pth", graph_of(self.text))
+        assert caught.value.hint == "--adapt-input sum takes conv.weight to 1 channel"
+        with pytest.raises(WeightsError) as caught:
+            load(
+                "w.pth",
+                graph_of(self.text.replace("features: 2", "features: 3")),
+                adapt_input="sum",
+            )
+        assert "--adapt-input" not in (caught.value.hint or "")
+
+
+def test_kernels_of_keras_1_whose_axes_nothing_tells() -> None:
+    """Also where the names and shapes are all those of a net."""
+    text = "inputs: {x: [3, 4, 4]}\ngraph: {c: {op: conv2d, channels: 3, kernel: 3}}"
+    graph = graph_of(text)
+    weights = initial_weights(graph)
+    write("w.h5", graph, weights)
+    assert same(load("w.h5", graph), weights)
+    with h5py.File("w.h5", "a") as file:
+        file.attrs["keras_version"] = b"1.2.2"
+    with pytest.raises(WeightsError, match="nothing says whether images are"):
+        load("w.h5", graph)
+
+
+def test_a_source_without_names_for_the_net(graph: Graph, weights: Arrays) -> None:
+    write("w.pth", graph, weights)
+    with pytest.raises(WeightsError) as caught:
+        load("w.pth", graph, source="kuangliu")
+    message = f"kuangliu has no names for the weights of {graph.name}"
+    assert (caught.value.message, caught.value.code) == (message, "AS608")
+
+
+def test_a_net_without_weights_has_a_file_without_tensors() -> None:
+    graph = graph_of("inputs: {x: [3]}\ngraph: {r: relu}")
+    for target in ("canonical", "timm", "kuangliu"):
+        write("w.safetensors", graph, {}, target)
+        assert load("w.safetensors", graph, source=target) == {}
+
+
+def test_the_path_of_what_is_written(graph: Graph, weights: Arrays) -> None:
+    for name in ("w.pth", "w.h5", "w.safetensors"):
+        assert write(name, graph, weights) == Path(name) and Path(name).is_file()
+    index = write("many.safetensors", graph, weights, shard=300)
+    assert index == Path("many.safetensors.index.json")
+    assert same(load(index, graph), weights)
+
+
+def test_a_program_is_not_written_but_built(graph: Graph, weights: Arrays) -> None:
+    for name, hint in (("w.pt2", "archspec build writes it"), ("w.npz", None)):
+        with pytest.raises(WeightsError) as caught:
+            write(name, graph, weights)
+        assert caught.value.hint == hint
+
+
+class TestReading:
+    def test_what_is_said_is_put_in_order(self) -> None:
+        none: dict[str, Any] = {"allow_missing": (), "allow_extra": (), "new": ()}
+        flags = {"thorough": False, "strict": False}
+        assert reading({}) == none | flags
+        given: dict[str, Any] = {"source": "timm", "adapt_input": "repeat"}
+        assert reading({**given, "new": "fc", "strict": True}) == {
+            **(none | flags),
+            **given,
+            "new": ("fc",),
+            "strict": True,
+        }
+        for unsaid in ("source", "adapt_input"):
+            assert reading({unsaid: None})[unsaid] is None
+
+    @pytest.mark.parametrize(
+        ("how", "told"),
+        [
+            ({"sourc": "timm"}, "sourc"),
+            ({"allow_missing": 3}, "allow_missing: expected strings, found 3"),
+            ({"allow_extra": [3]}, "allow_extra: expected strings"),
+            ({"new": 3}, "new: expected strings, found 3"),
+            ({"thorough": 1}, "thorough: expected True or False, found 1"),
+            ({"strict": "no"}, "strict: expected True or False, found 'no'"),
+            ({"source": 3}, "source: expected a string such as 'torchvision', found 3"),
+            ({"wish": "x"}, "wish: expected an archspec.weights.Wish, found 'x'"),
+            (
+                {"adapt_input": "mean"},
+                "adapt_input: expected 'sum', 'repeat' or None, found 'mean'",
+            ),
+        ],
+    )
+    def test_another_type(self, how: dict[str, Any], told: str) -> None:
+        with pytest.raises(TypeError) as caught:
+            reading(how)
+        assert told in str(caught.value)

@@ -185,3 +185,37 @@ class TestCompare:
 def test_patterns() -> None:
     assert named("fc.bias", ["conv.*", "fc.*"]) and named("fc.bias", "fc.b*")
     assert not named("fc.bias", []) and not named("fc.bias", ["fc", "FC.*"])
+
+
+def test_what_an_error_knows_of_a_misfit() -> None:
+    expected = {"a/k": (1,), "b/k": (2,), "c/k": (3,), "d/k": (4,)}
+    found = {"a/k": (1,), "b/k": (9,), "x": (5,), "bn.num_batches_tracked": ()}
+    names = {"b/k": "b.weight", "d/k": "d.weight"}
+    with pytest.raises(Misfit) as caught:
+        compare(found, expected, names=names, allow_missing="c*")
+    error = caught.value
+    assert error.message == (
+        "the weights don't fit the net: 1 missing, 1 surplus, 1 of another shape"
+    )
+    assert error.missing == {"d/k": (4,)} and error.surplus == {"x": (5,)}
+    assert error.wrong == {"b/k": (9,)}
+    assert error.canonical == {"b.weight", "d.weight"} and error.adaptable == ""
+
+
+def test_as_many_lines_as_there_are_rows() -> None:
+    names = [f"x{n}" for n in range(LINES + 1)]
+    assert list(fit.listed("- ", names[:-1])) == [f"- {name}" for name in names[:-1]]
+    assert list(fit.listed("", names)) == [*names[: LINES - 1], "2 more"]
+    few = names[: fit.FEW]
+    assert list(rows(few)) == few
+    assert list(rows(few, line=str.upper)) == [name.upper() for name in few]
+    assert list(rows(names[: fit.FEW + 1])) == [*few[:-1], "2 more"]
+    assert list(rows([f"x{n}" for n in range(3000)], 1)) == ["3,000 more"]
+
+
+def test_how_deep_names_are_put_together() -> None:
+    names = [f"a.b.c.d.e.f.g.h.{n}" for n in range(3)]
+    assert grouped(names, 1) == [("a.b.c.d.e.f.g.h.*", 3)]
+    deeper = [f"a.b.c.d.e.f.g.h.i{n}.w" for n in range(3)]
+    assert grouped(deeper, 2) == [("a.b.c.d.e.f.g.h.*", 3)]
+    assert grouped(["a.x", "b.x", "b.y"], 2) == [("a.x", 1), ("b.*", 2)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from layouts.containers import net
@@ -17,6 +18,10 @@ from torch.ao import quantization
 import archspec
 from archspec.errors import WeightsError
 from archspec.weights import initial_weights, load, write
+from archspec.weights.archives import Archive
+from archspec.weights.choice import Choice
+from archspec.weights.hints import MOST, way_out
+from archspec.weights.sources import Place
 
 OPTIONS = ("--prefix", "--new", "--rename", "--allow")
 SAID = [
@@ -187,3 +192,116 @@ def test_a_file_of_keras_for_another_head(tmp_path: Path) -> None:
         load(tmp_path / "f.h5", wanted)
     assert caught.value.hint == "--new predictions takes what fits"
     assert load(tmp_path / "f.h5", wanted, new=["predictions"])
+
+
+BODY = tuple("abcdefgh")
+"""Layers of a net whose head is the last one."""
+
+
+def said(
+    there: str, net: str = "", *, beside: tuple[str, ...] = (), name: str = ""
+) -> str | None:
+    """The hint for vectors that a file has, and a net wants; `-x` leaves x out."""
+    names = [f"{layer}.weight" for layer in BODY]
+    held = {*names, *there.split()}
+    held = {key for key in held if key[0] != "-" and f"-{key}" not in held}
+    places = [
+        Place(key, (2,), key, (2,), np.asarray, np.asarray)
+        for key in (*names, *net.split())
+    ]
+    choice = Choice(
+        Archive("a file", False, {}, {"name": name} if name else {}), (), "p.", beside
+    )
+    return way_out(dict.fromkeys(sorted(held), (2,)), places, choice)
+
+
+@pytest.mark.parametrize(
+    ("there", "net", "hint"),
+    [
+        ("", "fc.weight", "--new fc"),
+        ("fc.bias", "fc.weight", "--new fc"),  # gone with the layer
+        ("", "fc.a.weight fc.b.weight", "--new fc"),
+        ("", "x.weight y.weight", "--new x --new y"),
+        ("", "h.bias", "--allow-missing h.bias"),
+        ("extra", "h.bias", "--allow-missing h.bias --allow-extra extra"),
+        ("h.extra", "", "--allow-extra h.extra"),
+        ("x.a x.b", "", "--allow-extra 'x.*'"),
+        ("x/a x/b", "", "--allow-extra 'x/*'"),
+        ("h.x.a h.x.b", "", "--allow-extra 'h.x.*'"),
+        ("x.num_batches_tracked h.a", "", "--allow-extra h.a"),
+        ("old.weight", "fc.weight", "--rename old=fc"),
+        ("o.p.weight", "fc.weight", "--rename o.p=fc"),
+        ("old.weight x.a", "fc.weight", "--rename old=fc --allow-extra 'x.*'"),
+        ("old.weight old.bias", "fc.weight", "--new fc --allow-extra 'old.*'"),
+        ("weight", "fc.weight", "--new fc --allow-extra weight"),
+        ("old.weight", "x.weight y.weight", "--new x --new y --allow-extra 'old.*'"),
+    ],
+)
+def test_what_is_to_be_said(there: str, net: str, hint: str) -> None:
+    assert said(there, net) == f"{hint} takes what fits"
+
+
+def test_tensors_beside_the_prefix() -> None:
+    beside = ("x", "y.z")
+    assert said("x y.z", beside=beside) == "--prefix p. takes what fits"
+    assert said("x q", beside=beside) == "--prefix p. --allow-extra q takes what fits"
+    # Some of what fits is beside it as well: the option would leave that out.
+    assert said("x", beside=("x", "a.weight")) == "--allow-extra x takes what fits"
+    assert said("q", beside=beside) == "--allow-extra q takes what fits"
+
+
+@pytest.mark.parametrize("count", [MOST, MOST + 1])
+def test_few_parts_are_named(count: int) -> None:
+    parts = [f"x{n}.weight" for n in range(count)]
+    few = count == MOST
+    assert (said(" ".join(parts)) is not None) == few
+    assert (said("", " ".join(parts)) is not None) == few
+
+
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [
+        ("-e.weight -f.weight -g.weight -h.weight", "--new e --new f --new g --new h"),
+        ("-d.weight -e.weight -f.weight -g.weight -h.weight", None),  # less than half
+        ("-h.weight", "--new h"),
+        ("-a.weight", None),  # nothing but a head may be missing
+        ("-g.weight", None),
+        ("", None),
+    ],
+)
+def test_most_of_the_net_has_to_be_there(there: str, hint: str | None) -> None:
+    assert said(there) == (hint and f"{hint} takes what fits")
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ("-h.weight h.weight_g", "h.weight is computed of others; before saving: torch."),
+        ("-a.weight a.weight_u", "a.weight is computed of others; before saving: torch."),
+        ("a.weight_g", "--allow-extra a.weight_g takes"),  # both are there
+        ("attnpool.positional_embedding", "attnpool.positional_embedding is of a ResNet"),
+    ],
+)  # fmt: skip
+def test_another_net_or_another_form(there: str, told: str) -> None:
+    assert (said(there) or "").startswith(told)
+
+
+GONE = " ".join(f"-{name}.weight" for name in BODY[:5])
+MARK = "layer1.0.conv1.weight"
+
+
+@pytest.mark.parametrize(
+    ("there", "net", "name", "hint"),
+    [
+        (f"{GONE} {MARK}", "", "", "the names are those of resnet50 and its like"),
+        (f"{GONE} x.{MARK}", "", "", "the names are those of resnet50 and its like"),
+        (f"{GONE} x{MARK}", "", "", None),
+        (f"{GONE} {MARK}", "layer1.0.conv1.bias", "", None),  # its own name
+        (f"{GONE} {MARK}", "", "other", "the file was made for 'other'"),
+        (f"{GONE} y.z", "", "", None),
+        ("-a.weight -b.weight -c.weight", "", "other", None),  # most names are there
+        ("-a.weight -b.weight -c.weight -d.weight", "", "other", "the file was made for 'other'"),
+    ],
+)  # fmt: skip
+def test_whose_the_names_are(there: str, net: str, name: str, hint: str | None) -> None:
+    assert said(there, net, name=name) == hint

@@ -342,6 +342,7 @@ class TestSameSeedSameModel:
     def test_drawn_meanwhile(self) -> None:
         with drawing(net(TRIO), 0, "float32") as drawn:
             assert list(drawn) == list(initial_weights(net(TRIO)))
+            assert len(drawn) == len(TRIO)
             assert same(dict(drawn), initial_weights(net(TRIO)))
 
     def test_drawn_for_nobody(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,10 @@ from nets import graph_of
 from safetensors.torch import save_file
 
 from archspec.errors import WeightsError
-from archspec.weights import initial_weights, load
-from archspec.weights.archives import opened
+from archspec.weights import initial_weights, load, shards
+from archspec.weights.archives import Archive, Stored, opened
 from archspec.weights.conversion import fitted
-from archspec.weights.shards import LARGEST, MOST, SLOW
+from archspec.weights.shards import LARGEST, MOST, SLOW, hint, inside, part
 
 GRAPH = graph_of(
     "inputs: {image: [3, 8, 8]}\n"
@@ -241,3 +244,216 @@ class TestFolders:
             torch.save({}, tmp_path / name)
         assert same(load(tmp_path, GRAPH), state(made))
         assert "model.safetensors is read" in caplog.text
+
+
+@contextmanager
+def lettered(path: Path) -> Iterator[Archive]:
+    """A made-up format: a file holds scalars, whose names are its letters."""
+    text = path.read_text()
+    held = {x: Stored((), "float32", partial(np.full, (), ord(x))) for x in text}
+    layered = text.isupper()
+    yield Archive(f"letters, its {text!r}", layered, held, {"first": text[0]})
+
+
+def together(folder: Path, files: dict[str, str], index: Any) -> Archive:
+    """What an index makes of files of letters."""
+    for name, letters in files.items():
+        (folder / name).write_text(letters)
+    path = folder / "x.index.json"
+    path.write_text(json.dumps({"weight_map": index}))
+    with shards.opened(path, lettered) as archive:
+        return archive
+
+
+TWO = {"1.x": "ab", "2.x": "cd"}
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {"a": "1.x", "b": "1.x", "c": "2.x", "d": "2.x"},
+        {"a": "1.x", "c": "2.x"},  # not all of them have to be named
+        {"a": ["1.x"], "b": ["1.x", "2.x"], "c": ["1.x", "2.x"]},
+    ],
+)
+def test_what_is_in_all_files(tmp_path: Path, index: Any) -> None:
+    found = together(tmp_path, TWO, index)
+    assert (found.kind, found.layered) == ("letters, in 2 parts", False)
+    assert found.metadata == {"first": "a"}
+    values = {name: held.read() for name, held in found.tensors.items()}
+    assert values == {"a": 97, "b": 98, "c": 99, "d": 100} and list(values) == [*"abcd"]
+
+
+@pytest.mark.parametrize(
+    ("files", "index", "told", "notes"),
+    [
+        (
+            {"1.x": "ab", "2.x": "cb"},
+            {"a": "1.x", "c": "2.x"},
+            "'b' is in two files of 'x.index.json': '1.x' and '2.x'",
+            (),
+        ),
+        (
+            {"1.x": "ab", "2.x": "CD"},
+            {"a": "1.x", "C": "2.x"},
+            "'x.index.json' names files of two kinds",
+            (),
+        ),
+        (
+            TWO,
+            {"a": "1.x", "b": "2.x", "e": "2.x"},
+            "'x.index.json' says of 2 tensors that they are in files which don't have "
+            "them",
+            ("not there: b", "not there: e"),
+        ),
+        (
+            {"1.x": "ab"},
+            {"a": "1.x", "c": "2.x", "d": "3.x"},
+            "'x.index.json' names 3 files, of which 2 are missing",
+            ("missing: 2.x", "missing: 3.x"),
+        ),
+    ],
+)
+def test_files_that_are_not_those_of_the_index(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    index: Any,
+    told: str,
+    notes: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        together(Path(), files, index)
+    assert (caught.value.message, caught.value.notes) == (told, notes)
+    assert caught.value.code == "AS616"
+    if "missing" in told:
+        assert caught.value.hint == "they should be in the same folder"
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("a b.x", True),
+        ("...", True),
+        ("x" * 200, True),
+        ("", False),
+        (".", False),
+        ("..", False),
+        ("a/b", False),
+        ("a\\b", False),
+        ("a\nb", False),
+        ("x" * 256, False),
+        ("x.json", False),
+        (3, False),
+        ([], False),
+        (["1.x", 3], False),
+    ],
+)
+def test_names_of_files_in_an_index(tmp_path: Path, name: Any, beside: bool) -> None:
+    files = {"1.x": "a"} | ({name: "b"} if beside else {})
+    index = {"a": "1.x", "b": name}
+    if beside:
+        assert set(together(tmp_path, files, index).tensors) == {"a", "b"}
+        return
+    with pytest.raises(WeightsError, match="no name of a weight file beside it"):
+        together(tmp_path, files, index)
+
+
+@pytest.mark.parametrize(("suffix", "most"), [("x", MOST), ("h5", SLOW)])
+def test_how_many_files_an_index_may_name(
+    tmp_path: Path, suffix: str, most: int
+) -> None:
+    for count, told in ((most, "are missing"), (most + 1, f"it names {most + 1:,}")):
+        index = {f"{n}": f"{n}.{suffix}" for n in range(count)}
+        with pytest.raises(WeightsError, match=told):
+            together(tmp_path, {}, index)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("m-00002-of-00003.bin", "part 2 of 3"),
+        ("a-b-00001-of-00001.safetensors", "part 1 of 1"),
+        ("m-0002-of-0003.bin", ""),
+        ("m.bin", ""),
+        ("m_00001.weights.h5", ""),
+    ],
+)
+def test_the_part_that_a_name_says(name: str, told: str) -> None:
+    assert part(Path("folder", name)) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "there", "told"),
+    [
+        ("m-00002-of-00003.x", "m.x.index.json", True, "it is part 2 of 3: give {}"),
+        (
+            "m-00001-of-00002.x",
+            "m.x.index.json",
+            False,
+            "it is part 1 of 2: get all parts and their index, {}",
+        ),
+        ("m-00001-of-00001.x", "m.x.index.json", True, None),
+        ("m_00001.weights.h5", "m.weights.json", True, "it is a part: give {}"),
+        ("m_00001.weights.h5", "m.weights.json", False, None),
+        ("m.x", "m.x.index.json", True, None),
+    ],
+)
+def test_what_to_give_in_place_of_a_part(
+    tmp_path: Path, name: str, index: str, there: bool, told: str | None
+) -> None:
+    if there:
+        (tmp_path / index).write_text("")
+    assert hint(tmp_path / name) == (told and told.format(tmp_path / index))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("a.x", "a.x"),
+        ("a.X b.txt", "a.X"),
+        ("a.ckpt", "a.ckpt"),
+        ("a.th", "a.th"),
+        ("a.pth.tar", "a.pth.tar"),
+        ("i.index.json", "i.index.json"),
+        ("i.index.json 1.x 2.x", "i.index.json"),  # whose parts these are
+        ("b.x model.safetensors.x", 2),
+        ("i.index.json 3.x", 2),
+        ("", 0),
+        ("a.txt config.json", 0),
+    ],
+)
+def test_the_one_file_of_a_folder(tmp_path: Path, names: str, found: str | int) -> None:
+    index = json.dumps({"weight_map": {"a": "1.x", "b": ["1.x", "2.x"]}})
+    for name in names.split():
+        (tmp_path / name).write_text(index)
+    (tmp_path / "inner.x").mkdir()
+    if isinstance(found, str):
+        assert inside(tmp_path, (".x",)) == tmp_path / found
+        return
+    with pytest.raises(WeightsError) as caught:
+        inside(tmp_path, (".x",))
+    told = f"has {found} weight files" if found else "has no weight file"
+    assert caught.value.message == f"the folder {str(tmp_path)!r} {told}"
+    assert caught.value.hint == ("give one of them" if found else None)
+    assert len(caught.value.notes) == found
+
+
+def test_what_transformers_would_take_of_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It looks for these names, in this order."""
+    order = [
+        "pytorch_model.bin.index.json",
+        "pytorch_model.bin",
+        "model.safetensors.index.json",
+        "model.safetensors",
+    ]
+    (tmp_path / "a.bin").write_text("")
+    for name in order:
+        (tmp_path / name).write_text(json.dumps({"weight_map": {"a": "1.x"}}))
+        caplog.clear()
+        assert inside(tmp_path, (".bin", ".safetensors")) == tmp_path / name
+        told = f"note: of the files in {str(tmp_path)!r} {name} is read"
+        assert caplog.messages == [told]

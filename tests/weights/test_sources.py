@@ -14,8 +14,12 @@ from torch.nn import functional
 from archspec.errors import WeightsError
 from archspec.graph import Graph
 from archspec.weights.sources import (
+    BLIND,
+    COUNTED,
     SOURCES,
+    TURNED,
     Place,
+    Source,
     guessed,
     keras_order,
     layers,
@@ -296,3 +300,122 @@ def test_the_order_is_that_of_a_functional_model() -> None:
             layer.name for layer in model.layers if layer.name not in graph.inputs
         ]
         assert keras_order(graph) == wanted, text
+
+
+KERAS = [("keras", "", ""), ("keras.applications", "", "")]
+ONE = {"keras_version": "1.2.2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "wanted"),
+    [
+        (None, {}, KERAS),
+        (None, {"keras_version": "2.4.0"}, KERAS),
+        (None, {"keras_version": "10.0"}, KERAS),
+        ("keras", {}, KERAS[:1]),
+        (
+            None,
+            {"layers": "a b"},
+            [*KERAS, *((name, "", COUNTED) for name, _, _ in KERAS)],
+        ),
+        ("keras", ONE, [("keras", "tf", BLIND), ("keras", "th", BLIND)]),
+        ("keras", {**ONE, "layers": "a"}, [("keras", "tf", BLIND), ("keras", "th", BLIND)]),
+        ("keras", {**ONE, "dim_ordering": "th"}, [("keras", "th", BLIND)]),
+        ("keras", {**ONE, "dim_ordering": "tf"}, [("keras", "tf", BLIND)]),
+        ("keras", {"features": "chw"}, [("keras", "chw", "")]),
+        ("keras", {"backend": "theano"}, KERAS[:1]),
+        (None, {"backend": "theano"}, [("theano", "", TURNED)]),
+        ("theano", {}, [("theano", "", TURNED)]),
+        ("theano", ONE, [("theano", "tf", TURNED), ("theano", "th", TURNED)]),
+    ],
+)  # fmt: skip
+def test_whose_a_file_of_keras_may_be(
+    name: str | None, facts: dict[str, str], wanted: list[tuple[str, str, str]]
+) -> None:
+    found = named(name, True, facts)
+    assert [(known.name, known.first, known.note) for known in found] == wanted
+    assert named(name, False, facts) == [
+        known
+        for known in SOURCES
+        if not known.layered and name is None and "backend" not in facts
+    ]
+
+
+def lettered(*keys: str) -> Source:
+    """A source of vectors that have these names, behind `net.` or not."""
+
+    def places(graph: Graph) -> Any:
+        for key in keys:
+            yield Place(key, (1,), key, (1,), np.asarray, np.asarray)
+
+    return Source("lettered", False, places, "net.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        (("net.a", "b"), [["net.a", "b"], ["a", "b"]]),
+        (("a", "b"), [["a", "b"]]),
+        ((), []),
+    ],
+)
+def test_names_without_what_they_begin_with(
+    keys: tuple[str, ...], wanted: list[list[str]]
+) -> None:
+    of = lettered(*keys)
+    found = of.candidates(graph_of(NET))
+    assert [[place.key for place in places] for _, places in found] == wanted
+    assert all(known is of for known, _ in found)
+
+
+def test_a_net_without_weights_has_names_of_any_source() -> None:
+    bare = graph_of("inputs: {x: [3]}\ngraph: {r: relu}")
+    of = lettered()
+    assert of.candidates(bare) == [(of, [])]
+
+
+def test_a_tensor_of_the_right_shape_counts_more_than_another_name() -> None:
+    one, two = lettered("a", "b", "c"), lettered("d", "e")
+    ways = [(one, [*one.places(graph_of(NET))]), (two, [*two.places(graph_of(NET))])]
+    shapes = {"a": (2,), "b": (2,), "c": (1,), "d": (1,), "e": (1,)}
+    assert guessed(ways, shapes)[0] is two
+    assert guessed(ways, {**shapes, "e": (2,)})[0] is one
+    assert guessed(ways, {})[0] is one
+
+
+CONV = "inputs: {{x: [3, 4, 4]}}\ngraph: {{c: {{op: conv2d, channels: {}, kernel: 3}}}}"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "order"), [((3, 3, 3, 4), "tf"), ((4, 3, 3, 3), "th")]
+)
+def test_axes_that_a_shape_tells(kernel: tuple[int, ...], order: str) -> None:
+    ways = [
+        way
+        for known in named("keras", True, ONE)
+        for way in known.candidates(graph_of(CONV.format(4)))
+    ]
+    found, places = guessed(ways, {"c/kernel": kernel, "c/bias": (4,)})
+    assert found.first == order and places[0].stored == kernel
+
+
+def test_axes_that_nothing_tells() -> None:
+    ways = [
+        way
+        for known in named("keras", True, ONE)
+        for way in known.candidates(graph_of(CONV.format(3)))
+    ]
+    with pytest.raises(WeightsError) as caught:
+        guessed(ways, {"c/kernel": (3, 3, 3, 3), "c/bias": (3,)})
+    assert caught.value.message.startswith("nothing says whether images are [C, H, W]")
+    assert caught.value.code == "AS608"
+    assert caught.value.hint == "load it with Keras 2 (tf_keras) and save it again"
+
+
+def test_axes_that_do_not_matter() -> None:
+    """Without a convolution both orders are one, and the first is taken."""
+    graph = graph_of("inputs: {x: [3]}\ngraph: {fc: {op: linear, features: 2}}")
+    ways = [
+        way for known in named("keras", True, ONE) for way in known.candidates(graph)
+    ]
+    assert guessed(ways, {"fc/kernel": (3, 2), "fc/bias": (2,)})[0].first == "tf"

@@ -504,3 +504,76 @@ def test_keys_by_layer() -> None:
         "a/b": {"kernel": "a/b/kernel", "bias": "a/b/bias"},
         "": {"x": "x"},
     }
+
+
+class TestWhoseFacts:
+    """A model's file says them of the weights, of itself, or of neither."""
+
+    def facts(
+        self, path: Path, inner: dict[str, Any], outer: dict[str, Any]
+    ) -> dict[str, str]:
+        def write(file: h5py.File) -> None:
+            root = file.create_group("model_weights")
+            root.attrs["layer_names"] = [b"x"]
+            legacy(root, "x", "x/kernel:0")
+            root.attrs.update(inner)
+            file.attrs.update(outer)
+
+        with h5py.File(written(path, write)) as file:
+            return dict(archive(file).metadata)
+
+    @pytest.mark.parametrize(
+        ("inner", "outer", "wanted"),
+        [
+            ({}, {}, {}),
+            ({"backend": "theano"}, {}, {"backend": "theano"}),
+            ({}, {"backend": "theano"}, {"backend": "theano"}),
+            ({"backend": "jax"}, {"backend": "theano"}, {"backend": "jax"}),
+            (
+                {"keras_version": "1.2"},
+                {"backend": "theano"},
+                {"keras_version": "1.2", "backend": "theano"},
+            ),
+        ],
+    )
+    def test_those_of_the_weights_go_first(
+        self,
+        path: Path,
+        inner: dict[str, Any],
+        outer: dict[str, Any],
+        wanted: dict[str, str],
+    ) -> None:
+        assert self.facts(path, inner, outer) == wanted
+
+    def test_a_later_layout_may_have_no_names(self, path: Path) -> None:
+        written(path, lambda file: layer(file, "dense", None, value(1)))
+        with h5py.File(path) as file:
+            assert archive(file).metadata == {"layers": "without names"}
+
+
+def test_large_statistics_are_not_told(path: Path) -> None:
+    """Of a whole image there would be too many."""
+
+    def notes(*statistics: Any) -> str:
+        written(path, lambda file: layer(file, "normalization", "norm", *statistics))
+        with h5py.File(path) as file:
+            found = archive(file)
+            assert found.tensors == {}
+            return found.notes[0]
+
+    count = np.array(0, "f4")
+    few, many = np.arange(4, dtype="f4"), np.arange(5, dtype="f4")
+    assert "mean [0.0, 1.0, 2.0, 3.0], variance [0.0" in notes(few, few, count)
+    assert "norm (Normalization: )" in notes(many, many, count)
+    assert "(Normalization: variance [1.5])" in notes(many, np.array(1.5, "f4"), count)
+
+
+def test_two_statistics_are_left_out_as_well(path: Path) -> None:
+    """A legacy file may lack the count."""
+
+    def write(file: h5py.File) -> None:
+        file.attrs["layer_names"] = [b"norm", b"fc"]
+        legacy(file, "norm", "norm/mean:0", "norm/variance:0")
+        legacy(file, "fc", "fc/mean:0", "fc/kernel:0")
+
+    assert read(written(path, write)) == {"fc/mean": 1, "fc/kernel": 2}
