@@ -119,7 +119,8 @@ def test_images_are_drawn_and_summed_as_the_framework_has_them(
     for name, read, told in (("low", "image", shape), ("high", "more", (2, 2))):
         values = np.maximum(8 * draw(read, *told), 0)
         sums = draw(name, 3, values.size) @ values.ravel()
-        assert found.outputs[name] == (told, pytest.approx(sums.tolist(), rel=1e-8))
+        assert found.outputs[name][0] == told
+        assert found.outputs[name][1] == pytest.approx(sums.tolist(), rel=1e-8)
 
 
 def test_the_framework_orders_images_if_nothing_is_said() -> None:
@@ -139,7 +140,8 @@ def test_of_probabilities_logarithms_are_summed() -> None:
     found = recorded.record(graph_of(one), [], 1.0)
     sums = draw("p", 3, 6) @ logs.ravel()
     assert found.logs
-    assert found.outputs == {"p": ((2, 3), pytest.approx(sums.tolist(), rel=1e-8))}
+    assert found.outputs.keys() == {"p"} and found.outputs["p"][0] == (2, 3)
+    assert found.outputs["p"][1] == pytest.approx(sums.tolist(), rel=1e-8)
     mixed = recorded.record(graph_of(two), [], 1.0)
     sums = draw("p", 3, 6) @ np.exp(logs).ravel()
     assert not mixed.logs and mixed.outputs["p"][1] == pytest.approx(sums.tolist())
