@@ -90,3 +90,10 @@ def test_a_base_is_there_although_something_is_wrong() -> None:
     text = "extends: resnet18\nparams: {nothing: null}\n"
     unit = Files().begun(begun(text, "x.yaml").raw, "x.yaml")
     assert "depths" in unit.params and "basic_block" in unit.blocks
+
+
+def test_what_is_new_over_a_base_is_kept_and_what_removes_nothing_is_not() -> None:
+    text = "extends: resnet18\nparams: {nothing: null, more: 3, depths: null}\n"
+    unit = Files().begun(begun(text, "x.yaml").raw, "x.yaml")
+    assert unit.params["more"].default == 3
+    assert not {"nothing", "depths"} & {*unit.params}

@@ -11,6 +11,7 @@ from spelled import CONV, IMAGE, net, refused, shape, spoken, told, wired
 from archspec import load
 from archspec.errors import ArchspecError, LimitError
 from archspec.language.files import Files, made_by
+from archspec.language.reader import parse
 from archspec.limits import Limits
 
 
@@ -495,3 +496,17 @@ def test_all_files_of_a_spec_have_one_size_together(tmp_path: Path) -> None:
     ) as caught:
         Files(Limits(file_bytes=both - 1)).open(tmp_path / "own.yaml")
     assert caught.value.code == "AS120"
+
+
+def test_a_spec_that_is_being_written_over_a_base(tmp_path: Path) -> None:
+    """What is new is kept, and what removes nothing is left out."""
+    text = "archspec: 1\nname: own\nextends: {}\nparams: {{a: null, b: 3, w: null}}\n"
+    write(tmp_path, base=f"{IMAGE}params: {{w: 1, v: 2}}\ngraph: [relu]\n")
+    raw = parse(text.format("base.yaml"), str(tmp_path / "own.yaml"))
+    unit = Files().begun(raw, str(tmp_path / "own.yaml"), tmp_path)
+    assert {name: param.default for name, param in unit.params.items()} == {
+        **{"v": 2, "b": 3}
+    }
+    raw = parse(text.format("gone.yaml"), str(tmp_path / "own.yaml"))
+    alone = Files().begun(raw, str(tmp_path / "own.yaml"), tmp_path)
+    assert [*alone.params] == ["b"]
