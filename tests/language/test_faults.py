@@ -90,6 +90,24 @@ def test_what_a_file_gets_wrong_in_its_base_is_told_later() -> None:
     assert error.notes == ("extended by net.yaml:3:10",)
 
 
+def test_the_way_to_an_error_is_told_once() -> None:
+    """The scopes around an error report it one after the other."""
+    files = Files()
+    files.extended["base.yaml"] = Location("net.yaml", 3, 10)
+    inner = net("graph: {stage: {graph: {a: relu}}}").nodes[0].scope
+    way = "in stage, a nested graph, at net.yaml:4:9"
+    placed, nowhere = fault(2, "base.yaml"), SpecError("nowhere")
+    for error, notes in (
+        (placed, (way, "extended by net.yaml:3:10")),
+        (nowhere, (way,)),
+    ):
+        faults = Faults(files)
+        faults.report(error, inner)
+        faults.report(error, inner.parent)
+        faults.report(error, inner)
+        assert error.notes == notes
+
+
 def test_the_way_to_an_error() -> None:
     text = """
 blocks: {unit: {graph: {cut: {op: slice, stop: =input.channels + 1}}}}

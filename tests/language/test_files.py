@@ -9,8 +9,9 @@ import pytest
 from spelled import CONV, IMAGE, net, refused, shape, spoken, told, wired
 
 from archspec import load
-from archspec.errors import ArchspecError, LimitError
+from archspec.errors import ArchspecError, LimitError, Location
 from archspec.language.files import Files, made_by
+from archspec.language.reader import parse
 from archspec.limits import Limits
 
 
@@ -494,4 +495,81 @@ def test_all_files_of_a_spec_have_one_size_together(tmp_path: Path) -> None:
         LimitError, match=f"at most {both - 1} bytes together"
     ) as caught:
         Files(Limits(file_bytes=both - 1)).open(tmp_path / "own.yaml")
-    assert caught.value.code == "AS120"
+    assert spoken(caught.value).startswith("AS120 1:1 ")
+
+
+def test_a_spec_that_is_being_written_over_a_base(tmp_path: Path) -> None:
+    """What is new is kept, and what removes nothing is left out."""
+    text = "archspec: 1\nname: own\nextends: {}\nparams: {{a: null, b: 3, w: null}}\n"
+    write(tmp_path, base=f"{IMAGE}params: {{w: 1, v: 2}}\ngraph: [relu]\n")
+    raw = parse(text.format("base.yaml"), str(tmp_path / "own.yaml"))
+    unit = Files().begun(raw, str(tmp_path / "own.yaml"), tmp_path)
+    assert {name: param.default for name, param in unit.params.items()} == {
+        **{"v": 2, "b": 3}
+    }
+    raw = parse(text.format("gone.yaml"), str(tmp_path / "own.yaml"))
+    alone = Files().begun(raw, str(tmp_path / "own.yaml"), tmp_path)
+    assert [*alone.params] == ["b"]
+
+
+def test_a_net_is_of_its_bases_family_unless_it_has_nodes_of_its_own(
+    tmp_path: Path,
+) -> None:
+    write(
+        tmp_path,
+        base=f"title: Base\n{IMAGE}graph: {{a: relu}}\n",
+        same="title: Same\nextends: base.yaml\nparams: {n: 1}\n",
+        other="title: Other\nextends: base.yaml\ngraph: {a: tanh}\n",
+    )
+    for name, family in (("base", "Base"), ("same", "Base"), ("other", "Other")):
+        assert Files().open(tmp_path / f"{name}.yaml").family == family
+
+
+def test_what_is_there_under_a_name_that_no_spec_has(tmp_path: Path) -> None:
+    weights, other = tmp_path / "w.pth", tmp_path / "net.txt"
+    for path in (weights, other):
+        path.write_text("")
+    for path, hint in (
+        (tmp_path, "it is a folder: name a file in it"),
+        (weights, f"a weight file is shown by `archspec weights inspect {weights}`"),
+        (other, "there is such a file, but the name of a spec ends in .yaml"),
+        (tmp_path / "gone", "`archspec list` names the nets"),
+    ):
+        with pytest.raises(ArchspecError, match="no net of the zoo") as caught:
+            Files().open(path)
+        assert caught.value.hint is not None and caught.value.hint.startswith(hint)
+        # A spec is named in another one as seen from it, not from where we are.
+        with pytest.raises(ArchspecError, match="no net of the zoo") as caught:
+            Files().named(str(path), Location("net.yaml", 1, 1))
+        assert caught.value.hint == "a file of your own ends in .yaml"
+
+
+def test_a_file_that_is_called_like_a_net_of_the_zoo(tmp_path: Path) -> None:
+    path = tmp_path / "resnet18.yaml"
+    hint = "'resnet18' is in the zoo, by its name alone"
+    with pytest.raises(ArchspecError, match="can't be read") as caught:
+        Files().open(path)
+    assert caught.value.hint == hint
+    path.write_text("archspec: 2\nname: mine\n")
+    with pytest.raises(ArchspecError, match="archspec must be 1") as caught:
+        Files().open(path)
+    assert caught.value.hint is None
+
+
+def test_a_text_is_kept_under_its_name() -> None:
+    files = Files()
+    files.text(f"archspec: 1\nname: n\n{IMAGE}", "net.yaml")
+    assert files.texts == {"net.yaml": f"archspec: 1\nname: n\n{IMAGE}"}
+
+
+def test_the_way_to_a_file_ends() -> None:
+    """Files that extend one another are refused, but only when all are read."""
+    files = Files()
+    files.extended = {"a": Location("b", 2, 1), "b": Location("c", 3, 1)}
+    assert files.chain(Location("a", 1, 1)) == (
+        "extended by b:2:1",
+        "extended by c:3:1",
+    )
+    assert files.chain(None) == files.chain(Location("c", 1, 1)) == ()
+    files.extended["c"] = Location("a", 4, 1)
+    assert len(files.chain(Location("a", 1, 1))) == 64

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from nets import graph_of
-from spelled import net, refused, shape, spoken, told, wired
+from spelled import IMAGE, net, refused, shape, spoken, told, wired
 
-from archspec.errors import ArchspecError
+from archspec.errors import ArchspecError, Collector
+from archspec.language.files import Files
+from archspec.language.inspection import inspect
 
 # Formulas
 
@@ -481,3 +485,34 @@ def test_the_name_that_is_proposed_is_free() -> None:
     )
     text += " graph: {b: {op: slice, repeat: 2, stop: =index + 1}}}}}}"
     assert told(text)[0].endswith("name the outer one: index: l")
+
+
+def test_a_file_has_other_outputs_than_a_block_of_its_name(tmp_path: Path) -> None:
+    """How many only the file says, so that its reader may ask for none."""
+    (tmp_path / "sub.yaml").write_text(f"archspec: 1\nname: s\n{IMAGE}graph: [relu]\n")
+    text = """
+blocks: {sub.yaml: {inputs: [x, y], outputs: {p: x, q: y}, graph: [relu]}}
+graph: {s: {spec: sub.yaml}, r: {op: tanh, from: s}}
+"""
+    unit = Files().text(f"archspec: 1\nname: n\n{IMAGE}{text}", "net.yaml", tmp_path)
+    faults = Collector()
+    inspect(unit, faults)
+    # The block is wrong in name and first node, and nothing reads too much or little.
+    assert {error.code for error in faults.found.values()} == {"AS310", "AS306"}
+
+
+def test_a_default_is_not_missing() -> None:
+    text = "defaults: {conv2d: {kernel: 1}}\nblocks: {b: {graph: [{op: conv2d, %s}]}}\n"
+    assert shape(net(text % "channels: 2" + "graph: [relu]")) == [3, 8, 8]
+    assert [line[:5] for line in told(text % "bias: true" + "graph: [relu]")] == [
+        "AS207"
+    ]
+
+
+def test_what_a_node_reads_is_not_counted_where_from_is_misspelled() -> None:
+    text = """
+blocks: {b: {inputs: [x, y], graph: {r: {op: add, from: [x, y]}}}}
+graph: {a: relu, b: {block: b, %s: [a, input]}}
+"""
+    assert [line[:5] for line in told(text % "fromm")] == ["AS312"]
+    assert [line[:5] for line in told(text % "other")] == ["AS317", "AS312"]

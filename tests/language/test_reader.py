@@ -232,11 +232,25 @@ def test_aliases_are_counted_together() -> None:
         parse(f"l0: &l0 [x]\n{laughs}", "net.yaml")
 
 
-@pytest.mark.parametrize("depth", [600, 100_000])
-def test_deeper_than_the_parser_or_python_goes(depth: int) -> None:
+@pytest.mark.parametrize(
+    ("depth", "place"),
+    [
+        (600, "1:1 "),
+        (100_000, "1:1003 "),  # the last of the 1000 brackets that libyaml takes
+    ],
+)
+def test_deeper_than_the_parser_or_python_goes(depth: int, place: str) -> None:
     with pytest.raises(LimitError) as caught:
         parse("a: " + "[" * depth + "]" * depth, "net.yaml", Limits(depth=10**6))
-    assert spoken(caught.value).startswith("AS121 1:")
+    assert spoken(caught.value).startswith(f"AS121 {place}")
+
+
+def test_what_is_no_formula_is_never_cut_off() -> None:
+    assert parse("a: wait (\nb: x -\nc: '=it''s ('", "net.yaml") == {
+        "a": "wait (",
+        "b": "x -",
+        "c": "=it's (",
+    }
 
 
 def test_files(tmp_path: Path) -> None:

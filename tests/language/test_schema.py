@@ -318,3 +318,51 @@ def test_graphs_that_nest_too_deep_for_python() -> None:
     with pytest.raises(ArchspecError) as caught:
         unit(raw, "net.yaml")
     assert spoken(caught.value) == "AS121 1:1 graphs nest deeper than Python follows"
+
+
+def test_a_family_is_called_as_people_call_its_net() -> None:
+    assert read("").family == "net"
+    assert read("title: T").family == "T"
+
+
+def test_where_a_default_without_a_type_stands() -> None:
+    found = read("params: {p: {default: 3}}").params["p"]
+    assert (str(found.at), str(found.key)) == ("net.yaml:3:23", "net.yaml:3:10")
+
+
+ONE_OR_ALL = "in a list every node has an alias, or none has"
+
+
+@pytest.mark.parametrize(
+    ("graph", "messages"),
+    [
+        ("[{op: relu, alias: a}, {op: relu, alias: b}]", []),
+        ("[relu, relu]", []),
+        ("[relu, {op: relu, alias: a}, relu]", [f"AS211 1:15 {ONE_OR_ALL}"]),
+        (
+            "[relu, {op: relu, alias: a}, {op: relu, alias: b}]",
+            [f"AS211 1:15 {ONE_OR_ALL}"],
+        ),
+        # One that is wrong has none either.
+        (
+            "[{op: relu, alias: a}, 3]",
+            [
+                f"AS211 1:9 {ONE_OR_ALL}",
+                "AS203 1:31 a node is a name or a mapping, found 3",
+            ],
+        ),
+        ("{a: {op: relu, alias: x}, b: relu}", []),
+    ],
+)
+def test_aliases_of_a_list(graph: str, messages: list[str]) -> None:
+    if messages:
+        assert refused(f"graph: {graph}") == messages
+    else:
+        found = read(f"graph: {graph}").graph
+        assert found is not None and len(found.items) == 2
+
+
+def test_what_stands_beside_the_keys_of_a_node_are_attributes() -> None:
+    found = read("graph: {a: {op: conv2d, from: input, channels: =n, kernel: 3}}")
+    assert found.graph is not None
+    assert found.graph.items["a"].attributes == {"channels": "=n", "kernel": 3}

@@ -697,3 +697,35 @@ def test_a_list_with_aliases_is_not_numbered_on_in_another() -> None:
     refused(text, "so it has no aliases")
     fine = text.replace(", alias: x", "").replace(", alias: y", "")
     assert wired(net(fine)) == {"0": "relu image", "1": "relu 0", "2": "tanh 1"}
+    alone = text.replace(", inline: true", "")
+    assert [n.layer() for n in net(alone).nodes] == ["0", "1_x", "1_y"]
+
+
+def test_paths_find_the_numbers_of_a_list_that_is_inlined() -> None:
+    graph = net(
+        """
+blocks: {b: {graph: [relu, tanh]}}
+graph: [{block: b, inline: true}, sigmoid]
+taps: {first: "0", second: "1", last: "2"}
+"""
+    )
+    assert wired(graph) == {"0": "relu image", "1": "tanh 0", "2": "sigmoid 1"}
+    assert graph.taps == {"first": "0", "second": "1", "last": "2"}
+
+
+def test_an_alias_counts_the_instances_of_a_repeat() -> None:
+    graph = net("graph: {'a{index}': {op: relu, repeat: 2, alias: 'x{index + 1}'}}")
+    assert [node.layer() for node in graph.nodes] == ["x1", "x2"]
+    refused(
+        "graph: {'a{index}': {op: relu, repeat: 2, alias: 'x{index - 1}'}}",
+        "the alias 'x-1' may hold letters",
+    )
+
+
+def test_of_a_node_that_is_not_there_a_free_param_is_decided() -> None:
+    text = """
+params: {p: {default: 0.5, fixed: false}}
+graph: [{op: dropout, rate: =p, when: =p > 0}, {op: dropout, rate: =p}]
+"""
+    assert net(text).arguments == ("p",)
+    assert net(text, p=0.0).arguments == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from ops.oracles import (
     IMAGE,
     check_centres,
@@ -22,6 +23,7 @@ from ops.oracles import (
 
 from archspec.errors import ShapeError
 from archspec.ops import BY_KIND
+from archspec.ops.base import pair
 from archspec.ops.convolution import Conv2d, ConvTranspose2d, Linear, multiplier
 
 
@@ -211,6 +213,32 @@ def test_multiplier(channels: int, groups: int, read: int, multiple: int) -> Non
     assert multiplier(made, ((read, 5, 5),)) == multiple
     if multiple:
         assert made.weights((read, 5, 5))["weight"][0] == multiple * read
+
+
+@pytest.mark.parametrize(
+    ("made", "like"),
+    [
+        (op("conv2d", channels=8, kernel=3), torch.nn.Conv2d(4, 8, 3)),
+        (
+            op("conv_transpose2d", channels=8, kernel=3),
+            torch.nn.ConvTranspose2d(4, 8, 3),
+        ),
+    ],
+    ids=["conv2d", "conv_transpose2d"],
+)
+def test_attributes_left_out_are_those_of_torch(made: Any, like: Any) -> None:
+    for name in ("stride", "padding", "output_padding", "dilation"):
+        if hasattr(made, name):
+            assert pair(getattr(made, name)) == getattr(like, name)
+    assert made.groups == like.groups
+    assert made.bias == (like.bias is not None)
+    assert made.width == "channels" and made.counts_channels
+
+
+def test_a_linear_layer_has_a_bias_unless_it_says_so() -> None:
+    assert Linear(features=3).weights((2,)) == {"weight": (3, 2), "bias": (3,)}
+    assert Linear(features=3, bias=False).weights((2,)) == {"weight": (3, 2)}
+    assert Linear(features=3).width == "features"
 
 
 def test_extent_and_sides() -> None:

@@ -109,6 +109,9 @@ def test_three_values_of_which_one_is_a_pixel() -> None:
     assert Add().shape(IMAGE, (4, 1, 1), IMAGE) == IMAGE
     assert Add().shape((4, 1, 1), IMAGE) == IMAGE
     assert Add().shape((4, 1, 1), (4, 1, 1)) == (4, 1, 1)
+    # A side of one pixel makes no pixel of an image.
+    for image in ((4, 1, 9), (4, 9, 1)):
+        assert Add().shape((4, 1, 1), image) == Add().shape(image, (4, 1, 1)) == image
 
 
 @pytest.mark.parametrize(
