@@ -331,7 +331,8 @@ def test_devices_by_their_names(
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     seen = () if engine == "torch" else ("CPU:0", "GPU:0", "GPU:1")
-    assert engines.placed(working(engine, *seen), device) == name
+    scope: Any = engines.placed(working(engine, *seen), device)
+    assert scope == name
     with pytest.raises(BackendError, match="Keras has no device 'cuda:2'") as caught:
         engines.placed(working(engine, *seen), "cuda:2")
     assert caught.value.hint == "there are cpu:0, gpu:0, gpu:1"
@@ -354,7 +355,8 @@ def test_where_a_models_weights_are(device: str, name: str) -> None:
     """As TensorFlow and torch name it; the first weight tells."""
     values = [SimpleNamespace(device=place) for place in (device, "cpu:9")]
     model = SimpleNamespace(weights=[SimpleNamespace(value=v) for v in values])
-    assert engines.beside(working("torch"), model) == name
+    scope: Any = engines.beside(working("torch"), model)
+    assert scope == name
 
 
 @pytest.mark.parametrize("values", [(), (1.0,)], ids=["none", "nowhere"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ def test_attributes_say_what_was_meant(value: float) -> None:
 
 def drawn(*shape: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).normal(size=shape)
+
+
+def tensors(arrays: Iterable[Any]) -> Any:
+    return map(torch.tensor, arrays)
 
 
 def same(found: Any, wanted: Any) -> None:
@@ -67,7 +71,7 @@ def test_a_convolution(
     for given in ((weight,), (weight, bias)):
         wanted = F.conv2d(
             padded,
-            *map(torch.tensor, given),
+            *tensors(given),
             stride=stride or 1,
             dilation=dilation or 1,
             groups=groups,
@@ -119,7 +123,7 @@ def test_a_transposed_convolution(
     for given in ((weight,), (weight, bias)):
         whole = F.conv_transpose2d(
             torch.tensor(IMAGE),
-            *map(torch.tensor, given),
+            *tensors(given),
             stride=stride or 1,
             dilation=dilation or 1,
             output_padding=extra or 0,

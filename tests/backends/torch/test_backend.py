@@ -342,7 +342,12 @@ def test_several_inputs_and_outputs() -> None:
 def test_what_is_timed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The module in evaluation mode; torch' compiler, which takes long, isn't asked."""
     compiled: list[Any] = []
-    monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
+
+    def compile_(net: Any) -> Any:
+        compiled.append(net)
+        return net
+
+    monkeypatch.setattr(torch, "compile", compile_)
     model, _ = built(TWO)
     given = images(TWO)
     runner = BACKEND.runner(TWO, model, dict(reversed(given.items())), mode)
