@@ -41,6 +41,9 @@ def same(found: Any, wanted: Any) -> None:
     np.testing.assert_allclose(found, np.asarray(wanted), rtol=0, atol=1e-12)
 
 
+convolved: Any = F.conv2d
+transposed: Any = F.conv_transpose2d
+"""With or without a bias, which torch' types don't take in one call."""
 IMAGE = drawn(2, 6, 9, 11)
 VALUES = np.linspace(-4, 4, 33)
 """With 0, and the corners of what is clipped."""
@@ -69,7 +72,7 @@ def test_a_convolution(
     top, left, bottom, right = pads or (0, 0, 0, 0)
     padded = F.pad(torch.tensor(IMAGE), (left, right, top, bottom))
     for given in ((weight,), (weight, bias)):
-        wanted = F.conv2d(
+        wanted = convolved(
             padded,
             *tensors(given),
             stride=stride or 1,
@@ -121,7 +124,7 @@ def test_a_transposed_convolution(
     }
     top, left, bottom, right = pads or (0, 0, 0, 0)
     for given in ((weight,), (weight, bias)):
-        whole = F.conv_transpose2d(
+        whole = transposed(
             torch.tensor(IMAGE),
             *tensors(given),
             stride=stride or 1,
