@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nets import graph_of, randomised
 from onnx_models import TOLERANCES, error
 
+from archspec.backend import backend
 from archspec.graph import Graph
 
 Case = tuple[Any, str, str, str, str]
@@ -282,3 +284,13 @@ def single(op: str, kernel: str, stride: str) -> Graph:
     """The net of such a window."""
     text = f"{{op: {op}, kernel: {kernel}, stride: {stride}, padding: same}}"
     return graph_of(f"inputs: {{x: [4, 4, 4]}}\ngraph: [{text}]")
+
+
+def said(op: str, shape: str = "[6, 9, 10]") -> list[str]:
+    """What is printed for one op, called n: each statement on one line."""
+    graph = graph_of(f"inputs: {{image: {shape}}}\ngraph: {{n: {op}}}")
+    text = backend("onnx").emit(graph).text
+    body = text.rpartition("net.input(")[2].partition("return ")[0]
+    joined = re.sub(r",? (?=\))|(?<=\() ", "", " ".join(body.split()))
+    made = re.findall(r"(?<= )x = (.*?)(?= x = |$)", joined)
+    return [re.sub(r"\bimage\b(?!=)", "x", line) for line in made]

@@ -53,7 +53,6 @@ ELSEWHERE = {
     "backends/flax/arrays.py": "backends/flax/test_backend.py",
     "backends/flax/dialect.py": "backends/flax/test_lowering.py",
     "backends/flax/own.py": "verify/test_own.py",
-    "backends/keras/engines.py": "backends/keras/test_backend.py",
     "backends/keras/own.py": "verify/test_own.py",
     "backends/onnx/calls.py": "backends/onnx/test_lowering.py",
     "backends/onnx/model.py": "backends/onnx/test_backend.py",

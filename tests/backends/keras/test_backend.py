@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import gc
 import linecache
-import os
-import re
+import logging
 import sys
 import textwrap
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,11 +16,22 @@ import archspec_keras
 import numpy as np
 import pytest
 from archspec_keras import engines
-from nets import Arrays, distance, errors, graph_of, images, randomised, run
+from archspec_keras.backend import ABOUT, refuse_channels_first
+from nets import (
+    Arrays,
+    cotangents,
+    distance,
+    errors,
+    graph_of,
+    images,
+    randomised,
+    run,
+)
 
 from archspec.backend import backend
 from archspec.errors import BackendError, UnsupportedError
 from archspec.graph import Graph
+from archspec.source.family import Family
 from archspec.source.program import execute
 
 KERAS = archspec_keras.backend
@@ -388,172 +396,219 @@ def test_keras_gives_no_names_itself(node: str) -> None:
     assert names(net(spec)) == ["pad", "get_item"]
 
 
-# Engines.
+# What it says of itself, and prints.
 
 
-def test_an_engine_that_is_missing_or_another() -> None:
+def test_what_it_says_of_itself() -> None:
+    assert (KERAS.name, KERAS.framework, KERAS.running_var) == (
+        *("keras", "keras", "biased"),
+    )
+    assert KERAS.install == "archspec-nn[keras]" and KERAS.reserved == frozenset()
+    assert KERAS.files == (".keras", ".weights.h5", ".h5", ".safetensors", ".pth")
+    assert KERAS.modes == ("jit",) and KERAS.channels_last and KERAS.initialises
+    assert {*KERAS.engines} == {"tensorflow", "jax", "torch"}
+
+
+def test_it_goes_on_with_the_engine_that_it_was_told() -> None:
     here = engines.framework().backend.backend()
-    other = next(name for name in KERAS.engines if name != here)
-    with pytest.raises(BackendError, match=f"runs on {here} in this process, not on"):
-        engines.start(other, "float32")
-    engines.start(here, "float64")
+    assert KERAS.on(here, "float32") is KERAS
+
+
+LINEAR = "inputs: {image: [4]}\ngraph: {n: {op: linear, features: 3}}"
+
+
+def test_only_a_backend_that_loads_prints_a_loader() -> None:
+    """Of one net and of several, and beside features."""
+    graph = net(LINEAR)
+    family = Family((graph, replace(graph, name="other")))
+    for chosen, loads in ((KERAS, False), (KERAS.loading(), True)):
+        for source in (
+            chosen.emit(graph),
+            chosen.emit_family(family),
+            chosen.emit_tapped(graph, graph),
+        ):
+            assert ("def load_weights(" in source.text) is loads
+    assert "def load_weights(model: keras.Model, name: str)" in (
+        KERAS.loading().emit_family(family).text
+    )
+
+
+def test_only_tapped_files_give_features() -> None:
+    graph = net(f"{LINEAR}\ntaps: {{}}")
+    assert "def features(" in KERAS.emit_tapped(graph, graph).text
+    assert "def features(" not in KERAS.emit(graph).text
+
+
+def test_every_net_of_a_family_is_looked_at() -> None:
+    good = net(LINEAR)
+    odd = net(
+        "inputs: {image: [4]}\ngraph: {n: relu, m: tanh}\ntaps: {t: m}\noutputs: {y: n}"
+    )
+    odd = replace(odd, name="other")
+    with pytest.raises(UnsupportedError, match="only a tap needs 'm'"):
+        KERAS.emit_family(Family((good, odd)))
 
 
 @pytest.mark.parametrize(
-    ("there", "missing"),
+    ("inputs", "first", "shapes"),
     [
-        ((), "keras and jax, which are not installed"),
-        (("keras",), "jax, which is not installed"),
-        (("jax",), "keras, which is not installed"),
+        ("image: [3, 5, 6]", "input", {"input_shape": (5, 6, 3)}),
+        ("x: [7]", "input", {"input_shape": (7,)}),
+        ("a: [3, 5, 6], b: [7]", "a", {"a_shape": (5, 6, 3), "b_shape": (7,)}),
     ],
 )
-def test_what_an_engine_needs_is_named_with_its_extra(
-    there: tuple[str, ...], missing: str, monkeypatch: pytest.MonkeyPatch
+def test_arguments_for_images_of_a_size(
+    inputs: str, first: str, shapes: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
-    with pytest.raises(BackendError) as caught:
-        engines.start("jax", "float32")
-    assert caught.value.message == f"Keras on jax needs {missing}"
-    assert caught.value.hint == 'pip install "archspec-nn[keras-jax]"'
+    graph = net(f"inputs: {{{inputs}}}\ngraph: {{n: {{op: relu, from: {first}}}}}")
+    assert KERAS.image_shapes(graph) == shapes
 
 
 @pytest.mark.parametrize(
-    ("there", "file", "named", "found"),
+    ("inputs", "layout", "refused"),
     [
-        (("tensorflow", "jax"), None, None, None),
-        (("torch", "jax"), None, None, "jax"),
-        (("torch",), '{"backend": "tensorflow"}', None, "torch"),
-        (("torch", "jax"), '{"backend": "torch"}', None, None),
-        (("jax",), "[]", None, "jax"),
-        (("jax",), "not JSON", None, "jax"),
-        (("jax",), None, "tensorflow", "tensorflow"),
+        ("a: [3, 5, 6], b: [7]", "channels_first", True),
+        ("a: [3, 5, 6], b: [7]", "channels_last", False),
+        ("a: [7], b: [7]", "channels_first", False),
     ],
 )
-def test_keras_runs_on_what_is_installed_where_nobody_chose(
-    there: tuple[str, ...],
-    file: str | None,
-    named: str | None,
-    found: str | None,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+def test_images_that_keras_takes_for_channels_first(
+    inputs: str, layout: str, refused: bool
 ) -> None:
-    monkeypatch.setattr(engines, "find_spec", lambda name: name in there or None)
-    monkeypatch.setitem(sys.modules, "keras", None)
-    monkeypatch.delitem(sys.modules, "keras")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "")  # so that it is put back
-    monkeypatch.delenv("KERAS_BACKEND")
-    if named:
-        monkeypatch.setenv("KERAS_BACKEND", named)
-    if file is not None:
-        (tmp_path / "keras.json").write_text(file)
-    real = builtins.__import__
-    keras = SimpleNamespace(ops=SimpleNamespace(zeros=lambda shape: 0))
-    monkeypatch.setattr(
-        builtins, "__import__", lambda n, *a: keras if n == "keras" else real(n, *a)
+    """Vectors are the same in both."""
+    graph = net(f"inputs: {{{inputs}}}\ngraph: {{n: {{op: relu, from: a}}}}")
+    keras = SimpleNamespace(config=SimpleNamespace(image_data_format=lambda: layout))
+    if not refused:
+        refuse_channels_first(graph, keras)
+        return
+    with pytest.raises(BackendError, match="the channels first") as caught:
+        refuse_channels_first(graph, keras)
+    assert caught.value.code == "AS514"
+    assert caught.value.hint is not None and "keras.json" in caught.value.hint
+
+
+# Runs.
+
+
+TWO = """
+    inputs: {a: [3, 4, 5], b: [3, 4, 5]}
+    graph:
+      x: {op: conv2d, channels: 3, kernel: 1, from: a}
+      y: {op: add, from: [x, b]}
+    outputs: {one: x, two: y}
+"""
+
+
+def by_hand(weights: Arrays, given: Arrays) -> Arrays:
+    """The outputs of TWO, channels first."""
+    one = np.einsum("nihw,oi->nohw", given["a"], weights["x.weight"][:, :, 0, 0])
+    one += weights["x.bias"][:, None, None]
+    return {"one": one, "two": one + given["b"]}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_several_inputs_and_outputs(dtype: str) -> None:
+    """In the model's own precision; Keras' stays what it was."""
+    graph = net(TWO)
+    weights = randomised(graph)
+    model = KERAS.build(graph, weights, dtype=dtype)
+    given = {name: array.astype(dtype) for name, array in images(graph).items()}
+    found = KERAS.forward(graph, model, dict(reversed(given.items())))
+    assert list(found) == ["one", "two"]
+    runner = KERAS.runner(graph, model, dict(reversed(given.items())), "")
+    for made in (found, runner.read(runner.run())):
+        for name, wanted in by_hand(weights, given).items():
+            assert made[name].dtype == dtype
+            tolerance = 1e-12 if dtype == "float64" else 1e-5
+            assert np.allclose(made[name], wanted, rtol=0, atol=tolerance)
+    assert engines.framework().config.floatx() == "float32"
+
+
+def test_gradients_by_hand() -> None:
+    """By the graph's own order of weights and images."""
+    graph = net(TWO)
+    weights, given, against = randomised(graph), images(graph), cotangents(graph)
+    model = KERAS.build(graph, weights, dtype="float64")
+    turned = [dict(reversed(arrays.items())) for arrays in (given, against)]
+    outputs, found = KERAS.gradients(graph, model, *turned)
+    assert list(outputs) == ["one", "two"]
+    assert list(found) == ["x.weight", "x.bias", "a", "b"]
+    both = against["one"] + against["two"]
+    kernel = np.einsum("nohw,nihw->oi", both, given["a"])
+    back = np.einsum("nohw,oi->nihw", both, weights["x.weight"][:, :, 0, 0])
+    for name, wanted in {
+        "x.weight": kernel[:, :, None, None],
+        "x.bias": both.sum((0, 2, 3)),
+        "a": back,
+        "b": against["two"],
+    }.items():
+        assert np.allclose(found[name], wanted, rtol=0, atol=1e-12), name
+
+
+# Weights.
+
+
+def test_weights_are_written_and_read() -> None:
+    """In canonical layouts, with the names of the graph in its order."""
+    graph = net(
+        "inputs: {image: [3, 4, 5]}\n"
+        "graph: {n: batch_norm, c: {op: conv2d, channels: 2, kernel: [1, 3]}}"
     )
-    assert engines.framework() is keras
-    assert os.environ.get("KERAS_BACKEND") == found
-    assert engines.preferred()[0] == min(there, key=[*engines.EXTRAS].index)
+    weights = {k: a.astype("float32") for k, a in randomised(graph).items()}
+    model = KERAS.build(graph, weights)
+    found = KERAS.read_weights(graph, model)
+    assert list(found) == [*graph.parameters(), *graph.buffers()]
+    for name, array in found.items():
+        assert np.array_equal(array, weights[name]) and array.flags.c_contiguous
+    # What isn't given stays, and what was read is a copy.
+    KERAS.write_weights(graph, model, {"c.weight": weights["c.weight"] + 1})
+    again = KERAS.read_weights(graph, model)
+    assert np.array_equal(again.pop("c.weight"), weights["c.weight"] + 1)
+    assert all(np.array_equal(again[name], weights[name]) for name in again)
+    assert np.array_equal(found["c.weight"], weights["c.weight"])
 
 
-def test_every_engine_has_an_extra() -> None:
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())[
-        "project"
-    ]
-    for engine in KERAS.engines:
-        names = project["optional-dependencies"][engines.EXTRAS[engine]]
-        assert [re.split("[>=<]", name)[0] for name in names] == ["keras", engine]
+def test_a_weight_that_the_model_lacks_is_a_fault() -> None:
+    graph = net(LINEAR)
+    other = net(LINEAR.replace("features: 3", "features: 3, bias: false"))
+    with pytest.raises(BackendError, match=r"'n\.bias' is None, the graph's is \(3,\)"):
+        KERAS.build(graph, randomised(graph), source=KERAS.emit(other))
 
 
-@pytest.mark.parametrize("imported", [True, False])
-@pytest.mark.parametrize(("dtype", "wide"), [("float64", "1"), ("float32", "0")])
-def test_an_engine_is_chosen_while_nobody_has_imported_keras(
-    dtype: str, wide: str, imported: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("dtype", "itemsize"), [("float32", 4), ("float64", 8)])
+def test_room_for_a_file_is_asked_for(
+    dtype: str, itemsize: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keras = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "jax"))
-    monkeypatch.setitem(sys.modules, "keras", keras)
-    monkeypatch.setattr(engines, "framework", lambda: keras)
-    monkeypatch.setattr(engines, "_keep_double", lambda engine, keras: None)
-    monkeypatch.setattr(engines, "find_spec", lambda engine: object())
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    monkeypatch.setenv("JAX_ENABLE_X64", "0")
-    if not imported:
-        monkeypatch.delitem(sys.modules, "keras")
-    engines.start("jax", dtype)
-    found = os.environ["KERAS_BACKEND"], os.environ["JAX_ENABLE_X64"]
-    assert found == (("torch", "0") if imported else ("jax", wide))
-
-
-def test_keras_is_imported_once_and_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorFlow says little unless somebody wants it to."""
-
-    def imported(name: str, *args: Any) -> Any:
-        if name != "keras":
-            return real(name, *args)
-        levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
-        return keras
-
-    real, levels = builtins.__import__, list[str]()
-    keras: Any = SimpleNamespace(ops=SimpleNamespace(zeros=lambda shape: 0))
-    monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.setattr(builtins, "__import__", imported)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
-    assert engines.framework() is keras
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
-    assert engines.framework() is keras
-    monkeypatch.setitem(sys.modules, "keras", keras)
-    assert engines.framework() is keras and levels == ["1", "3"]
-
-
-@pytest.mark.parametrize(
-    ("named", "where"),
-    [("nosuch", " on 'nosuch', which KERAS_BACKEND names"), ("", "")],
-)
-@pytest.mark.parametrize("kind", [ImportError, ValueError, RuntimeError])
-def test_keras_that_cannot_start(
-    monkeypatch: pytest.MonkeyPatch, kind: type[Exception], named: str, where: str
-) -> None:
-    def zeros(shape: tuple[int, ...]) -> None:
-        raise kind("no\nengine")
-
-    keras = SimpleNamespace(ops=SimpleNamespace(zeros=zeros))
-    real = builtins.__import__
-    monkeypatch.setenv("KERAS_BACKEND", named)
-    monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.setattr(
-        builtins, "__import__", lambda n, *a: keras if n == "keras" else real(n, *a)
+    """For 4 x 3 weights and 3 biases, and for what is told of the two."""
+    asked: list[int] = []
+    monkeypatch.setitem(
+        vars(sys.modules["archspec_keras.backend"]),
+        "write_whole",
+        lambda path, write, size: asked.append(size),
     )
-    with pytest.raises(BackendError) as caught:
-        engines.framework()
-    assert caught.value.message == f"Keras can't start{where}: no engine"
-    assert caught.value.code == "AS502"
-    assert caught.value.hint == (
-        "installed are: -b keras:tensorflow, -b keras:torch, -b keras:jax"
-    )
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    with pytest.raises(BackendError, match=r'install "archspec-nn\[keras\]", which is'):
-        engines.framework()
+    graph = net(LINEAR)
+    model = KERAS.build(graph, randomised(graph), dtype=dtype)
+    KERAS.save(graph, model, str(tmp_path / "net.keras"))
+    assert asked == [15 * itemsize + 2 * ABOUT]
 
 
-def test_an_engine_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    import keras
-
-    monkeypatch.setattr(keras.backend, "backend", lambda: "openvino")
-    with pytest.raises(BackendError, match="no gradients for Keras on openvino"):
-        engines.gradients(None, [], [], lambda made: 0.0, False)
-
-
-def test_what_is_set_while_a_model_is_built_is_put_back() -> None:
-    keras = engines.framework()
-    draw = keras.initializers.VarianceScaling(2.0, "fan_in", "uniform")
-    before = keras.config.floatx(), keras.config.dtype_policy().name
-    with engines.policy(keras, "float64"), engines.undrawn(keras):
-        assert keras.config.floatx() == "float64"
-        assert not np.array(draw((3, 3))).any()
-        assert keras.layers.Dense(1).compute_dtype == "float64"
-    assert np.array(draw((3, 3))).all()
-    assert (keras.config.floatx(), keras.config.dtype_policy().name) == before
+@pytest.mark.parametrize("silent", [True, False])
+def test_an_older_format_is_written_silently(tmp_path: Path, silent: bool) -> None:
+    """Keras tells that it is, by a logger that is then as it was."""
+    graph, logger = net(LINEAR), logging.getLogger("absl")
+    model = KERAS.build(graph, randomised(graph))
+    heard: list[Any] = []
+    handler: Any = logging.Handler()
+    handler.emit = heard.append
+    logger.addHandler(handler)
+    was, logger.disabled = logger.disabled, silent
+    try:
+        KERAS.save(graph, model, str(tmp_path / "net.h5"))
+        assert logger.disabled is silent and not heard
+    finally:
+        logger.disabled = was
+        logger.removeHandler(handler)
+    assert (tmp_path / "net.h5").stat().st_size > 60
 
 
 def test_a_model_with_other_weights_is_a_fault() -> None:

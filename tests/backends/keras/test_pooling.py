@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ import archspec_keras
 import numpy as np
 import pytest
 import torch
+from archspec_keras.pooling import centred, fixed, halves, hanging_over
 from nets import errors, graph_of, randomised
 from proofs import sampled
 from torch.nn import functional
+
+from archspec.ops import BY_KIND
 
 SIZES = ((7, 8), (10, 13))
 
@@ -68,6 +72,160 @@ def test_every_padding_on_another_engine(engine: str) -> None:
     tests = str(Path(__file__).parents[2])
     around = {**os.environ, "KERAS_BACKEND": engine, "PYTHONPATH": tests}
     subprocess.run([sys.executable, "-c", code], env=around, check=True)
+
+
+def layers(pool: str, before: str = "tanh") -> list[str]:
+    """The classes of the layers that are printed for a pool."""
+    text = archspec_keras.backend.emit(
+        graph_of(f"inputs: {{image: [2, 9, 9]}}\ngraph: {{a: {before}, n: {pool}}}")
+    ).text
+    body = text.partition("keras.Input(")[2].partition("return ")[0]
+    found = re.findall(r"\bx = (?:layers\.)?(\w+)\(", body)
+    return found[1:]
+
+
+INFINITE = ["InfinitePadding2D", "MaxPooling2D"]
+CEIL = ["CeilPadding2D", "MaxPooling2D"]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("kernel: 2", ["MaxPooling2D"]),
+        ("kernel: 3, padding: same", ["MaxPooling2D"]),
+        ("kernel: 3, padding: [[0, 0], [0, 0]]", ["MaxPooling2D"]),
+        # A window of 2 that moves by 2, or an odd one that is centred and moves by 1.
+        ("kernel: 2, ceil_mode: true", ["MaxPooling2D"]),
+        ("kernel: 3, stride: 1, padding: 1", ["MaxPooling2D"]),
+        ("kernel: 3, stride: 1, padding: 1, ceil_mode: true", ["MaxPooling2D"]),
+        ("kernel: [3, 1], stride: 1, padding: [1, 0]", ["MaxPooling2D"]),
+        # The same, with a stride of its own behind it.
+        ("kernel: 3, padding: 1", ["MaxPooling2D"] * 2),
+        ("kernel: 5, stride: [1, 2], padding: 2", ["MaxPooling2D"] * 2),
+        ("kernel: 2, padding: 1", INFINITE),
+        ("kernel: [3, 2], stride: 1, padding: 1", INFINITE),
+        ("kernel: 3, stride: 1, padding: [[0, 1], [1, 1]]", INFINITE),
+        ("kernel: 3, stride: 2, ceil_mode: true", INFINITE),
+        ("kernel: 3, stride: 2, padding: 1, ceil_mode: true", INFINITE),
+        ("kernel: [2, 3], stride: 2, ceil_mode: true", INFINITE),
+        # A last window may begin behind the image.
+        ("kernel: 2, padding: 1, ceil_mode: true", CEIL),
+        ("kernel: 2, stride: 3, ceil_mode: true", CEIL),
+        ("kernel: [3, 2], stride: [2, 3], ceil_mode: true", CEIL),
+    ],
+)
+def test_layers_of_a_max_pool(told: str, found: list[str]) -> None:
+    """Zeros stand for all that pads with less, where nothing is below 0."""
+    assert layers(f"{{op: max_pool2d, {told}}}") == found
+    zeros = found in (INFINITE, ["MaxPooling2D"] * 2)
+    wanted = ["ZeroPadding2D", "MaxPooling2D"] if zeros else found
+    assert layers(f"{{op: max_pool2d, {told}}}", "relu") == wanted
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("kernel: 2", ["AveragePooling2D"]),
+        ("kernel: 2, ceil_mode: true", ["AveragePooling2D"]),
+        ("kernel: 2, stride: 1, padding: same", ["AveragePooling2D"]),
+        ("kernel: 3, count_include_pad: false", ["AveragePooling2D"]),
+        ("kernel: 3, padding: 1", ["ZeroPadding2D", "AveragePooling2D"]),
+        ("kernel: 3, padding: same", ["CountedAveragePooling2D"]),
+        ("kernel: [1, 3], padding: same", ["CountedAveragePooling2D"]),
+        ("kernel: 3, stride: 2, ceil_mode: true", ["CountedAveragePooling2D"]),
+        ("kernel: 2, padding: 1, ceil_mode: true", ["CountedAveragePooling2D"]),
+        (
+            "kernel: 3, padding: 1, count_include_pad: false",
+            ["CountedAveragePooling2D"],
+        ),
+    ],
+)
+def test_layers_of_an_average_pool(told: str, found: list[str]) -> None:
+    assert layers(f"{{op: avg_pool2d, {told}}}") == found
+
+
+def pool_of(kind: str = "max_pool2d", **told: Any) -> Any:
+    op: Any = BY_KIND[kind]
+    return op(**told)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"kernel": 2}, True),
+        ({"kernel": 2, "ceil_mode": False}, False),
+        ({"kernel": 2, "stride": 1}, False),
+        ({"kernel": 3, "stride": 2}, False),
+        ({"kernel": (2, 1)}, False),
+        ({"kernel": 2, "padding": (0, 1)}, False),
+        ({"kernel": 2, "padding": (1, 0)}, False),
+    ],
+)
+def test_windows_that_halve(told: dict[str, Any], found: bool) -> None:
+    assert halves(pool_of(**{"ceil_mode": True} | told)) is found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"kernel": 3, "padding": 1}, True),
+        ({"kernel": 1}, True),
+        ({"kernel": (5, 3), "padding": (2, 1)}, True),
+        ({"kernel": (5, 3), "padding": (1, 1)}, False),
+        ({"kernel": (3, 5), "padding": (1, 1)}, False),
+        ({"kernel": 2, "padding": 1}, False),
+        ({"kernel": 3, "padding": ((1, 0), (1, 1))}, False),
+        ({"kernel": 3, "padding": ((1, 1), (0, 1))}, False),
+    ],
+)
+def test_windows_that_are_centred(told: dict[str, Any], found: bool) -> None:
+    assert centred(pool_of(**told)) is found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"kernel": 3, "stride": (2, 1)}, ((0, 1), (0, 0))),
+        ({"kernel": (4, 3), "stride": (3, 2), "padding": 1}, ((1, 3), (1, 2))),
+        ({"kernel": 3, "padding": ((1, 0), (0, 1)), "stride": 2}, ((1, 1), (0, 2))),
+        ({"kernel": 2}, ((0, 1), (0, 1))),
+        ({"kernel": 2, "padding": 1}, None),
+        ({"kernel": 2, "stride": (3, 1)}, None),
+        ({"kernel": 2, "stride": (1, 3)}, None),
+    ],
+)
+def test_room_for_a_last_window(told: dict[str, Any], found: Any) -> None:
+    """A stride less one behind the image, unless a window may begin there."""
+    assert hanging_over(pool_of(**told)) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "names"),
+    [
+        ("max_pool2d", {"kernel": 3, "stride": 2, "padding": 1}, ""),
+        ("max_pool2d", {"kernel": 3}, "stride"),
+        ("max_pool2d", {"kernel": (3, 3), "stride": 2}, "kernel"),
+        ("max_pool2d", {"kernel": 2, "padding": "same"}, "stride padding"),
+        ("max_pool2d", {"kernel": 2, "stride": 2}, ""),
+        (
+            "max_pool2d",
+            {"kernel": 2, "stride": 2, "ceil_mode": True},
+            "kernel stride padding",
+        ),
+        ("max_pool2d", {"kernel": 3, "stride": 2, "ceil_mode": True}, ""),
+        (
+            "avg_pool2d",
+            {"kernel": 2, "stride": 1, "padding": "same"},
+            "kernel stride padding",
+        ),
+        ("avg_pool2d", {"kernel": 3, "stride": 1, "padding": "same"}, "padding"),
+        ("avg_pool2d", {"kernel": 2, "stride": 1}, ""),
+    ],
+)
+def test_sizes_that_can_not_be_arguments(
+    kind: str, told: dict[str, Any], names: str
+) -> None:
+    assert fixed(pool_of(kind, **told)) == names.split()
 
 
 def model_of(text: str, **arguments: Any) -> Any:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,63 @@ def test_precisions() -> None:
     assert not computes(backend("onnx"), "ort", "float64")
     with pytest.raises(BackendError, match="no float64 convolutions"):
         backend("onnx").on("ort", "float64")
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"), [(None, 0), ("", 0), ("3", 3), ("-1", 0), ("many", 0)]
+)
+def test_threads(
+    text: str | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as the environment gives, or ONNX Runtime's own choice."""
+    monkeypatch.setenv("OMP_NUM_THREADS", text or "")
+    if text is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    assert engines._threads() == threads
+
+
+ONE, OTHER = object(), object()
+
+
+@pytest.mark.parametrize(
+    ("engine", "tensors", "same"),
+    [
+        ("ort", [ONE, OTHER], True),
+        ("reference", [ONE, OTHER], False),
+        ("ort", [ONE, ONE], False),
+        ("ort", [OTHER, OTHER], False),
+        ("ort", [ONE], False),
+        ("ort", [ONE, OTHER, ONE], False),
+    ],
+)
+def test_what_a_session_is_kept_for(
+    engine: str, tensors: list[Any], same: bool
+) -> None:
+    assert engines._same(("ort", [ONE, OTHER]), (engine, tensors)) is same
+
+
+def test_without_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    model = backend("onnx").build(GRAPH, WEIGHTS)
+    found = backend("onnx").forward(GRAPH, model, X)[""]
+    assert np.allclose(found, conv(WEIGHTS), atol=1e-6)
+    assert type(engines.SESSIONS[model][1]).__name__ == "ReferenceEvaluator"
+
+
+def test_how_a_session_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent but for errors, on so many threads; of a message that holds it all."""
+    made: list[Any] = []
+    runtime = SimpleNamespace(
+        SessionOptions=SimpleNamespace,
+        InferenceSession=lambda *told: made.append(told),
+    )
+    monkeypatch.setattr(engines, "_runtime", lambda: runtime)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    model = backend("onnx").build(GRAPH, WEIGHTS)
+    total = 4 * (2 * 3 + 2)
+    for most, whole in ((total, True), (total - 1, False)):
+        monkeypatch.setattr(engines, "APART", most)
+        engines._session(model, "ort")
+        source, options = made.pop()
+        assert isinstance(source, bytes) is whole
+        assert vars(options) == {"log_severity_level": 3, "intra_op_num_threads": 5}

@@ -172,3 +172,132 @@ def test_a_model_of_a_file(model: Any, tmp_path: Path) -> None:
         with pytest.raises(BackendError, match=r"net\.onnx is no whole ONNX") as caught:
             ONNX.opened(str(path))
         assert caught.value.code == "AS523" and len(caught.value.message) < 400
+
+
+WIDE = graph_of(
+    "inputs: {x: [8]}\ngraph: "
+    "{a: {op: linear, features: 256}, b: {op: linear, features: 255}}"
+)
+"""Weights of 8,192 and 261,120 bytes, and biases of 1,024 and 1,020."""
+
+
+def wide(dtype: str = "float32") -> tuple[Any, Arrays]:
+    weights = {name: array.astype(dtype) for name, array in randomised(WIDE).items()}
+    return ONNX.build(WIDE, weights, dtype=dtype), weights
+
+
+def test_each_large_weight_has_its_place(tmp_path: Path) -> None:
+    """At the next multiple of 4,096; what has less than 1,024 bytes stays."""
+    made, weights = wide()
+    path = tmp_path / "net.onnx"
+    files.save_apart(made, path)
+    apart = {
+        tensor.name: {entry.key: entry.value for entry in tensor.external_data}
+        for tensor in onnx.load(path, load_external_data=False).graph.initializer
+    }
+    places = {
+        name: (int(told["offset"]), int(told["length"]))
+        for name, told in apart.items()
+        if told
+    }
+    assert places == {
+        "a.weight": (0, 8192),
+        "a.bias": (8192, 1024),
+        "b.weight": (12288, 261120),
+    }
+    whole = onnx.load(path)
+    found = {tensor.name: tensor.raw_data for tensor in whole.graph.initializer}
+    assert found == {name: array.tobytes() for name, array in weights.items()}
+
+
+@pytest.mark.parametrize("more", [0, -1])
+def test_from_how_much_on_weights_are_apart(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, weights = wide()
+    total = sum(array.nbytes for array in weights.values())
+    monkeypatch.setattr(files, "APART", total + more)
+    files.save(made, str(tmp_path / "net.onnx"))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == ({"net.onnx"} if more == 0 else {"net.onnx", "net.onnx.data"})
+
+
+@pytest.mark.parametrize("more", [0, -1])
+def test_from_how_much_on_a_text_says_no_weights(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, weights = wide()
+    total = sum(array.nbytes for array in weights.values())
+    monkeypatch.setattr(files, "SPOKEN", total + more)
+    path = tmp_path / "net.onnx.txt"
+    if more == 0:
+        files.save(made, str(path))
+        assert path.read_text().endswith("\n")
+        return
+    with pytest.raises(BackendError, match=f"{total:,} bytes") as caught:
+        files.save(made, str(path))
+    assert caught.value.code == "AS505"
+
+
+def test_room_for_a_file_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For all weights, or up to the end of the last that is apart."""
+    asked: list[int] = []
+    monkeypatch.setattr(files, "write_whole", lambda *_, size: asked.append(size))
+    monkeypatch.setattr(files, "write_together", lambda _, size: asked.append(size))
+    made, weights = wide()
+    files.save(made, str(tmp_path / "net.onnx"))
+    files.save_apart(made, tmp_path / "net.onnx")
+    total = sum(array.nbytes for array in weights.values())
+    assert asked == [total, 12288 + 64 * 4096]
+
+
+def test_constants_are_no_weights() -> None:
+    """They have a name below their node's, and stay in the model."""
+    graph = graph_of(
+        "inputs: {x: [2, 4, 4]}\ngraph: {a: hard_swish, b: relu6, c: silu}"
+    )
+    assert files.weights(ONNX.build(graph, {})) == {}
+    made, weights = wide()
+    assert files.weights(made) == {name: a.nbytes for name, a in weights.items()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_a_safetensors_file_has_weights(dtype: str, tmp_path: Path) -> None:
+    made, weights = wide(dtype)
+    path = tmp_path / "net.safetensors"
+    write(path, WIDE, weights, dtype=dtype)
+    found, data = files.stored(made, path), path.read_bytes()
+    assert found.keys() == weights.keys()
+    for name, place in found.items():
+        assert place.file == "net.safetensors"
+        held = data[place.offset : place.offset + place.length]
+        assert held == weights[name].tobytes()
+    assert files.stored(made, tmp_path / "other.safetensors") == {}
+    assert files.stored(made, tmp_path) == {}
+
+
+def begun(length: int, header: bytes) -> bytes:
+    return length.to_bytes(8, "little") + header
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        begun(0, b""),
+        begun(2**27, b"{}"),
+        begun(2, b"[]"),
+        begun(2, b"{}"),
+        begun(2, b"{x"),
+        begun(16, b'{"a.weight": []}'),
+        begun(17, b'{"a.weight":  {}}'),
+        b"\xff" * 20,
+    ],
+)
+def test_a_file_that_is_none_of_ours(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(data)
+    made, _ = wide()
+    assert files.stored(made, path) == {}

@@ -13,6 +13,7 @@ from onnx_cases import (
     between,
     check,
     named,
+    said,
     single,
 )
 from onnx_models import TOLERANCES, error
@@ -65,3 +66,151 @@ def test_output_padding_that_no_runtime_takes() -> None:
     )
     with pytest.raises(UnsupportedError, match="as large as the stride"):
         error(graph, graph, "ort", randomised(graph))
+
+
+# What is printed: pads are top, left, bottom, right.
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"),
+    [
+        ("kernel: 3", ['conv(net, x, (4, 6, 3, 3), bias=True, name="n")']),
+        (
+            "kernel: [3, 2], stride: [2, 1], padding: [[1, 0], [2, 1]], "
+            "dilation: [1, 2], groups: 2, bias: false",
+            [
+                "conv(net, x, (4, 3, 3, 2), strides=[2, 1], dilations=[1, 2], "
+                'pads=[1, 2, 0, 1], group=2, name="n")'
+            ],
+        ),
+        (
+            "kernel: 3, stride: 1, padding: same",
+            ['conv(net, x, (4, 6, 3, 3), auto_pad="SAME_UPPER", bias=True, name="n")'],
+        ),
+        (
+            "kernel: 3, dilation: [1, 2], stride: [2, 1], padding: same",
+            [
+                'pad_same(net, x, [3, 5], [2, 1], name="n")',
+                "conv(net, x, (4, 6, 3, 3), strides=[2, 1], dilations=[1, 2], "
+                'bias=True, name="n")',
+            ],
+        ),
+        (
+            "kernel: 1, stride: 2, padding: same",
+            ['conv(net, x, (4, 6, 1, 1), strides=[2, 2], bias=True, name="n")'],
+        ),
+        (
+            "kernel: [1, 3], stride: [2, 1], padding: same",
+            [
+                'pad_same(net, x, [1, 3], [2, 1], name="n")',
+                'conv(net, x, (4, 6, 1, 3), strides=[2, 1], bias=True, name="n")',
+            ],
+        ),
+        (
+            "kernel: [1, 3], stride: [1, 2], padding: same",
+            [
+                "conv(net, x, (4, 6, 1, 3), strides=[1, 2], "
+                'auto_pad="SAME_UPPER", bias=True, name="n")'
+            ],
+        ),
+    ],
+)
+def test_what_is_printed_for_a_convolution(told: str, lines: list[str]) -> None:
+    assert said(f"{{op: conv2d, channels: 4, {told}}}") == lines
+
+
+@pytest.mark.parametrize(
+    ("op", "told", "lines"),
+    [
+        ("max", "kernel: 2", ["kernel_shape=[2, 2], strides=[2, 2]"]),
+        ("max", "kernel: [2, 3], stride: 1", ["kernel_shape=[2, 3]"]),
+        (
+            "max",
+            "kernel: 3, stride: 1, dilation: [2, 1]",
+            ["kernel_shape=[3, 3], dilations=[2, 1]"],
+        ),
+        (
+            "max",
+            "kernel: 3, stride: 2, padding: 1, ceil_mode: true",
+            ["kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1"],
+        ),
+        (
+            "max",
+            "kernel: 3, stride: 2, dilation: 2, padding: same",
+            [
+                "pad_same [5, 5], [2, 2], value=-np.inf",
+                "kernel_shape=[3, 3], strides=[2, 2], dilations=[2, 2]",
+            ],
+        ),
+        (
+            "avg",
+            "kernel: 3, padding: [1, 0]",
+            [
+                "kernel_shape=[3, 3], strides=[3, 3], pads=[1, 0, 1, 0], "
+                "count_include_pad=1"
+            ],
+        ),
+        (
+            "avg",
+            "kernel: 3, padding: 1, count_include_pad: false",
+            ["kernel_shape=[3, 3], strides=[3, 3], pads=[1, 1, 1, 1]"],
+        ),
+        ("avg", "kernel: 3", ["kernel_shape=[3, 3], strides=[3, 3]"]),
+        # A window may start behind the image: padding is in the place of ceil_mode.
+        (
+            "max",
+            "kernel: [2, 3], stride: [3, 2], ceil_mode: true",
+            ["kernel_shape=[2, 3], strides=[3, 2], pads=[0, 0, 1, 1]"],
+        ),
+        (
+            "avg",
+            "kernel: 2, stride: 3, padding: [[0, 1], [1, 0]], ceil_mode: true",
+            [
+                "pad_window [0, 0, 0, 1, 0, 0, 1, 0]",
+                "kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 0, 1]",
+            ],
+        ),
+        (
+            "max",
+            "kernel: 2, stride: 5, dilation: 3, padding: [[0, 1], [1, 0]], "
+            "ceil_mode: true",
+            [
+                "pad_window [0, 0, 0, 1, 0, 0, 3, 3], value=-np.inf",
+                "kernel_shape=[2, 2], strides=[5, 5], dilations=[3, 3]",
+            ],
+        ),
+    ],
+)
+def test_what_is_printed_for_a_pool(op: str, told: str, lines: list[str]) -> None:
+    *before, pool = said(f"{{op: {op}_pool2d, {told}}}")
+    name = {"max": "MaxPool", "avg": "AveragePool"}[op]
+    *wanted, last = lines
+    assert pool == f'net("{name}", x, {last}, name="n")'
+    assert before == [
+        f'{fn}(net, x, {args}, name="n")'
+        for fn, _, args in (w.partition(" ") for w in wanted)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("op", "line"),
+    [
+        (
+            "{op: adaptive_avg_pool2d, size: [1, 1]}",
+            'net("GlobalAveragePool", x, name="n")',
+        ),
+        ("{op: adaptive_max_pool2d, size: 1}", 'net("GlobalMaxPool", x, name="n")'),
+        (
+            "{op: adaptive_max_pool2d, size: [2, 1]}",
+            'adaptive_max_pool(net, x, [2, 1], name="n")',
+        ),
+        (
+            "{op: adaptive_avg_pool2d, size: 3}",
+            'adaptive_avg_pool(net, x, [3, 3], name="n")',
+        ),
+        ("global_avg_pool2d", 'global_pool(net, "GlobalAveragePool", x, name="n")'),
+        ("global_max_pool2d", 'global_pool(net, "GlobalMaxPool", x, name="n")'),
+    ],
+)
+def test_what_is_printed_for_other_pools(op: str, line: str) -> None:
+    assert said(op) == [line]

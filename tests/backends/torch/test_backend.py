@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import archspec_torch
@@ -16,11 +17,15 @@ import pytest
 import safetensors.numpy
 import torch
 from archspec_torch.backend import TorchBackend, _undrawn
+from archspec_torch.devices import placed
 from nets import Arrays, cotangents, graph_of, images, randomised
 
 import archspec
 from archspec.errors import ArchspecError, BackendError, UnsupportedError
 from archspec.graph import Graph
+from archspec.passes.fold_norms import without_norms
+from archspec.passes.with_outputs import with_outputs
+from archspec.source.family import Family
 from archspec.weights import initial_weights
 
 SPEC = """
@@ -92,6 +97,14 @@ def test_starting_imports_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         BACKEND.start()
 
 
+def of_one(name: str) -> Graph:
+    """A net of one layer, by a name that a file can't have."""
+    graph = graph_of("inputs: {image: [3, 8, 8]}\ngraph: {norm: batch_norm}")
+    (norm,) = graph.nodes
+    norm = replace(norm, name=name, slot=name)
+    return replace(graph, nodes=(norm,), outputs={"": name})
+
+
 def test_what_is_refused_before_anything_is_printed() -> None:
     odd = graph_of("""
 inputs: {image: [3, 8, 8]}
@@ -100,12 +113,67 @@ graph:
 """)
     with pytest.raises(UnsupportedError, match=r"PyTorch.*ceil_mode doesn't go with"):
         BACKEND.emit(odd)
-    named = graph_of("inputs: {image: [3, 8, 8]}\ngraph: {norm: batch_norm}")
-    (norm,) = named.nodes
-    norm = replace(norm, name="train", slot="train")
-    named = replace(named, nodes=(norm,), outputs={"": "train"})
+    named = of_one("train")
     with pytest.raises(ArchspecError, match=r"'train'.*torch\.nn\.Module"):
         BACKEND.emit(named)
+
+
+def test_only_a_backend_that_loads_prints_a_loader() -> None:
+    """Of one net and of several, and beside features; images lie as they did."""
+    family = Family((GRAPH, replace(GRAPH, name="other")))
+    last = TorchBackend(channels_last=True)
+    for chosen, loads in ((last, False), (last.loading(), True)):
+        assert chosen.channels_last
+        for source in (
+            chosen.emit(GRAPH),
+            chosen.emit_family(family),
+            chosen.emit_tapped(TAPPED, BOTH),
+        ):
+            assert ("def load_weights(" in source.text) is loads
+    assert "def load_weights(model: nn.Module, name: str)" in (
+        last.loading().emit_family(family).text
+    )
+
+
+TAPPED = replace(GRAPH, taps={"c1": "conv"})
+BOTH = with_outputs(TAPPED, {"output": "fc", "c1": "conv"})
+"""The net with its tap behind its output."""
+
+
+def test_a_file_with_features_has_a_name_less() -> None:
+    """A node may be called as what gives the features is, but not beside it."""
+    assert "def forward_features" in BACKEND.emit_tapped(TAPPED, BOTH).text
+    assert "def forward_features" not in BACKEND.emit(TAPPED).text
+    named = graph_of(
+        "inputs: {image: [3, 8, 8]}\ngraph: {forward_features: batch_norm, n: tanh}"
+        "\ntaps: {c1: n}"
+    )
+    assert "self.forward_features" in BACKEND.emit(named).text
+    with pytest.raises(UnsupportedError, match=r"'forward_features' is torch\.nn"):
+        BACKEND.emit_tapped(named, with_outputs(named, {"output": "n", "c1": "n"}))
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_every_net_of_a_family_is_looked_at(odd: int) -> None:
+    named = of_one("train")
+    graphs = [GRAPH, GRAPH]
+    graphs[odd] = replace(named, name="other")
+    with pytest.raises(UnsupportedError, match="'train' is torch"):
+        BACKEND.emit_family(Family(tuple(graphs)))
+
+
+def test_a_net_for_inference_says_so() -> None:
+    """Also among others; it is built in eval mode, with images as they run fastest."""
+    folded = without_norms(GRAPH)
+    assert "ForInference" in BACKEND.emit(folded).text
+    assert "ForInference" not in BACKEND.emit(GRAPH).text
+    both = Family((GRAPH, replace(folded, name="other")))
+    assert "ForInference" in BACKEND.emit_family(both).text
+    model, _ = built(folded)
+    assert not model.training
+    assert model.conv.weight.is_contiguous(memory_format=torch.channels_last)
+    model, _ = built()
+    assert model.training and model.conv.weight.is_contiguous()
 
 
 def test_a_built_model_has_its_weights() -> None:
@@ -144,6 +212,19 @@ def test_a_device_that_is_not_there(device: Any) -> None:
         built(device=device)
     assert caught.value.code == "AS517"
     assert (caught.value.hint or "").startswith("there are cpu")
+
+
+def test_the_devices_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a kind that this torch doesn't know, or can't use now, there are none."""
+    for kind, there, count in (("cuda", True, 2), ("mps", False, 1)):
+        module = getattr(torch, kind)
+        monkeypatch.setattr(module, "is_available", lambda there=there: there)
+        monkeypatch.setattr(module, "device_count", lambda count=count: count)
+    monkeypatch.delattr(torch, "xpu", raising=False)
+    with pytest.raises(BackendError, match="torch has no device 'nosuch'") as caught:
+        placed("nosuch")
+    assert caught.value.hint == "there are cpu, cuda:0, cuda:1"
+    assert placed(None) is None and placed("cpu") == torch.device("cpu")
 
 
 def test_another_source_and_arguments() -> None:
@@ -257,6 +338,41 @@ def test_several_inputs_and_outputs() -> None:
     )
 
 
+@pytest.mark.parametrize("mode", ["", "compile"])
+def test_what_is_timed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module in evaluation mode; torch' compiler, which takes long, isn't asked."""
+    compiled: list[Any] = []
+
+    def compile_(net: Any) -> Any:
+        compiled.append(net)
+        return net
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    model, _ = built(TWO)
+    given = images(TWO)
+    runner = BACKEND.runner(TWO, model, dict(reversed(given.items())), mode)
+    assert compiled == ([model] if mode else []) and not model.training
+    assert runner.device == "" and runner.device_peak() is None
+    for _ in range(2):
+        made = runner.run()
+        assert all(tensor.is_inference() for tensor in made.values())
+        assert same(dict(runner.read(made)), BACKEND.forward(TWO, model, given))
+
+
+def test_what_is_timed_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was told is done when the call returns, and it says what it held."""
+    waits: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append("torch"))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device}")
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 17)
+    image = SimpleNamespace(is_cuda=True, device="cuda:1")
+    monkeypatch.setattr(BACKEND, "_tensors", lambda *told: [image])
+    net = SimpleNamespace(eval=lambda: lambda image: "made")
+    runner = BACKEND.runner(GRAPH, net, {}, "")
+    assert (runner.device, runner.device_peak()) == ("GPU cuda:1", 17)
+    assert runner.run() == "made" and waits == ["torch"]
+
+
 def test_gradients() -> None:
     model, weights = built(TWO)
     given, against = images(TWO), cotangents(TWO)
@@ -293,10 +409,16 @@ graph: {up: {op: resize, from: [a, b]}}
     assert not found["b"].any() and found["a"].any()
 
 
-def test_saved_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_saved_weights(tmp_path: Path, name: str) -> None:
     model, weights = built()
-    BACKEND.save(GRAPH, model, str(tmp_path / "w.safetensors"))
-    found = safetensors.numpy.load_file(tmp_path / "w.safetensors")
+    path = tmp_path / name
+    BACKEND.save(GRAPH, model, str(path))
+    found = (
+        {key: tensor.numpy() for key, tensor in torch.load(path).items()}
+        if name.endswith(".pth")
+        else safetensors.numpy.load_file(path)
+    )
     assert found.keys() == weights.keys()
     assert all(np.array_equal(found[name], weights[name]) for name in weights)
 
