@@ -202,9 +202,10 @@ class _Lengths(ast.NodeTransformer):
         self.lengths = lengths
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        called = isinstance(node.func, ast.Name) and node.func.id == "len"
         of = node.args[0]
-        if "len" in _called(node) and isinstance(of, ast.Name):
-            return ast.Constant(self.lengths[of.id]) if of.id in self.lengths else node
+        if called and isinstance(of, ast.Name) and of.id in self.lengths:
+            return ast.Constant(self.lengths[of.id])
         return self.generic_visit(node)
 
 

@@ -207,6 +207,8 @@ def test_what_a_sum_adds_to_a_name(text: str, found: str | None) -> None:
     [
         ("len(l) * 2", "6"),
         ("max(len(l), x)", "max(3, x)"),
+        ("max(x, len(l))", "max(x, 3)"),
+        ("max(l[0], len(l))", "max(l[0], 3)"),
         ("x * 2", "x * 2"),
         ("l[x]", "l[x]"),
         ("len(l) * len(other)", "3 * len(other)"),
