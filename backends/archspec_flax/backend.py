@@ -136,7 +136,7 @@ class FlaxBackend:
         source = source or self.emit(graph)
         model = making.shaped(source, arguments or {})
         _compare(graph, model)
-        _fill(graph, model, weights, lambda array: array.astype(dtype), place)
+        _fill(graph, model, weights, lambda held: (dtype, place))
         nnx.reseed(model, default=0)
         model.eval()
         return model
@@ -161,8 +161,8 @@ class FlaxBackend:
     def write_weights(
         self, graph: Graph, model: Any, weights: Mapping[str, NDArray[Any]]
     ) -> None:
-        """Copies canonical weights into a module, which keeps its dtypes."""
-        _fill(graph, model, weights, lambda array: array, None)
+        """Copies canonical weights into a module, which keeps dtypes and devices."""
+        _fill(graph, model, weights, lambda held: (held.dtype, held[...].sharding))
 
     def read_weights(self, graph: Graph, model: Any) -> Arrays:
         """Copies of a module's state, in canonical names and layouts."""
@@ -365,13 +365,15 @@ def _fill(
     graph: Graph,
     model: Any,
     weights: Mapping[str, NDArray[Any]],
-    cast: Callable[[NDArray[Any]], NDArray[Any]],
-    device: Any,
+    kept: Callable[[Any], tuple[Any, Any]],
 ) -> None:
+    """Copies weights into a module; `kept` gives a variable's type and device."""
     import jax
 
     held = stored(model)
     for place in places(graph):
         if place.name in weights:
-            array = cast(ascontiguousarray(place.into(weights[place.name])))
-            held[place.path].set_value(jax.device_put(array.copy(), device))
+            variable = held[place.path]
+            dtype, device = kept(variable)
+            array = ascontiguousarray(place.into(weights[place.name]))
+            variable.set_value(jax.device_put(array.astype(dtype), device))

@@ -441,6 +441,23 @@ def test_weights_are_written_and_read() -> None:
     assert np.array_equal(found["conv.weight"], weights["conv.weight"])
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("given", ["float32", "float64"])
+def test_weights_that_are_written_take_the_types_of_the_model(
+    dtype: str, given: str
+) -> None:
+    import jax.numpy as jnp
+
+    graph = graph_of(LINEAR)
+    weights = {k: a.astype(given) for k, a in randomised(graph).items()}
+    model = FLAX.on("", "float64").build(graph, weights)
+    model.n.kernel.set_value(model.n.kernel[...].astype(dtype))
+    FLAX.write_weights(graph, model, weights)
+    assert (model.n.kernel.dtype, model.n.bias.dtype) == (dtype, "float32")
+    wanted = jnp.asarray(weights["n.weight"].T).astype(dtype)
+    assert np.array_equal(model.n.kernel[...], wanted)
+
+
 def test_several_inputs_and_outputs() -> None:
     graph = graph_of(TWO)
     weights, given, against = randomised(graph), images(graph), cotangents(graph)
