@@ -39,7 +39,7 @@ PACKED = "a Keras model"
 SECONDS, MORE = 1.0, 1 << 24
 """Of work for a list of what is in a file, and bytes of it that allow for one more."""
 
-PATIENCE = 10
+PATIENCE = 60
 """Seconds that a machine with other things to do may take for it."""
 
 MEMORY = 1 << 30
@@ -111,7 +111,8 @@ def bound(path: str) -> None:
 def _survives(path: Path) -> bool:
     """Whether a process of its own gets to the end of `probe`.
 
-    libhdf5 is known to crash and to hang on files that are damaged with intent.
+    libhdf5 is known to crash and to hang on files that are damaged with intent. Raises
+    WeightsError where that is not known yet when PATIENCE ends.
     """
     code = (
         "import sys; from archspec.weights.hdf5 import bound, probe; "
@@ -126,7 +127,11 @@ def _survives(path: Path) -> bool:
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        return False
+        raise WeightsError(
+            f"no reader got through {os.fspath(path)!r} in {PATIENCE} seconds",
+            code="AS604",
+            hint="it is damaged, or this machine has too much else to do",
+        ) from None
     return done.returncode == 0
 
 

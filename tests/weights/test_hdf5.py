@@ -84,7 +84,9 @@ class TestDamaged:
         (path.parent / "h5py.py").write_text("import time; time.sleep(50)")
         monkeypatch.syspath_prepend(path.parent)
         monkeypatch.setattr(hdf5, "PATIENCE", 1)
-        assert "no reader gets through it" in refusal(path).message
+        error = refusal(path)
+        assert error.message == f"no reader got through {str(path)!r} in 1 seconds"
+        assert error.hint == "it is damaged, or this machine has too much else to do"
 
     def test_a_reader_that_refuses_lets_the_caller_say_why(self, path: Path) -> None:
         written(path, lambda file: file.create_group("other"))
