@@ -72,6 +72,7 @@ def spell(
         spelling = _Spelling(names, id(definition), trees)
         for line in walk(definition.lines):
             _line(line, spelling)()
+        definition.unspelled = dict(definition.constants)
         for name, value in definition.constants.items():
             found = spelling.constant(name, value)
             assert isinstance(found, Expr)

@@ -329,7 +329,15 @@ def put(arg: Arg, words: Mapping[str, Arg]) -> Arg:
     if not isinstance(arg, Expr) or arg.names().isdisjoint(words):
         return arg
     kinds = dict(arg.kinds)
-    return arg.replaced(lambda name: words.get(name, named(name, kinds[name])))
+
+    def word(name: str) -> Arg:
+        if name in words or name in kinds:
+            return words[name] if name in words else named(name, kinds[name])
+        return Expr(
+            ast.parse(name, mode="eval").body, (), name
+        )  # an op that is spelled
+
+    return arg.replaced(word)
 
 
 def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:

@@ -252,6 +252,7 @@ class Definition:
         relations: pairs of expressions of its params and input channels that its code
             takes to be equal.
         ops: the names that stand for ops, once these are spelled.
+        unspelled: the constants as they were before; none where no op is spelled.
     """
 
     title: str
@@ -272,6 +273,7 @@ class Definition:
     numbers: tuple[int, ...] = ()
     relations: list[tuple[Arg, Arg]] = field(default_factory=list)
     ops: frozenset[str] = frozenset()
+    unspelled: dict[str, Expr] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """The whole is a net, unless nets stand in it."""

@@ -343,6 +343,7 @@ class Printer:
             positional=tuple(words),
             numbers=nested.numbers,
             ops=outer.ops,
+            unspelled={n: v for n, v in outer.unspelled.items() if n in own},
         )
         self.moved.setdefault(id(outer), set()).update(own)
         self.nested.append(definition)  # whose id stays its own
@@ -357,9 +358,8 @@ class Printer:
 
     def _argument(self, name: str) -> Argument:
         """An argument for a name of the definition around a nested graph."""
-        if name in self.current.ops:
-            return Argument(name, [], note=self.dialect.op)
-        return Argument(name, self._values(name))
+        note = self.dialect.op if name in self.current.ops else ""
+        return Argument(name, self._values(name), note=note)
 
     def _values(self, name: str) -> list[Value]:
         """What a name of the definition around a nested graph stands for."""
@@ -377,8 +377,7 @@ class Printer:
         made: list[Value] = []
         for number in range(len(current.instances)):
             env = {key: found[number % len(found)] for key, found in values.items()}
-            for key, constant in current.constants.items():
-                if key not in current.ops:
-                    env[key] = constant.value(env)
+            for key, constant in (current.unspelled or current.constants).items():
+                env[key] = constant.value(env)
             made.append(env[name])
         return made
