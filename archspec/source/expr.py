@@ -84,8 +84,11 @@ class Expr:
         return may_be(self.tree, kinds) == "int"
 
     def replaced(self, replace: Callable[[str], Arg]) -> Arg:
-        """This with every name replaced; `replace` may raise LookupError."""
-        return _replaced(self.tree, replace)
+        """This with every name replaced; `replace` may raise LookupError.
+
+        The code for an op, as `nn.Tanh`, is no name of it, and stays.
+        """
+        return _replaced(self.tree, replace, self.names())
 
     def __add__(self, other: Arg) -> Arg:
         return _combined(self, ast.Add(), other)
@@ -329,15 +332,7 @@ def put(arg: Arg, words: Mapping[str, Arg]) -> Arg:
     if not isinstance(arg, Expr) or arg.names().isdisjoint(words):
         return arg
     kinds = dict(arg.kinds)
-
-    def word(name: str) -> Arg:
-        if name in words or name in kinds:
-            return words[name] if name in words else named(name, kinds[name])
-        return Expr(
-            ast.parse(name, mode="eval").body, (), name
-        )  # an op that is spelled
-
-    return arg.replaced(word)
+    return arg.replaced(lambda name: words.get(name, named(name, kinds[name])))
 
 
 def value_of(arg: Arg, env: Mapping[str, Value]) -> Value:
@@ -415,8 +410,12 @@ def _called(tree: ast.expr) -> set[str]:
     return {part.func.id for part in calls if isinstance(part.func, ast.Name)}
 
 
-def _replaced(tree: ast.expr, replace: Callable[[str], Arg]) -> Arg:
-    visitor = _Replace(replace)
+def _replaced(
+    tree: ast.expr,
+    replace: Callable[[str], Arg],
+    names: AbstractSet[str] | None = None,
+) -> Arg:
+    visitor = _Replace(replace, names)
     return _made(visitor.visit(tree), visitor.kinds)
 
 
@@ -436,24 +435,29 @@ class Copying(ast.NodeTransformer):
 
 
 class _Replace(Copying):
-    """Makes a new tree in which other trees stand for names."""
+    """Makes a new tree in which other trees stand for names, all or some."""
 
-    def __init__(self, replace: Callable[[str], Arg]) -> None:
+    def __init__(
+        self, replace: Callable[[str], Arg], names: AbstractSet[str] | None = None
+    ) -> None:
         self.replace = replace
+        self.names = names
         self.kinds: dict[str, str] = {}
 
-    def _put(self, name: str) -> ast.expr:
+    def _put(self, node: ast.expr, name: str) -> ast.expr:
+        if self.names is not None and name not in self.names:
+            return node
         found = self.replace(name)
         self.kinds |= _kinds(found)
         return tree_of(found)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        return self._put(ast.unparse(node))  # `a.b`, or a framework's `a.b.c`
+        return self._put(node, ast.unparse(node))  # `a.b`, or a framework's `a.b.c`
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in CONSTANTS:
             return ast.Constant(CONSTANTS[node.id])  # type: ignore[arg-type]  # a word
-        return self._put(node.id)
+        return self._put(node, node.id)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         return ast.Call(node.func, [self.visit(part) for part in node.args], [])
