@@ -47,11 +47,7 @@ def main(engine: str, *nets: str) -> None:
         certificate.refuse_numbers(data.numbers)
         chosen = target.found().on(target.engine, setting.dtype)
         bench = Bench(chosen, data, target.engine)
-        made = values(bench, certificate, target, compiled=COMPILED in nets)
-        ran = tuple(
-            {"target": way, **bench.about(), **threads(way), "root": found}
-            for way, found in made
-        )
+        ran = (*runs(bench, certificate, target, compiled=COMPILED in nets),)
         off = [one["target"] for one in ran if one["root"] != certificate.root]
         wrong += [f"{name} on {one}" for one in off]
         print(name, "; ".join(off) or f"same bits, {len(ran)} ways", flush=True)
@@ -68,25 +64,22 @@ def joined(certificate: Certificate, ran: tuple[dict[str, Any], ...]) -> Certifi
     return certificate.model_copy(update={"backends": (*kept, *ran)})
 
 
-def threads(way: str) -> dict[str, int]:
-    """How many there were, where a way says so."""
-    return {"threads": 2} if way.endswith(TWO) else {}
-
-
-def values(
+def runs(
     bench: Bench, certificate: Certificate, target: Target, *, compiled: bool
-) -> Iterator[tuple[str, str]]:
-    """Each way by its name, and the root of all the values that it gives."""
+) -> Iterator[dict[str, Any]]:
+    """Each way as a certificate has it: what ran, and the root of all its values."""
     keys = {f"value{n}": name for n, name in enumerate(certificate.digests())}
-    graph, weights = with_outputs(bench.graph, keys), bench.data.weights("exact")
-    own = {**graph.parameters(), **graph.buffers()}
-    given = {name: weights[name] for name in own}
-    model = bench.chosen.build(graph, given, dtype=bench.data.dtype)
+    graph = with_outputs(bench.graph, keys)
+    model = bench.build(graph, bench.data.weights("exact"))
     images = bench.data.images()
     for way, run in ways(bench.chosen, graph, model, images, target, compiled).items():
         made = run()
-        told = root((name, made[key]) for key, name in keys.items())
-        yield ", ".join(filter(None, (str(target), way))), told
+        yield {
+            "target": f"{target}, {way}" if way else str(target),
+            **bench.about(),
+            **({"threads": 2} if way == TWO else {}),
+            "root": root((name, made[key]) for key, name in keys.items()),
+        }
 
 
 def ways(

@@ -62,16 +62,16 @@ class Other(Bench):
 
     change: tuple[str, dict[str, Any]] | None = None
 
-    def _build(self, graph: Graph, weights: Any) -> Any:
+    def build(self, graph: Graph, weights: Any) -> Any:
         if self.change is None:
-            return super()._build(graph, weights)
+            return super().build(graph, weights)
         name, changes = self.change
         wrong = {
             node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
             for node in graph.nodes
             if node.name == name
         }
-        return super()._build(rewrite(graph, wrong) if wrong else graph, weights)
+        return super().build(rewrite(graph, wrong) if wrong else graph, weights)
 
 
 def scaled(name: str, factor: float) -> Changed:

@@ -321,12 +321,11 @@ def _is_alias(tree: ast.expr) -> bool:
 
 def tests_of(module: str, root: Path = ROOT) -> Path | None:
     """The tests of a module: those at its path, or where `ELSEWHERE` says, or None."""
-    place = mirrored(ROOT / module)
-    own = Path(place).with_name(f"test_{Path(place).name}")
-    whole = own.name == "test___init__.py" and len(own.parts) > 2  # an inner package
-    inner = own.parent if whole else own
-    found = [own, Path(ELSEWHERE.get(place, own)), inner]
-    tests = (Path("tests", path) for path in found)
+    place = Path(mirrored(ROOT / module))
+    own = place.with_name(f"test_{place.name}")
+    if place.name == "__init__.py" and len(place.parts) > 2:  # of an inner package
+        own = place.parent
+    tests = Path("tests", own), Path("tests", ELSEWHERE.get(str(place), own))
     return next((path for path in tests if (root / path).exists()), None)
 
 

@@ -150,7 +150,8 @@ class Bench:
     def close(self) -> None:
         """There is nothing to close."""
 
-    def _build(self, graph: Graph, weights: Arrays) -> Any:
+    def build(self, graph: Graph, weights: Arrays) -> Any:
+        """A model of a graph, with those of some weights that it has."""
         names = {**graph.parameters(), **graph.buffers()}
         given = {name: weights[name] for name in names}
         data = self.data
@@ -175,7 +176,7 @@ class Bench:
         """Outputs and taps at weights of a kind, outputs also at others."""
         images = self.data.images()
         graph, keys = self._with_taps()
-        model = self._build(graph, self.data.weights(kind))
+        model = self.build(graph, self.data.weights(kind))
         made = self.chosen.forward(graph, model, images)
         yield from ((keys[name], array) for name, array in made.items())
         for other in more:
@@ -191,7 +192,7 @@ class Bench:
         graph = self.graph
         keys = {f"value{n}": node.name for n, node in enumerate(graph.nodes)}
         every = with_outputs(graph, keys)
-        model = self._build(every, self.data.weights("conditioned"))
+        model = self.build(every, self.data.weights("conditioned"))
         made = self.chosen.forward(every, model, self.data.images())
         return {f"values/{keys[key]}": array for key, array in made.items()}
 
@@ -205,7 +206,7 @@ class Bench:
             keys = {f"value{number}": name for number, name in enumerate(wanted)}
             graph, weights = with_outputs(self.graph, keys), self.data.weights("exact")
             if self.data.printed is None:
-                model = self._build(graph, weights)
+                model = self.build(graph, weights)
             else:
                 model = self._fitted(graph, weights, self.data.printed, keys)
             made = self.chosen.forward(graph, model, self.data.images())
@@ -228,7 +229,7 @@ class Bench:
         before = {name: weights[name].copy() for name in graph.buffers()}
         values = {name: weights[name].copy() for name in graph.parameters()}
         speeds: Arrays = {}
-        model = self._build(graph, weights)
+        model = self.build(graph, weights)
         for step in range(STEPS):
             images, against = self.data.images(step), self.data.cotangents(step)
             outputs, gradients = chosen.gradients(
@@ -247,7 +248,7 @@ class Bench:
     def _stepped(self) -> Iterator[tuple[str, NDArray[Any]]]:
         weights = self.data.weights("conditioned")
         before = {name: weights[name].copy() for name in self.graph.buffers()}
-        model = self._build(self.graph, weights)
+        model = self.build(self.graph, weights)
         images = self.data.images()
         outputs = self.chosen.forward(self.graph, model, images, training=True)
         yield from ((f"training/{name}", array) for name, array in outputs.items())
@@ -264,7 +265,7 @@ class Bench:
             against = {key: self.data.against(value) for key, value in keys.items()}
             own = {**graph.parameters(), **graph.inputs}
             direction = {name: direction[name] for name in own}
-        model = self._build(graph, weights)
+        model = self.build(graph, weights)
         if isinstance(self.chosen, Sloped):
             found = self.chosen.slope(graph, model, images, against, direction)
         else:
@@ -299,7 +300,7 @@ class Bench:
 
     def _probed(self, task: Task) -> Arrays:
         graph = with_outputs(self.graph, {"": task.node})
-        model = self._build(graph, self.data.weights(task.weights))
+        model = self.build(graph, self.data.weights(task.weights))
         made = self.chosen.forward(
             graph, model, self.data.images(), training=task.training
         )
@@ -308,7 +309,7 @@ class Bench:
     def _slopes(self, task: Task) -> Arrays:
         chosen, data = trainer(self.chosen), self.data
         graph, keys = self._ending(task.nodes)
-        model = self._build(graph, data.weights(task.weights))
+        model = self.build(graph, data.weights(task.weights))
         against = {key: data.against(value) for key, value in keys.items()}
         _, found = chosen.gradients(
             graph, model, data.images(), against, training=task.training

@@ -64,13 +64,13 @@ class Broken(Bench):
 
     changes: dict[str, dict[str, Any]] = {}  # noqa: RUF012  # a test sets it
 
-    def _build(self, graph: Graph, weights: Any) -> Any:
+    def build(self, graph: Graph, weights: Any) -> Any:
         wrong = {
             node.name: [replace(node, op=node.op.model_copy(update=changes), texts={})]
             for node in graph.nodes
             if (changes := self.changes.get(node.name))
         }
-        return super()._build(rewrite(graph, wrong) if wrong else graph, weights)
+        return super().build(rewrite(graph, wrong) if wrong else graph, weights)
 
 
 @pytest.fixture
