@@ -1,5 +1,10 @@
 """The rules of ruff that printed files keep, and those that they don't."""
 
+from __future__ import annotations
+
+import subprocess
+import sys
+
 SELECTED = "E,F,I,UP,B,SIM,C4,RUF,D,N,RET,PL,ARG,PT,ANN"
 IGNORED = {
     "ANN401": "**kwargs of a layer are Keras' own, handed on as they are",
@@ -18,3 +23,15 @@ IGNORED = {
 }
 RULES = ("--select", SELECTED, "--ignore", ",".join(IGNORED))
 """What ruff is given."""
+
+
+def formatted(text: str) -> str:
+    """What `ruff format` writes for a text."""
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout

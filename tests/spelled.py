@@ -9,6 +9,7 @@ from nets import graph_of
 
 from archspec.errors import ArchspecError
 from archspec.graph import Graph
+from archspec.language.reader import parse
 
 IMAGE = "inputs: {image: [3, 8, 8]}\n"
 CONV = "{op: conv2d, channels: 4, kernel: 1}"
@@ -16,6 +17,18 @@ CONV = "{op: conv2d, channels: 4, kernel: 1}"
 
 def net(text: str, **params: Any) -> Graph:
     return graph_of(IMAGE + text, **params)
+
+
+def nested_too_deep(text: str, path: str) -> Any:
+    """A file with graphs in graphs, deeper than Python follows, in place of `graph`."""
+    raw = parse(f"{text}graph: 3", path)
+    inner: Any = parse("a: [relu]", path)["a"]
+    for _ in range(600):
+        made = parse("a: {graph: 3}", path)
+        made["a"]["graph"] = inner
+        inner = made
+    raw["graph"] = inner
+    return raw
 
 
 def wired(graph: Graph) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bad_specs import cases
+from spelled import nested_too_deep
 
 from archspec.errors import Location
 from archspec.language.begun import begun, readable
@@ -178,13 +179,7 @@ def test_what_there_is_of_a_block_that_is_wrong() -> None:
 
 
 def test_nothing_of_what_nests_too_deep_for_python() -> None:
-    raw = parse("params: {a: 1}\ngraph: 3", "x.yaml")
-    inner: Any = parse("a: [relu]", "x.yaml")["a"]
-    for _ in range(600):
-        made = parse("a: {graph: 3}", "x.yaml")
-        made["a"]["graph"] = inner
-        inner = made
-    raw["graph"] = inner
+    raw = nested_too_deep("params: {a: 1}\n", "x.yaml")
     unit = readable(raw, "x.yaml")
     assert unit.graph is None and not unit.params
     assert (unit.keys.name, str(unit.at)) == ("net", "x.yaml:1:1")

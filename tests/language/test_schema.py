@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from spelled import spoken
+from spelled import nested_too_deep, spoken
 
 from archspec.errors import ArchspecError
 from archspec.language.reader import parse
@@ -308,13 +308,7 @@ def test_a_graph_without_a_node() -> None:
 
 
 def test_graphs_that_nest_too_deep_for_python() -> None:
-    raw = parse(HEAD + "graph: 3", "net.yaml")
-    inner: Any = parse("a: [relu]", "net.yaml")["a"]
-    for _ in range(600):
-        made = parse("a: {graph: 3}", "net.yaml")
-        made["a"]["graph"] = inner
-        inner = made
-    raw["graph"] = inner
+    raw = nested_too_deep(HEAD, "net.yaml")
     with pytest.raises(ArchspecError) as caught:
         unit(raw, "net.yaml")
     assert spoken(caught.value) == "AS121 1:1 graphs nest deeper than Python follows"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from printed_style import formatted
 
 from archspec.source.expr import choice, equal, item, named, over_zero
 from archspec.source.text import (
@@ -220,14 +219,7 @@ def written() -> Iterator[tuple[str, list[str]]]:
 def test_several_lines_are_those_of_ruff() -> None:
     pairs = list(written())
     source = "\n\n'#'\n\n".join(line for line, _ in pairs)
-    run = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
-        input=source,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    wanted = [part.strip("\n") for part in run.stdout.split('"#"')]
+    wanted = [part.strip("\n") for part in formatted(source).split('"#"')]
     for (_, rows), right in zip(pairs, wanted, strict=True):
         assert "\n".join(rows) == right
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+import two_images
 from archspec_flax.backend import COMPILED, _compiled, placed
 from commands import refused
 from hidden import without
@@ -288,13 +289,6 @@ def test_a_printed_prelu_is_laid_out_as_ruff_does(tmp_path: Path) -> None:
 
 FLAX: Any = backend("flax")
 LINEAR = "inputs: {image: [4]}\ngraph: {n: {op: linear, features: 3}}"
-TWO = """
-inputs: {a: [3, 4, 5], b: [3, 4, 5]}
-graph:
-  x: {op: conv2d, channels: 3, kernel: 1, from: a}
-  y: {op: add, from: [x, b]}
-outputs: {one: x, two: y}
-"""
 
 
 def test_what_it_says_of_itself() -> None:
@@ -459,12 +453,10 @@ def test_weights_that_are_written_take_the_types_of_the_model(
 
 
 def test_several_inputs_and_outputs() -> None:
-    graph = graph_of(TWO)
+    graph = graph_of(two_images.TWO)
     weights, given, against = randomised(graph), images(graph), cotangents(graph)
     model = FLAX.on("", "float64").build(graph, weights, dtype="float64")
-    kernel = weights["x.weight"][:, :, 0, 0]
-    one = np.einsum("nihw,oi->nohw", given["a"], kernel)
-    one += weights["x.bias"][:, None, None]
+    values = two_images.outputs(weights, given)
     turned, turned_against = (dict(reversed(v.items())) for v in (given, against))
     runner = FLAX.runner(graph, model, turned, "")
     assert runner.device == "" and runner.device_peak() is None
@@ -472,16 +464,9 @@ def test_several_inputs_and_outputs() -> None:
     forward = FLAX.forward(graph, model, turned)
     for found in (forward, runner.read(runner.run()), outputs):
         assert list(found) == ["one", "two"]
-        np.testing.assert_allclose(found["one"], one, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(found["two"], one + given["b"], rtol=0, atol=1e-12)
-    both = against["one"] + against["two"]
-    inner = np.einsum("nohw,nihw->oi", both, given["a"])
-    wanted = {
-        "x.weight": inner[:, :, None, None],
-        "x.bias": both.sum((0, 2, 3)),
-        "a": np.einsum("nohw,oi->nihw", both, kernel),
-        "b": against["two"],
-    }
+        for name, array in values.items():
+            np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-12)
+    wanted = two_images.gradients(weights, given, against)
     assert list(grads) == list(wanted)
     for name, array in wanted.items():
         np.testing.assert_allclose(grads[name], array, rtol=0, atol=1e-12)

@@ -15,6 +15,7 @@ from typing import Any
 import archspec_keras
 import numpy as np
 import pytest
+import two_images
 from archspec_keras import engines
 from archspec_keras.backend import ABOUT, refuse_channels_first
 from nets import (
@@ -490,26 +491,10 @@ def test_images_that_keras_takes_for_channels_first(
 # Runs.
 
 
-TWO = """
-    inputs: {a: [3, 4, 5], b: [3, 4, 5]}
-    graph:
-      x: {op: conv2d, channels: 3, kernel: 1, from: a}
-      y: {op: add, from: [x, b]}
-    outputs: {one: x, two: y}
-"""
-
-
-def by_hand(weights: Arrays, given: Arrays) -> Arrays:
-    """The outputs of TWO, channels first."""
-    one = np.einsum("nihw,oi->nohw", given["a"], weights["x.weight"][:, :, 0, 0])
-    one += weights["x.bias"][:, None, None]
-    return {"one": one, "two": one + given["b"]}
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_several_inputs_and_outputs(dtype: str) -> None:
     """In the model's own precision; Keras' stays what it was."""
-    graph = net(TWO)
+    graph = net(two_images.TWO)
     weights = randomised(graph)
     model = KERAS.build(graph, weights, dtype=dtype)
     given = {name: array.astype(dtype) for name, array in images(graph).items()}
@@ -517,7 +502,7 @@ def test_several_inputs_and_outputs(dtype: str) -> None:
     assert list(found) == ["one", "two"]
     runner = KERAS.runner(graph, model, dict(reversed(given.items())), "")
     for made in (found, runner.read(runner.run())):
-        for name, wanted in by_hand(weights, given).items():
+        for name, wanted in two_images.outputs(weights, given).items():
             assert made[name].dtype == dtype
             tolerance = 1e-12 if dtype == "float64" else 1e-5
             assert np.allclose(made[name], wanted, rtol=0, atol=tolerance)
@@ -526,22 +511,14 @@ def test_several_inputs_and_outputs(dtype: str) -> None:
 
 def test_gradients_by_hand() -> None:
     """By the graph's own order of weights and images."""
-    graph = net(TWO)
+    graph = net(two_images.TWO)
     weights, given, against = randomised(graph), images(graph), cotangents(graph)
     model = KERAS.build(graph, weights, dtype="float64")
     turned = [dict(reversed(arrays.items())) for arrays in (given, against)]
     outputs, found = KERAS.gradients(graph, model, *turned)
     assert list(outputs) == ["one", "two"]
     assert list(found) == ["x.weight", "x.bias", "a", "b"]
-    both = against["one"] + against["two"]
-    kernel = np.einsum("nohw,nihw->oi", both, given["a"])
-    back = np.einsum("nohw,oi->nihw", both, weights["x.weight"][:, :, 0, 0])
-    for name, wanted in {
-        "x.weight": kernel[:, :, None, None],
-        "x.bias": both.sum((0, 2, 3)),
-        "a": back,
-        "b": against["two"],
-    }.items():
+    for name, wanted in two_images.gradients(weights, given, against).items():
         assert np.allclose(found[name], wanted, rtol=0, atol=1e-12), name
 
 
