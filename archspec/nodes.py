@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -150,6 +150,15 @@ class Node:
             at, above = above, above.parent
         path = ".".join(part for part in reversed(parts) if part)
         return path.replace(".", separator)
+
+
+def unseen(params: Iterable[str], name: str) -> frozenset[str]:
+    """The params that the default of one doesn't read: itself, and those after it.
+
+    By their names it reads the file's.
+    """
+    order = (*params,)
+    return frozenset(order[order.index(name) :])
 
 
 def file_of(scope: Scope) -> Scope:

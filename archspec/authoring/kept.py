@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from archspec.graph import Graph, Scope
 from archspec.language.formula import names
-from archspec.nodes import file_of
+from archspec.nodes import file_of, unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,13 @@ def origin(text: str, scope: Scope) -> str | None:
         if text in at.params and at.parent is None:
             return text
         if text in at.params:
-            if text not in at.texts:
-                text = at.defaults.get(text, "")  # in its own names
-                continue
-            text, at = at.texts[text], at.parent
+            if text in at.texts:
+                text, at = at.texts[text], at.parent
+            elif text in at.defaults:
+                param, text = text, at.defaults[text]
+                at = file_of(at) if text in unseen(at.params, param) else at
+            else:
+                return None
         elif at.kind == "block":
             at = file_of(at)
         else:

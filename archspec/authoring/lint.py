@@ -16,6 +16,7 @@ from archspec.graph import Graph, Node
 from archspec.language.faults import MOST
 from archspec.language.formula import names, parse
 from archspec.language.syntax import Param, Statement, Statements, Unit
+from archspec.nodes import unseen
 from archspec.ops import Op, pair
 from archspec.spec import Spec
 
@@ -44,9 +45,11 @@ def _unused_params(unit: Unit) -> Iterator[SpecWarning]:
     yield from _unread("no formula reads the param", unit.params, read, unit)
     # Blocks among which a formula chooses take what any of them needs.
     for block in () if _chosen(unit) else unit.blocks.values():
-        values: list[Any] = [param.default for param in block.params.values()]
-        values += [entry.value for entry in block.outputs.values()]
+        values: list[Any] = [entry.value for entry in block.outputs.values()]
         inside = _read(set(_formulas([*values, *_values(block.graph)])))
+        for name, param in block.params.items():
+            own = block.params.keys() - unseen(block.params, name)
+            inside |= _read(_formulas([param.default])) & own
         text = f"no formula of the block {block.name!r} reads its param"
         yield from _unread(text, block.params, inside, unit)
 

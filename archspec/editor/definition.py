@@ -9,6 +9,7 @@ from archspec.editor.document import Cursor, Document
 from archspec.editor.sights import View
 from archspec.errors import Location
 from archspec.language.syntax import Param, Statement, Unit
+from archspec.nodes import unseen
 
 WORD = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
@@ -81,7 +82,11 @@ def _of_name(cursor: Cursor) -> Location | None:
     for outer in reversed(seen.repeats):
         if outer.counter == name:
             return outer.place("index" if outer.keys.index else "repeat")
-    params = {**unit.params, **(block.params if block else {})}
+    own = dict(block.params) if block else {}
+    if spot.path[2:3] == ("params",) and len(spot.path) > 3:
+        for hidden in unseen(own, str(spot.path[3])):
+            del own[hidden]
+    params = {**unit.params, **own}
     if name in params:
         return params[name].key
     owner = name.partition(".")[0]

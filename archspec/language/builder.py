@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from archspec.errors import LimitError, Location, ShapeError
-from archspec.graph import Alias, Node
+from archspec.graph import Alias, Node, Scope
 from archspec.language import names as naming
 from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
@@ -195,9 +195,7 @@ class Builder:
             if key in instance.given:
                 continue
             item = found[key] = known(entry.value, context.file, entry.at)
-            # A param of a block may hide the file's of the same name.
-            seen = instance.variables.taint(names(item.text or "none"))
-            if item.text is None or seen != item.taint:
+            if item.text is None or _hidden(names(item.text), context.scope):
                 self.decide(item.taint, entry.at)
             else:
                 texts[key] = item.text
@@ -235,6 +233,13 @@ class Builder:
             return attributes[op.width].taint, size
         every = [item.taint for key, item in attributes.items() if key != op.chance]
         return CLEAN.union(*every, *(taint for taint, _ in read)), size
+
+
+def _hidden(read: Collection[str], scope: Scope) -> bool:
+    """Whether a block's own params have names by which it reads the file's."""
+    while scope.kind == "graph" and scope.parent is not None:
+        scope = scope.parent
+    return scope.kind == "block" and not scope.params.keys().isdisjoint(read)
 
 
 def needed(nodes: list[Node], wanted: Collection[str]) -> list[Node]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archspec.graph import Node, Scope, Value
 from archspec.language.formula import parse
 from archspec.ops import Shape
-from archspec.source.columns import Cell, Column, Text
+from archspec.source.columns import Cell, Column, Text, default_of
 from archspec.source.expr import (
     Arg,
     Expr,
@@ -604,11 +604,13 @@ class Body:
         """What a caller gives, or the default, for which a block's inputs may count."""
         scope = tree.scope
         if name in scope.defaults:
-            return Text(scope.defaults[name], scope, hidden=name)
+            return default_of(name, scope)
         if name in scope.params:
             return self._text(scope.texts.get(name), tree, index)
+        if not name.isidentifier():
+            return None
         # The file's: of that name the caller may have a param of its own.
-        return Text(name, scope_of(tree), hidden=name) if name.isidentifier() else None
+        return Text(name, scope_of(tree), hidden=frozenset((name,)))
 
     def _nested(
         self, cells: list[Cell], channels: list[Arg], index: Arg | None, depth: int

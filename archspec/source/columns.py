@@ -6,6 +6,7 @@ from collections import ChainMap
 from dataclasses import dataclass
 
 from archspec.graph import Scope, Value
+from archspec.nodes import unseen
 from archspec.source.expr import Arg
 from archspec.source.tree import Item, Tree
 
@@ -41,5 +42,10 @@ class Text:
     index: Arg | None = None
     counter: str = ""
     """What the spec calls that index; "" is `index`."""
-    hidden: str = ""
-    """A param whose default it is: by that name it reads the file's."""
+    hidden: frozenset[str] = frozenset()
+    """Params of the scope by whose names it reads the file's."""
+
+
+def default_of(name: str, scope: Scope) -> Text:
+    """The formula of a param that the caller left out."""
+    return Text(scope.defaults[name], scope, hidden=unseen(scope.params, name))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from archspec.graph import Scope, Value
 from archspec.language.formula import CONSTANTS, names
 from archspec.nodes import FAMILY, file_of
-from archspec.source.columns import Text
+from archspec.source.columns import Text, default_of
 from archspec.source.expr import (
     Arg,
     Expr,
@@ -268,7 +268,7 @@ class Vocabulary:
                 return self.counters[id(scope)]
             assert scope.parent is not None
             scope = scope.parent
-        if name == text.hidden or name not in scope.params:
+        if name in text.hidden or name not in scope.params:
             return self._of_file(name, scope)
         if id(scope) in self._own_scopes:
             return self._own(name, scope)
@@ -276,7 +276,7 @@ class Vocabulary:
         if name in scope.texts:
             return self.translated(Text(scope.texts[name], scope.parent))
         if name in scope.defaults:
-            return self.translated(Text(scope.defaults[name], scope, hidden=name))
+            return self.translated(default_of(name, scope))
         return scope.params[name]
 
     def _of_file(self, name: str, scope: Scope) -> Arg:
@@ -347,14 +347,17 @@ class Vocabulary:
             self._fixed[name] = values[0]
             return values[0]
         if all(name in tree.scope.defaults for tree in self.group):
-            return self._default(name, scope, values)
+            text = default_of(name, scope)
+            # Here a param hides what it reads, not where the block is called.
+            if not names(text.text) & text.hidden:
+                return self._default(name, scope, values)
         return self.argument(name, values)
 
     def _computed(self, name: str) -> bool:
         """Whether the default of a param that isn't given depends on arguments."""
         for tree in self.group:
             if name in tree.scope.defaults:
-                text = Text(tree.scope.defaults[name], tree.scope, hidden=name)
+                text = default_of(name, tree.scope)
                 try:
                     return bool(self.behind(names_of(self.translated(text))))
                 except Unsayable as unsayable:
@@ -364,7 +367,7 @@ class Vocabulary:
     def _default(self, name: str, scope: Scope, values: list[Value]) -> Arg:
         """A param that is nowhere given: its default, computed first in the body."""
         try:
-            found = self.translated(Text(scope.defaults[name], scope, hidden=name))
+            found = self.translated(default_of(name, scope))
         except Unsayable as unsayable:
             if unsayable.depends:
                 raise

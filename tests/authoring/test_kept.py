@@ -36,6 +36,32 @@ def test_what_is_kept() -> None:
     assert found.attributes == {(name, "channels"): "a" for name in names}
 
 
+def test_a_default_reads_the_files_param_past_those_that_follow() -> None:
+    text = """
+params: {n: 2, m: 3}
+inputs: {image: [1, 8, 8]}
+blocks:
+  b:
+    params: {early: =n, n: =n, late: =n}
+    graph:
+      early: {op: conv2d, channels: =early, kernel: 1}
+      own: {op: conv2d, channels: =n, kernel: 1}
+      late: {op: conv2d, channels: =late, kernel: 1}
+graph:
+  given: {block: b, n: =m}
+  left: {block: b}
+"""
+    found = kept(graph_of(text))
+    assert {name: param for (name, _), param in found.attributes.items()} == {
+        "given.early": "n",
+        "given.own": "m",
+        "given.late": "m",
+        "left.early": "n",
+        "left.own": "n",
+        "left.late": "n",
+    }
+
+
 @pytest.mark.parametrize(
     ("node", "param"),
     [

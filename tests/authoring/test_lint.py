@@ -51,6 +51,15 @@ WARNED: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
             )
         ],
     ),
+    "a param of a block whose own default reads the file's of its name": (
+        "params: {width: 3}\nblocks:\n"
+        "  body: {params: {b: 1, a: '=b + width', width: =width}, graph: [relu]}\n"
+        "graph: [{block: body}]\n",
+        [
+            ("6:25", "AS701", "no formula of the block 'body' reads its param 'a'"),
+            ("6:42", "AS701", "no formula of the block 'body' reads its param 'width'"),
+        ],
+    ),
     "a block": (
         "blocks:\n  body: {graph: [relu]}\n  other: {graph: [tanh]}\n"
         "graph: [{block: body}]\n",

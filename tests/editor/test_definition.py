@@ -50,6 +50,21 @@ def test_in_the_file(old: str, new: str, place: tuple[int, int] | None) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("cursor", "place"),
+    [
+        ("early: =wid|th, width: =width, late: =width", (4, 10)),
+        ("early: =width, width: =wid|th, late: =width", (4, 10)),
+        ("early: =width, width: =width, late: =wid|th", (7, 29)),
+    ],
+)
+def test_a_default_reads_params_that_stand_before_it(
+    cursor: str, place: tuple[int, int]
+) -> None:
+    document, line, column = opened(FILE.replace("width: int", cursor))
+    assert define(document, line, column) == Location(document.file, *place)
+
+
 def test_a_path_leads_to_what_is_inside() -> None:
     text = FILE.replace("second.0.b", "second.0.|b")
     document, line, column = opened(text)

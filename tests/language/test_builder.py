@@ -104,6 +104,12 @@ graph: {a: {op: conv2d, channels: =w}, b: {block: b}}
     # In the block `k` is its own param: the file's has no words there.
     assert second.texts == {"stride": "k"}
     assert graph.arguments == ("w",)
+    # Also where its value follows from the file's: another value of `k` isn't `k * k`.
+    for given in ("=k", "=k * k"):
+        graph = net(text.replace("{block: b}", f"{{block: b, k: {given}}}"))
+        assert graph.nodes[1].texts == {"stride": "k"}
+        assert graph.nodes[1].op.model_dump()["kernel"] == 3
+        assert graph.arguments == ("w",)
     own = net("params: {k: 3}\ndefaults: {conv2d: {kernel: =k}}\n"
               "graph: {a: {op: conv2d, channels: 2, kernel: 1}}")  # fmt: skip
     assert own.nodes[0].texts == {} and own.arguments == ()
