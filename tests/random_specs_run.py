@@ -18,7 +18,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 import random_families
 from random_specs import numbered
 from random_specs_checks import Case, Fault, check
+from random_specs_hiding import hiding
 from random_specs_lint import lint, typed
 from random_specs_reduce import reduced, size
 from random_specs_text import written
@@ -51,7 +52,9 @@ class Run:
         values: int = 2,
         turns: bool = False,
         families: bool = False,
+        spec: Callable[[int], dict[str, Any]] = numbered,
     ) -> None:
+        self.spec = spec
         self.kinds, self.examples = kinds, examples
         self.values, self.turns, self.families = values, turns, families
         self.checked = self.invalid = self.typed = 0
@@ -62,7 +65,7 @@ class Run:
     def one(self, number: int) -> None:
         """Checks a spec on every backend."""
         try:
-            spec = numbered(number)
+            spec = self.spec(number)
         except SyntaxError:  # sizes behind one another that no parser takes
             self.invalid += 1
             return
@@ -181,6 +184,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="less of each spec")
     parser.add_argument("--turns", action="store_true", help="arguments on one backend")
     parser.add_argument("--families", action="store_true", help="several nets a file")
+    parser.add_argument("--hiding", action="store_true", help="names hide others")
     parser.add_argument("--types", type=int, default=0, help="files to check with mypy")
     given = parser.parse_args()
     kinds = tuple(given.backends.split(","))
@@ -191,6 +195,7 @@ def main() -> int:
         values=1 if given.quick else 2,
         turns=given.turns,
         families=given.families,
+        spec=hiding if given.hiding else numbered,
     )
     run.typed = given.types
     start, busy = time.monotonic(), time.process_time()

@@ -29,14 +29,18 @@ SHRUNK = sorted((TESTS / "shrunk" / "printing").glob("*.yaml"))
 COUNT = 300
 
 
-def test_random_specs() -> None:
+@pytest.mark.parametrize(
+    ("count", "more"),
+    [(COUNT, ["--types", "8"]), (60, ["--hiding", "--backends", "torch"])],
+)
+def test_random_specs(count: int, more: list[str]) -> None:
     """On Keras' torch engine, which makes a layer in half of TensorFlow's time.
 
     All are built on both backends; their arguments take other values on one in turn.
     """
-    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", str(COUNT)]
+    command = [sys.executable, str(TESTS / "random_specs_run.py"), "0", str(count)]
     done = subprocess.run(
-        [*command, "--quick", "--turns", "--types", "8"],
+        [*command, "--quick", "--turns", *more],
         env={**os.environ, "KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,
