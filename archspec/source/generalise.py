@@ -283,7 +283,9 @@ class Writer:
         if not varies and same(values):
             return values[0]
         arg = "in_channels" if len(definition.inputs) == 1 else f"{name}_channels"
-        if (scopes[0].definition, arg) in self.plan.taken:
+        # A block's param is something else; a file's may be what its input has.
+        block = scopes[0].kind == "block" and arg in scopes[0].params
+        if block or (scopes[0].definition, arg) in self.plan.taken:
             arg = self.words.free(f"{name}_channels")
         definition.channel_arguments[arg] = number
         return self.words.argument(arg, values)
