@@ -12,6 +12,7 @@ one failed; --keep leaves those specs in a folder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -33,6 +34,8 @@ from archspec.verify.setting import Setting
 from archspec.verify.target import Target, parse_all
 
 HEAD = "archspec: 1\nname: net\n"
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""For JAX: XLA compiles hundreds of programs a spec, each of which runs once."""
 FRESH = 200
 """So many specs until a process starts anew: a framework keeps what it compiled."""
 
@@ -132,6 +135,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9, help="the longest time")
     parser.add_argument("--keep", type=Path, help="a folder for what failed")
     args = parser.parse_args()
+    os.environ.setdefault("XLA_FLAGS", QUICK)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         verified = Verified(parse_all(args.backends), Path(folder))
