@@ -25,10 +25,11 @@ RULES = ("--select", SELECTED, "--ignore", ",".join(IGNORED))
 """What ruff is given."""
 
 
-def formatted(text: str) -> str:
+def formatted(text: str, width: int = 88) -> str:
     """What `ruff format` writes for a text."""
+    lines = ("--isolated", "--line-length", str(width), "-")
     run = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
+        [sys.executable, "-m", "ruff", "format", *lines],
         input=text,
         capture_output=True,
         text=True,

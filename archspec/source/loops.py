@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Sequence
 
 from archspec.source.expr import Expr, names_of
+from archspec.source.layout import assignment, layout
 from archspec.source.outline import Line
-from archspec.source.text import (
-    STEP,
-    Call,
-    Display,
-    Doc,
-    Each,
-    assignment,
-    flat,
-    layout,
-)
+from archspec.source.text import STEP, Call, Display, Doc, Each, flat
 
 
 def turns(

@@ -16,7 +16,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from archspec.source.expr import Expr
-from archspec.source.text import Call, Code, Doc, Names, flat, layout, snake_case
+from archspec.source.layout import layout
+from archspec.source.text import Call, Code, Doc, Names, flat, snake_case
 
 NAMED = 6
 """As many characters of an option's value count at most, unless told otherwise."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from archspec.graph import Graph
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
-from archspec.source.text import STEP, WIDTH, Call, Code, assignment
+from archspec.source.text import STEP, WIDTH, Call, Code
 
 SHORT = 8
 """Digits of a hash that tell files apart, as torch.hub has them in names."""

@@ -23,10 +23,11 @@ from archspec.graph import Graph
 from archspec.ops.base import Shape
 from archspec.source.docstring import ordered
 from archspec.source.family import Family
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
 from archspec.source.module import import_lines, read_in
 from archspec.source.project import seal
-from archspec.source.text import Code, Display, Doc, Table, assignment, prose
+from archspec.source.text import Code, Display, Doc, Table, prose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -27,20 +27,11 @@ from archspec.ops.init import (
     Uniform,
 )
 from archspec.source.expr import named, names_of
+from archspec.source.layout import header, statement
 from archspec.source.outline import CHOSEN, Definition, OpUse, annotation, walk
 from archspec.source.partials import Partials
 from archspec.source.scaling import Scaling, fraction, scaling, whole
-from archspec.source.text import (
-    STEP,
-    WIDTH,
-    Call,
-    Code,
-    Doc,
-    Names,
-    call,
-    header,
-    statement,
-)
+from archspec.source.text import STEP, WIDTH, Call, Code, Doc, Names, call
 from archspec_flax.lowering import FUNCTIONS, WEIGHTED
 
 INITS = {"kernel": "kernel_init", "bias": "bias_init", "factor": "scale_init"}

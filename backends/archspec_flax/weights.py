@@ -10,9 +10,10 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops.convolution import ConvTranspose2d
 from archspec.source.classes import Dialect
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
 from archspec.source.published import beside
-from archspec.source.text import Code, Table, assignment
+from archspec.source.text import Code, Table
 from archspec.weights.nnx import LEAVES
 
 LOADS = '''\

@@ -10,8 +10,9 @@ from archspec.ops import Op
 from archspec.ops.convolution import Conv2d
 from archspec.source.family import Family
 from archspec.source.functions.dialect import Dialect
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
-from archspec.source.text import Code, Table, assignment
+from archspec.source.text import Code, Table
 
 ALONE = ("relu", "relu6", "silu", "add", "concat", "batch_norm", "max_pool2d")
 """Ops whose value is the output of the layer that has their name."""

@@ -21,9 +21,10 @@ from archspec.ops.init import (
 )
 from archspec.source.expr import Arg, Expr
 from archspec.source.functions.dialect import Constants, Layer
+from archspec.source.layout import structure
 from archspec.source.outline import OpUse
 from archspec.source.scaling import fraction, scaling, whole
-from archspec.source.text import Call, Doc, call, flat, structure
+from archspec.source.text import Call, Doc, call, flat
 from archspec.weights.layouts import ATTRIBUTES
 
 USUAL: dict[str, AnyInit] = {

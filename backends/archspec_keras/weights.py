@@ -10,9 +10,10 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph
 from archspec.ops.convolution import multiplier
 from archspec.source.functions.dialect import Dialect
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
 from archspec.source.published import address, beside, stored, suffix, table
-from archspec.source.text import Code, Table, assignment
+from archspec.source.text import Code, Table
 from archspec.weights.layouts import ATTRIBUTES
 
 WHOLE = 64

@@ -9,8 +9,9 @@ from archspec.errors import UnsupportedError
 from archspec.graph import Graph, Node
 from archspec.source.family import Family
 from archspec.source.functions.dialect import Dialect
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
-from archspec.source.text import Code, Table, assignment
+from archspec.source.text import Code, Table
 
 TEXT = '''\
 def features(model: ir.Model{parameter}) -> ir.Model:

@@ -9,10 +9,11 @@ from functools import partial
 from archspec.graph import Graph
 from archspec.source.functions.dialect import Dialect, Frame
 from archspec.source.images import following
+from archspec.source.layout import assignment
 from archspec.source.literal import lit
 from archspec.source.module import definitions
 from archspec.source.outline import Definition
-from archspec.source.text import Call, Code, Display, Doc, assignment, function_name
+from archspec.source.text import Call, Code, Display, Doc, function_name
 from archspec_onnx.lowering import LOWERINGS, OPS, signature
 
 STEP = 4

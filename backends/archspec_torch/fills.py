@@ -16,17 +16,8 @@ from archspec.ops.init import (
     XavierNormal,
     XavierUniform,
 )
-from archspec.source.text import (
-    Call,
-    Code,
-    Display,
-    Doc,
-    Infix,
-    call,
-    flat,
-    layout,
-    statement,
-)
+from archspec.source.layout import layout, statement
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat
 
 
 class Fill(NamedTuple):

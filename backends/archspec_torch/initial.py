@@ -16,18 +16,9 @@ from archspec.ops.init import (
     FanInUniform,
     KaimingUniform,
 )
+from archspec.source.layout import layout, statement
 from archspec.source.outline import Definition, Line, Nested, OpUse, Use
-from archspec.source.text import (
-    Call,
-    Code,
-    Display,
-    Doc,
-    Infix,
-    Names,
-    layout,
-    snake_case,
-    statement,
-)
+from archspec.source.text import Call, Code, Display, Doc, Infix, Names, snake_case
 from archspec_torch.fills import NEXT, Fill, Present, branch, gotten, kind_of
 
 LAYERS = {

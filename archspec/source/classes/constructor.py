@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from archspec.source.classes.dialect import Container, Dialect, Start
 from archspec.source.classes.scope import Scope, shared
 from archspec.source.expr import Arg, named, names_of
+from archspec.source.layout import assignment, layout, statement
 from archspec.source.loops import each, turns
 from archspec.source.outline import (
     Line,
@@ -27,9 +28,6 @@ from archspec.source.text import (
     Each,
     Loop,
     Star,
-    assignment,
-    layout,
-    statement,
     template,
 )
 

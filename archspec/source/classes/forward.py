@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from archspec.source.classes.dialect import Dialect
 from archspec.source.classes.scope import Feature, Run, Scope
+from archspec.source.layout import assignment, header, statement
 from archspec.source.liveness import Variables, variables
 from archspec.source.outline import OpUse, Ref
 from archspec.source.text import (
@@ -25,10 +26,7 @@ from archspec.source.text import (
     Doc,
     Names,
     Table,
-    assignment,
     flat,
-    header,
-    statement,
 )
 
 INDENT = 8

@@ -18,6 +18,7 @@ from archspec.source.docstring import built, described, docstring, shared
 from archspec.source.expr import Expr, names_of
 from archspec.source.expr import named as word
 from archspec.source.family import Builder, Family
+from archspec.source.layout import assignment, header, layout
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
 from archspec.source.naming import told_apart
@@ -38,11 +39,8 @@ from archspec.source.text import (
     Code,
     Doc,
     Names,
-    assignment,
     class_name,
     function_name,
-    header,
-    layout,
     prose,
 )
 

@@ -9,20 +9,12 @@ from typing import NamedTuple
 from archspec.source.expr import names_of
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.labels import Label, numbers
+from archspec.source.layout import statement
 from archspec.source.liveness import UNREAD, variables
 from archspec.source.loops import turns
 from archspec.source.outline import Definition, Line, Nested, OpUse, Ref
 from archspec.source.project import names_in
-from archspec.source.text import (
-    STEP,
-    Code,
-    Display,
-    Doc,
-    Names,
-    flat,
-    statement,
-    template,
-)
+from archspec.source.text import STEP, Code, Display, Doc, Names, flat, template
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from archspec.graph import Graph
 from archspec.source.functions.dialect import Constants, Dialect, Layer, Step
 from archspec.source.functions.labels import Label
+from archspec.source.layout import layout
 from archspec.source.outline import Definition, Line, OpUse, Target, Use, walk
 from archspec.source.partials import Partials
-from archspec.source.text import Call, Code, Doc, Names, layout
+from archspec.source.text import Call, Code, Doc, Names
 
 
 class Calls:

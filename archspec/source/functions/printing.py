@@ -13,6 +13,7 @@ from archspec.source.functions.body import Body, Statement, printed, reads
 from archspec.source.functions.calls import Calls
 from archspec.source.functions.dialect import Dialect, Frame
 from archspec.source.functions.labels import Label
+from archspec.source.layout import assignment, header, layout
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
 from archspec.source.naming import TAKEN, rename, safe, told_apart
@@ -24,10 +25,7 @@ from archspec.source.text import (
     Code,
     Doc,
     Names,
-    assignment,
     function_name,
-    header,
-    layout,
     prose,
     snake_case,
 )
