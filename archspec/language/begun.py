@@ -14,7 +14,7 @@ import yaml
 from archspec.errors import ArchspecError, Collector, Location, SpecError
 from archspec.language import schema
 from archspec.language.formula import is_a
-from archspec.language.reader import LOADER, Composer, Map, locate
+from archspec.language.reader import LOADER, Composer, Map, locate, unclosed
 from archspec.language.syntax import (
     Block,
     Entry,
@@ -139,7 +139,7 @@ class _Composer(Composer):
                         waiting.append([ENDS[type(event)], 0])
                 yield event
         except yaml.YAMLError as error:
-            self.torn = _torn(error)
+            self.torn = _torn(error, self.text)
         while waiting:
             end, held = waiting.pop()
             mark = event.end_mark
@@ -169,11 +169,10 @@ class _Composer(Composer):
         """A formula may be cut off."""
 
 
-def _torn(error: yaml.YAMLError) -> int:
+def _torn(error: yaml.YAMLError, text: str) -> int:
     """The line of a mistake; of brackets that are never closed, where they open."""
     mark = getattr(error, "problem_mark", None)
-    if "flow" in str(getattr(error, "context", "")):
-        mark = getattr(error, "context_mark", None) or mark
+    mark = (unclosed(text, mark) or mark) if mark else None
     return mark.line + 1 if mark else 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,8 @@ QUOTES = (
     "a formula with a comma, a bracket or a ' #' inside { } or [ ] wants quotes, "
     'for example "=max(a, b)"'
 )
+OPENING = (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)
+CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -188,18 +191,26 @@ class Composer:
         if problem == "exceeded maximum nesting depth":
             # libyaml looks ahead and has a limit of its own, higher than ours.
             return self._too_deep(Location(self.file, mark.line + 1, mark.column + 1))
+        bracket = unclosed(self.text, mark)
         start = getattr(error, "context_mark", None)
-        if start is not None and "end of stream" in str(problem):
+        if bracket is not None and not self.text[mark.index :].strip():
+            mark, problem = bracket, "found unexpected end of stream"
+        elif start is not None and "end of stream" in str(problem):
             mark = start
         lines = self.text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         formula = re.search(r"[{\[].*[:,\[]\s*=", line)
         cures = (cure for sign, cure in CURES.items() if sign in str(problem))
+        cure = next(cures, None)
+        if bracket is not None and cure == COMMA:
+            place = f"line {bracket.line + 1}, column {bracket.column + 1}"
+            which = self.text[bracket.index]
+            cure = f"a comma is missing, or the {which!r} of {place} isn't closed"
         return SpecError(
             f"not YAML: {problem}",
             code="AS106" if formula else "AS103",
             at=Location(self.file, mark.line + 1, mark.column + 1),
-            hint=QUOTES if formula else next(cures, None),
+            hint=QUOTES if formula else cure,
         )
 
     def _too_deep(self, at: Location) -> SpecError:
@@ -287,9 +298,24 @@ class Composer:
             raise SpecError(message, code="AS106", at=self._at(event), hint=QUOTES)
 
 
+def unclosed(text: str, mark: yaml.Mark) -> yaml.Mark | None:
+    """Where the bracket stands that is open at a place, the innermost one."""
+    found: list[yaml.Mark] = []
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=LOADER):
+            if token.start_mark.index >= mark.index:
+                break
+            if isinstance(token, OPENING):
+                found.append(token.start_mark)
+            elif isinstance(token, CLOSING) and found:
+                found.pop()
+    return found[-1] if found else None
+
+
+COMMA = "a comma is missing"
 CURES = {
     "unexpected end of stream": "what is opened here is never closed",
-    "expected ',' or": "a comma is missing, or a bracket of an earlier line is open",
+    "expected ',' or": COMMA,
     "cannot start any token": "YAML indents with spaces; such a sign wants quotes",
     "block": "see to the indent of this line and the one above",
     "mapping values": "see to the indent of this line and the one above",

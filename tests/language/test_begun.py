@@ -42,7 +42,8 @@ from archspec.limits import DEFAULT
         ("a: &x 1\nb: *x\n", {"a": 1, "b": 1}, None),
         # The first document counts, and the rest has to be YAML.
         ("a: 1\n---\nb: 2\n", {"a": 1}, None),
-        ("a: 1\n---\nb: {\n", {"a": 1}, 4),
+        ("a: 1\n---\nb: {\n", {"a": 1}, 3),
+        ("a: [\n  b,\n\n", {"a": ["b"]}, 1),
     ],
 )
 def test_what_there_is_of_a_text(text: str, raw: Any, torn: int | None) -> None:

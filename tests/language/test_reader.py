@@ -157,8 +157,17 @@ def test_how_far_behind_its_place_a_text_begins(text: str, inner: int | None) ->
         ("~: a", "AS109 1:1 the key '~' is no name"),
         ("[a]: b", "AS109 1:1 a key is a name, found a collection"),
         ("a: &x b\n*x : c", "AS109 2:1 a key is a name, found an alias"),
-        ("a: [1", "AS103 2:1 not YAML: did not find expected ',' or ']' "
-         "(a comma is missing, or a bracket of an earlier line is open)"),
+        ("a: [1", "AS103 1:4 not YAML: found unexpected end of stream "
+         "(what is opened here is never closed)"),
+        ("a: [\n  {b: [1]},\n\n  c,\n",
+         "AS103 1:4 not YAML: found unexpected end of stream "
+         "(what is opened here is never closed)"),
+        ("a: [[1], {b: [2, 3}]\nc: 1",
+         "AS103 1:19 not YAML: did not find expected ',' or ']' "
+         "(a comma is missing, or the '[' of line 1, column 14 isn't closed)"),
+        ("a: {b: 1\nc: {d: 2}",
+         "AS103 2:2 not YAML: did not find expected ',' or '}' "
+         "(a comma is missing, or the '{' of line 1, column 4 isn't closed)"),
         ("a: 'x", "AS103 1:4 not YAML: found unexpected end of stream "
          "(what is opened here is never closed)"),
         ("a:\n\t- b", "AS103 2:1 not YAML: found character that cannot start any token "
