@@ -24,6 +24,7 @@ from random_specs_checks import (
     making,
     ops,
     others,
+    param_of,
     refuse_surplus,
     taken,
 )
@@ -56,7 +57,7 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
         if scope is None:
             continue
         for name, value in call.given.items():
-            param, words = name.rstrip("_"), {}
+            param, words = param_of(name, scope.params), {}
             if param in scope.params and isinstance(scope.params[param], str):
                 known = ops(chosen, source)
                 words = {kind: word for kind, word in known if word == value}
@@ -79,7 +80,7 @@ def blocks(case: Case, chosen: Backend, source: Source, values: int) -> None:
                 done.add(key)
                 word = words.get(other, other)
                 changed = call._replace(given={**call.given, name: word})
-                said = {key.rstrip("_") for key in call.given}
+                said = {param_of(key, scope.params) for key in call.given}
                 params = {
                     key: value
                     for key, value in {**scope.params, param: other}.items()
@@ -276,7 +277,7 @@ def flax_calls(source: Source, chosen: Backend, net: Net) -> Iterator[Made]:
 
 def run_flax(chosen: Backend, call: Made, net: Net) -> list[Any]:
     """The outputs of a block's module, which stands in another one."""
-    from archspec_flax.backend import _compare
+    from archspec_flax.backend import _compare, _fill
     from flax import nnx
 
     drawn = "rngs" in inspect.signature(vars(call.block)["__init__"]).parameters
@@ -291,7 +292,8 @@ def run_flax(chosen: Backend, call: Made, net: Net) -> list[Any]:
 
     model = nnx.eval_shape(Held)
     _compare(net.graph, model)
-    chosen.write_weights(net.graph, model, net.copies())
+    # Nothing is on a device yet, as nothing is of what `build` fills.
+    _fill(net.graph, model, net.copies(), lambda held: ("float64", None))
     nnx.reseed(model, default=0)
     model.eval()
     return list(chosen.forward(net.graph, model, net.images).values())

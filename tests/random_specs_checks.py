@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -222,7 +222,7 @@ def arguments(case: Case, chosen: Backend, source: Source, values: int) -> None:
             continue
         if chosen.name == "keras" and name.endswith("_shape"):
             continue
-        param, default = name.rstrip("_"), parameter.default
+        param, default = param_of(name, case.net.graph.params), parameter.default
         given = case.net.graph.params.get(param)
         if default not in (given, words.get(given)):
             detail = f"{name}={default!r}, {dict(case.net.graph.params)}"
@@ -284,6 +284,11 @@ def ops(chosen: Backend, source: Source) -> Iterator[tuple[str, Any]]:
         for kind, word in flax_ops.items():
             if word.partition(".")[0] in known:
                 yield kind, attrgetter(word)(SimpleNamespace(**known))
+
+
+def param_of(name: str, params: Container[str]) -> str:
+    """The param that a printed argument is; `x_` is `x` where there is no other."""
+    return name if name in params else name.rstrip("_")
 
 
 def others(name: str, value: Any) -> list[Any]:

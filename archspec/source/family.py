@@ -136,7 +136,7 @@ class Family:
             }
             use = Use(model, {k: v for k, v in given.items() if model.asks(k, v)})
             read = {name for arg in given.values() for name in names_of(arg)}
-            own = {safe(n, taken): member.own(n) for n in member.graph.arguments}
+            own = {member.safe(n): member.own(n) for n in member.graph.arguments}
             arguments = {k: root.arguments[v] for k, v in own.items() if k in read}
             arguments = {k: replace(v, name=k) for k, v in arguments.items()}
             found.append(Builder(member.graph, arguments, use))
@@ -181,6 +181,10 @@ class _Member:
         """A name of the net's, as the root has it."""
         return f"{name}__{self.number}"
 
+    def safe(self, name: str) -> str:
+        """A name of the net's, as its builder has it."""
+        return safe(name, self.taken, self.graph.arguments)
+
     def value(self, name: str) -> str:
         """The name of a value."""
         return self.own(name) if name in self.graph.inputs else self.path(name)
@@ -207,9 +211,7 @@ class _Member:
         return put(
             arg,
             {
-                self.own(name): named(
-                    safe(name, self.taken), kinds.get(self.own(name), "")
-                )
+                self.own(name): named(self.safe(name), kinds.get(self.own(name), ""))
                 for name in self.graph.arguments
             },
         )

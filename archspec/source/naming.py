@@ -25,9 +25,14 @@ COUNTED = re.compile(r"(?:[xyz]|names|label)\d*|\w+_initializer")
 """Names that printed code gives to variables, with numbers."""
 
 
-def safe(name: str, taken: Container[str] = TAKEN) -> str:
-    """The name of an argument in printed code."""
-    return f"{name}_" if name in taken else name
+def safe(name: str, taken: Container[str] = TAKEN, beside: Container[str] = ()) -> str:
+    """The name of an argument in printed code, which none `beside` it then has."""
+    if name not in taken:
+        return name
+    name += "_"
+    while name in beside and name not in taken:
+        name += "_"
+    return name
 
 
 def own(line: Line, taken: Container[str]) -> str | None:
@@ -42,16 +47,16 @@ def own(line: Line, taken: Container[str]) -> str | None:
 
 def rename(definitions: Sequence[Definition], taken: Container[str] = TAKEN) -> None:
     """Renames the arguments that clash with what is taken, in all definitions."""
-    clashing = {
-        name
+    held = {
+        name: None
         for definition in definitions
         for name in (
             *definition.arguments,
             *definition.constants,
             *(n for line in walk(definition.lines) for n in (*line.start, *line.rows)),
         )
-        if name in taken
     }
+    clashing = {name: safe(name, taken, held) for name in held if name in taken}
     if not clashing:
         return
     for definition in definitions:
@@ -92,7 +97,7 @@ def _text(value: Value) -> bool:
     return isinstance(value, str) and len(value) > 1
 
 
-def _definition(definition: Definition, clashing: set[str]) -> None:
+def _definition(definition: Definition, clashing: Mapping[str, str]) -> None:
     for line in walk(definition.lines):
         _line(line, clashing)
     definition.reads = tuple(_arg(arg, clashing) for arg in definition.reads)
@@ -101,37 +106,34 @@ def _definition(definition: Definition, clashing: set[str]) -> None:
     for name, constant in definition.constants.items():
         found = _arg(constant, clashing)
         assert isinstance(found, Expr)
-        constants[_name(name, clashing)] = found
+        constants[clashing.get(name, name)] = found
     definition.constants = constants
     arguments: dict[str, Argument] = {}
     for name, argument in definition.arguments.items():
-        argument.name = _name(name, clashing)
+        if name in clashing:
+            argument.name, argument.param = clashing[name], argument.param or name
         arguments[argument.name] = argument
     definition.arguments = arguments
-    definition.positional = tuple(_name(n, clashing) for n in definition.positional)
+    definition.positional = tuple(clashing.get(n, n) for n in definition.positional)
     definition.channel_arguments = {
-        _name(name, clashing): n for name, n in definition.channel_arguments.items()
+        clashing.get(name, name): n for name, n in definition.channel_arguments.items()
     }
 
 
-def _line(line: Line, clashing: set[str]) -> None:
+def _line(line: Line, clashing: Mapping[str, str]) -> None:
     rewrite(line, lambda arg: _arg(arg, clashing), nested=False)
     for held in (line.start, line.carried):
-        renamed = {_name(k, clashing): _arg(v, clashing) for k, v in held.items()}
+        renamed = {clashing.get(k, k): _arg(v, clashing) for k, v in held.items()}
         held.clear()
         held.update(renamed)
-    line.rows = {_name(k, clashing): column for k, column in line.rows.items()}
+    line.rows = {clashing.get(k, k): column for k, column in line.rows.items()}
     if isinstance(line.target, Use):
         given = line.target.arguments
-        line.target.arguments = {_name(k, clashing): v for k, v in given.items()}
+        line.target.arguments = {clashing.get(k, k): v for k, v in given.items()}
 
 
-def _name(name: str, clashing: set[str]) -> str:
-    return f"{name}_" if name in clashing else name
-
-
-def _arg(arg: Arg, clashing: set[str]) -> Arg:
+def _arg(arg: Arg, clashing: Mapping[str, str]) -> Arg:
     if not isinstance(arg, Expr):
         return arg
     kinds = dict(arg.kinds)
-    return arg.replaced(lambda name: named(_name(name, clashing), kinds[name]))
+    return arg.replaced(lambda name: named(clashing.get(name, name), kinds[name]))

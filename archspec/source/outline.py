@@ -209,6 +209,7 @@ class Argument:
 
     `invented` says that no param of the spec stands for it; `note` is its annotation
     where that isn't the type of its values. A `sized` one is a list of fixed length.
+    `param` is what the spec calls it, where printed code can't.
     """
 
     name: str
@@ -218,6 +219,7 @@ class Argument:
     invented: bool = False
     note: str = ""
     sized: bool = False
+    param: str = ""
 
     def type(self) -> str:
         """The Python type of its values, as an annotation."""

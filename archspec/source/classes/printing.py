@@ -21,7 +21,7 @@ from archspec.source.family import Builder, Family
 from archspec.source.layout import assignment, header, layout
 from archspec.source.liveness import LANGUAGE, local_names, output_names
 from archspec.source.module import module
-from archspec.source.naming import told_apart
+from archspec.source.naming import TAKEN, rename, told_apart
 from archspec.source.outline import (
     Argument,
     Definition,
@@ -96,6 +96,9 @@ class Printer:
         self.dialect = dialect
         own = {*LANGUAGE, *OWN, *dialect.imports, *dialect.helpers, *dialect.taken}
         own |= {*dialect.constants, *dialect.last}
+        if dialect.extra is not None:
+            own.add(dialect.extra.name)
+        rename(definitions, own)
         self.names = Names([*own.union(*map(local_names, definitions))])
         printed = [d for d in definitions if not (d.model and family)]
         self.titles: dict[int, str] = {}
@@ -105,7 +108,7 @@ class Printer:
         for made, told in told_apart(nets).items():
             lead = class_name(told.replace("_", " ")) if told else ""
             self.titles[id(made)] = self.names.take(f"{lead}{nets[made]}")
-        builders = family.builders(definitions[-1]) if family else []
+        builders = family.builders(definitions[-1], own | TAKEN) if family else []
         for builder in builders:
             name = function_name(builder.graph.name)
             self.titles[id(builder)] = self.names.take(name)

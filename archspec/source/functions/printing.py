@@ -159,7 +159,8 @@ class Printer:
         if frame.within is not None:
             last = Statement("with ", frame.within, [last])
         body.made.append(last)
-        given = {safe(name, self.clashing): code for name, code in frame.given.items()}
+        held = {a.param or a.name: a.name for a in definition.arguments.values()}
+        given = {held[name]: code for name, code in frame.given.items() if name in held}
         if not definition.model:
             given = self._channels(definition, frame.inputs)
         lines, _ = _lines(definition, body, given)
@@ -182,7 +183,7 @@ class Printer:
         """The function that makes one net of a family."""
         frame, model = self.dialect.frame(builder.graph), builder.use.definition
         words = {
-            safe(name, self.clashing): translated(code, named)
+            safe(name, self.clashing, builder.graph.arguments): translated(code, named)
             for name, code in frame.given.items()
         }
         given = {k: put(arg, words) for k, arg in builder.use.arguments.items()}
