@@ -14,7 +14,15 @@ from archspec.language.context import Context
 from archspec.language.formula import names, subscripts
 from archspec.language.syntax import Statement
 from archspec.language.targets import attribute_place, check_arity
-from archspec.language.values import CLEAN, Known, Taint, Variables, is_formula, known
+from archspec.language.values import (
+    CLEAN,
+    Known,
+    Taint,
+    Variables,
+    formulas,
+    is_formula,
+    known,
+)
 from archspec.limits import Budget
 from archspec.ops import BY_KIND, Op, Shape, Weighted
 from archspec.ops.validate import validated
@@ -197,6 +205,8 @@ class Builder:
             item = found[key] = known(entry.value, context.file, entry.at)
             if item.text is None or _hidden(names(item.text), context.scope):
                 self.decide(item.taint, entry.at)
+                for text, _ in formulas(entry.value, entry.at):
+                    _decide(text[1:].strip(), context.scope)
             else:
                 texts[key] = item.text
         for key, item in instance.given.items():
@@ -240,6 +250,15 @@ def _hidden(read: Collection[str], scope: Scope) -> bool:
     while scope.kind == "graph" and scope.parent is not None:
         scope = scope.parent
     return scope.kind == "block" and not scope.params.keys().isdisjoint(read)
+
+
+def _decide(text: str, scope: Scope) -> None:
+    """Notes a default that no code says wherever its names are seen, up to the file."""
+    above: Scope | None = scope
+    while above is not None:
+        if above.kind != "graph" and not _hidden(names(text), above):
+            above.decide("", text)
+        above = above.parent if above.kind != "file" else None
 
 
 def needed(nodes: list[Node], wanted: Collection[str]) -> list[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 from collections import Counter
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import yaml
 from nets import Arrays, distance, errors, graph_of, images, randomised
 from proofs import KINDS, sampled
+from random_specs_text import loaded
 
 from archspec import load
 from archspec.backend import backend
@@ -205,3 +207,40 @@ def test_numbered_children_are_a_module_list() -> None:
     image = torch.from_numpy(images(graph)["image"]).float()
     assert torch.equal(torch.fx.symbolic_trace(model)(image), model(image))
     assert distance(output(graph, "torch"), output(graph, "keras")) <= 1e-12
+
+
+OTHER = """
+archspec: 1
+name: net
+inputs: {image: [2, 8, 8]}
+graph:
+  a: {spec: other.yaml, n: 3}
+  b: {spec: other.yaml, n: 4}
+# file other.yaml
+archspec: 1
+name: other
+params: {n: 2}
+inputs: {image: [2, 8, 8]}
+"""
+UNSAID = {
+    "where a block's own param has the name": """
+defaults: {conv2d: {kernel: 1, channels: =n}}
+blocks:
+  unit: {params: {n: 1}, graph: {a: {op: conv2d, kernel: =n}}}
+graph: {a: {block: unit}, b: conv2d}
+""",
+    "as initial weights": """
+defaults: {conv2d: {kernel: 1, init: {bias: =n}}}
+graph: {a: {op: conv2d, channels: =n}}
+""",
+}
+
+
+@BACKENDS
+@pytest.mark.parametrize("rest", UNSAID.values(), ids=UNSAID)
+def test_a_default_that_no_code_says_is_no_argument(rest: str, kind: str) -> None:
+    source = backend(kind).emit(loaded(OTHER + rest))
+    assert defined(source.text)["other"] == 2
+    for name in ("Other", "Other2", "other", "other2"):
+        part = getattr(execute(source), name, None)
+        assert part is None or "n" not in inspect.signature(part).parameters
