@@ -85,8 +85,13 @@ def names(code: str) -> tuple[set[str], set[str]]:
     while waiting:
         table = waiting.pop()
         waiting += table.get_children()
-        symbols = table.get_symbols()
-        found |= {s.get_name() for s in symbols if s.is_global() and s.is_referenced()}
+        symbols = [s for s in table.get_symbols() if s.is_referenced()]
+        if isinstance(table, symtable.Function):
+            # Python takes a function called `top` for the module: its names all are
+            # global, but for those of `get_globals`.
+            found |= {s.get_name() for s in symbols} & {*table.get_globals()}
+        else:
+            found |= {s.get_name() for s in symbols if s.is_global()}
     return found, {s.get_name() for s in whole.get_symbols() if s.is_assigned()}
 
 
