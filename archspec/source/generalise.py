@@ -405,8 +405,6 @@ class Writer:
         word = named(index, "int")
         if len({v for k, v in by_index.items() if k}) == 1:
             return choice(by_index[0], equal(word, 0), by_index[1])
-        if sorted(by_index) != list(range(len(by_index))):
-            return None
         return item([by_index[n] for n in range(len(by_index))], word)
 
 

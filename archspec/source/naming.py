@@ -122,7 +122,7 @@ def _definition(definition: Definition, clashing: Mapping[str, str]) -> None:
 
 def _line(line: Line, clashing: Mapping[str, str]) -> None:
     rewrite(line, lambda arg: _arg(arg, clashing), nested=False)
-    for held in (line.start, line.carried):
+    for held in (line.start, line.carried, line.after):
         renamed = {clashing.get(k, k): _arg(v, clashing) for k, v in held.items()}
         held.clear()
         held.update(renamed)

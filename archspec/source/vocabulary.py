@@ -262,7 +262,7 @@ class Vocabulary:
             behind = scope.taints.get(name, frozenset()) & self.arguments
             if behind:
                 raise Unfit(name, params=behind, definition=scope_id(self.group))
-            raise Unsayable(name)
+            raise Unsayable(name)  # a dotted name is no param either
         while scope.kind == "graph":
             if scope.index is not None and name == (scope.counter or "index"):
                 return self.counters[id(scope)]

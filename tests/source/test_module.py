@@ -52,6 +52,15 @@ def test_imports(read: str, text: str) -> None:
     assert import_lines(set(read.split()), IMPORTS) == text
 
 
+def test_an_import_of_more_than_a_line() -> None:
+    names = [f"{letter * 20}_{number}" for number, letter in enumerate("abcd", 1)]
+    imports = {name: f"from pkg import {name}" for name in names}
+    wanted = ["from pkg import (", *(f"    {name}," for name in names), ")"]
+    assert import_lines({*names}, imports).splitlines() == wanted
+    text = f"from pkg import {', '.join(names[:3])}"
+    assert len(text) <= 88 and import_lines({*names[:3]}, imports) == text
+
+
 @pytest.mark.parametrize(
     ("code", "names"),
     [

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from nets import graph_of
+from notation import any_attribute
 
 from archspec.source.expr import Arg, Expr, named
-from archspec.source.naming import own, rename, safe
+from archspec.source.generalise import outline
+from archspec.source.naming import own, rename, safe, told_apart
 from archspec.source.outline import Argument, Definition, Line, Nested, OpUse, Ref, Use
 
 
@@ -87,6 +90,7 @@ def definitions() -> list[Definition]:
         index="i",
         start={"input": word("max")},
         carried={"input": word("input")},
+        after={"input": word("max")},
         rows={"min": (1, 2), "row": (3, 4)},
     )
     unit.lines = [loop]
@@ -115,6 +119,7 @@ def test_clashing_names_are_renamed_everywhere() -> None:
     assert text(loop.count or 0) == "max_" and loop.index == "i"
     assert {k: text(v) for k, v in loop.start.items()} == {"input_": "max_"}
     assert {k: text(v) for k, v in loop.carried.items()} == {"input_": "input_"}
+    assert {k: text(v) for k, v in loop.after.items()} == {"input_": "max_"}
     assert loop.rows == {"min_": (1, 2), "row": (3, 4)}
     assert isinstance(loop.target, Nested)
     (conv,) = loop.target.lines
@@ -150,3 +155,39 @@ def test_each_name_is_renamed_once() -> None:
     (loop,) = unit.lines
     assert isinstance(loop.target, Nested)
     assert text(loop.target.lines[0].when) == "width_"
+
+
+STAGES = """
+inputs: {image: [3, 8, 8]}
+blocks:
+  b1: {graph: {conv: {op: conv2d, channels: 3, kernel: 1}}}
+  b2: {graph: {conv: {op: conv2d, channels: 3, kernel: 3, padding: 1}}}
+  stage:
+    params: {size: int, letter: str, mode: str, unit: str, other: str}
+    graph: [{block: =unit}, {op: resize, scale: =size, mode: =mode}]
+graph:
+  - {block: stage, size: 1, letter: a, mode: nearest, unit: b1, other: c1}
+  - {block: stage, size: 1, letter: a, mode: nearest, unit: b1, other: c1}
+  - {block: stage, size: 2, letter: b, mode: nearest, unit: b2, other: c2}
+  - {block: stage, size: 2, letter: b, mode: MODE, unit: b2, other: c2}
+"""
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_definitions_of_one_title_are_told_apart_by_a_text(mode: str) -> None:
+    """Not by a number, by a letter, or by what is one in both or two in one of them."""
+    made = outline(graph_of(STAGES.replace("MODE", mode)), any_attribute)
+    told = told_apart({definition: definition.title for definition in made})
+    assert [(definition.title, text) for definition, text in told.items()] == [
+        ("b1", ""),
+        ("stage", "b1"),
+        ("stage", "b2"),
+        ("b2", ""),
+        ("net", ""),
+    ]
+
+
+def test_definitions_of_one_title_that_no_text_tells_apart() -> None:
+    *blocks, _ = outline(graph_of(STAGES.replace("MODE", "nearest")), any_attribute)
+    told = told_apart(dict.fromkeys(blocks, "unit"))
+    assert len(told) == 4 and {*told.values()} == {""}  # b1 has no params

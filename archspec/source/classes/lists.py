@@ -85,7 +85,7 @@ def _spread(definition: Definition, dialect: Dialect) -> None:
         line.inputs = tuple(map(moved, line.inputs))
         line.otherwise = line.otherwise and moved(line.otherwise)
         block = line.target.definition if isinstance(line.target, Use) else None
-        if block is None or not (line.plain and _beside(block, dialect)):
+        if block is None or not _beside(block, dialect):
             where |= {Ref(number, n): Ref(len(lines), n) for n in range(line.outputs)}
             lines.append(line)
             continue
@@ -104,7 +104,7 @@ def _beside(block: Definition, dialect: Dialect) -> bool:
     """Whether the children of a block read what it reads, and give what it gives."""
     return (
         len(block.lines) > 1  # one would lose its number
-        and not (block.listed or block.net or block.constants)
+        and not (block.net or block.constants)
         and numbered(dialect, block.lines)
         and [*block.outputs.values()] == [Ref(n) for n in range(len(block.lines))]
         and all(ref.line is None for line in block.lines for ref in line.inputs)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from nets import graph_of
 
-from archspec.backend import backend
+from archspec.backend import backend, emit_family
+from archspec.source.program import execute
 
 CONVOLUTION = """
   convolution:
@@ -33,6 +34,10 @@ graph:
   outer: {block: pair, from: [inner.p, inner.q], kernel: 3}
   add: {op: add, from: [outer.p, outer.q]}
 """.replace("CONVOLUTION", CONVOLUTION)
+
+REPEATED = """
+        from: a
+        graph: [{op: conv2d, repeat: =kernel, channels: =channels, kernel: 1}]"""
 
 
 def printed(spec: str) -> str:
@@ -88,6 +93,7 @@ def test_children_that_differ_in_more_are_told_one_by_one() -> None:
     [
         ("{p: 0, q: 1}", "{p: 1, q: 0}"),
         ("0: {block: convolution", "first: {block: convolution"),
+        ("0: {block: convolution, from: a, kernel: =kernel}", f"0: {REPEATED}"),
     ],
 )
 def test_what_isnt_side_by_side_is_a_class(old: str, new: str) -> None:
@@ -96,6 +102,71 @@ def test_what_isnt_side_by_side_is_a_class(old: str, new: str) -> None:
     text = printed(spec.replace("p: 0", "p: first") if "first" in new else spec)
     assert "class Pair(nn.Module" in text
     assert "class Convolution" not in text
+
+
+def test_what_computes_something_first_is_a_class() -> None:
+    old, new = "{kernel: int}", "{size: int, kernel: =size * 2 - 1}"
+    assert PAIR.count(f"{old}\n    inputs") == 1 and PAIR.count("], kernel:") == 2
+    spec = PAIR.replace(f"{old}\n    inputs", f"{new}\n    inputs")
+    text = printed(spec.replace("], kernel:", "], size:"))
+    assert "class Pair(nn.Module" in text and "kernel = size * 2 - 1" in text
+
+
+@pytest.mark.parametrize(
+    "line", ["{op: dropout, rate: 0.5, repeat: =depth}", "{block: two, depth: =depth}"]
+)
+def test_what_is_no_layer_alone_is_a_class(line: str) -> None:
+    spec = f"""
+inputs: {{image: [3, 8, 8]}}
+blocks:
+  two:
+    params: {{depth: int}}
+    graph: [relu, {{op: dropout, rate: 0.5, repeat: =depth}}]
+  unit: {{params: {{depth: int}}, graph: [{line}]}}
+graph: [{{block: unit, depth: 1}}, {{block: unit, depth: 2}}]
+"""
+    assert "class Unit(nn.Sequential)" in printed(spec)
+
+
+def test_what_stands_for_an_absent_line_behind_lists_side_by_side() -> None:
+    head, graph = PAIR.split("graph:\n  stem")
+    graph = "    ".join(f"stem{graph}".splitlines(keepends=True))
+    spec = f"""{head}
+  body:
+    params: {{projected: bool}}
+    graph:
+      {graph}
+      more: {{op: conv2d, channels: =channels, kernel: 1, from: outer.q, when: =projected}}
+      end: {{op: add, from: ['="more" if projected else "add"', add]}}
+graph: [{{block: body, projected: true}}, {{block: body, projected: false}}]
+"""
+    wanted = """
+        add = x + q
+        x = self.more(q) if self.more is not None else add
+        return x + add
+"""
+    assert wanted in printed(spec)
+
+
+SIDES = """
+name: NAME
+inputs: {a: [3, 8, 8], b: [3, 8, 8]}
+graph:
+  0: {op: conv2d, channels: WIDTH, kernel: 1, from: a}
+  1: {op: conv2d, channels: 4, kernel: 1, from: b}
+outputs: {p: 0, q: 1}
+"""
+
+
+def test_a_net_of_a_family_is_a_class() -> None:
+    """Though its children stand side by side: its builder makes it."""
+    texts = [SIDES.replace("WIDTH", str(n)).replace("NAME", f"net{n}") for n in (2, 3)]
+    graphs = [graph_of(f"archspec: 1\n{text}") for text in texts]
+    source = emit_family(backend("torch"), graphs)
+    found = execute(source)
+    model = found.net3()
+    p, q = model(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)).values()
+    assert (p.shape, q.shape) == ((1, 3, 8, 8), (1, 4, 8, 8))
 
 
 def test_a_layer_alone_in_a_loop() -> None:
