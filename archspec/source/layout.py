@@ -72,7 +72,7 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
     if isinstance(doc, Call) and (doc.args or doc.kwargs):
         opened = f"{start}{lead}{callee(doc)}("
         arguments = f"{' ' * inner}{', '.join(flat_arguments(doc))}"
-        if isinstance(doc.fn, Call) and len(opened) > WIDTH:
+        if not isinstance(doc.fn, str) and len(opened) > WIDTH:
             return layout(doc.fn, indent, lead, f"({arguments.strip()}){trail}")
         generator = lone(doc)
         if generator is not None:
@@ -82,6 +82,8 @@ def layout(doc: Doc, indent: int, lead: str = "", trail: str = "") -> list[str]:
         items = [("", arg) for arg in doc.args]
         items += [(f"{name}=", value) for name, value in doc.kwargs]
         return [opened, *_rows(items, inner), f"{start}){trail}"]
+    if isinstance(doc, Call) and not isinstance(doc.fn, str):
+        return layout(doc.fn, indent, lead, f"(){trail}")
     if isinstance(doc, Display) and doc.items:
         both = doc.brackets or "()"
         rows = _rows([("", item) for item in doc.items], inner, doc.brackets == "[]")
@@ -280,7 +282,7 @@ def _parts(doc: Doc) -> Iterator[Doc]:
         yield from _parts(doc.value)
         yield Display((doc.index,))
     elif isinstance(doc, Call):
-        yield Code(callee(doc))
+        yield from (Code(doc.fn),) if isinstance(doc.fn, str) else _parts(doc.fn)
         yield Call("", doc.args, doc.kwargs)
     else:
         yield doc

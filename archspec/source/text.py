@@ -33,9 +33,9 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as data; `fn` is a dotted name that a backend wrote, or a call of one."""
+    """A call as data; `fn` is a name that a backend wrote, or what gives a function."""
 
-    fn: str | Call
+    fn: str | Call | Bracketed
     args: tuple[Doc, ...] = ()
     kwargs: tuple[tuple[str, Doc], ...] = ()
 
@@ -212,6 +212,12 @@ def operands(doc: Infix) -> Iterator[tuple[str, Doc]]:
     """Each operand with the operator before it."""
     leads = ("", *(f"{operator} " for operator in doc.operators))
     return zip(leads, doc.operands, strict=True)
+
+
+def called(value: Doc) -> str | Bracketed:
+    """A class or a function as what is called: a name, or a value in brackets."""
+    text = flat(value)
+    return text if text.replace(".", "").isidentifier() else Bracketed("", value)
 
 
 def template(pieces: Sequence[Doc]) -> str:

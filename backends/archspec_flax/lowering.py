@@ -18,7 +18,16 @@ from archspec.ops.pooling import Adaptive, Pool
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
+from archspec.source.text import (
+    Call,
+    Code,
+    Display,
+    Doc,
+    Infix,
+    call,
+    called,
+    span,
+)
 
 SIZES = ("kernel", "stride", "padding")
 FIXED: dict[str, tuple[str, ...]] = {
@@ -331,14 +340,9 @@ FUNCTIONS: dict[str, Function] = {
     "resize": resized,
     "pixel_shuffle": applied("pixel_shuffle", "factor"),
     "channel_shuffle": applied("channel_shuffle", "groups"),
-    CHOSEN: lambda use, x: Call(called(flat(use[CHOSEN])), (Code(x[0]),)),
+    CHOSEN: lambda use, x: Call(called(use[CHOSEN]), (Code(x[0]),)),
 }
 """Everything without weights: what `__call__` says."""
-
-
-def called(text: str) -> str:
-    """An expression that brackets of a call can follow."""
-    return text if text.replace(".", "").isidentifier() else f"({text})"
 
 
 OPS = {

@@ -19,7 +19,16 @@ from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import Call, Code, Display, Doc, Infix, call, flat, span
+from archspec.source.text import (
+    Call,
+    Code,
+    Display,
+    Doc,
+    Infix,
+    call,
+    called,
+    span,
+)
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:
@@ -223,11 +232,6 @@ def factor(use: OpUse) -> Any:
     return float(found) if isinstance(found, int) else found
 
 
-def called(text: str) -> str:
-    """An expression that brackets of a call can follow."""
-    return text if text.replace(".", "").isidentifier() else f"({text})"
-
-
 def beside(use: OpUse, first: int) -> tuple[int, ...]:
     """The shape that lines up one number for each image, or each channel."""
     return (-1, *(1,) * (len(use.shapes[0][0]) - first))
@@ -307,7 +311,7 @@ MODULES: dict[str, Callable[[OpUse], Call]] = {
     "resize": resize,
     "pixel_shuffle": lambda use: Call("nn.PixelShuffle", (use["factor"],)),
     "channel_shuffle": lambda use: Call("ChannelShuffle", (use["groups"],)),
-    CHOSEN: lambda use: Call(called(flat(use[CHOSEN]))),
+    CHOSEN: lambda use: Call(called(use[CHOSEN])),
 }
 OPS = {
     "relu": "nn.ReLU",

@@ -24,6 +24,7 @@ from archspec.source.text import (
     Star,
     Table,
     call,
+    called,
     class_name,
     each,
     flat,
@@ -84,6 +85,18 @@ def test_one_line(doc: Doc, text: str) -> None:
     assert flat(doc) == text
     assert layout(doc, 4, "<", ">") == [f"    <{text}>"]
     assert statement("<", doc, 2, ">") == [f"  <{text}>"]
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("act", "act()"),
+        ("nnx.relu", "nnx.relu()"),
+        ("a if b else c", "(a if b else c)()"),
+    ],
+)
+def test_what_is_called_is_in_brackets(text: str, made: str) -> None:
+    assert flat(Call(called(Code(text)))) == made
 
 
 def test_defaults_are_left_out() -> None:

@@ -12,7 +12,6 @@ from archspec_flax.lowering import (
     FUNCTIONS,
     OPS,
     WEIGHTED,
-    called,
     operand,
     signature,
     unsupported,
@@ -337,14 +336,6 @@ def test_of_two(op: str, made: str) -> None:
 )
 def test_what_an_operator_follows_is_in_brackets(text: str, made: str) -> None:
     assert operand(text) == made
-
-
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [("act", "act"), ("nnx.relu", "nnx.relu"), ("a if b else c", "(a if b else c)")],
-)
-def test_what_is_called_is_in_brackets(text: str, made: str) -> None:
-    assert called(text) == made
 
 
 FORM, PAIR = {"form of kernel": "number"}, {"form of kernel": "pair"}
