@@ -188,10 +188,11 @@ def structure(code: str) -> Doc:
             brackets = "()" if isinstance(node, ast.Tuple) else "[]"
             return Display(tuple(whole(item) for item in node.elts), brackets)
         if isinstance(node, ast.Subscript):
-            return Item(whole(node.value), whole(node.slice))
+            return Item(part(node.value), whole(node.slice))
         return Code(text(node))
 
-    return whole(ast.parse(code, mode="eval").body)
+    found = whole(ast.parse(code, mode="eval").body)
+    return found if flat(found) == code else Code(code)
 
 
 def statement(lead: str, doc: Doc, indent: int, trail: str = "") -> list[str]:

@@ -192,7 +192,9 @@ class Formulas:
     def number(self, depth: int) -> str:
         """An expression that gives a number."""
         one, less = self.draw.choice, depth - 1
-        kind = one(("name", *("infix",) * 4, "call", "if", "item", "table", "minus"))
+        kind = one(
+            ("name", *("infix",) * 4, "call", "if", "item", "table", "chosen", "minus")
+        )
         if depth <= 0 or kind == "name":
             return one((*NAMES, "2", "64"))
         if kind == "infix":
@@ -207,6 +209,9 @@ class Formulas:
             return f"({first} if {self.test(less)} else {last})"
         if kind == "item":
             return f"{one(NAMES)}[{self.number(less)}]"
+        if kind == "chosen":
+            first, last = one(NAMES), one(NAMES)
+            return f"({first} if {self.test(less)} else {last})[{self.number(0)}]"
         if kind == "table":
             given = (self.number(0) for _ in range(one((2, 6, 12))))
             left, right = one(("[]", "()"))
@@ -252,6 +257,11 @@ def test_lines_of_formulas_are_those_of_ruff() -> None:
     wanted = [part.strip("\n") for part in formatted(source).split('"#"')]
     for (_, rows), right in zip(pairs, wanted, strict=True):
         assert head + "\n".join(rows) == right
+
+
+@pytest.mark.parametrize("code", ["+a", "~a", "a[b, c]", "a < b < c", "lambda: a"])
+def test_what_is_never_printed_stays_as_it_is(code: str) -> None:
+    assert flat(structure(code)) == code
 
 
 def test_the_example_runs() -> None:
