@@ -18,16 +18,7 @@ from archspec.ops.pooling import Adaptive, Pool
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import (
-    Call,
-    Code,
-    Display,
-    Doc,
-    Infix,
-    call,
-    called,
-    span,
-)
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, called, span
 
 SIZES = ("kernel", "stride", "padding")
 FIXED: dict[str, tuple[str, ...]] = {

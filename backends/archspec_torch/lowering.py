@@ -19,16 +19,7 @@ from archspec.ops.pooling import AvgPool2d, MaxPool2d
 from archspec.ops.shaping import Pad
 from archspec.source.classes import Function
 from archspec.source.outline import CHOSEN, OpUse
-from archspec.source.text import (
-    Call,
-    Code,
-    Display,
-    Doc,
-    Infix,
-    call,
-    called,
-    span,
-)
+from archspec.source.text import Call, Code, Display, Doc, Infix, call, called, span
 
 
 def signature(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Any]:

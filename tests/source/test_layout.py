@@ -30,7 +30,7 @@ from archspec.source.text import (
 
 LONG = "a_name_that_takes_a_good_part_of_a_line"
 LONGER = f"{LONG}_and_a_little_more"
-A, B, C = Code("a"), Code("b"), Code("c")
+A, B = Code("a"), Code("b")
 N: Any = named(LONG, "int")
 M: Any = named(LONGER, "int")
 
@@ -161,9 +161,6 @@ def test_a_line_is_broken_where_it_has_more_than_88_columns(size: int) -> None:
     assert len(layout(doc, 0, "y = ")) == (1 if size <= 88 else 3)
     inner = Call("f", (Code("x" * 40), Code("y" * (size - 4 - 40 - len(", ")))))
     assert len(layout(inner, 0, "y = ")) == (3 if size <= 88 else 4)
-
-
-# Names.
 
 
 NAMES = (

@@ -35,11 +35,8 @@ from archspec.source.text import (
     template,
 )
 
-LONG = "a_name_that_takes_a_good_part_of_a_line"
-LONGER = f"{LONG}_and_a_little_more"
 A, B, C = Code("a"), Code("b"), Code("c")
-N: Any = named(LONG, "int")
-M: Any = named(LONGER, "int")
+N: Any = named("width", "int")
 
 
 # One line.
